@@ -1,0 +1,90 @@
+import * as v from "valibot";
+import { Failure } from "./failure.ts";
+import type { OpendAddress } from "./opend/connect.ts";
+import type { UpstashAddress } from "./upstash.ts";
+
+/** What the Worker's variables and secrets say, checked. The README describes each. */
+export interface Config {
+  readonly opend: OpendAddress;
+  readonly upstash: UpstashAddress;
+  readonly quota: {
+    /** Calls in a window. */
+    readonly limit: number;
+    readonly windowMs: number;
+    /** How long a request may wait for a permit. */
+    readonly waitMs: number;
+  };
+}
+
+const url = (...protocols: string[]) =>
+  v.pipe(
+    v.string("is not set"),
+    v.check(
+      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
+      `is not a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
+    ),
+    v.check((text) => new URL(text).username === "" && new URL(text).password === "", "holds a user name"),
+  );
+
+const secret = v.pipe(
+  v.string("is not set"),
+  v.regex(/^[\x21-\x7e]+$/, "is empty or has a character that no header can carry"),
+);
+
+const whole = (least: number, most: number, otherwise: string) => {
+  const problem = `is not a whole number from ${least} to ${most}`;
+  return v.pipe(
+    v.optional(v.string(problem), otherwise),
+    v.regex(/^\d{1,9}$/, problem),
+    v.transform(Number),
+    v.minValue(least, problem),
+    v.maxValue(most, problem),
+  );
+};
+
+const Variables = v.object({
+  OPEND_URL: url("ws:", "wss:"),
+  OPEND_KEY: v.optional(v.string("is not text")),
+  OPEND_ACCESS_CLIENT_ID: v.optional(secret),
+  OPEND_ACCESS_CLIENT_SECRET: v.optional(secret),
+  UPSTASH_REDIS_REST_URL: url("https:", "http:"),
+  UPSTASH_REDIS_REST_TOKEN: secret,
+  UPSTREAM_LIMIT: whole(1, 30, "30"),
+  UPSTREAM_WINDOW_SECONDS: whole(1, 3_600, "30"),
+  UPSTREAM_WAIT_MS: whole(0, 10_000, "3000"),
+});
+
+/**
+ * Checks the Worker's bindings.
+ * @throws Failure `misconfigured`, which names the variable and never its value
+ */
+export function parseEnv(env: unknown): Config {
+  const result = v.safeParse(Variables, env, { abortEarly: true });
+  if (!result.success) {
+    const [issue] = result.issues;
+    throw misconfigured(v.getDotPath(issue) ?? "The environment", issue.message);
+  }
+  const vars = result.output;
+  return {
+    opend: { url: new URL(vars.OPEND_URL), key: vars.OPEND_KEY || undefined, access: accessOf(vars) },
+    upstash: { url: vars.UPSTASH_REDIS_REST_URL, token: vars.UPSTASH_REDIS_REST_TOKEN },
+    quota: {
+      limit: vars.UPSTREAM_LIMIT,
+      windowMs: vars.UPSTREAM_WINDOW_SECONDS * 1_000,
+      waitMs: vars.UPSTREAM_WAIT_MS,
+    },
+  };
+}
+
+function accessOf(vars: v.InferOutput<typeof Variables>): OpendAddress["access"] {
+  const { OPEND_ACCESS_CLIENT_ID: clientId, OPEND_ACCESS_CLIENT_SECRET: clientSecret } = vars;
+  if (clientId === undefined && clientSecret === undefined) return undefined;
+  if (clientId === undefined) throw misconfigured("OPEND_ACCESS_CLIENT_ID", "is not set, but its secret is");
+  if (clientSecret === undefined)
+    throw misconfigured("OPEND_ACCESS_CLIENT_SECRET", "is not set, but its id is");
+  return { clientId, clientSecret };
+}
+
+function misconfigured(variable: string, problem: string): Failure {
+  return new Failure("misconfigured", `${variable} ${problem}`, { parameter: variable });
+}

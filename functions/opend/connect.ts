@@ -1,0 +1,55 @@
+import { within } from "../deadline.ts";
+import { Failure } from "../failure.ts";
+
+/** Where OpenD's WebSocket port is, and what opens it. */
+export interface OpendAddress {
+  /** `ws:` or `wss:`. */
+  readonly url: URL;
+  /** OpenD's key in the clear; absent where OpenD has none. */
+  readonly key?: string | undefined;
+  /** Cloudflare Access service token, for an OpenD behind a tunnel. */
+  readonly access?: { readonly clientId: string; readonly clientSecret: string } | undefined;
+}
+
+/**
+ * Opens the WebSocket. It is not accepted yet: the caller first sets its listeners.
+ * @param ms how long the upgrade may take
+ * @throws Failure `opend_unreachable`, or `opend_timeout` when time is up
+ */
+export async function connect(address: OpendAddress, ms: number, signal: AbortSignal): Promise<WebSocket> {
+  // Only fetch() can send headers with the upgrade, and it knows the schemes as http and https.
+  const url = new URL(address.url);
+  url.protocol = url.protocol === "wss:" ? "https:" : "http:";
+  const headers = new Headers({ Upgrade: "websocket" });
+  if (address.access) {
+    headers.set("CF-Access-Client-Id", address.access.clientId);
+    headers.set("CF-Access-Client-Secret", address.access.clientSecret);
+  }
+  const response = await within(
+    ms,
+    () => new Failure("opend_timeout", "OpenD's address did not answer in time"),
+    (connecting) => upgrade(url, headers, connecting),
+    signal,
+  );
+  const socket = response.webSocket;
+  if (socket === null) {
+    await response.body?.cancel();
+    throw new Failure(
+      "opend_unreachable",
+      `OpenD's address answered HTTP ${response.status}, not a WebSocket`,
+    );
+  }
+  socket.binaryType = "arraybuffer";
+  return socket;
+}
+
+async function upgrade(url: URL, headers: Headers, connecting: AbortSignal): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url, { headers, redirect: "manual", signal: connecting });
+  } catch {
+    // The runtime's message names the address.
+    throw new Failure("opend_unreachable", "OpenD's address cannot be connected to");
+  }
+  return response;
+}

@@ -1,0 +1,148 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { RequestSchema, ResponseSchema } from "../../gen/InitWebSocket_pb.js";
+import { type Deadlines, within } from "../deadline.ts";
+import { Failure } from "../failure.ts";
+import { connect, type OpendAddress } from "./connect.ts";
+import { decodeReply, encodeRequest, type ReplyFrame } from "./frame.ts";
+import { failureOfHeader, failureOfLogin, failureOfLoginHeader, relayLost } from "./refusals.ts";
+
+const INIT_WEB_SOCKET = 1;
+const RELAY_LOST = 2;
+
+/** A logged-in connection to OpenD. Whoever opened it closes it. */
+export interface OpendSession {
+  /**
+   * Sends one command and waits for the reply to it.
+   * @returns the body of the reply
+   * @throws Failure `opend_timeout`, `opend_unreachable`, `opend_protocol_error`, `opend_failed`
+   */
+  call(command: number, body: Uint8Array): Promise<Uint8Array>;
+  close(): void;
+}
+
+/**
+ * Connects and logs in. When `signal` aborts, nothing of it is left open.
+ * @throws Failure `opend_unreachable`, `opend_timeout`, `opend_key_refused`, `opend_protocol_error`
+ */
+export async function openSession(
+  address: OpendAddress,
+  deadlines: Deadlines,
+  signal: AbortSignal,
+): Promise<OpendSession> {
+  const exchange = new Exchange(await connect(address, deadlines.connect, signal));
+  try {
+    await logIn(exchange, address.key, deadlines.login, signal);
+  } catch (thrown) {
+    exchange.close();
+    throw thrown;
+  }
+  return {
+    async call(command, body) {
+      const reply = await exchange.ask(command, body, deadlines.call, signal);
+      if (reply.error !== 0) throw failureOfHeader(reply.error);
+      return reply.body;
+    },
+    close: () => exchange.close(),
+  };
+}
+
+async function logIn(exchange: Exchange, key: string | undefined, ms: number, signal: AbortSignal) {
+  const request = create(RequestSchema, {
+    c2s: { websocketKey: key === undefined ? "" : await md5Hex(key), programmingLanguage: "JavaScript" },
+  });
+  const reply = await exchange.ask(INIT_WEB_SOCKET, toBinary(RequestSchema, request), ms, signal);
+  if (reply.error !== 0) throw failureOfLoginHeader(reply.error);
+  const response = parseLogin(reply.body);
+  if (response.retType !== 0 || response.s2c === undefined) {
+    throw failureOfLogin(response.retType, response.retMsg);
+  }
+}
+
+function parseLogin(body: Uint8Array) {
+  try {
+    return fromBinary(ResponseSchema, body);
+  } catch {
+    // The parser's message quotes bytes of the reply.
+    throw new Failure("opend_protocol_error", "OpenD's reply to the login cannot be read");
+  }
+}
+
+async function md5Hex(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("MD5", new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+interface Waiting {
+  readonly command: number;
+  readonly resolve: (reply: ReplyFrame) => void;
+  readonly reject: (failure: Failure) => void;
+}
+
+/** Questions and replies over one socket: a reply is known by its section; all other frames are pushes. */
+class Exchange {
+  readonly #socket: WebSocket;
+  readonly #waiting = new Map<bigint, Waiting>();
+  #section = 0n;
+  #ended: Failure | undefined;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => this.#receive(data));
+    const lost = () => this.#end(new Failure("opend_unreachable", "OpenD dropped the connection"));
+    socket.addEventListener("close", lost);
+    socket.addEventListener("error", lost);
+    // Frames that arrive before the listeners stand would be lost.
+    socket.accept();
+  }
+
+  async ask(command: number, body: Uint8Array, ms: number, signal: AbortSignal): Promise<ReplyFrame> {
+    if (this.#ended) throw this.#ended;
+    this.#section += 1n;
+    const section = this.#section;
+    try {
+      return await within(
+        ms,
+        () => new Failure("opend_timeout", "OpenD did not answer in time"),
+        () =>
+          new Promise((resolve, reject) => {
+            this.#waiting.set(section, { command, resolve, reject });
+            this.#send(encodeRequest({ command, section, body }));
+          }),
+        signal,
+      );
+    } finally {
+      this.#waiting.delete(section);
+    }
+  }
+
+  close(): void {
+    this.#end(new Failure("opend_unreachable", "The connection to OpenD is closed"));
+  }
+
+  #send(frame: Uint8Array<ArrayBuffer>): void {
+    try {
+      this.#socket.send(frame);
+    } catch {
+      throw new Failure("opend_unreachable", "OpenD dropped the connection");
+    }
+  }
+
+  #receive(data: ArrayBuffer | string): void {
+    try {
+      if (typeof data === "string") throw new Failure("opend_protocol_error", "OpenD sent a text frame");
+      const reply = decodeReply(new Uint8Array(data));
+      if (reply.command === RELAY_LOST) throw relayLost();
+      const waiting = this.#waiting.get(reply.section);
+      if (waiting?.command === reply.command) waiting.resolve(reply);
+    } catch (thrown) {
+      this.#end(Failure.from(thrown));
+    }
+  }
+
+  #end(failure: Failure): void {
+    if (this.#ended) return;
+    this.#ended = failure;
+    for (const { reject } of this.#waiting.values()) reject(failure);
+    this.#socket.close(1000);
+  }
+}

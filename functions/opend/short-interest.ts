@@ -1,0 +1,57 @@
+import { create, fromBinary, isFieldSet, toBinary } from "@bufbuild/protobuf";
+import { QotMarket } from "../../gen/Qot_Common_pb.js";
+import { RequestSchema, type Response, ResponseSchema, type S2C } from "../../gen/Qot_GetShortInterest_pb.js";
+import { Failure } from "../failure.ts";
+import { FIRST } from "../short-interest/page.ts";
+import type { SecuritySymbol } from "../short-interest/symbol.ts";
+import { failureOfReply } from "./refusals.ts";
+
+/** The command of Qot_GetShortInterest. */
+export const GET_SHORT_INTEREST = 3249;
+
+const MARKETS = { HK: QotMarket.QotMarket_HK_Security, US: QotMarket.QotMarket_US_Security } as const;
+
+/** One page as OpenD is asked for it. */
+export interface PageRequest {
+  readonly symbol: SecuritySymbol;
+  /** A `nextKey` of OpenD's, or `FIRST`. */
+  readonly cursor: string;
+  /** Rows wanted, 1 to 50. */
+  readonly num: number;
+}
+
+/** The body of the call. */
+export function encodePageRequest({ symbol, cursor, num }: PageRequest): Uint8Array {
+  const c2s = {
+    security: { market: MARKETS[symbol.market], code: symbol.code },
+    ...(cursor === FIRST ? {} : { nextKey: cursor }),
+    num,
+  };
+  return toBinary(RequestSchema, create(RequestSchema, { c2s }));
+}
+
+/**
+ * Reads the body of a reply.
+ * @throws Failure `opend_protocol_error` where it cannot be read or lacks its content, and the failure
+ *   that OpenD's refusal stands for: `unknown_symbol`, `upstream_quota_exceeded`, …
+ */
+export function parsePageReply(reply: Uint8Array): S2C {
+  const response = parseResponse(reply);
+  if (!isFieldSet(response, ResponseSchema.field.retType)) {
+    throw new Failure("opend_protocol_error", "OpenD's reply states no result");
+  }
+  if (response.retType !== 0) throw failureOfReply(response.retType, response.retMsg);
+  if (response.s2c === undefined) {
+    throw new Failure("opend_protocol_error", "OpenD's reply states success but has no content");
+  }
+  return response.s2c;
+}
+
+function parseResponse(reply: Uint8Array): Response {
+  try {
+    return fromBinary(ResponseSchema, reply);
+  } catch {
+    // The parser's message quotes bytes of the reply.
+    throw new Failure("opend_protocol_error", "OpenD's reply cannot be read");
+  }
+}

@@ -1,0 +1,103 @@
+import { type Deadlines, within } from "../deadline.ts";
+import { Failure } from "../failure.ts";
+import type { Permit, Permits } from "../limit/permits.ts";
+import type { OpendAddress } from "../opend/connect.ts";
+import { type OpendSession, openSession } from "../opend/session.ts";
+import { encodePageRequest, GET_SHORT_INTEREST, type PageRequest } from "../opend/short-interest.ts";
+
+export interface UpstreamParts {
+  readonly opend: OpendAddress;
+  readonly permits: Permits;
+  readonly deadlines: Deadlines;
+  /** How old a permit may be when its call is sent, in milliseconds. */
+  readonly guardMs: number;
+  /** Keeps the Worker running until what it is given has ended. */
+  readonly background: (work: Promise<unknown>) => void;
+}
+
+/**
+ * To save time a connection opens while its permit is asked for. In a burst most permits are refused,
+ * and as many connections would open for nothing, while OpenD takes 128 in all: past this many at once
+ * in one isolate, the permit comes first.
+ */
+const MOST_OPENING_AHEAD = 4;
+let openingAhead = 0;
+
+/**
+ * Asks OpenD for one page: a permit, a connection, one call, and nothing left behind.
+ * @returns the body of OpenD's reply, whether it is a page or a refusal
+ * @throws Failure as the permits and the session do
+ */
+export function fetchReply(parts: UpstreamParts, request: PageRequest): Promise<Uint8Array> {
+  return within(
+    parts.deadlines.request,
+    () => new Failure("opend_timeout", "OpenD did not answer in time"),
+    (signal) => callOnce(parts, request, signal),
+  );
+}
+
+async function callOnce(
+  parts: UpstreamParts,
+  request: PageRequest,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const { permits, background } = parts;
+  const ending = new AbortController();
+  const stop = () => ending.abort(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+
+  let taking = permits.take();
+  const opening = open(parts, taking, ending.signal);
+  let called = false;
+  try {
+    const [session] = await Promise.all([opening, taking.then(started)]);
+    if (tooOld(await taking, parts.guardMs)) {
+      // The connection took its time. It is open now, so the next permit is used at once.
+      taking = permits.take(await taking);
+      if (tooOld(await taking.then(started), parts.guardMs)) {
+        throw new Failure("limiter_unavailable", "The store of the global limit answers too slowly");
+      }
+    }
+    called = true;
+    const reply = await session.call(GET_SHORT_INTEREST, encodePageRequest(request));
+    background(taking.then(permits.settle).catch(ignored));
+    return reply;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    if (!called) background(taking.then(permits.giveBack).catch(ignored));
+    opening.then((session) => session.close(), ignored);
+    ending.abort();
+  }
+}
+
+/** Opens the session, ahead of the permit where few others do. */
+async function open(
+  { opend, deadlines }: UpstreamParts,
+  taking: Promise<Permit>,
+  signal: AbortSignal,
+): Promise<OpendSession> {
+  if (openingAhead < MOST_OPENING_AHEAD) {
+    openingAhead += 1;
+    const asked = () => {
+      openingAhead -= 1;
+    };
+    taking.then(asked, asked);
+  } else {
+    await taking;
+  }
+  return openSession(opend, deadlines, signal);
+}
+
+/** The permit, once its time has come. */
+async function started(permit: Permit): Promise<Permit> {
+  const ms = permit.startsAt - Date.now();
+  if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+  return permit;
+}
+
+function tooOld(permit: Permit, guardMs: number): boolean {
+  return Date.now() - permit.startedAfter > guardMs;
+}
+
+/** What could not be given back or settled leaves the log by itself, later: a call less, never one more. */
+function ignored(): void {}

@@ -1,0 +1,77 @@
+import { createServer } from "node:http";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { json } from "node:stream/consumers";
+import { type OpendOptions, type OpendStats, type StandInOpend, startOpend } from "./opend.ts";
+import { startRedis } from "./redis.ts";
+import { type StandInUpstash, startUpstash, type UpstashFault } from "./upstash.ts";
+
+/** What tests, which run in workerd, can ask of the stand-ins, which run in Node. */
+export interface Controls {
+  startOpend: (options: OpendOptions) => Promise<{ id: number; url: string }>;
+  setOpend: (id: number, changes: Partial<OpendOptions>) => Promise<void>;
+  opendStats: (id: number) => Promise<OpendStats>;
+  startUpstash: () => Promise<{ id: number; url: string; token: string }>;
+  failUpstash: (id: number, fault: UpstashFault | null) => Promise<void>;
+  upstashRequests: (id: number) => Promise<number>;
+  /** Runs a command in the Redis behind a stand-in for Upstash. */
+  redis: (id: number, name: string, ...args: string[]) => Promise<unknown>;
+  redisKind: () => Promise<string>;
+  /** An address at which nothing listens. */
+  deadPort: () => Promise<number>;
+}
+
+/** Serves the controls over HTTP on loopback: `POST / {"name": …, "args": […]}`. */
+export async function startControl() {
+  const redis = await startRedis();
+  const opends: StandInOpend[] = [];
+  const upstashes: StandInUpstash[] = [];
+  const opend = (id: number) => opends[id] ?? fail(`no OpenD ${id}`);
+  const upstash = (id: number) => upstashes[id] ?? fail(`no Upstash ${id}`);
+  const controls: Controls = {
+    async startOpend(options) {
+      const started = await startOpend(options);
+      return { id: opends.push(started) - 1, url: started.url };
+    },
+    setOpend: async (id, changes) => opend(id).set(changes),
+    opendStats: async (id) => opend(id).stats(),
+    async startUpstash() {
+      const started = await startUpstash(await redis.open());
+      return { id: upstashes.push(started) - 1, url: started.url, token: started.token };
+    },
+    failUpstash: async (id, fault) => upstash(id).fail(fault ?? undefined),
+    upstashRequests: async (id) => upstash(id).requests(),
+    redis: async (id, name, ...args) => upstash(id).redis.call(name, ...args),
+    redisKind: async () => redis.kind,
+    async deadPort() {
+      const server = createTcpServer();
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const { port } = server.address() as AddressInfo;
+      await new Promise((resolve) => server.close(resolve));
+      return port;
+    },
+  };
+
+  const server = createServer(async (request, response) => {
+    try {
+      const { name, args } = (await json(request)) as { name: keyof Controls; args: never[] };
+      const control = controls[name] as (...args: never[]) => Promise<unknown>;
+      response.end(JSON.stringify({ result: await control(...args) }));
+    } catch (thrown) {
+      response.end(JSON.stringify({ error: String(thrown) }));
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await Promise.all([...opends, ...upstashes].map((each) => each.close()));
+      await redis.close();
+    },
+  };
+}
+
+function fail(why: string): never {
+  throw new Error(why);
+}

@@ -1,0 +1,92 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { encodeReply, type RequestFrame } from "../../functions/opend/frame.ts";
+import { ResponseSchema as LoginResponseSchema } from "../../gen/InitWebSocket_pb.js";
+import { ResponseSchema as NotifySchema } from "../../gen/Notify_pb.js";
+import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
+
+/** What a fault does in place of the right answer: frames to send, in order, or an end. */
+export type Misbehaviour = readonly (Uint8Array | string)[] | "silence" | "drop";
+
+const NOTHING = new Uint8Array();
+
+const reply = (request: RequestFrame, body: Uint8Array, error = 0, errorText = "") =>
+  encodeReply({ ...request, body, error, errorText });
+
+const refusal = (request: RequestFrame, retMsg: string) =>
+  reply(request, toBinary(ResponseSchema, create(ResponseSchema, { retType: -1, retMsg })));
+
+const loginRefusal = (request: RequestFrame, retMsg: string) =>
+  reply(request, toBinary(LoginResponseSchema, create(LoginResponseSchema, { retType: -1, retMsg })));
+
+/** The texts that OpenD refuses with. */
+export const REFUSALS = {
+  frequency: "获取空头持仓频率太高，请求失败，每30秒最多30次。",
+  unknownStock: "未知股票",
+  wrongKind: "该接口仅支持正股",
+  noPermission: "无权限获取该行情",
+} as const;
+
+export const LOGIN_FAULTS: Readonly<Record<string, (request: RequestFrame) => Misbehaviour>> = {
+  "login: header error": (request) => [reply(request, NOTHING, -1, "key error")],
+  "login: refused without a word": (request) => [loginRefusal(request, "")],
+  "login: no body": (request) => [reply(request, NOTHING)],
+  "login: no content": (request) => [
+    reply(request, toBinary(LoginResponseSchema, create(LoginResponseSchema, { retType: 0 }))),
+  ],
+  "login: relay lost": (request) => [reply(request, NOTHING, 3, "disconnected")],
+  "login: not protobuf": (request) => [reply(request, new Uint8Array([0xff, 0xff, 0xff]))],
+  "login: silence": () => "silence",
+  "login: drop": () => "drop",
+};
+
+export const CALL_FAULTS: Readonly<
+  Record<string, (request: RequestFrame, right: Uint8Array) => Misbehaviour>
+> = {
+  "push first": (request, right) => [
+    encodeReply({
+      command: 1003,
+      section: request.section,
+      error: 0,
+      errorText: "",
+      body: toBinary(NotifySchema, create(NotifySchema, { retType: 0, s2c: { type: 3 } })),
+    }),
+    reply({ ...request, section: 0n }, NOTHING),
+    right,
+  ],
+  "other section": (request) => [reply({ ...request, section: request.section + 7n }, NOTHING)],
+  "text frame": () => ["ft-v1.0"],
+  "short frame": (_, right) => [right.slice(0, 43)],
+  "wrong sign": (_, right) => [Uint8Array.from(right, (byte, at) => (at === 0 ? 0x46 : byte))],
+  "not protobuf": (request) => [reply(request, new Uint8Array([0x08, 0x80]))],
+  "not this protobuf": (request) => [reply(request, new Uint8Array([0xa0, 0x06, 0x01]))],
+  "no content": (request) => [
+    reply(request, toBinary(ResponseSchema, create(ResponseSchema, { retType: 0, retMsg: "" }))),
+  ],
+  "no body": (request) => [reply(request, NOTHING)],
+  "wrong market": (request) => [
+    reply(
+      request,
+      toBinary(
+        ResponseSchema,
+        create(ResponseSchema, {
+          retType: 0,
+          s2c: { usItemList: [{ timestamp: 1n }], hkItemList: [{ timestamp: 1n }] },
+        }),
+      ),
+    ),
+  ],
+  "header error 1": (request) => [reply(request, NOTHING, 1)],
+  "header error 2": (request) => [reply(request, NOTHING, 2)],
+  "header error 3": (request) => [reply(request, NOTHING, 3)],
+  "header error 9": (request) => [reply(request, NOTHING, 9, "private words")],
+  "relay lost": () => [encodeReply({ command: 2, section: 0n, error: 0, errorText: "", body: NOTHING })],
+  drop: () => "drop",
+  silence: () => "silence",
+  "unknown stock": (request) => [refusal(request, REFUSALS.unknownStock)],
+  "unknown stock in English": (request) => [refusal(request, "Unknown stock")],
+  "wrong kind": (request) => [refusal(request, REFUSALS.wrongKind)],
+  "no permission": (request) => [refusal(request, REFUSALS.noPermission)],
+  frequency: (request) => [refusal(request, REFUSALS.frequency)],
+  "frequency in English": (request) => [refusal(request, "Requests too frequent, at most 30 in 30 seconds")],
+  "other refusal": (request) => [refusal(request, "private words")],
+};

@@ -1,0 +1,222 @@
+import { createHash } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type WebSocket, WebSocketServer } from "ws";
+import { decodeRequest, encodeReply, type RequestFrame } from "../../functions/opend/frame.ts";
+import * as Login from "../../gen/InitWebSocket_pb.js";
+import * as KeepAlive from "../../gen/KeepAlive_pb.js";
+import { QotMarket } from "../../gen/Qot_Common_pb.js";
+import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
+import { CALL_FAULTS, LOGIN_FAULTS, type Misbehaviour, REFUSALS } from "./opend-faults.ts";
+import { hkHistory, usHistory } from "./sample-data.ts";
+
+/** How a stand-in for OpenD behaves. */
+export interface OpendOptions {
+  /** Its key in the clear; none if empty. */
+  readonly key?: string;
+  /** Calls in a window; OpenD has 30 in 30 s. */
+  readonly limit?: number;
+  readonly windowMs?: number;
+  /** Frames reach it after a random delay between these, in milliseconds. */
+  readonly delayMs?: readonly [number, number];
+  /** What its nextKey is: the documented timestamp, a row number, or a word. */
+  readonly cursors?: "timestamp" | "number" | "word";
+  /** Misbehaves so, at every login or call. */
+  readonly fault?: string;
+  /** The header that a Cloudflare Access tunnel would want. */
+  readonly accessClientSecret?: string;
+}
+
+/** What a stand-in has seen. */
+export interface OpendStats {
+  readonly connections: number;
+  readonly mostConnections: number;
+  /** Short-interest calls that arrived. */
+  readonly calls: number;
+  /** Those it refused for frequency. */
+  readonly refused: number;
+  /** The most calls that arrived in any window. */
+  readonly worstWindow: number;
+  /** Bodies of the calls, hexadecimal. */
+  readonly bodies: readonly string[];
+}
+
+export interface StandInOpend {
+  readonly url: string;
+  readonly stats: () => OpendStats;
+  readonly set: (options: Partial<OpendOptions>) => void;
+  readonly close: () => Promise<void>;
+}
+
+const MOST_CONNECTIONS = 128;
+
+/** Starts an OpenD on loopback that answers with sample data, and limits like the real one. */
+export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<StandInOpend> {
+  let options = initial;
+  const sockets = new Set<WebSocket>();
+  const raw = new Set<Duplex>();
+  const arrivals: number[] = [];
+  const granted: number[] = [];
+  const bodies: string[] = [];
+  let mostConnections = 0;
+  let refused = 0;
+
+  const http = createServer((_, response) => response.writeHead(426).end());
+  const server = new WebSocketServer({ noServer: true });
+  http.on("connection", (socket) => {
+    raw.add(socket);
+    socket.on("close", () => raw.delete(socket));
+  });
+  http.on("upgrade", (request, socket, head) => {
+    if (options.fault === "hanging connect") return;
+    const wrongSecret =
+      options.accessClientSecret !== undefined &&
+      request.headers["cf-access-client-secret"] !== options.accessClientSecret;
+    if (options.fault === "not a WebSocket" || wrongSecret) {
+      socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+      return;
+    }
+    if (sockets.size >= MOST_CONNECTIONS) return socket.destroy();
+    server.handleUpgrade(request, socket, head, accept);
+  });
+
+  function accept(socket: WebSocket): void {
+    sockets.add(socket);
+    mostConnections = Math.max(mostConnections, sockets.size);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => socket.terminate());
+    let loggedIn = false;
+    let before: Promise<void> = Promise.resolve();
+    socket.on("message", (data: Buffer) => {
+      before = before.then(delay).then(() => {
+        const request = decodeRequest(data);
+        if (request.command === 1) {
+          const [frames, success] = answerLogin(request);
+          loggedIn = success;
+          send(socket, frames);
+        } else if (loggedIn) {
+          send(socket, answer(request));
+        }
+      });
+    });
+  }
+
+  async function delay(): Promise<void> {
+    const [least, most] = options.delayMs ?? [0, 0];
+    if (most > 0) await new Promise((resolve) => setTimeout(resolve, least + Math.random() * (most - least)));
+  }
+
+  function answerLogin(request: RequestFrame): [Misbehaviour, boolean] {
+    const fault = LOGIN_FAULTS[options.fault ?? ""];
+    if (fault) return [fault(request), false];
+    const { c2s } = fromBinary(Login.RequestSchema, request.body);
+    const key = options.key ? createHash("md5").update(options.key).digest("hex") : "";
+    const right = (c2s?.websocketKey ?? "") === key;
+    const response = right
+      ? {
+          retType: 0,
+          s2c: { serverTime: BigInt(Math.floor(Date.now() / 1_000)), connID: 7459212718233353666n },
+        }
+      : { retType: -1, retMsg: "" };
+    return [[reply(request, toBinary(Login.ResponseSchema, create(Login.ResponseSchema, response)))], right];
+  }
+
+  function answer(request: RequestFrame): Misbehaviour {
+    if (request.command === 1004) {
+      const s2c = { time: BigInt(Math.floor(Date.now() / 1_000)) };
+      return [
+        reply(
+          request,
+          toBinary(KeepAlive.ResponseSchema, create(KeepAlive.ResponseSchema, { retType: 0, s2c })),
+        ),
+      ];
+    }
+    if (request.command !== 3249) return "silence";
+    bodies.push(Buffer.from(request.body).toString("hex"));
+    const { limit = 30, windowMs = 30_000 } = options;
+    const now = performance.now();
+    arrivals.push(now);
+    // Request 1 and request 31 must be more than a window apart.
+    while (granted[0] !== undefined && now - granted[0] > windowMs) granted.shift();
+    const allowed = granted.length < limit;
+    if (allowed) granted.push(now);
+    else refused += 1;
+    const response = allowed ? page(request) : { retType: -1, retMsg: REFUSALS.frequency };
+    const message = create(ShortInterest.ResponseSchema, response);
+    const right = reply(request, toBinary(ShortInterest.ResponseSchema, message));
+    return CALL_FAULTS[options.fault ?? ""]?.(request, right) ?? [right];
+  }
+
+  function page(request: RequestFrame) {
+    const { c2s } = fromBinary(ShortInterest.RequestSchema, request.body);
+    const { code = "", market = 0 } = c2s?.security ?? {};
+    const { nextKey = "", num = 10 } = c2s ?? {};
+    const hk = market === QotMarket.QotMarket_HK_Security ? hkHistory(code) : undefined;
+    const us = market === QotMarket.QotMarket_US_Security ? usHistory(code) : undefined;
+    const history = hk ?? us;
+    if (history === undefined) return { retType: -1, retMsg: REFUSALS.unknownStock };
+    const from = startOf(history, nextKey);
+    const to = from + Math.min(50, Math.max(1, num === 0 ? 10 : num));
+    const last = history[to - 1];
+    const next = to >= history.length || last === undefined ? "-1" : cursorOf(to, last.timestamp);
+    return {
+      retType: 0,
+      retMsg: "",
+      errCode: 0,
+      s2c: { hkItemList: hk?.slice(from, to) ?? [], usItemList: us?.slice(from, to) ?? [], nextKey: next },
+    };
+  }
+
+  function startOf(history: readonly { timestamp: bigint }[], nextKey: string): number {
+    if (nextKey === "") return 0;
+    if (options.cursors === "number") return Number(nextKey);
+    if (options.cursors === "word") return Number(nextKey.slice("after-".length));
+    const at = history.findIndex((row) => row.timestamp < BigInt(nextKey));
+    return at < 0 ? history.length : at;
+  }
+
+  function cursorOf(to: number, timestamp: bigint): string {
+    if (options.cursors === "number") return String(to);
+    return options.cursors === "word" ? `after-${to}` : String(timestamp);
+  }
+
+  await new Promise<void>((resolve) => http.listen(port, "127.0.0.1", resolve));
+  const { port: actual } = http.address() as AddressInfo;
+  return {
+    url: `ws://127.0.0.1:${actual}`,
+    set: (changes) => {
+      options = { ...options, ...changes };
+    },
+    stats: () => ({
+      connections: raw.size,
+      mostConnections,
+      calls: arrivals.length,
+      refused,
+      worstWindow: worstWindow(arrivals, options.windowMs ?? 30_000),
+      bodies,
+    }),
+    async close() {
+      for (const socket of raw) socket.destroy();
+      await new Promise((resolve) => http.close(resolve));
+    },
+  };
+}
+
+function reply(request: RequestFrame, body: Uint8Array): Uint8Array {
+  return encodeReply({ ...request, body, error: 0, errorText: "" });
+}
+
+function send(socket: WebSocket, frames: Misbehaviour): void {
+  if (frames === "drop") socket.terminate();
+  else if (frames !== "silence") for (const frame of frames) socket.send(frame);
+}
+
+function worstWindow(arrivals: readonly number[], windowMs: number): number {
+  let oldest = 0;
+  return arrivals.reduce((worst, now, at) => {
+    while (now - (arrivals[oldest] ?? now) > windowMs) oldest += 1;
+    return Math.max(worst, at - oldest + 1);
+  }, 0);
+}

@@ -1,0 +1,117 @@
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Redis } from "ioredis";
+
+/** The ways in which a stand-in for Upstash can fail. */
+export type UpstashFault = "hang" | "401" | "500" | "HTML" | "nonsense";
+
+/** Upstash's REST interface over a Redis: `/`, `/pipeline` and `/multi-exec`. */
+export interface StandInUpstash {
+  readonly url: string;
+  readonly token: string;
+  readonly redis: Redis;
+  /** HTTP requests that have arrived. */
+  readonly requests: () => number;
+  readonly fail: (fault: UpstashFault | undefined) => void;
+  readonly close: () => Promise<void>;
+}
+
+type Command = readonly string[];
+type Outcome = { readonly result: unknown } | { readonly error: string };
+
+export async function startUpstash(redis: Redis, token = "stand-in", port = 0): Promise<StandInUpstash> {
+  let fault: UpstashFault | undefined;
+  let requests = 0;
+
+  const server = createServer(async (request, response) => {
+    requests += 1;
+    const answer = (status: number, body: unknown) =>
+      response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
+    if (fault === "hang") return;
+    if (fault === "500") return answer(500, { error: "ERR internal" });
+    if (fault === "HTML") return response.writeHead(200, { "Content-Type": "text/html" }).end("<h1>Hello</h1>");
+    if (fault === "nonsense") return answer(200, { result: ["yes"] });
+    if (fault === "401" || request.headers.authorization !== `Bearer ${token}`) {
+      return answer(401, { error: "WRONGPASS invalid or missing auth token" });
+    }
+    const encode = request.headers["upstash-encoding"] === "base64" ? inBase64 : (value: unknown) => value;
+    try {
+      const body: unknown = JSON.parse(await textOf(request));
+      if (request.url === "/") {
+        const outcome = await run(redis, commandOf(body));
+        return answer("error" in outcome ? 400 : 200, encodeOutcome(outcome, encode));
+      }
+      if (request.url !== "/pipeline" && request.url !== "/multi-exec") return answer(404, { error: "ERR path" });
+      if (!Array.isArray(body)) return answer(400, { error: "ERR not a pipeline" });
+      const commands = body.map(commandOf);
+      const outcomes =
+        request.url === "/pipeline" ? await pipeline(redis, commands) : await transaction(redis, commands);
+      return answer(200, outcomes.map((outcome) => encodeOutcome(outcome, encode)));
+    } catch (thrown) {
+      return answer(400, { error: messageOf(thrown) });
+    }
+  });
+
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const { port: actual } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${actual}`,
+    token,
+    redis,
+    requests: () => requests,
+    fail: (how) => {
+      fault = how;
+    },
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function commandOf(value: unknown): Command {
+  if (!Array.isArray(value) || value.length === 0) throw new Error("ERR not a command");
+  // Only Upstash knows this flag; Redis refuses the script.
+  return value.map((part) => String(part).replace(/^#!lua flags=allow-key-locking\n/, ""));
+}
+
+async function run(redis: Redis, [name = "", ...args]: Command): Promise<Outcome> {
+  try {
+    return { result: await redis.call(name, ...args) };
+  } catch (thrown) {
+    return { error: messageOf(thrown) };
+  }
+}
+
+async function pipeline(redis: Redis, commands: readonly Command[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const command of commands) outcomes.push(await run(redis, command));
+  return outcomes;
+}
+
+async function transaction(redis: Redis, commands: readonly Command[]): Promise<Outcome[]> {
+  const multi = redis.multi();
+  for (const [name = "", ...args] of commands) multi.call(name, ...args);
+  const replies = (await multi.exec()) ?? [];
+  return replies.map(([error, result]) => (error ? { error: error.message } : { result }));
+}
+
+function encodeOutcome(outcome: Outcome, encode: (value: unknown) => unknown): Outcome {
+  return "error" in outcome ? outcome : { result: encode(outcome.result) };
+}
+
+/** As Upstash does it: every string but "OK". */
+function inBase64(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inBase64);
+  return typeof value === "string" && value !== "OK" ? Buffer.from(value).toString("base64") : value;
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,40 @@
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import type { OpendOptions } from "../stand-ins/opend.ts";
+import worker from "../../functions/index.ts";
+import { control } from "./stand-ins.ts";
+
+/** A Worker with an edge cache, an OpenD and an Upstash of its own. */
+export async function startGateway(options: OpendOptions = {}, vars: Record<string, string> = {}) {
+  const [opend, upstash] = await Promise.all([control.startOpend(options), control.startUpstash()]);
+  const env = {
+    OPEND_URL: opend.url,
+    ...(options.key ? { OPEND_KEY: options.key } : {}),
+    UPSTASH_REDIS_REST_URL: upstash.url,
+    UPSTASH_REDIS_REST_TOKEN: upstash.token,
+    ...vars,
+  };
+  const origin = `https://${crypto.randomUUID()}.test`;
+  return {
+    env,
+    origin,
+    opend: {
+      set: (changes: Partial<OpendOptions>) => control.setOpend(opend.id, changes),
+      stats: () => control.opendStats(opend.id),
+    },
+    upstash: {
+      fail: (fault: Parameters<Controls["failUpstash"]>[1]) => control.failUpstash(upstash.id, fault),
+      requests: () => control.upstashRequests(upstash.id),
+      redis: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),
+    },
+    /** Asks the Worker, and waits until it has nothing more to do. */
+    async get(path: string, init?: RequestInit): Promise<Response> {
+      const context = createExecutionContext();
+      const response = await worker.fetch(new Request(origin + path, init), env, context);
+      await waitOnExecutionContext(context);
+      return response;
+    },
+  };
+}
+
+type Controls = typeof control;
+export type Gateway = Awaited<ReturnType<typeof startGateway>>;
