@@ -19,7 +19,11 @@ export default defineConfig({
       },
       {
         // The vendor's own client, and the stand-ins, run in Node.
-        test: { name: "node", include: ["test/vendor/**/*.test.ts", "test/stand-ins/**/*.test.ts"], testTimeout: 30_000 },
+        test: {
+          name: "node",
+          include: ["test/vendor/**/*.test.ts", "test/stand-ins/**/*.test.ts"],
+          testTimeout: 30_000,
+        },
       },
     ],
   },

@@ -70,7 +70,11 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     socket.on("close", () => raw.delete(socket));
   });
   http.on("upgrade", (request, socket, head) => {
-    if (options.fault === "hanging connect") return;
+    if (options.fault === "hanging connect") {
+      // Reads on, so that it notices when the other side gives up.
+      socket.on("end", () => socket.end()).on("error", () => socket.destroy()).resume();
+      return;
+    }
     const wrongSecret =
       options.accessClientSecret !== undefined &&
       request.headers["cf-access-client-secret"] !== options.accessClientSecret;

@@ -5,12 +5,18 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import RedisMock from "ioredis-mock";
 
+/** One database. */
+export interface Database {
+  /** Runs one command. */
+  readonly call: (name: string, ...args: string[]) => Promise<unknown>;
+}
+
 /** A Redis of our own, with as many separate databases as are asked for. */
 export interface RedisHost {
   /** What it is, for people. */
   readonly kind: "redis-server" | "ioredis-mock";
-  /** A client of an empty database. */
-  readonly open: () => Promise<Redis>;
+  /** An empty database. */
+  readonly open: () => Promise<Database>;
   readonly close: () => Promise<void>;
 }
 
@@ -25,7 +31,14 @@ export async function startRedis(): Promise<RedisHost> {
 async function startServer(): Promise<RedisHost> {
   const folder = await mkdtemp(join(tmpdir(), "redis-"));
   const path = join(folder, "socket");
-  const settings = { port: 0, unixsocket: path, databases: DATABASES, save: "", appendonly: "no", dir: folder };
+  const settings = {
+    port: 0,
+    unixsocket: path,
+    databases: DATABASES,
+    save: "",
+    appendonly: "no",
+    dir: folder,
+  };
   const server = spawn(
     "redis-server",
     Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
@@ -37,11 +50,16 @@ async function startServer(): Promise<RedisHost> {
     async open() {
       if (clients.length >= DATABASES) throw new Error(`redis-server has ${DATABASES} databases, all in use`);
       // ioredis connects again by itself until the server listens.
-      const client = new Redis({ path, db: clients.length, retryStrategy: () => 20, maxRetriesPerRequest: null });
+      const client = new Redis({
+        path,
+        db: clients.length,
+        retryStrategy: () => 20,
+        maxRetriesPerRequest: null,
+      });
       client.on("error", () => undefined);
       clients.push(client);
       await client.ping();
-      return client;
+      return { call: (name, ...args) => client.call(name, ...args) };
     },
     async close() {
       for (const client of clients) client.disconnect();
@@ -60,7 +78,14 @@ function startMock(): RedisHost {
     async open() {
       const client: Redis = new RedisMock({ host: "in-process", db: clients.length });
       clients.push(client);
-      return client;
+      return {
+        async call(name, ...args) {
+          // The imitation has a method for each command, but not call().
+          const method: unknown = Reflect.get(client, name.toLowerCase());
+          if (typeof method !== "function") throw new Error(`ERR unknown command '${name}'`);
+          return Reflect.apply(method, client, args);
+        },
+      };
     },
     async close() {
       for (const client of clients) client.disconnect();

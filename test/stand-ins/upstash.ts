@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Redis } from "ioredis";
+import type { Database } from "./redis.ts";
 
 /** The ways in which a stand-in for Upstash can fail. */
 export type UpstashFault = "hang" | "401" | "500" | "HTML" | "nonsense";
@@ -9,7 +9,7 @@ export type UpstashFault = "hang" | "401" | "500" | "HTML" | "nonsense";
 export interface StandInUpstash {
   readonly url: string;
   readonly token: string;
-  readonly redis: Redis;
+  readonly redis: Database;
   /** HTTP requests that have arrived. */
   readonly requests: () => number;
   readonly fail: (fault: UpstashFault | undefined) => void;
@@ -19,7 +19,7 @@ export interface StandInUpstash {
 type Command = readonly string[];
 type Outcome = { readonly result: unknown } | { readonly error: string };
 
-export async function startUpstash(redis: Redis, token = "stand-in", port = 0): Promise<StandInUpstash> {
+export async function startUpstash(redis: Database, token = "stand-in", port = 0): Promise<StandInUpstash> {
   let fault: UpstashFault | undefined;
   let requests = 0;
 
@@ -29,7 +29,8 @@ export async function startUpstash(redis: Redis, token = "stand-in", port = 0): 
       response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
     if (fault === "hang") return;
     if (fault === "500") return answer(500, { error: "ERR internal" });
-    if (fault === "HTML") return response.writeHead(200, { "Content-Type": "text/html" }).end("<h1>Hello</h1>");
+    if (fault === "HTML")
+      return response.writeHead(200, { "Content-Type": "text/html" }).end("<h1>Hello</h1>");
     if (fault === "nonsense") return answer(200, { result: ["yes"] });
     if (fault === "401" || request.headers.authorization !== `Bearer ${token}`) {
       return answer(401, { error: "WRONGPASS invalid or missing auth token" });
@@ -41,12 +42,16 @@ export async function startUpstash(redis: Redis, token = "stand-in", port = 0): 
         const outcome = await run(redis, commandOf(body));
         return answer("error" in outcome ? 400 : 200, encodeOutcome(outcome, encode));
       }
-      if (request.url !== "/pipeline" && request.url !== "/multi-exec") return answer(404, { error: "ERR path" });
+      if (request.url !== "/pipeline" && request.url !== "/multi-exec")
+        return answer(404, { error: "ERR path" });
       if (!Array.isArray(body)) return answer(400, { error: "ERR not a pipeline" });
       const commands = body.map(commandOf);
       const outcomes =
         request.url === "/pipeline" ? await pipeline(redis, commands) : await transaction(redis, commands);
-      return answer(200, outcomes.map((outcome) => encodeOutcome(outcome, encode)));
+      return answer(
+        200,
+        outcomes.map((outcome) => encodeOutcome(outcome, encode)),
+      );
     } catch (thrown) {
       return answer(400, { error: messageOf(thrown) });
     }
@@ -75,7 +80,7 @@ function commandOf(value: unknown): Command {
   return value.map((part) => String(part).replace(/^#!lua flags=allow-key-locking\n/, ""));
 }
 
-async function run(redis: Redis, [name = "", ...args]: Command): Promise<Outcome> {
+async function run(redis: Database, [name = "", ...args]: Command): Promise<Outcome> {
   try {
     return { result: await redis.call(name, ...args) };
   } catch (thrown) {
@@ -83,17 +88,20 @@ async function run(redis: Redis, [name = "", ...args]: Command): Promise<Outcome
   }
 }
 
-async function pipeline(redis: Redis, commands: readonly Command[]): Promise<Outcome[]> {
+async function pipeline(redis: Database, commands: readonly Command[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const command of commands) outcomes.push(await run(redis, command));
   return outcomes;
 }
 
-async function transaction(redis: Redis, commands: readonly Command[]): Promise<Outcome[]> {
-  const multi = redis.multi();
-  for (const [name = "", ...args] of commands) multi.call(name, ...args);
-  const replies = (await multi.exec()) ?? [];
-  return replies.map(([error, result]) => (error ? { error: error.message } : { result }));
+async function transaction(redis: Database, commands: readonly Command[]): Promise<Outcome[]> {
+  // Sent without a pause on one connection, so nothing that this endpoint sends comes in between.
+  const [, ...replies] = await Promise.all(
+    [["MULTI"], ...commands, ["EXEC"]].map((each) => run(redis, each)),
+  );
+  const exec = replies.at(-1);
+  if (exec === undefined || "error" in exec || !Array.isArray(exec.result)) throw new Error("EXECABORT");
+  return exec.result.map((result) => (result instanceof Error ? { error: result.message } : { result }));
 }
 
 function encodeOutcome(outcome: Outcome, encode: (value: unknown) => unknown): Outcome {

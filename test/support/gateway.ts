@@ -1,6 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
-import type { OpendOptions } from "../stand-ins/opend.ts";
 import worker from "../../functions/index.ts";
+import type { OpendOptions } from "../stand-ins/opend.ts";
 import { control } from "./stand-ins.ts";
 
 /** A Worker with an edge cache, an OpenD and an Upstash of its own. */

@@ -1,0 +1,149 @@
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { describe, expect, it, vi } from "vitest";
+import { parseEnv } from "../../functions/env.ts";
+import { Failure, type FailureCode } from "../../functions/failure.ts";
+import { createGateway } from "../../functions/gateway.ts";
+import { FIRST } from "../../functions/short-interest/page.ts";
+import { CALL_FAULTS, LOGIN_FAULTS } from "../stand-ins/opend-faults.ts";
+import { startGateway } from "../support/gateway.ts";
+import { control } from "../support/stand-ins.ts";
+
+/** How each fault ends. The call itself is under way, and its permit used, from "call" on. */
+const ENDS: Readonly<Record<string, FailureCode | "answered">> = {
+  "hanging connect": "opend_timeout",
+  "not a WebSocket": "opend_unreachable",
+
+  "login: header error": "opend_key_refused",
+  "login: refused without a word": "opend_key_refused",
+  "login: no body": "opend_key_refused",
+  "login: no content": "opend_key_refused",
+  "login: relay lost": "opend_unreachable",
+  "login: not protobuf": "opend_protocol_error",
+  "login: silence": "opend_timeout",
+  "login: drop": "opend_unreachable",
+
+  "push first": "answered",
+  "other section": "opend_timeout",
+  "text frame": "opend_protocol_error",
+  "short frame": "opend_protocol_error",
+  "wrong sign": "opend_protocol_error",
+  "not protobuf": "opend_protocol_error",
+  "not this protobuf": "opend_protocol_error",
+  "no content": "opend_protocol_error",
+  "no body": "opend_protocol_error",
+  "wrong market": "opend_protocol_error",
+  "header error 1": "opend_timeout",
+  "header error 2": "opend_timeout",
+  "header error 3": "opend_unreachable",
+  "header error 9": "opend_failed",
+  "relay lost": "opend_unreachable",
+  drop: "opend_unreachable",
+  silence: "opend_timeout",
+  "unknown stock": "unknown_symbol",
+  "unknown stock in English": "unknown_symbol",
+  "wrong kind": "unknown_symbol",
+  "no permission": "opend_no_permission",
+  frequency: "upstream_quota_exceeded",
+  "frequency in English": "upstream_quota_exceeded",
+  "other refusal": "opend_failed",
+};
+
+const DEADLINES = { request: 3_000, connect: 300, login: 300, call: 300, upstash: 500 };
+
+/** Asks the page source for one page, and tells how it ended and what was left behind. */
+async function ask(gateway: Awaited<ReturnType<typeof startGateway>>, symbol = "AAPL") {
+  const context = createExecutionContext();
+  const background = (work: Promise<unknown>) => context.waitUntil(work);
+  const source = createGateway(parseEnv(gateway.env), { origin: gateway.origin, background, deadlines: DEADLINES });
+  const began = Date.now();
+  const end = await source.page({ market: "US", code: symbol }, FIRST, 10).then(() => "answered" as const, Failure.from);
+  const ms = Date.now() - began;
+  await waitOnExecutionContext(context);
+  return { end, ms };
+}
+
+async function leavesNothingBehind(gateway: Awaited<ReturnType<typeof startGateway>>) {
+  await vi.waitFor(async () => expect((await gateway.opend.stats()).connections).toBe(0));
+  const { calls } = await gateway.opend.stats();
+  expect(await gateway.upstash.redis("ZCARD", "short-interest:opend")).toBe(calls);
+}
+
+describe("a fault of OpenD", () => {
+  it("is in the table, whatever the stand-in can do", () => {
+    const faults = ["hanging connect", "not a WebSocket", ...Object.keys(LOGIN_FAULTS), ...Object.keys(CALL_FAULTS)];
+    expect(Object.keys(ENDS).sort()).toEqual(faults.sort());
+  });
+
+  it.concurrent.each(Object.entries(ENDS))("%s ends as %s", async (fault, code) => {
+    const gateway = await startGateway({ fault });
+    const { end, ms } = await ask(gateway);
+    expect(end instanceof Failure ? end.code : end).toBe(code);
+    expect(ms).toBeLessThan(2_000);
+    if (end instanceof Failure) expect(`${end.message} ${end.detail}`).not.toMatch(/private words|127\.0\.0\.1|[一-鿿]/);
+    await leavesNothingBehind(gateway);
+  });
+
+  it("nobody listening ends as opend_unreachable", async () => {
+    const gateway = await startGateway({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
+    const { end } = await ask(gateway);
+    expect(end).toMatchObject({ code: "opend_unreachable" });
+    await leavesNothingBehind(gateway);
+  });
+
+  it("a wrong key ends as opend_key_refused, the right one is answered", async () => {
+    const wrong = await startGateway({ key: "right" }, { OPEND_KEY: "wrong" });
+    expect((await ask(wrong)).end).toMatchObject({ code: "opend_key_refused" });
+    await leavesNothingBehind(wrong);
+    const right = await startGateway({ key: "right" });
+    expect((await ask(right)).end).toBe("answered");
+  });
+
+  it("a tunnel wants its Access token", async () => {
+    const access = { OPEND_ACCESS_CLIENT_ID: "id", OPEND_ACCESS_CLIENT_SECRET: "token" };
+    const without = await startGateway({ accessClientSecret: "token" });
+    expect((await ask(without)).end).toMatchObject({ code: "opend_unreachable" });
+    const having = await startGateway({ accessClientSecret: "token" }, access);
+    expect((await ask(having)).end).toBe("answered");
+  });
+});
+
+describe("a fault of Upstash", () => {
+  it.concurrent.each(["hang", "401", "500", "HTML", "nonsense"] as const)("%s ends as limiter_unavailable", async (fault) => {
+    const gateway = await startGateway();
+    await gateway.upstash.fail(fault);
+    const { end, ms } = await ask(gateway);
+    expect(end).toMatchObject({ code: "limiter_unavailable" });
+    expect(ms).toBeLessThan(2_000);
+    await leavesNothingBehind(gateway);
+    expect((await gateway.opend.stats()).calls).toBe(0);
+  });
+
+  it("nobody listening ends as limiter_unavailable", async () => {
+    const dead = `http://127.0.0.1:${await control.deadPort()}`;
+    const gateway = await startGateway({}, { UPSTASH_REDIS_REST_URL: dead });
+    expect((await ask(gateway)).end).toMatchObject({ code: "limiter_unavailable" });
+    expect((await gateway.opend.stats()).calls).toBe(0);
+  });
+});
+
+describe("OpenD's own frequency refusal", () => {
+  it("stops all calls for a window", async () => {
+    const gateway = await startGateway({ fault: "frequency" });
+    expect((await ask(gateway)).end).toMatchObject({ code: "upstream_quota_exceeded", retryAfterMs: 30_000 });
+    await gateway.opend.set({ fault: "" });
+    const { end } = await ask(gateway, "TSLA");
+    expect(end).toMatchObject({ code: "upstream_quota_exceeded" });
+    expect((await gateway.opend.stats()).calls).toBe(1);
+  });
+});
+
+describe("a connection that takes longer than a permit keeps", () => {
+  it("exchanges the permit before the call", async () => {
+    const gateway = await startGateway({ delayMs: [1_100, 1_100] });
+    const response = await gateway.get("/v1/short-interest/US.AAPL");
+    expect(response.status).toBe(200);
+    expect(await gateway.upstash.redis("ZCARD", "short-interest:opend")).toBe(1);
+    // Taken, exchanged, settled; each script is sent once more where Redis did not know it yet.
+    expect(await gateway.upstash.requests()).toBeLessThanOrEqual(5);
+  });
+});
