@@ -24,7 +24,11 @@ async function start({ limit = 3, windowMs = HOUR, holdMs = 6_000, waitMs = 0 } 
   };
 }
 
-const refusal = (taking: Promise<unknown>) => taking.then(() => undefined, (failure: Failure) => failure);
+const refusal = (taking: Promise<unknown>) =>
+  taking.then(
+    () => undefined,
+    (failure: Failure) => failure,
+  );
 
 describe("a permit", () => {
   it("is granted up to the limit, and then refused with the time until one is free", async () => {
@@ -111,15 +115,18 @@ describe("a permit", () => {
     expect(await command("ZCARD", LOG)).toBe(2);
   });
 
-  it.each(["hang", "401", "500", "HTML", "nonsense"] as const)("is not granted when Upstash answers %s", async (fault) => {
-    const { permits, fail, command, done } = await start();
-    await permits.take();
-    await fail(fault);
-    const failure = await refusal(permits.take());
-    expect(failure?.code).toBe("limiter_unavailable");
-    expect(failure?.message).not.toMatch(/evalsha|redis\.call|WRONGPASS|short-interest:opend/i);
-    await fail(null);
-    await done();
-    expect(await command("ZCARD", LOG)).toBe(1);
-  });
+  it.each(["hang", "401", "500", "HTML", "nonsense"] as const)(
+    "is not granted when Upstash answers %s",
+    async (fault) => {
+      const { permits, fail, command, done } = await start();
+      await permits.take();
+      await fail(fault);
+      const failure = await refusal(permits.take());
+      expect(failure?.code).toBe("limiter_unavailable");
+      expect(failure?.message).not.toMatch(/evalsha|redis\.call|WRONGPASS|short-interest:opend/i);
+      await fail(null);
+      await done();
+      expect(await command("ZCARD", LOG)).toBe(1);
+    },
+  );
 });

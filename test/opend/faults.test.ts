@@ -54,9 +54,15 @@ const DEADLINES = { request: 3_000, connect: 300, login: 300, call: 300, upstash
 async function ask(gateway: Awaited<ReturnType<typeof startGateway>>, symbol = "AAPL") {
   const context = createExecutionContext();
   const background = (work: Promise<unknown>) => context.waitUntil(work);
-  const source = createGateway(parseEnv(gateway.env), { origin: gateway.origin, background, deadlines: DEADLINES });
+  const source = createGateway(parseEnv(gateway.env), {
+    origin: gateway.origin,
+    background,
+    deadlines: DEADLINES,
+  });
   const began = Date.now();
-  const end = await source.page({ market: "US", code: symbol }, FIRST, 10).then(() => "answered" as const, Failure.from);
+  const end = await source
+    .page({ market: "US", code: symbol }, FIRST, 10)
+    .then(() => "answered" as const, Failure.from);
   const ms = Date.now() - began;
   await waitOnExecutionContext(context);
   return { end, ms };
@@ -70,7 +76,12 @@ async function leavesNothingBehind(gateway: Awaited<ReturnType<typeof startGatew
 
 describe("a fault of OpenD", () => {
   it("is in the table, whatever the stand-in can do", () => {
-    const faults = ["hanging connect", "not a WebSocket", ...Object.keys(LOGIN_FAULTS), ...Object.keys(CALL_FAULTS)];
+    const faults = [
+      "hanging connect",
+      "not a WebSocket",
+      ...Object.keys(LOGIN_FAULTS),
+      ...Object.keys(CALL_FAULTS),
+    ];
     expect(Object.keys(ENDS).sort()).toEqual(faults.sort());
   });
 
@@ -79,7 +90,8 @@ describe("a fault of OpenD", () => {
     const { end, ms } = await ask(gateway);
     expect(end instanceof Failure ? end.code : end).toBe(code);
     expect(ms).toBeLessThan(2_000);
-    if (end instanceof Failure) expect(`${end.message} ${end.detail}`).not.toMatch(/private words|127\.0\.0\.1|[一-鿿]/);
+    if (end instanceof Failure)
+      expect(`${end.message} ${end.detail}`).not.toMatch(/private words|127\.0\.0\.1|[一-鿿]/);
     await leavesNothingBehind(gateway);
   });
 
@@ -108,15 +120,18 @@ describe("a fault of OpenD", () => {
 });
 
 describe("a fault of Upstash", () => {
-  it.concurrent.each(["hang", "401", "500", "HTML", "nonsense"] as const)("%s ends as limiter_unavailable", async (fault) => {
-    const gateway = await startGateway();
-    await gateway.upstash.fail(fault);
-    const { end, ms } = await ask(gateway);
-    expect(end).toMatchObject({ code: "limiter_unavailable" });
-    expect(ms).toBeLessThan(2_000);
-    await leavesNothingBehind(gateway);
-    expect((await gateway.opend.stats()).calls).toBe(0);
-  });
+  it.concurrent.each(["hang", "401", "500", "HTML", "nonsense"] as const)(
+    "%s ends as limiter_unavailable",
+    async (fault) => {
+      const gateway = await startGateway();
+      await gateway.upstash.fail(fault);
+      const { end, ms } = await ask(gateway);
+      expect(end).toMatchObject({ code: "limiter_unavailable" });
+      expect(ms).toBeLessThan(2_000);
+      await leavesNothingBehind(gateway);
+      expect((await gateway.opend.stats()).calls).toBe(0);
+    },
+  );
 
   it("nobody listening ends as limiter_unavailable", async () => {
     const dead = `http://127.0.0.1:${await control.deadPort()}`;

@@ -72,7 +72,10 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
   http.on("upgrade", (request, socket, head) => {
     if (options.fault === "hanging connect") {
       // Reads on, so that it notices when the other side gives up.
-      socket.on("end", () => socket.end()).on("error", () => socket.destroy()).resume();
+      socket
+        .on("end", () => socket.end())
+        .on("error", () => socket.destroy())
+        .resume();
       return;
     }
     const wrongSecret =

@@ -1,0 +1,129 @@
+import { describe, expect, it } from "vitest";
+import { startGateway } from "./support/gateway.ts";
+
+const BAD = [
+  ["/v1/short-interest/00700", "invalid_symbol", "symbol"],
+  ["/v1/short-interest/HK.", "invalid_symbol", "symbol"],
+  ["/v1/short-interest/HK.123456", "invalid_symbol", "symbol"],
+  ["/v1/short-interest/HK.7a", "invalid_symbol", "symbol"],
+  ["/v1/short-interest/US.A%00B", "invalid_symbol", "symbol"],
+  ["/v1/short-interest/US.A..B", "invalid_symbol", "symbol"],
+  ["/v1/short-interest/US.%E2%82%AC", "invalid_symbol", "symbol"],
+  [`/v1/short-interest/US.${"A".repeat(21)}`, "invalid_symbol", "symbol"],
+  ["/v1/short-interest/SH.600000", "unsupported_market", "symbol"],
+  ["/v1/short-interest/JP.7203", "unsupported_market", "symbol"],
+  ...["0", "51", "1.5", "abc", "", "-1", "1e1", "010", "+5", "99999999999"].map(
+    (num) => [`/v1/short-interest/US.AAPL?num=${num}`, "invalid_parameter", "num"] as const,
+  ),
+  ["/v1/short-interest/US.AAPL?num=5&num=6", "invalid_parameter", "num"],
+  ["/v1/short-interest/US.AAPL?next_key=1&next_key=2", "invalid_parameter", "next_key"],
+  ["/v1/short-interest/US.AAPL?next_key=%00", "invalid_parameter", "next_key"],
+  ["/v1/short-interest/US.AAPL?next_key=a%0Ab", "invalid_parameter", "next_key"],
+  ["/v1/short-interest/US.AAPL?next_key=a%C2%85b", "invalid_parameter", "next_key"],
+  [`/v1/short-interest/US.AAPL?next_key=${"1".repeat(257)}`, "invalid_parameter", "next_key"],
+  ["/v1/short-interest/US.AAPL?nextKey=1777478400", "invalid_parameter", "nextKey"],
+] as const;
+
+describe("bad input", () => {
+  it.each(BAD)("%s is %s", async (path, code, parameter) => {
+    const gateway = await startGateway();
+    const response = await gateway.get(path);
+    expect(response.status).toBe(400);
+    expect(response.headers.get("Content-Type")).toBe("application/problem+json");
+    expect(response.headers.get("Cache-Control")).toBe("no-store");
+    expect(await response.json()).toMatchObject({ code, parameter, status: 400 });
+    expect((await gateway.opend.stats()).calls).toBe(0);
+    expect(await gateway.upstash.requests()).toBe(0);
+  });
+});
+
+describe("a path", () => {
+  it.each(["/", "/v1", "/v1/short-interest", "/v1/short-interest/US.AAPL/", "/v2/short-interest/US.AAPL"])(
+    "%s does not exist",
+    async (path) => {
+      const response = await (await startGateway()).get(path);
+      expect(response.status).toBe(404);
+      expect(await response.json()).toMatchObject({ code: "not_found", status: 404 });
+    },
+  );
+
+  it.each(["POST", "PUT", "DELETE", "PATCH"])("has no %s", async (method) => {
+    const response = await (await startGateway()).get("/v1/short-interest/US.AAPL", { method });
+    expect(response.status).toBe(405);
+    expect(response.headers.get("Allow")).toBe("GET, HEAD");
+    expect(await response.json()).toMatchObject({ code: "method_not_allowed" });
+  });
+
+  it("has HEAD", async () => {
+    const response = await (await startGateway()).get("/v1/short-interest/US.AAPL", { method: "HEAD" });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe("");
+  });
+
+  it("/healthz says that the Worker runs, whatever its configuration", async () => {
+    const gateway = await startGateway({}, { OPEND_URL: "" });
+    const response = await gateway.get("/healthz");
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ status: "ok" });
+  });
+});
+
+describe("a used-up quota", () => {
+  it("is a 429 with the exact time to wait", async () => {
+    const gateway = await startGateway({}, { UPSTREAM_LIMIT: "1" });
+    expect((await gateway.get("/v1/short-interest/US.AAPL")).status).toBe(200);
+    const response = await gateway.get("/v1/short-interest/US.TSLA");
+    expect(response.status).toBe(429);
+    const wait = Number(response.headers.get("Retry-After"));
+    expect(wait).toBeGreaterThanOrEqual(29);
+    expect(wait).toBeLessThanOrEqual(31);
+    expect(await response.json()).toMatchObject({
+      type: "https://iana.org/assignments/http-problem-types#quota-exceeded",
+      code: "upstream_quota_exceeded",
+      "violated-policies": ["upstream"],
+    });
+  });
+
+  it("is waited for when a permit comes soon enough", async () => {
+    const gateway = await startGateway(
+      { windowMs: 1_000, limit: 1 },
+      { UPSTREAM_LIMIT: "1", UPSTREAM_WINDOW_SECONDS: "1" },
+    );
+    for (const symbol of ["US.AAPL", "US.TSLA", "US.SPY"]) {
+      expect((await gateway.get(`/v1/short-interest/${symbol}`)).status).toBe(200);
+    }
+    expect(await gateway.opend.stats()).toMatchObject({ calls: 3, refused: 0, worstWindow: 1 });
+  });
+});
+
+describe("a bad configuration", () => {
+  it.each([
+    ["OPEND_URL", ""],
+    ["OPEND_URL", "http://127.0.0.1:1"],
+    ["OPEND_URL", "127.0.0.1:33333"],
+    ["OPEND_URL", "ws://user:secret@127.0.0.1:1"],
+    ["OPEND_ACCESS_CLIENT_ID", "only half"],
+    ["OPEND_ACCESS_CLIENT_ID", "id"],
+    ["UPSTASH_REDIS_REST_URL", "redis://127.0.0.1"],
+    ["UPSTASH_REDIS_REST_TOKEN", ""],
+    ["UPSTASH_REDIS_REST_TOKEN", "se\ncret"],
+    ["UPSTREAM_LIMIT", "0"],
+    ["UPSTREAM_LIMIT", "31"],
+    ["UPSTREAM_WINDOW_SECONDS", "soon"],
+    ["UPSTREAM_WAIT_MS", "1.5"],
+  ])("%s = %j is named, and not shown", async (variable, value) => {
+    const gateway = await startGateway({}, { [variable]: value });
+    const response = await gateway.get("/v1/short-interest/US.AAPL");
+    expect(response.status).toBe(500);
+    const text = await response.text();
+    expect(JSON.parse(text)).toMatchObject({ code: "misconfigured" });
+    expect(text).toContain(value === "id" ? "OPEND_ACCESS_CLIENT_SECRET" : variable);
+    if (value.length > 2) expect(text).not.toContain(value);
+  });
+
+  it("lacks a binding", async () => {
+    const { default: app } = await import("../functions/app.ts");
+    const response = await app.request("/v1/short-interest/US.AAPL", {}, {});
+    expect(await response.json()).toMatchObject({ code: "misconfigured", parameter: "OPEND_URL" });
+  });
+});

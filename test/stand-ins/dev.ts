@@ -1,0 +1,85 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { parseEnv } from "node:util";
+import { startOpend } from "./opend.ts";
+import { startRedis } from "./redis.ts";
+import { startUpstash } from "./upstash.ts";
+import { startLocalWorker } from "./worker.ts";
+
+/** `npm run dev`: the Worker on this machine, with stand-ins for whatever is not configured. */
+
+const NAMES = [
+  "OPEND_URL",
+  "OPEND_KEY",
+  "OPEND_ACCESS_CLIENT_ID",
+  "OPEND_ACCESS_CLIENT_SECRET",
+  "UPSTASH_REDIS_REST_URL",
+  "UPSTASH_REDIS_REST_TOKEN",
+  "UPSTREAM_LIMIT",
+  "UPSTREAM_WINDOW_SECONDS",
+  "UPSTREAM_WAIT_MS",
+];
+
+const port = Number(process.env.PORT ?? 8787);
+if (!(await canListenOn(port))) {
+  console.error(
+    `Port ${process.env.PORT ?? port} cannot be listened on; set another one: PORT=8788 npm run dev`,
+  );
+  process.exit(1);
+}
+
+const file = existsSync(".dev.vars") ? parseEnv(readFileSync(".dev.vars", "utf8")) : {};
+const vars: Record<string, string> = {};
+for (const name of NAMES) {
+  const value = process.env[name] ?? file[name];
+  if (value !== undefined) vars[name] = value;
+}
+const ending: (() => Promise<unknown>)[] = [];
+
+if (vars.OPEND_URL === undefined) {
+  const opend = await startOpend(vars.OPEND_KEY === undefined ? {} : { key: vars.OPEND_KEY });
+  ending.push(opend.close);
+  vars.OPEND_URL = opend.url;
+  console.log(`OpenD:   a stand-in with SAMPLE DATA, ${opend.url}`);
+} else {
+  console.log(`OpenD:   ${vars.OPEND_URL}`);
+}
+
+if (vars.UPSTASH_REDIS_REST_URL === undefined) {
+  const redis = await startRedis();
+  const upstash = await startUpstash(await redis.open());
+  ending.push(upstash.close, redis.close);
+  vars.UPSTASH_REDIS_REST_URL = upstash.url;
+  vars.UPSTASH_REDIS_REST_TOKEN = upstash.token;
+  console.log(`Upstash: a stand-in over ${redis.kind}, ${upstash.url}`);
+} else {
+  console.log(`Upstash: ${vars.UPSTASH_REDIS_REST_URL}`);
+}
+
+let ended = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, async () => {
+    if (ended) return;
+    ended = true;
+    for (const end of ending) await end().catch(console.error);
+    process.exit(0);
+  });
+}
+
+const worker = await startLocalWorker(vars, port);
+ending.unshift(worker.close);
+console.log(`Worker:  ${worker.origin}, with an empty edge cache of its own`);
+console.log(`\nTry:     curl '${worker.origin}/v1/short-interest/HK.00700?num=3'\n`);
+
+/** The development server would wait for a port that is taken, and say nothing. */
+function canListenOn(number: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    try {
+      server.listen(number, "localhost", () => server.close(() => resolve(true)));
+    } catch {
+      resolve(false);
+    }
+  });
+}

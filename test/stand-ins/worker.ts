@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+// Set before wrangler loads: it would otherwise ask the internet for an example of request.cf.
+process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= "false";
+process.env.WRANGLER_LOG ??= "warn";
+const { unstable_startWorker: startWorker } = await import("wrangler");
+
+/** A Worker in workerd on this machine, with an empty edge cache that it shares with no other. */
+export interface LocalWorker {
+  readonly origin: string;
+  readonly close: () => Promise<void>;
+}
+
+/** @param port 0 takes a free one */
+export async function startLocalWorker(
+  vars: Readonly<Record<string, string>>,
+  port = 0,
+): Promise<LocalWorker> {
+  const state = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
+  const worker = await startWorker({
+    config: "wrangler.toml",
+    // The variables given are all there are.
+    envFiles: [],
+    bindings: Object.fromEntries(
+      Object.entries(vars).map(([name, value]) => [name, { type: "plain_text" as const, value }]),
+    ),
+    dev: {
+      server: { hostname: "localhost", port },
+      inspector: false,
+      watch: false,
+      persist: state,
+      logLevel: "warn",
+    },
+  });
+  await worker.ready;
+  return {
+    origin: (await worker.url).origin,
+    async close() {
+      await worker.dispose();
+      await rm(state, { recursive: true, force: true });
+    },
+  };
+}

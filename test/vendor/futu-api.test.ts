@@ -1,0 +1,129 @@
+import { fromBinary, toJson } from "@bufbuild/protobuf";
+import FutuWebsocket from "futu-api";
+import protoRoot from "futu-api/proto.js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodePageRequest, GET_SHORT_INTEREST } from "../../functions/opend/short-interest.ts";
+import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
+import { type StandInOpend, startOpend } from "../stand-ins/opend.ts";
+
+const NAME = "Qot_GetShortInterest";
+const KEY = "7522027ccf5a06b1";
+
+let opend: StandInOpend;
+beforeAll(async () => {
+  opend = await startOpend({ key: KEY, limit: 1_000 });
+});
+afterAll(() => opend.close());
+
+/** The vendor's client, logged in. */
+async function logIn(key: string): Promise<FutuWebsocket> {
+  const client = new FutuWebsocket();
+  const { hostname, port } = new URL(opend.url);
+  await new Promise<void>((resolve, reject) => {
+    client.onlogin = (success, reason) => (success ? resolve() : reject(reason));
+    client.start(hostname, Number(port), false, key);
+  });
+  return client;
+}
+
+const requestOf = (market: number, code: string, more: object = {}) => ({
+  c2s: { security: { market, code }, ...more },
+});
+
+/** A reply as the vendor's client decodes it, in the JSON form of protobuf. */
+function decodedByVendor(bytes: Uint8Array): unknown {
+  const type = protoRoot.lookupType(`${NAME}.Response`);
+  return type.toObject(type.decode(bytes), { longs: String, json: true });
+}
+
+describe("the vendor's client", () => {
+  it("logs in to the stand-in and gets the documented rows", async () => {
+    const client = await logIn(KEY);
+    const reply = await client._sendCmd(GET_SHORT_INTEREST, requestOf(1, "00700"), NAME);
+    expect(reply).toMatchObject({ retType: 0, s2c: { nextKey: "1772121600" } });
+    const { hkItemList } = (
+      reply as { s2c: { hkItemList: { timestampStr: string; aggregatedShort: unknown }[] } }
+    ).s2c;
+    expect(hkItemList).toHaveLength(10);
+    expect(hkItemList[0]?.timestampStr).toBe("2026-04-30");
+    expect(String(hkItemList[0]?.aggregatedShort)).toBe("51480638");
+    client.stop();
+  });
+
+  it("walks to the end", async () => {
+    const client = await logIn(KEY);
+    let nextKey = "";
+    let rows = 0;
+    while (nextKey !== "-1") {
+      const reply = await client._sendCmd(
+        GET_SHORT_INTEREST,
+        requestOf(11, "AAPL", { num: 50, ...(nextKey && { nextKey }) }),
+        NAME,
+      );
+      const { s2c } = reply as { s2c: { usItemList: unknown[]; nextKey: string } };
+      rows += s2c.usItemList.length;
+      nextKey = s2c.nextKey;
+    }
+    expect(rows).toBe(130);
+    client.stop();
+  });
+
+  it.each([
+    { symbol: { market: "HK", code: "00700" }, cursor: "", num: 50 },
+    { symbol: { market: "HK", code: "02800" }, cursor: "1772121600", num: 1 },
+    { symbol: { market: "US", code: "BRK.B" }, cursor: "opaque", num: 10 },
+  ] as const)("encodes the request for %j as this project does", async ({ symbol, cursor, num }) => {
+    const market = symbol.market === "HK" ? 1 : 11;
+    const type = protoRoot.lookupType(`${NAME}.Request`);
+    const request = requestOf(market, symbol.code, { ...(cursor && { nextKey: cursor }), num });
+    const theirs = type.encode(type.create(request)).finish();
+    expect(Buffer.from(encodePageRequest({ symbol, cursor, num })).toString("hex")).toBe(
+      Buffer.from(theirs).toString("hex"),
+    );
+  });
+
+  it.each([
+    ["HK.00700", requestOf(1, "00700", { num: 50 })],
+    ["US.AAPL", requestOf(11, "AAPL", { num: 50 })],
+    ["US.HUGE", requestOf(11, "HUGE")],
+    ["US.NONE", requestOf(11, "NONE")],
+    ["US.NOSUCH", requestOf(11, "NOSUCH")],
+  ])("decodes the reply for %s to the same values", async (_, request) => {
+    const replies: Uint8Array[] = [];
+    const socket = new WebSocket(opend.url);
+    socket.binaryType = "arraybuffer";
+    await replayRaw(socket, request, replies);
+    const [reply = new Uint8Array()] = replies;
+    const ours = toJson(ResponseSchema, fromBinary(ResponseSchema, reply));
+    expect(ours).toEqual(withoutEmptyLists(decodedByVendor(reply)));
+  });
+});
+
+/** Logs in and asks with bytes that the vendor's descriptors encoded; keeps the reply's body. */
+async function replayRaw(socket: WebSocket, request: object, replies: Uint8Array[]): Promise<void> {
+  const { createHash } = await import("node:crypto");
+  const { encodeRequest } = await import("../../functions/opend/frame.ts");
+  const login = protoRoot.lookupType("InitWebSocket.Request");
+  const type = protoRoot.lookupType(`${NAME}.Request`);
+  const websocketKey = createHash("md5").update(KEY).digest("hex");
+  const encode = (of: typeof type, fields: object) => of.encode(of.create(fields)).finish();
+  await new Promise((resolve) => socket.addEventListener("open", resolve));
+  socket.send(encodeRequest({ command: 1, section: 1n, body: encode(login, { c2s: { websocketKey } }) }));
+  socket.send(encodeRequest({ command: 3249, section: 2n, body: encode(type, request) }));
+  await new Promise<void>((resolve) => {
+    socket.addEventListener("message", ({ data }) => {
+      const bytes = new Uint8Array(data);
+      if (bytes[11] === 1) return;
+      replies.push(bytes.slice(44));
+      resolve();
+    });
+  });
+  socket.close();
+}
+
+/** protobufjs prints lists that are empty, where the JSON form of protobuf leaves them out. */
+function withoutEmptyLists(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value), (_, inner) =>
+    Array.isArray(inner) && inner.length === 0 ? undefined : inner,
+  );
+}
