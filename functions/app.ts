@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { parseEnv } from "./env.ts";
 import { Failure } from "./failure.ts";
 import { createGateway } from "./gateway.ts";
+import { clientOf } from "./http/client.ts";
 import { problemResponse } from "./http/problem.ts";
 import { getPage } from "./routes/page.ts";
 
@@ -13,6 +14,7 @@ app.all("/healthz", onlyGet);
 app.get("/v1/short-interest/:symbol", (context) =>
   getPage(context, context.req.param("symbol"), () =>
     createGateway(parseEnv(context.env), {
+      client: clientOf(context.req.raw.headers),
       origin: new URL(context.req.url).origin,
       background: (work) => context.executionCtx.waitUntil(work),
     }),

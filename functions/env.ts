@@ -13,6 +13,8 @@ export interface Config {
     readonly windowMs: number;
     /** How long a request may wait for a permit. */
     readonly waitMs: number;
+    /** Calls in a window that one client may cause. */
+    readonly clientShare: number;
   };
 }
 
@@ -52,6 +54,7 @@ const Variables = v.object({
   UPSTREAM_LIMIT: whole(1, 30, "30"),
   UPSTREAM_WINDOW_SECONDS: whole(1, 3_600, "30"),
   UPSTREAM_WAIT_MS: whole(0, 10_000, "3000"),
+  CLIENT_SHARE: whole(1, 30, "15"),
 });
 
 /**
@@ -72,6 +75,7 @@ export function parseEnv(env: unknown): Config {
       limit: vars.UPSTREAM_LIMIT,
       windowMs: vars.UPSTREAM_WINDOW_SECONDS * 1_000,
       waitMs: vars.UPSTREAM_WAIT_MS,
+      clientShare: vars.CLIENT_SHARE,
     },
   };
 }

@@ -1,10 +1,18 @@
 import { Redis } from "@upstash/redis/cloudflare";
+import { type GenericSchema, parse } from "valibot";
 import { within } from "./deadline.ts";
 import { Failure } from "./failure.ts";
 
 export interface UpstashAddress {
   readonly url: string;
   readonly token: string;
+}
+
+/** One run of a Lua script. */
+export interface ScriptCall {
+  readonly script: string;
+  readonly keys: readonly string[];
+  readonly args: readonly string[];
 }
 
 /** Upstash, asked with a deadline. */
@@ -15,6 +23,10 @@ export interface Upstash {
    *   command, and are dropped here
    */
   ask<T>(question: (redis: Redis) => Promise<T>): Promise<T>;
+  /** Runs one script and parses its reply; its text is sent only where Redis does not know it. */
+  run<T>(call: ScriptCall, reply: GenericSchema<unknown, T>): Promise<T>;
+  /** Runs several scripts in one round trip. */
+  runAll(calls: readonly ScriptCall[]): Promise<void>;
 }
 
 /** @param ms how long one question may take, retries and all */
@@ -33,14 +45,23 @@ export function createUpstash(address: UpstashAddress, ms: number): Upstash {
     enableTelemetry: false,
   });
   const unavailable = () =>
-    new Failure("limiter_unavailable", "The store of the global limit cannot be asked");
+    new Failure("limiter_unavailable", "The store that all data centres share cannot be asked");
+  async function ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
+    try {
+      return await within(ms, unavailable, () => question(redis));
+    } catch {
+      throw unavailable();
+    }
+  }
   return {
-    async ask(question) {
-      try {
-        return await within(ms, unavailable, () => question(redis));
-      } catch {
-        throw unavailable();
-      }
-    },
+    ask,
+    run: ({ script, keys, args }, reply) =>
+      ask(async () => parse(reply, await redis.createScript(script).exec([...keys], [...args]))),
+    runAll: (calls) =>
+      ask(async () => {
+        const pipeline = redis.pipeline();
+        for (const { script, keys, args } of calls) pipeline.eval(script, [...keys], [...args]);
+        await pipeline.exec();
+      }),
   };
 }

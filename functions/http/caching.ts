@@ -3,26 +3,36 @@ const CACHE = "short-interest-edge";
 
 /** Times are Unix times in milliseconds. */
 interface CacheFacts {
-  /** `joined` an answer that another request was already fetching. */
-  readonly origin: "kept" | "joined" | "fetched";
+  /** This data centre, the copy of all of them, another request's question, or OpenD. */
+  readonly origin: "edge" | "global" | "joined" | "fetched";
+  /** Why it is served past its freshness; absent while it is fresh. */
+  readonly stale?: string | undefined;
   readonly fetchedAt: number;
   readonly freshUntil: number;
 }
 
+/** How long others may go on with a stale answer: while they ask for a new one, and when they get none. */
+const WHILE_REVALIDATE_S = 3_600;
+const IF_ERROR_S = 7 * 24 * 3_600;
+
 /** What caches and people are told of an answer's age and of where it came from. */
-export function cachingHeaders(
-  { origin, fetchedAt, freshUntil }: CacheFacts,
-  now: number,
-): Record<string, string> {
-  const seconds = (ms: number) => Math.max(0, Math.floor(ms / 1_000));
-  const status = {
-    kept: `${CACHE}; hit; ttl=${seconds(freshUntil - now)}`,
-    joined: `${CACHE}; fwd=miss; collapsed`,
-    fetched: `${CACHE}; fwd=miss; stored`,
-  };
+export function cachingHeaders(facts: CacheFacts, now: number): Record<string, string> {
+  const age = seconds(now - facts.fetchedAt);
+  const lifetime = seconds(facts.freshUntil - facts.fetchedAt);
   return {
-    Age: String(seconds(now - fetchedAt)),
-    "Cache-Control": `public, max-age=${seconds(freshUntil - fetchedAt)}`,
-    "Cache-Status": status[origin],
+    Age: String(age),
+    "Cache-Control": `public, max-age=${lifetime}, stale-while-revalidate=${WHILE_REVALIDATE_S}, stale-if-error=${IF_ERROR_S}`,
+    "Cache-Status": cacheStatus(facts, lifetime - age),
   };
+}
+
+function cacheStatus({ origin, stale }: CacheFacts, ttl: number): string {
+  if (stale !== undefined) return `${CACHE}; fwd=stale; ttl=${ttl}; detail=${stale}`;
+  if (origin === "edge") return `${CACHE}; hit; ttl=${ttl}`;
+  if (origin === "global") return `${CACHE}-global; hit; ttl=${ttl}, ${CACHE}; fwd=miss; stored`;
+  return `${CACHE}; fwd=miss; ${origin === "joined" ? "collapsed" : "stored"}`;
+}
+
+function seconds(ms: number): number {
+  return Math.max(0, Math.floor(ms / 1_000));
 }

@@ -12,6 +12,7 @@ const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   unknown_symbol: { status: 404, title: "Unknown symbol" },
   not_found: { status: 404, title: "No such path" },
   method_not_allowed: { status: 405, title: "Method not allowed" },
+  client_quota_exceeded: { status: 429, title: "Your share of OpenD's quota is used up" },
   upstream_quota_exceeded: { status: 429, title: "OpenD's quota is used up" },
   internal: { status: 500, title: "Unexpected error" },
   misconfigured: { status: 500, title: "Misconfigured gateway" },
@@ -38,7 +39,7 @@ export function problemResponse(failure: Failure): Response {
     code: failure.code,
     detail: failure.detail,
     parameter: failure.parameter,
-    ...(status === 429 ? { "violated-policies": ["upstream"] } : {}),
+    ...(status === 429 ? { "violated-policies": [failure.code.replace("_quota_exceeded", "")] } : {}),
   };
   if (failure.retryAfterMs !== undefined) {
     headers.set("Retry-After", String(Math.max(1, Math.ceil(failure.retryAfterMs / 1_000))));

@@ -1,30 +1,42 @@
 import { Ratelimit } from "@upstash/ratelimit";
-import type { Redis } from "@upstash/redis/cloudflare";
 import { Failure } from "../failure.ts";
-import type { Upstash } from "../upstash.ts";
-import { block, giveBack, type RollingLog, rollingLog, settle } from "./rolling-log.ts";
+import type { ScriptCall, Upstash } from "../upstash.ts";
+import { block, giveBack, type PermitWish, type RollingLog, rollingLog, settling } from "./rolling-log.ts";
 
 /** The right to make one call to OpenD. */
 export interface Permit {
   readonly id: string;
+  readonly client: string;
   /** The earliest moment at which it can have started (Unix time, milliseconds): its age counts from here. */
   readonly startedAfter: number;
   /** The moment from which it may be used. */
   readonly startsAt: number;
 }
 
+/** For whom a permit is asked, and how badly. */
+export interface Need {
+  /** Whoever causes the call, as `http/client.ts` names it. */
+  readonly client: string;
+  /** `refresh` has an answer already: it leaves the last permits to those who have none. */
+  readonly priority: "answer" | "refresh";
+}
+
 /** The calls that OpenD's account has left, for all data centres together. */
 export interface Permits {
   /**
-   * @throws Failure `upstream_quota_exceeded` with the exact time until one is free, when that is longer
-   *   than a request may wait; `limiter_unavailable` when Upstash cannot be asked
    * @param instead a permit that is given back in the same breath, so that nobody comes in between
+   * @throws Failure `upstream_quota_exceeded`, or `client_quota_exceeded` where the client's own share is
+   *   used up, with the exact time until one is free, when that is longer than a request may wait;
+   *   `limiter_unavailable` when Upstash cannot be asked
    */
-  take(instead?: Permit): Promise<Permit>;
+  take(need: Need, instead?: Permit): Promise<Permit>;
   /** The permit was not used: somebody else may have it. */
   giveBack(permit: Permit): Promise<void>;
-  /** The call was answered: the permit's window counts from now. */
-  settle(permit: Permit): Promise<void>;
+  /**
+   * What is to be run once the call is answered: the permit's window counts from then.
+   * @param inVain whether it asked for a security that does not exist, and so counts twice for its client
+   */
+  settling(permit: Permit, inVain: boolean): ScriptCall;
   /** OpenD itself refused: grants nothing for a window. Returns its length in milliseconds. */
   block(): Promise<number>;
 }
@@ -34,53 +46,74 @@ const ACCOUNT = "opend";
 /** The key that `@upstash/ratelimit` makes of the two. */
 const LOG = `${PREFIX}:${ACCOUNT}`;
 
+/** Permits that a refresh leaves; fewer where there are few in all. */
+const RESERVE = 5;
+
+const clientLogOf = (client: string) => `${PREFIX}:client:${client}`;
+
 /** @param background keeps the Worker running until what it is given has ended */
 export function createPermits(
   upstash: Upstash,
-  log: RollingLog,
+  rule: RollingLog,
   background: (work: Promise<void>) => void,
 ): Permits {
-  const giveBackId = (id: string) => upstash.ask((redis) => giveBack(redis, LOG, id));
+  const reserves = { answer: 0, refresh: Math.min(RESERVE, Math.floor(rule.limit / 2)) };
+  const returned = (id: string, client: string) =>
+    upstash.ask((redis) => giveBack(redis, LOG, clientLogOf(client), id));
+
+  function limiterFor(
+    wish: PermitWish,
+    redis: ConstructorParameters<typeof Ratelimit>[0]["redis"],
+  ): Ratelimit {
+    return new Ratelimit({
+      redis,
+      limiter: rollingLog(rule, wish),
+      prefix: PREFIX,
+      // The library's own timeout would let the call through.
+      timeout: 0,
+      // Its cache refuses until the end of a fixed window, and knows nothing of returned permits.
+      ephemeralCache: false,
+      enableTelemetry: false,
+    });
+  }
+
   return {
-    async take(instead) {
+    async take({ client, priority }, instead) {
       const id = crypto.randomUUID();
       const askedAt = Date.now();
-      const { success, reset } = await upstash
-        .ask((redis) => limiter(redis, log, id, instead?.id).limit(ACCOUNT))
+      const reserve = reserves[priority];
+      const wish = { id, clientLog: clientLogOf(client), instead: instead?.id, reserve };
+      const { success, limit, reset } = await upstash
+        .ask((redis) => limiterFor(wish, redis).limit(ACCOUNT))
         .catch((failure: unknown) => {
           // Upstash may have granted it all the same.
-          background(giveBackId(id).catch(ignored));
+          background(returned(id, client).catch(ignored));
           throw failure;
         });
-      const answeredAt = Date.now();
-      if (!success) {
-        throw new Failure("upstream_quota_exceeded", "The calls that OpenD allows are used up for now", {
-          retryAfterMs: reset - answeredAt,
-        });
-      }
-      return { id, startsAt: reset, startedAfter: askedAt + (reset - answeredAt) };
+      const waitMs = reset - Date.now();
+      if (!success) throw limit === rule.limit ? accountRefuses(waitMs) : clientRefuses(waitMs);
+      return { id, client, startsAt: reset, startedAfter: askedAt + waitMs };
     },
-    giveBack: ({ id }) => giveBackId(id),
-    settle: ({ id }) => upstash.ask((redis) => settle(redis, LOG, id)),
+    giveBack: ({ id, client }) => returned(id, client),
+    settling: ({ id, client }, inVain) => settling(LOG, clientLogOf(client), id, rule.windowMs, inVain),
     async block() {
       // Where Upstash cannot be told, OpenD goes on refusing by itself.
-      await upstash.ask((redis) => block(redis, LOG, log.windowMs)).catch(ignored);
-      return log.windowMs;
+      await upstash.ask((redis) => block(redis, LOG, rule.windowMs)).catch(ignored);
+      return rule.windowMs;
     },
   };
 }
 
-function limiter(redis: Redis, log: RollingLog, permit: string, instead?: string): Ratelimit {
-  return new Ratelimit({
-    redis,
-    limiter: rollingLog(log, permit, instead),
-    prefix: PREFIX,
-    // The library's own timeout would let the call through.
-    timeout: 0,
-    // Its cache refuses until the end of a fixed window, and knows nothing of returned permits.
-    ephemeralCache: false,
-    enableTelemetry: false,
+function accountRefuses(retryAfterMs: number): Failure {
+  return new Failure("upstream_quota_exceeded", "The calls that OpenD allows are used up for now", {
+    retryAfterMs,
   });
+}
+
+function clientRefuses(retryAfterMs: number): Failure {
+  const detail =
+    "Your share of the calls that OpenD allows is used up for now; kept pages are still answered";
+  return new Failure("client_quota_exceeded", detail, { retryAfterMs });
 }
 
 /** The permit then stays in the log until its window is over: a call less, never one too many. */

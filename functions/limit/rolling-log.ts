@@ -1,6 +1,7 @@
 import type { Ratelimit } from "@upstash/ratelimit";
 import type { Redis } from "@upstash/redis/cloudflare";
 import { number, parse, tuple } from "valibot";
+import type { ScriptCall } from "../upstash.ts";
 
 /** `@upstash/ratelimit` exports the type of its algorithms only under contexts that it does not. */
 type Algorithm = ConstructorParameters<typeof Ratelimit>[0]["limiter"];
@@ -20,74 +21,94 @@ export interface RollingLog {
   readonly holdMs: number;
   /** A permit is granted ahead of its start by this at most. */
   readonly waitMs: number;
+  /** Permits in a window that one client may have; it has a log of its own, kept in the same way. */
+  readonly clientShare: number;
+}
+
+/** What a permit is asked for with. */
+export interface PermitWish {
+  /** The permit's own name: asked for again, it is the same grant, so a repeated script counts once. */
+  readonly id: string;
+  /** The key of the client's log. */
+  readonly clientLog: string;
+  /** A permit that is given back first. */
+  readonly instead?: string | undefined;
+  /** Permits that are left for others; and no waiting for one. */
+  readonly reserve: number;
 }
 
 /**
- * KEYS log, block; ARGV permit, limit, windowMs, holdMs, waitMs, and a permit to give back first, or ''
- * → {granted 0|1, ms until start, left}.
- * The same permit asked for again is the same grant, so a repeated script counts once.
+ * KEYS log, block, client's log; ARGV permit, limit, windowMs, holdMs, waitMs, permit to give back or '',
+ * client's share → {granted 0|1, ms until start, left, refused by 0 the log | 1 the client's log}.
  */
 const TAKE = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local limit, window, hold, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-redis.call('ZREM', KEYS[1], ARGV[6])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window - 1)
-local count = redis.call('ZCARD', KEYS[1])
+local function startIn(log, limit)
+  redis.call('ZREM', log, ARGV[6])
+  redis.call('ZREMRANGEBYSCORE', log, '-inf', now - window - 1)
+  local count = redis.call('ZCARD', log)
+  if count < limit then return now, limit - count end
+  local nth = redis.call('ZRANGE', log, -limit, -limit, 'WITHSCORES')
+  return math.max(now, nth[2] + window + 1), 0
+end
 local held = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if held then
-  return {1, math.max(0, held - hold - now), math.max(0, limit - count)}
+local start, left = startIn(KEYS[1], limit)
+if held then return {1, math.max(0, held - hold - now), left, 0} end
+local own = startIn(KEYS[3], tonumber(ARGV[7]))
+if own - now > most then return {0, own - now, left, 1} end
+start = math.max(start, own, now + math.max(0, redis.call('PTTL', KEYS[2])))
+if start - now > most then return {0, start - now, left, 0} end
+for _, log in ipairs({KEYS[1], KEYS[3]}) do
+  redis.call('ZADD', log, start + hold, ARGV[1])
+  redis.call('PEXPIRE', log, most + hold + window + 1000)
 end
-local start = now + math.max(0, redis.call('PTTL', KEYS[2]))
-if count >= limit then
-  local nth = redis.call('ZRANGE', KEYS[1], -limit, -limit, 'WITHSCORES')
-  start = math.max(start, nth[2] + window + 1)
-end
-if start - now > most then
-  return {0, start - now, 0}
-end
-redis.call('ZADD', KEYS[1], start + hold, ARGV[1])
-redis.call('PEXPIRE', KEYS[1], most + hold + window + 1000)
-return {1, start - now, math.max(0, limit - count - 1)}
+return {1, start - now, left - 1, 0}
 `;
 
-/** KEYS log; ARGV permit. The call has been answered: it reached OpenD by now. */
+/**
+ * KEYS log, client's log; ARGV permit, windowMs, a second entry for the client or ''. The call has been
+ * answered: it reached OpenD by now.
+ */
 const SETTLE = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.ceil(time[2] / 1000)
-local held = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if held and tonumber(held) > now then
-  redis.call('ZADD', KEYS[1], now, ARGV[1])
+for _, log in ipairs(KEYS) do
+  local held = redis.call('ZSCORE', log, ARGV[1])
+  if held and tonumber(held) > now then redis.call('ZADD', log, now, ARGV[1]) end
+end
+if ARGV[3] ~= '' then
+  redis.call('ZADD', KEYS[2], now, ARGV[3])
+  redis.call('PEXPIRE', KEYS[2], ARGV[2] + 1000)
 end
 return 0
 `;
 
-const TakeReply = tuple([number(), number(), number()]);
+const TakeReply = tuple([number(), number(), number(), number()]);
 
 /** The key under which a frequency refusal by OpenD itself is remembered. */
 const blockKey = (log: string) => `${log}:blocked`;
 
 /**
- * The log as an algorithm for `@upstash/ratelimit`, asking for the one permit named `permit`, in place
- * of the one named `instead` where there is one.
+ * The log as an algorithm for `@upstash/ratelimit`, asking for the one permit that is wished for.
  * In its answer `reset` is when the permit starts, or when one would be free (Unix time, milliseconds,
- * by this machine's clock).
+ * by this machine's clock); `limit` is the client's share where that is what refused.
  */
-export function rollingLog(
-  { limit, windowMs, holdMs, waitMs }: RollingLog,
-  permit: string,
-  instead = "",
-): Algorithm {
+export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
+  const { limit, windowMs, holdMs, clientShare } = rule;
+  const waitMs = wish.reserve > 0 ? 0 : rule.waitMs;
   return () => ({
     async limit({ redis }, log) {
+      const args = [wish.id, limit - wish.reserve, windowMs, holdMs, waitMs, wish.instead ?? "", clientShare];
       const reply = await redis
         .createScript(TAKE)
-        .exec([log, blockKey(log)], [permit, limit, windowMs, holdMs, waitMs, instead].map(String));
-      const [granted, startsInMs, left] = parse(TakeReply, reply);
+        .exec([log, blockKey(log), wish.clientLog], args.map(String));
+      const [granted, startsInMs, left, byClient] = parse(TakeReply, reply);
       return {
         success: granted === 1,
-        limit,
-        remaining: left,
+        limit: byClient === 1 ? clientShare : limit,
+        remaining: Math.max(0, left),
         reset: Date.now() + startsInMs,
         pending: Promise.resolve(),
       };
@@ -102,14 +123,24 @@ export function rollingLog(
   });
 }
 
-/** Lowers a permit's moment to now, in the log under `log`. */
-export async function settle(redis: Redis, log: string, permit: string): Promise<void> {
-  await redis.createScript(SETTLE).exec([log], [permit]);
+/**
+ * Lowers a permit's moment to now.
+ * @param again counts it a second time for its client
+ */
+export function settling(
+  log: string,
+  clientLog: string,
+  permit: string,
+  windowMs: number,
+  again: boolean,
+): ScriptCall {
+  const second = again ? `${permit} again` : "";
+  return { script: SETTLE, keys: [log, clientLog], args: [permit, String(windowMs), second] };
 }
 
-/** Takes a permit that was not used out of the log under `log`. */
-export async function giveBack(redis: Redis, log: string, permit: string): Promise<void> {
-  await redis.zrem(log, permit);
+/** Takes a permit that was not used out of its logs. */
+export async function giveBack(redis: Redis, log: string, clientLog: string, permit: string): Promise<void> {
+  await redis.pipeline().zrem(log, permit).zrem(clientLog, permit).exec();
 }
 
 /** Grants no permit in the log under `log` that starts within `ms` milliseconds from now. */

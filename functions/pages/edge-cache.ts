@@ -1,47 +1,54 @@
 import { array, type InferOutput, number, object, parse, string } from "valibot";
-import type { KeptReply, PageKey } from "./kept.ts";
+import { type KeptReply, nameOf, type PageKey, type Span, timestampOf } from "./kept.ts";
 
-/** The timestamps that a page runs from and to, in seconds. Only a page that may be sliced has a span. */
-export interface Span {
-  readonly newest: number;
-  readonly oldest: number;
+/** A copy in this data centre. */
+export interface EdgeCopy extends KeptReply {
+  /** Until when it is served without asking the global store (Unix time, milliseconds). */
+  readonly trustedUntil: number;
 }
 
-/** The copies of this data centre. Losing one costs a call, so no trouble with it fails a request. */
+/** The copies of this data centre. Losing one costs a question, so no trouble with it fails a request. */
 export interface EdgeCache {
-  /** The reply kept under just this key. */
-  get(key: PageKey): Promise<KeptReply | undefined>;
-  /** The reply that may have the row which `cursor` names, and rows after it, with its own cursor. */
-  getAround(symbol: string, cursor: number): Promise<(KeptReply & { cursor: string }) | undefined>;
-  put(key: PageKey, kept: KeptReply, freshMs: number, span?: Span): Promise<void>;
+  /** The copy under this key, or of another page that may have the row which its cursor names. */
+  get(key: PageKey): Promise<EdgeCopy | undefined>;
+  /** Keeps a copy, under the cursor that the reply was fetched with. */
+  put(key: PageKey, kept: KeptReply, span: Span | undefined): Promise<void>;
 }
 
-const FETCHED_AT = "x-fetched-at";
+/** A fresh copy is trusted for this long. */
+const TRUST_FRESH_MS = 4 * 60_000;
+/** A stale one for this long: time for whoever refreshes it. */
+const TRUST_STALE_MS = 5_000;
+/**
+ * For this long after, a copy is served once more while the store is asked behind it. Together with
+ * TRUST_FRESH_MS it is the time in which every data centre forgets what the store has forgotten.
+ */
+export const SERVED_ONCE_MORE_MS = 60_000;
 
-/** Which pages of a symbol are kept here. Two writers at once may lose an entry; that costs a call. */
-const Index = array(
-  object({
-    cursor: string(),
-    newest: number(),
-    oldest: number(),
-  }),
-);
+const FACTS = "x-kept";
+const Facts = object({
+  cursor: string(),
+  fetchedAt: number(),
+  freshUntil: number(),
+  keptUntil: number(),
+  trustedUntil: number(),
+});
+
+/** Which pages of a symbol are kept here. Two writers at once may lose an entry; that costs a question. */
+const Index = array(object({ cursor: string(), newest: number(), oldest: number() }));
 type Index = InferOutput<typeof Index>;
 
 /** More entries than ten years of weekly rows fill. */
 const MOST_ENTRIES = 64;
-const INDEX_MS = 24 * 3_600_000;
+const INDEX_MS = 8 * 24 * 3_600_000;
 
 /**
  * @param origin the Worker's own origin, which the Cache API wants its keys to be under
  * @param now Unix time, milliseconds
  */
 export function createEdgeCache(cache: Cache, origin: string, now: () => number): EdgeCache {
-  const urlOf = ({ symbol, cursor, num }: PageKey) => {
-    const query = new URLSearchParams({ cursor, ...(num === undefined ? {} : { num: String(num) }) });
-    return `${origin}/kept/${symbol}?${query}`;
-  };
-  const indexUrl = (symbol: string) => `${origin}/kept/${symbol}/index`;
+  const urlOf = (key: PageKey) => `${origin}/kept/${nameOf(key)}`;
+  const indexUrl = (symbol: string) => `${origin}/kept-index/${symbol}`;
 
   async function readIndex(symbol: string): Promise<Index> {
     const response = await cache.match(indexUrl(symbol));
@@ -54,27 +61,36 @@ export function createEdgeCache(cache: Cache, origin: string, now: () => number)
     await cache.put(indexUrl(symbol), Response.json(entries, { headers: maxAge(INDEX_MS) }));
   }
 
-  async function get(key: PageKey): Promise<KeptReply | undefined> {
+  async function read(key: PageKey): Promise<EdgeCopy | undefined> {
     const response = await cache.match(urlOf(key));
     if (!response) return undefined;
-    return {
-      reply: new Uint8Array(await response.arrayBuffer()),
-      fetchedAt: Number(response.headers.get(FETCHED_AT)),
-    };
+    const facts = parse(Facts, JSON.parse(response.headers.get(FACTS) ?? ""));
+    return { ...facts, reply: new Uint8Array(await response.arrayBuffer()) };
+  }
+
+  async function readAround(symbol: string, cursor: string): Promise<EdgeCopy | undefined> {
+    const timestamp = timestampOf(cursor);
+    if (timestamp === undefined) return undefined;
+    const index = await readIndex(symbol);
+    const around = index.find(({ newest, oldest }) => oldest < timestamp && timestamp <= newest);
+    return around && read({ symbol, cursor: around.cursor });
   }
 
   return {
-    get: (key) => get(key).catch(nothing),
-    async getAround(symbol, cursor) {
-      const index = await readIndex(symbol).catch(() => []);
-      const around = index.find(({ newest, oldest }) => oldest < cursor && cursor <= newest);
-      const kept = around && (await get({ symbol, cursor: around.cursor }).catch(nothing));
-      return kept && { ...kept, cursor: around.cursor };
+    async get(key) {
+      const copy = await read(key).catch(nothing);
+      if (copy || key.num !== undefined) return copy;
+      return readAround(key.symbol, key.cursor).catch(nothing);
     },
-    async put(key, kept, freshMs, span) {
-      const headers = { ...maxAge(kept.fetchedAt + freshMs - now()), [FETCHED_AT]: String(kept.fetchedAt) };
-      await cache.put(urlOf(key), new Response(kept.reply, { headers })).catch(nothing);
-      if (span) await enter(key.symbol, key.cursor, span).catch(nothing);
+    async put(key, kept, span) {
+      const { reply, ...facts } = kept;
+      const at = now();
+      const fresh = at < kept.freshUntil;
+      const trustedUntil = fresh ? Math.min(at + TRUST_FRESH_MS, kept.freshUntil) : at + TRUST_STALE_MS;
+      const headers = { ...maxAge(kept.keptUntil - at), [FACTS]: JSON.stringify({ ...facts, trustedUntil }) };
+      const own = { ...key, cursor: kept.cursor };
+      await cache.put(urlOf(own), new Response(reply, { headers })).catch(nothing);
+      if (span) await enter(key.symbol, kept.cursor, span).catch(nothing);
     },
   };
 }

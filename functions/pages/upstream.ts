@@ -1,6 +1,6 @@
 import { type Deadlines, within } from "../deadline.ts";
 import { Failure } from "../failure.ts";
-import type { Permit, Permits } from "../limit/permits.ts";
+import type { Need, Permit, Permits } from "../limit/permits.ts";
 import type { OpendAddress } from "../opend/connect.ts";
 import { type OpendSession, openSession } from "../opend/session.ts";
 import { encodePageRequest, GET_SHORT_INTEREST, type PageRequest } from "../opend/short-interest.ts";
@@ -23,45 +23,55 @@ export interface UpstreamParts {
 const MOST_OPENING_AHEAD = 4;
 let openingAhead = 0;
 
+/** An answer of OpenD. */
+export interface Fetched {
+  /** The body of its reply, whether it is a page or a refusal. */
+  readonly reply: Uint8Array<ArrayBuffer>;
+  /** The permit that it took; whoever keeps the reply settles it. */
+  readonly permit: Permit;
+}
+
 /**
  * Asks OpenD for one page: a permit, a connection, one call, and nothing left behind.
- * @returns the body of OpenD's reply, whether it is a page or a refusal
  * @throws Failure as the permits and the session do
  */
-export function fetchReply(parts: UpstreamParts, request: PageRequest): Promise<Uint8Array> {
-  return within(
-    parts.deadlines.request,
-    () => new Failure("opend_timeout", "OpenD did not answer in time"),
-    (signal) => callOnce(parts, request, signal),
-  );
+export type Upstream = (request: PageRequest, need: Need) => Promise<Fetched>;
+
+export function createUpstream(parts: UpstreamParts): Upstream {
+  return (request, need) =>
+    within(
+      parts.deadlines.request,
+      () => new Failure("opend_timeout", "OpenD did not answer in time"),
+      (signal) => callOnce(parts, request, need, signal),
+    );
 }
 
 async function callOnce(
   parts: UpstreamParts,
   request: PageRequest,
+  need: Need,
   signal: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<Fetched> {
   const { permits, background } = parts;
   const ending = new AbortController();
   const stop = () => ending.abort(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
 
-  let taking = permits.take();
+  let taking = permits.take(need);
   const opening = open(parts, taking, ending.signal);
   let called = false;
   try {
     const [session] = await Promise.all([opening, taking.then(started)]);
     if (tooOld(await taking, parts.guardMs)) {
       // The connection took its time. It is open now, so the next permit is used at once.
-      taking = permits.take(await taking);
+      taking = permits.take(need, await taking);
       if (tooOld(await taking.then(started), parts.guardMs)) {
         throw new Failure("limiter_unavailable", "The store of the global limit answers too slowly");
       }
     }
     called = true;
     const reply = await session.call(GET_SHORT_INTEREST, encodePageRequest(request));
-    background(taking.then(permits.settle).catch(ignored));
-    return reply;
+    return { reply: reply.slice(), permit: await taking };
   } finally {
     signal.removeEventListener("abort", stop);
     if (!called) background(taking.then(permits.giveBack).catch(ignored));
@@ -99,5 +109,5 @@ function tooOld(permit: Permit, guardMs: number): boolean {
   return Date.now() - permit.startedAfter > guardMs;
 }
 
-/** What could not be given back or settled leaves the log by itself, later: a call less, never one more. */
+/** What could not be given back leaves the log by itself, later: a call less, never one more. */
 function ignored(): void {}

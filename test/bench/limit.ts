@@ -19,6 +19,7 @@ export async function benchLimit(): Promise<void> {
     OPEND_URL: opend.url,
     UPSTASH_REDIS_REST_URL: upstash.url,
     UPSTASH_REDIS_REST_TOKEN: upstash.token,
+    CLIENT_SHARE: "30",
   });
   const statuses = new Map<number, number>();
   let asked = 0;

@@ -2,7 +2,7 @@ import { Ratelimit } from "@upstash/ratelimit";
 import { Redis } from "@upstash/redis/cloudflare";
 import { describe, expect, it } from "vitest";
 import type { Failure } from "../../functions/failure.ts";
-import { createPermits } from "../../functions/limit/permits.ts";
+import { createPermits, type Permit } from "../../functions/limit/permits.ts";
 import { rollingLog } from "../../functions/limit/rolling-log.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { control } from "../support/stand-ins.ts";
@@ -10,12 +10,17 @@ import { control } from "../support/stand-ins.ts";
 const LOG = "short-interest:opend";
 const HOUR = 3_600_000;
 
-async function start({ limit = 3, windowMs = HOUR, holdMs = 6_000, waitMs = 0 } = {}) {
+async function start({ limit = 3, windowMs = HOUR, holdMs = 6_000, waitMs = 0, clientShare = 30 } = {}) {
   const upstash = await control.startUpstash();
   const background: Promise<void>[] = [];
-  const log = { limit, windowMs, holdMs, waitMs };
+  const log = { limit, windowMs, holdMs, waitMs, clientShare };
+  const connection = createUpstash(upstash, 1_000);
+  const permits = createPermits(connection, log, (work) => background.push(work));
   return {
-    permits: createPermits(createUpstash(upstash, 1_000), log, (work) => background.push(work)),
+    permits,
+    take: (client = "me", instead?: Permit) => permits.take({ client, priority: "answer" }, instead),
+    refresh: () => permits.take({ client: "me", priority: "refresh" }),
+    settle: (permit: Permit, inVain = false) => connection.runAll([permits.settling(permit, inVain)]),
     log,
     redis: new Redis({ ...upstash, enableTelemetry: false }),
     command: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),
@@ -32,9 +37,9 @@ const refusal = (taking: Promise<unknown>) =>
 
 describe("a permit", () => {
   it("is granted up to the limit, and then refused with the time until one is free", async () => {
-    const { permits } = await start();
-    for (let taken = 0; taken < 3; taken += 1) await permits.take();
-    const failure = await refusal(permits.take());
+    const { take } = await start();
+    for (let taken = 0; taken < 3; taken += 1) await take();
+    const failure = await refusal(take());
     expect(failure?.code).toBe("upstream_quota_exceeded");
     // Unanswered calls may reach OpenD until their hold is over.
     expect(failure?.retryAfterMs).toBeGreaterThan(HOUR + 5_000);
@@ -42,40 +47,40 @@ describe("a permit", () => {
   });
 
   it("that was answered counts from its answer", async () => {
-    const { permits } = await start({ limit: 1 });
-    await permits.settle(await permits.take());
-    const failure = await refusal(permits.take());
+    const { take, settle } = await start({ limit: 1 });
+    await settle(await take());
+    const failure = await refusal(take());
     expect(failure?.retryAfterMs).toBeLessThanOrEqual(HOUR + 1);
   });
 
   it("that is settled late never moves further away", async () => {
-    const { permits, command } = await start({ limit: 1, holdMs: 1 });
-    const permit = await permits.take();
+    const { take, settle, command } = await start({ limit: 1, holdMs: 1 });
+    const permit = await take();
     const before = await command("ZSCORE", LOG, permit.id);
-    await permits.settle(permit);
-    await permits.settle(permit);
+    await settle(permit);
+    await settle(permit);
     expect(Number(await command("ZSCORE", LOG, permit.id))).toBeLessThanOrEqual(Number(before) + 1);
     expect(await command("ZCARD", LOG)).toBe(1);
   });
 
   it("that is given back is free at once", async () => {
-    const { permits } = await start({ limit: 1 });
-    await permits.giveBack(await permits.take());
-    await permits.take();
-    expect((await refusal(permits.take()))?.code).toBe("upstream_quota_exceeded");
+    const { permits, take } = await start({ limit: 1 });
+    await permits.giveBack(await take());
+    await take();
+    expect((await refusal(take()))?.code).toBe("upstream_quota_exceeded");
   });
 
   it("can be exchanged for a new one when the log is full", async () => {
-    const { permits, command } = await start({ limit: 1 });
-    const old = await permits.take();
-    const fresh = await permits.take(old);
+    const { take, command } = await start({ limit: 1 });
+    const old = await take();
+    const fresh = await take("me", old);
     expect(await command("ZRANGE", LOG, "0", "-1")).toEqual([fresh.id]);
   });
 
   it("that comes free soon enough is booked ahead, each one in its own turn", async () => {
-    const { permits } = await start({ limit: 2, windowMs: 500, holdMs: 100, waitMs: 2_000 });
+    const { take } = await start({ limit: 2, windowMs: 500, holdMs: 100, waitMs: 2_000 });
     const startsAt = [];
-    for (let taken = 0; taken < 6; taken += 1) startsAt.push((await permits.take()).startsAt);
+    for (let taken = 0; taken < 6; taken += 1) startsAt.push((await take()).startsAt);
     const [first = 0, , third = 0, , fifth = 0] = startsAt;
     expect(third - first).toBeGreaterThanOrEqual(600);
     expect(fifth - third).toBeGreaterThanOrEqual(590);
@@ -86,7 +91,7 @@ describe("a permit", () => {
     const { redis, log, command } = await start();
     const limiter = new Ratelimit({
       redis,
-      limiter: rollingLog(log, "the same"),
+      limiter: rollingLog(log, { id: "the same", clientLog: "short-interest:client:me", reserve: 0 }),
       prefix: "short-interest",
       timeout: 0,
       ephemeralCache: false,
@@ -99,29 +104,29 @@ describe("a permit", () => {
   });
 
   it("is not granted while OpenD itself refuses", async () => {
-    const { permits } = await start({ windowMs: 30_000 });
+    const { permits, take } = await start({ windowMs: 30_000 });
     expect(await permits.block()).toBe(30_000);
-    const failure = await refusal(permits.take());
+    const failure = await refusal(take());
     expect(failure?.code).toBe("upstream_quota_exceeded");
     expect(failure?.retryAfterMs).toBeGreaterThan(29_000);
     expect(failure?.retryAfterMs).toBeLessThanOrEqual(30_000);
   });
 
   it("survives a Redis that has lost its scripts", async () => {
-    const { permits, command } = await start();
-    await permits.take();
+    const { take, command } = await start();
+    await take();
     await command("SCRIPT", "FLUSH");
-    await permits.take();
+    await take();
     expect(await command("ZCARD", LOG)).toBe(2);
   });
 
   it.each(["hang", "401", "500", "HTML", "nonsense"] as const)(
     "is not granted when Upstash answers %s",
     async (fault) => {
-      const { permits, fail, command, done } = await start();
-      await permits.take();
+      const { take, fail, command, done } = await start();
+      await take();
       await fail(fault);
-      const failure = await refusal(permits.take());
+      const failure = await refusal(take());
       expect(failure?.code).toBe("limiter_unavailable");
       expect(failure?.message).not.toMatch(/evalsha|redis\.call|WRONGPASS|short-interest:opend/i);
       await fail(null);
@@ -129,4 +134,39 @@ describe("a permit", () => {
       expect(await command("ZCARD", LOG)).toBe(1);
     },
   );
+
+  it("is refused to a client that has had its share, and granted to another", async () => {
+    const { take } = await start({ limit: 4, clientShare: 2 });
+    await take("greedy");
+    await take("greedy");
+    const failure = await refusal(take("greedy"));
+    expect(failure?.code).toBe("client_quota_exceeded");
+    expect(failure?.retryAfterMs).toBeGreaterThan(HOUR);
+    await take("modest");
+    await take("other");
+    expect((await refusal(take("third")))?.code).toBe("upstream_quota_exceeded");
+  });
+
+  it("that was asked for in vain counts twice for its client, and once for all", async () => {
+    const { take, settle, command } = await start({ limit: 4, clientShare: 3 });
+    await settle(await take("guesser"), true);
+    await settle(await take("guesser"), true);
+    expect((await refusal(take("guesser")))?.code).toBe("client_quota_exceeded");
+    expect(await command("ZCARD", LOG)).toBe(2);
+  });
+
+  it("that is given back is free for its client, too", async () => {
+    const { permits, take } = await start({ limit: 4, clientShare: 1 });
+    await permits.giveBack(await take());
+    await take("me", await take());
+    expect((await refusal(take()))?.code).toBe("client_quota_exceeded");
+  });
+
+  it("for a refresh leaves five for callers who have nothing", async () => {
+    const { take, refresh } = await start({ limit: 12 });
+    for (let taken = 0; taken < 7; taken += 1) await refresh();
+    expect((await refusal(refresh()))?.code).toBe("upstream_quota_exceeded");
+    for (let taken = 0; taken < 5; taken += 1) await take();
+    expect((await refusal(take()))?.code).toBe("upstream_quota_exceeded");
+  });
 });

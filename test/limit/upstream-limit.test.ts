@@ -5,7 +5,7 @@ it("never lets OpenD see more than its limit, however late calls arrive", async 
   const windowMs = 4_000;
   const gateway = await startGateway(
     { windowMs, delayMs: [0, 800] },
-    { UPSTREAM_WINDOW_SECONDS: String(windowMs / 1_000), UPSTREAM_WAIT_MS: "1000" },
+    { UPSTREAM_WINDOW_SECONDS: String(windowMs / 1_000), UPSTREAM_WAIT_MS: "1000", CLIENT_SHARE: "30" },
   );
   let asked = 0;
   const askNew = async () => (await gateway.get(`/v1/short-interest/US.T${asked++}`)).status;

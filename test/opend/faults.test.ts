@@ -57,6 +57,7 @@ async function ask(gateway: Awaited<ReturnType<typeof startGateway>>, symbol = "
   const source = createGateway(parseEnv(gateway.env), {
     origin: gateway.origin,
     background,
+    client: "me",
     deadlines: DEADLINES,
   });
   const began = Date.now();

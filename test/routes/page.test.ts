@@ -170,10 +170,14 @@ describe("a kept page", () => {
     const gateway = await startGateway();
     const { response, body } = await page(gateway, "HK.00700?num=50");
     expect(response.headers.get("Cache-Status")).toBe("short-interest-edge; fwd=miss; stored");
-    expect(response.headers.get("Cache-Control")).toBe("public, max-age=3600");
+    expect(response.headers.get("Cache-Control")).toBe(
+      "public, max-age=3600, stale-while-revalidate=3600, stale-if-error=604800",
+    );
     expect(response.headers.get("Age")).toBe("0");
     const deeper = await page(gateway, `HK.00700?next_key=${body.next_key}`);
-    expect(deeper.response.headers.get("Cache-Control")).toBe("public, max-age=86400");
+    expect(deeper.response.headers.get("Cache-Control")).toBe(
+      "public, max-age=86400, stale-while-revalidate=3600, stale-if-error=604800",
+    );
   });
 
   it("can be of a symbol that does not exist, but of no other failure", async () => {

@@ -11,7 +11,7 @@ export interface Controls {
   setOpend: (id: number, changes: Partial<OpendOptions>) => Promise<void>;
   opendStats: (id: number) => Promise<OpendStats>;
   startUpstash: () => Promise<{ id: number; url: string; token: string }>;
-  failUpstash: (id: number, fault: UpstashFault | null) => Promise<void>;
+  failUpstash: (id: number, fault: UpstashFault | null, after?: number) => Promise<void>;
   upstashRequests: (id: number) => Promise<number>;
   /** Runs a command in the Redis behind a stand-in for Upstash. */
   redis: (id: number, name: string, ...args: string[]) => Promise<unknown>;
@@ -38,7 +38,7 @@ export async function startControl() {
       const started = await startUpstash(await redis.open());
       return { id: upstashes.push(started) - 1, url: started.url, token: started.token };
     },
-    failUpstash: async (id, fault) => upstash(id).fail(fault ?? undefined),
+    failUpstash: async (id, fault, after) => upstash(id).fail(fault ?? undefined, after),
     upstashRequests: async (id) => upstash(id).requests(),
     redis: async (id, name, ...args) => upstash(id).redis.call(name, ...args),
     redisKind: async () => redis.kind,

@@ -18,6 +18,7 @@ const NAMES = [
   "UPSTREAM_LIMIT",
   "UPSTREAM_WINDOW_SECONDS",
   "UPSTREAM_WAIT_MS",
+  "CLIENT_SHARE",
 ];
 
 const port = Number(process.env.PORT ?? 8787);

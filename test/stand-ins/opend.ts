@@ -23,6 +23,8 @@ export interface OpendOptions {
   readonly delayMs?: readonly [number, number];
   /** What its nextKey is: the documented timestamp, a row number, or a word. */
   readonly cursors?: "timestamp" | "number" | "word";
+  /** As many of the newest rows are not published yet. */
+  readonly unpublished?: number;
   /** Misbehaves so, at every login or call. */
   readonly fault?: string;
   /** The header that a Cloudflare Access tunnel would want. */
@@ -33,6 +35,8 @@ export interface OpendOptions {
 export interface OpendStats {
   readonly connections: number;
   readonly mostConnections: number;
+  /** WebSocket upgrades asked for, granted or not. */
+  readonly openings: number;
   /** Short-interest calls that arrived. */
   readonly calls: number;
   /** Those it refused for frequency. */
@@ -62,6 +66,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
   const bodies: string[] = [];
   let mostConnections = 0;
   let refused = 0;
+  let openings = 0;
 
   const http = createServer((_, response) => response.writeHead(426).end());
   const server = new WebSocketServer({ noServer: true });
@@ -70,6 +75,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     socket.on("close", () => raw.delete(socket));
   });
   http.on("upgrade", (request, socket, head) => {
+    openings += 1;
     if (options.fault === "hanging connect") {
       // Reads on, so that it notices when the other side gives up.
       socket
@@ -160,8 +166,9 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     const { c2s } = fromBinary(ShortInterest.RequestSchema, request.body);
     const { code = "", market = 0 } = c2s?.security ?? {};
     const { nextKey = "", num = 10 } = c2s ?? {};
-    const hk = market === QotMarket.QotMarket_HK_Security ? hkHistory(code) : undefined;
-    const us = market === QotMarket.QotMarket_US_Security ? usHistory(code) : undefined;
+    const unpublished = options.unpublished ?? 0;
+    const hk = market === QotMarket.QotMarket_HK_Security ? hkHistory(code)?.slice(unpublished) : undefined;
+    const us = market === QotMarket.QotMarket_US_Security ? usHistory(code)?.slice(unpublished) : undefined;
     const history = hk ?? us;
     if (history === undefined) return { retType: -1, retMsg: REFUSALS.unknownStock };
     const from = startOf(history, nextKey);
@@ -199,6 +206,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     stats: () => ({
       connections: raw.size,
       mostConnections,
+      openings,
       calls: arrivals.length,
       refused,
       worstWindow: worstWindow(arrivals, options.windowMs ?? 30_000),

@@ -12,7 +12,8 @@ export interface StandInUpstash {
   readonly redis: Database;
   /** HTTP requests that have arrived. */
   readonly requests: () => number;
-  readonly fail: (fault: UpstashFault | undefined) => void;
+  /** @param after as many requests that are still answered well */
+  readonly fail: (fault: UpstashFault | undefined, after?: number) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -20,10 +21,12 @@ type Command = readonly string[];
 type Outcome = { readonly result: unknown } | { readonly error: string };
 
 export async function startUpstash(redis: Database, token = "stand-in", port = 0): Promise<StandInUpstash> {
-  let fault: UpstashFault | undefined;
+  let plannedFault: UpstashFault | undefined;
+  let faultAt = 0;
   let requests = 0;
 
   const server = createServer(async (request, response) => {
+    const fault = requests >= faultAt ? plannedFault : undefined;
     requests += 1;
     const answer = (status: number, body: unknown) =>
       response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
@@ -64,8 +67,9 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
     token,
     redis,
     requests: () => requests,
-    fail: (how) => {
-      fault = how;
+    fail: (fault, after = 0) => {
+      plannedFault = fault;
+      faultAt = requests + after;
     },
     async close() {
       server.closeAllConnections();

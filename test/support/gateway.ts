@@ -1,6 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import worker from "../../functions/index.ts";
 import type { OpendOptions } from "../stand-ins/opend.ts";
+import type { UpstashFault } from "../stand-ins/upstash.ts";
 import { control } from "./stand-ins.ts";
 
 /** A Worker with an edge cache, an OpenD and an Upstash of its own. */
@@ -22,7 +23,7 @@ export async function startGateway(options: OpendOptions = {}, vars: Record<stri
       stats: () => control.opendStats(opend.id),
     },
     upstash: {
-      fail: (fault: Parameters<Controls["failUpstash"]>[1]) => control.failUpstash(upstash.id, fault),
+      fail: (fault: UpstashFault | null, after = 0) => control.failUpstash(upstash.id, fault, after),
       requests: () => control.upstashRequests(upstash.id),
       redis: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),
     },
@@ -36,5 +37,4 @@ export async function startGateway(options: OpendOptions = {}, vars: Record<stri
   };
 }
 
-type Controls = typeof control;
 export type Gateway = Awaited<ReturnType<typeof startGateway>>;

@@ -1,0 +1,197 @@
+import { within } from "../deadline.ts";
+import { Failure, type FailureCode } from "../failure.ts";
+import type { Need, Permits } from "../limit/permits.ts";
+import { parsePageReply } from "../opend/short-interest.ts";
+import { isSliceable, MOST_ROWS, type Page, pageOf } from "../short-interest/page.ts";
+import type { SecuritySymbol } from "../short-interest/symbol.ts";
+import { type EdgeCache, type EdgeCopy, SERVED_ONCE_MORE_MS } from "./edge-cache.ts";
+import type { GlobalStore } from "./global-store.ts";
+import { isRefusal, type KeptReply, keepPage, keepRefusal, nameOf, type PageKey, type Span } from "./kept.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** Where a reply came from: this data centre, the copy of all, another request's question, or OpenD. */
+export type Origin = "edge" | "global" | "joined" | "fetched";
+
+/** A reply, and how it was come by. */
+export interface Found {
+  readonly kept: KeptReply;
+  readonly origin: Origin;
+  /** Why it is served past its freshness; absent while it is fresh. */
+  readonly stale?: string | undefined;
+}
+
+export interface LookupParts {
+  readonly edge: EdgeCache;
+  readonly store: GlobalStore;
+  readonly upstream: Upstream;
+  readonly permits: Permits;
+  /** How long one question may take, waiting included, in milliseconds. */
+  readonly requestMs: number;
+  /** Whoever asks, for the fair shares. */
+  readonly client: string;
+  /** Unix time, milliseconds. */
+  readonly now: () => number;
+  /** Keeps the Worker running until what it is given has ended. */
+  readonly background: (work: Promise<unknown>) => void;
+  /** Tells this gateway's questions from those of another one in the same isolate. */
+  readonly gateway: string;
+}
+
+/** After a refresh that failed, nobody tries again for this long: there is an answer meanwhile. */
+const REFRESH_PAUSE_MS = 5_000;
+/** How long to wait before looking again for a page that another one fetches; half of it is random. */
+const LOOK_AGAIN_MS = 200;
+
+/** What tells that OpenD is not there. Used-up quotas and refusals do not: it answers. */
+const FAILING: ReadonlySet<FailureCode> = new Set([
+  "opend_unreachable",
+  "opend_timeout",
+  "opend_key_refused",
+]);
+
+/** The questions under way in this isolate, so that those who ask meanwhile share one. */
+const underway = new Map<string, Promise<Found>>();
+
+/** The reply for a page: from this data centre, from the copy of all of them, or from OpenD. */
+export async function lookUp(parts: LookupParts, symbol: SecuritySymbol, key: PageKey): Promise<Found> {
+  const copy = await parts.edge.get(key);
+  if (copy === undefined) return ask(parts, symbol, key);
+  const now = parts.now();
+  if (now < copy.trustedUntil) return fromEdge(copy, now);
+  if (now < copy.trustedUntil + SERVED_ONCE_MORE_MS) {
+    parts.background(ask(parts, symbol, key).catch(() => undefined));
+    return fromEdge(copy, now);
+  }
+  try {
+    return await ask(parts, symbol, key);
+  } catch (thrown) {
+    if (now >= copy.keptUntil) throw thrown;
+    return { kept: copy, origin: "edge", stale: Failure.from(thrown).code };
+  }
+}
+
+function fromEdge(kept: EdgeCopy, now: number): Found {
+  return { kept, origin: "edge", stale: now < kept.freshUntil ? undefined : "refreshing" };
+}
+
+/** Asks the global store, or joins whoever is asking it already. */
+async function ask(parts: LookupParts, symbol: SecuritySymbol, key: PageKey): Promise<Found> {
+  const name = `${parts.gateway} ${nameOf(key)}`;
+  const other = underway.get(name);
+  if (other) {
+    try {
+      return { ...(await other), origin: "joined" };
+    } catch (thrown) {
+      // That one's share is used up; it says nothing of this one's.
+      if (Failure.from(thrown).code !== "client_quota_exceeded") throw thrown;
+    }
+  }
+  const asking = within(
+    parts.requestMs,
+    () => new Failure("opend_timeout", "OpenD did not answer in time"),
+    (signal) => askStore(parts, symbol, key, signal),
+  ).finally(() => {
+    if (underway.get(name) === asking) underway.delete(name);
+  });
+  underway.set(name, asking);
+  parts.background(asking.catch(() => undefined));
+  return asking;
+}
+
+async function askStore(
+  parts: LookupParts,
+  symbol: SecuritySymbol,
+  key: PageKey,
+  signal: AbortSignal,
+): Promise<Found> {
+  const claim = crypto.randomUUID();
+  while (!signal.aborted) {
+    const { kept, fetch, restMs } = await parts.store.read(key, claim);
+    if (kept) {
+      await parts.edge.put(key, kept, isRefusal(kept) ? undefined : spanIn(symbol, kept));
+      if (fetch === "yours") parts.background(refresh(parts, symbol, { ...key, cursor: kept.cursor }, claim));
+      const stale = { needless: undefined, yours: "refreshing", others: "refreshing", nobody: "resting" };
+      return { kept, origin: "global", stale: stale[fetch] };
+    }
+    if (fetch === "yours")
+      return { kept: await fetchAndKeep(parts, symbol, key, claim, "answer"), origin: "fetched" };
+    if (fetch === "nobody" && restMs > 0) {
+      throw new Failure("opend_unreachable", "OpenD has failed repeatedly and is left alone for a moment", {
+        retryAfterMs: restMs,
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS * (0.5 + Math.random() / 2)));
+  }
+  throw signal.reason;
+}
+
+async function refresh(
+  parts: LookupParts,
+  symbol: SecuritySymbol,
+  key: PageKey,
+  claim: string,
+): Promise<void> {
+  // There is an answer; that it could not be renewed is for the next one to find.
+  await fetchAndKeep(parts, symbol, key, claim, "refresh").catch(() => undefined);
+}
+
+/** Fetches a reply from OpenD as the holder of the claim, and keeps it where it is worth keeping. */
+async function fetchAndKeep(
+  parts: LookupParts,
+  symbol: SecuritySymbol,
+  key: PageKey,
+  claim: string,
+  priority: Need["priority"],
+): Promise<KeptReply> {
+  const { edge, store, permits, background } = parts;
+  const later = (work: Promise<unknown>) => background(work.catch(() => undefined));
+  const pauseMs = priority === "refresh" ? REFRESH_PAUSE_MS : 0;
+  const need = { client: parts.client, priority };
+  const request = { symbol, cursor: key.cursor, num: key.num ?? MOST_ROWS };
+
+  const { reply, permit } = await parts.upstream(request, need).catch((thrown: unknown) => {
+    const failure = Failure.from(thrown);
+    later(store.release(key, claim, { failed: FAILING.has(failure.code), pauseMs }, []));
+    throw failure;
+  });
+  const fetchedAt = parts.now();
+  let kept: KeptReply;
+  let span: Span | undefined;
+  try {
+    kept = keepPage(reply, key.cursor, fetchedAt);
+    span = spanIn(symbol, kept);
+  } catch (thrown) {
+    const failure = Failure.from(thrown);
+    const settling = permits.settling(permit, failure.code === "unknown_symbol");
+    if (failure.code !== "unknown_symbol") {
+      later(store.release(key, claim, { failed: false, pauseMs }, [settling]));
+      throw failure.code === "upstream_quota_exceeded" ? await blocked(permits, failure) : failure;
+    }
+    const refusal = keepRefusal(reply, key.cursor, fetchedAt);
+    later(store.write(key, claim, refusal, undefined, [settling]));
+    await edge.put(key, refusal, undefined);
+    throw failure;
+  }
+  later(store.write(key, claim, kept, span, [permits.settling(permit, false)]));
+  await edge.put(key, kept, span);
+  return kept;
+}
+
+/** Other programs use the account too. Calls before its window is over would only be refused. */
+async function blocked(permits: Permits, { code, detail }: Failure): Promise<Failure> {
+  return new Failure(code, detail, { retryAfterMs: await permits.block() });
+}
+
+/** @throws Failure as the reply states, or where it cannot be read */
+export function readPage(symbol: SecuritySymbol, { reply }: KeptReply): Page {
+  return pageOf(symbol.market, parsePageReply(reply));
+}
+
+/** The timestamps between which cursors fall inside the page; undefined for one that cannot be sliced. */
+function spanIn(symbol: SecuritySymbol, kept: KeptReply): Span | undefined {
+  const page = readPage(symbol, kept);
+  const newest = page.rows.at(0);
+  const oldest = page.rows.at(-1);
+  if (!newest || !oldest || !isSliceable(page)) return undefined;
+  return { newest: Number(newest.timestamp), oldest: Number(oldest.timestamp) };
+}

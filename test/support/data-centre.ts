@@ -1,0 +1,45 @@
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import type { Deadlines } from "../../functions/deadline.ts";
+import { parseEnv } from "../../functions/env.ts";
+import { Failure } from "../../functions/failure.ts";
+import { createGateway } from "../../functions/gateway.ts";
+import { FIRST } from "../../functions/short-interest/page.ts";
+import { parseSymbol } from "../../functions/short-interest/symbol.ts";
+import type { Gateway } from "./gateway.ts";
+
+/** Short enough for tests of what hangs. */
+export const DEADLINES: Deadlines = { request: 3_000, connect: 300, login: 300, call: 300, upstash: 500 };
+
+/** A clock that can be set forward. */
+export class Clock {
+  #ahead = 0;
+  readonly now = () => Date.now() + this.#ahead;
+  forward(ms: number): void {
+    this.#ahead += ms;
+  }
+}
+
+/** One of several data centres, with an edge cache of its own, on a gateway's OpenD and Upstash. */
+export function dataCentre(gateway: Gateway, clock = new Clock(), deadlines = DEADLINES) {
+  const origin = `https://${crypto.randomUUID()}.test`;
+  return {
+    /** Asks the page source, and waits until nothing is left to do. Failures are answers here. */
+    async page(symbol: string, { cursor = FIRST, num = 10, client = "me" } = {}) {
+      const context = createExecutionContext();
+      const source = createGateway(parseEnv(gateway.env), {
+        origin,
+        client,
+        deadlines,
+        now: clock.now,
+        background: (work) => context.waitUntil(work),
+      });
+      const began = Date.now();
+      const answer = await source
+        .page(parseSymbol(symbol), cursor, num)
+        .catch((thrown) => Failure.from(thrown));
+      const ms = Date.now() - began;
+      await waitOnExecutionContext(context);
+      return answer instanceof Failure ? { failure: answer, ms } : { answer, ms };
+    },
+  };
+}
