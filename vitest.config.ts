@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/vendor/**", "test/stand-ins/**"],
+          exclude: ["test/vendor/**", "test/stand-ins/**", "test/workers/**"],
           testTimeout: 30_000,
         },
       },
@@ -21,7 +21,7 @@ export default defineConfig({
         // The vendor's own client, and the stand-ins, run in Node.
         test: {
           name: "node",
-          include: ["test/vendor/**/*.test.ts", "test/stand-ins/**/*.test.ts"],
+          include: ["test/{vendor,stand-ins,workers}/**/*.test.ts"],
           testTimeout: 30_000,
         },
       },

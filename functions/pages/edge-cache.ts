@@ -46,7 +46,11 @@ const INDEX_MS = 8 * 24 * 3_600_000;
  * @param origin the Worker's own origin, which the Cache API wants its keys to be under
  * @param now Unix time, milliseconds
  */
-export function createEdgeCache(cache: Cache, origin: string, now: () => number): EdgeCache {
+export function createEdgeCache(
+  cache: Pick<Cache, "match" | "put">,
+  origin: string,
+  now: () => number,
+): EdgeCache {
   const urlOf = (key: PageKey) => `${origin}/kept/${nameOf(key)}`;
   const indexUrl = (symbol: string) => `${origin}/kept-index/${symbol}`;
 

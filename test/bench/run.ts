@@ -1,6 +1,19 @@
 import { cpus } from "node:os";
+import { benchGuessing } from "./guessing.ts";
 import { benchLimit } from "./limit.ts";
+import { benchPopularity } from "./popularity.ts";
 
-/** `npm run bench` */
+/** `npm run bench`, or `npm run bench -- popularity` for one of them. */
+const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  popularity: benchPopularity,
+  guessing: benchGuessing,
+  limit: benchLimit,
+};
+
+const wanted = process.argv.slice(2);
 console.log(`${cpus()[0]?.model ?? "unknown processor"} × ${cpus().length}, Node ${process.version}\n`);
-await benchLimit();
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  await bench();
+  console.log();
+}

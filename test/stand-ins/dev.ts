@@ -1,6 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { parseEnv } from "node:util";
+import { variable } from "../../scripts/vars.ts";
 import { startOpend } from "./opend.ts";
 import { startRedis } from "./redis.ts";
 import { startUpstash } from "./upstash.ts";
@@ -29,10 +28,9 @@ if (!(await canListenOn(port))) {
   process.exit(1);
 }
 
-const file = existsSync(".dev.vars") ? parseEnv(readFileSync(".dev.vars", "utf8")) : {};
 const vars: Record<string, string> = {};
 for (const name of NAMES) {
-  const value = process.env[name] ?? file[name];
+  const value = variable(name);
   if (value !== undefined) vars[name] = value;
 }
 const ending: (() => Promise<unknown>)[] = [];

@@ -123,8 +123,8 @@ function newYorkMidnight(date: Date): number {
   return date.getTime() / 1_000 + offset * 3_600;
 }
 
-/** mulberry32, so that each run has the same rows. */
-function randomFrom(seed: string): () => number {
+/** mulberry32: numbers from 0 to 1 that are the same in each run. */
+export function randomFrom(seed: string): () => number {
   let state = [...seed].reduce((sum, char) => Math.imul(sum ^ char.charCodeAt(0), 0x01000193), 0x811c9dc5);
   return () => {
     state = (state + 0x6d2b79f5) | 0;

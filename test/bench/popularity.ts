@@ -1,0 +1,161 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { Failure } from "../../functions/failure.ts";
+import { createEdgeCache } from "../../functions/pages/edge-cache.ts";
+import type { GlobalStore } from "../../functions/pages/global-store.ts";
+import { type KeptReply, nameOf } from "../../functions/pages/kept.ts";
+import type { LookupParts } from "../../functions/pages/lookup.ts";
+import { createPageSource } from "../../functions/pages/source.ts";
+import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
+import { randomFrom, usHistory } from "../stand-ins/sample-data.ts";
+
+const WEEK_MS = 7 * 24 * 3_600_000;
+const REQUESTS = 60_000;
+const SYMBOLS = 500;
+const LIMIT = 30;
+const WINDOW_MS = 30_000;
+
+const reply = toBinary(
+  ResponseSchema,
+  create(ResponseSchema, {
+    retType: 0,
+    s2c: { usItemList: [...(usHistory("AAPL") ?? [])].slice(0, 50), nextKey: "-1" },
+  }),
+).slice();
+
+/**
+ * A week of popularity on a virtual clock: the page source, the lookup and the edge cache are the
+ * Worker's own; the cache, the store and OpenD's quota behind them are kept in memory, for Redis cannot
+ * be told the time.
+ */
+export async function benchPopularity(): Promise<void> {
+  console.log(`a week of ${REQUESTS} requests, Zipf over ${SYMBOLS} symbols, on a virtual clock`);
+  console.log("  data centres  global store     calls  saved  worst 30 s    kept   stale  refused");
+  for (const centres of [1, 10, 200]) {
+    let without = 0;
+    for (const shared of [false, true]) {
+      const { calls, worst, edge, global, stale, refused } = await week(centres, shared);
+      if (!shared) without = calls;
+      const percent = (count: number, of = REQUESTS) => `${((100 * count) / of).toFixed(1)} %`;
+      const cells = [
+        String(centres).padStart(14),
+        (shared ? "yes" : "no").padStart(14),
+        String(calls).padStart(10),
+        percent(without - calls, without).padStart(7),
+        String(worst).padStart(12),
+        percent(edge + global).padStart(8),
+        percent(stale).padStart(8),
+        percent(refused).padStart(9),
+      ];
+      console.log(cells.join(""));
+      if (worst > LIMIT) {
+        console.error("The quota did not hold");
+        process.exitCode = 1;
+      }
+    }
+  }
+}
+
+async function week(centres: number, shared: boolean) {
+  let now = 1_800_000_000_000;
+  const calls: number[] = [];
+  let oldest = 0;
+  const background: Promise<unknown>[] = [];
+  const permits: LookupParts["permits"] = {
+    take: () => Promise.reject(new Error("the upstream has permits of its own here")),
+    giveBack: async () => undefined,
+    settling: () => ({ script: "", keys: [], args: [] }),
+    block: async () => WINDOW_MS,
+  };
+  const store = memoryStore(() => now);
+  const upstream: LookupParts["upstream"] = async () => {
+    while ((calls[oldest] ?? now) < now - WINDOW_MS) oldest += 1;
+    if (calls.length - oldest >= LIMIT) throw new Failure("upstream_quota_exceeded", "The quota is used up");
+    calls.push(now);
+    return { reply, permit: { id: "", client: "", startedAfter: now, startsAt: now } };
+  };
+  const sources = Array.from({ length: centres }, (_, centre) =>
+    createPageSource({
+      edge: createEdgeCache(
+        memoryCache(() => now),
+        `https://${centre}.test`,
+        () => now,
+      ),
+      // Without a shared one, each data centre has what it fetched itself, for as long as it is fresh.
+      store: shared ? store : memoryStore(() => now),
+      upstream,
+      permits,
+      requestMs: 15_000,
+      client: "",
+      now: () => now,
+      background: (work) => background.push(work),
+      gateway: `${shared} ${centre} of ${centres}`,
+    }),
+  );
+
+  const random = randomFrom(`${centres} data centres`);
+  const pick = zipf(SYMBOLS, random);
+  const counts = { edge: 0, global: 0, joined: 0, fetched: 0, stale: 0, refused: 0 };
+  for (let request = 0; request < REQUESTS; request += 1) {
+    now += -Math.log(1 - random()) * (WEEK_MS / REQUESTS);
+    const source = sources[Math.floor(random() * centres)];
+    try {
+      const answer = await source?.page({ market: "US", code: `T${pick()}` }, "", 10);
+      if (answer) counts[answer.origin] += 1;
+      if (answer?.stale !== undefined) counts.stale += 1;
+    } catch {
+      counts.refused += 1;
+    }
+    await Promise.all(background.splice(0));
+  }
+  return { ...counts, calls: calls.length, worst: worstWindow(calls) };
+}
+
+function memoryStore(now: () => number): GlobalStore {
+  const kept = new Map<string, KeptReply>();
+  return {
+    async read(key) {
+      const page = kept.get(nameOf(key));
+      const usable = page !== undefined && now() < page.keptUntil ? page : undefined;
+      return { kept: usable, fetch: usable && now() < usable.freshUntil ? "needless" : "yours", restMs: 0 };
+    },
+    async write(key, _claim, page) {
+      kept.set(nameOf(key), page);
+    },
+    release: async () => undefined,
+  };
+}
+
+function memoryCache(now: () => number): Pick<Cache, "match" | "put"> {
+  const entries = new Map<string, { response: Response; until: number }>();
+  return {
+    async match(url) {
+      const entry = entries.get(String(url));
+      return entry !== undefined && now() < entry.until ? entry.response.clone() : undefined;
+    },
+    async put(url, response) {
+      const [, seconds = "0"] = /max-age=(\d+)/.exec(response.headers.get("Cache-Control") ?? "") ?? [];
+      entries.set(String(url), { response, until: now() + Number(seconds) * 1_000 });
+    },
+  };
+}
+
+function worstWindow(times: readonly number[]): number {
+  let oldest = 0;
+  return times.reduce((worst, time, at) => {
+    while (time - (times[oldest] ?? time) > WINDOW_MS) oldest += 1;
+    return Math.max(worst, at - oldest + 1);
+  }, 0);
+}
+
+function zipf(count: number, random: () => number): () => number {
+  const weights = Array.from({ length: count }, (_, rank) => 1 / (rank + 1));
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return () => {
+    let left = random() * sum;
+    for (const [rank, weight] of weights.entries()) {
+      left -= weight;
+      if (left < 0) return rank;
+    }
+    return 0;
+  };
+}

@@ -1,0 +1,89 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { type StandInOpend, startOpend } from "../stand-ins/opend.ts";
+import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
+import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
+import { type LocalWorker, startLocalWorker } from "../stand-ins/worker.ts";
+
+const WORKERS = 8;
+
+let redis: RedisHost;
+let opend: StandInOpend;
+let upstash: StandInUpstash;
+let workers: LocalWorker[];
+
+beforeAll(async () => {
+  redis = await startRedis();
+  opend = await startOpend();
+  upstash = await startUpstash(await redis.open());
+  const vars = {
+    OPEND_URL: opend.url,
+    UPSTASH_REDIS_REST_URL: upstash.url,
+    UPSTASH_REDIS_REST_TOKEN: upstash.token,
+    CLIENT_SHARE: "30",
+  };
+  workers = [];
+  for (let started = 0; started < WORKERS; started += 1) workers.push(await startLocalWorker(vars));
+}, 120_000);
+
+afterAll(async () => {
+  await Promise.all(workers.map((worker) => worker.close()));
+  await upstash.close();
+  await opend.close();
+  await redis.close();
+});
+
+const get = (worker: LocalWorker | undefined, symbol: string, init?: RequestInit) =>
+  fetch(`${worker?.origin}/v1/short-interest/${symbol}`, init);
+
+describe(`${WORKERS} Workers`, () => {
+  it("make one call for a cold page that 100 clients each ask them for at once", async () => {
+    const { calls } = opend.stats();
+    const asked = workers.flatMap((worker) => Array.from({ length: 100 }, () => get(worker, "US.AAPL")));
+    const bodies = await Promise.all(asked.map(async (answer) => (await answer).text()));
+    expect(new Set(bodies).size).toBe(1);
+    expect(bodies[0]).toContain('"symbol":"US.AAPL"');
+    expect(opend.stats().calls - calls).toBe(1);
+  });
+
+  it("make twenty calls for twenty", async () => {
+    const { calls } = opend.stats();
+    const symbols = Array.from({ length: 20 }, (_, at) => `US.T${at}`);
+    const asked = symbols.flatMap((symbol) =>
+      workers.flatMap((worker) => Array.from({ length: 5 }, () => get(worker, symbol))),
+    );
+    const statuses = await Promise.all(asked.map(async (answer) => (await answer).status));
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(opend.stats().calls - calls).toBe(20);
+  });
+
+  it("finish a fetch whose client has left", async () => {
+    opend.set({ delayMs: [100, 150] });
+    const { calls } = opend.stats();
+    const leaving = new AbortController();
+    const left = get(workers[0], "US.TSLA", { signal: leaving.signal });
+    await vi.waitFor(() => expect(opend.stats().connections).toBeGreaterThan(0));
+    leaving.abort();
+    await expect(left).rejects.toThrow();
+    await vi.waitFor(async () => {
+      expect(opend.stats().calls).toBe(calls + 1);
+      expect((await get(workers[1], "US.TSLA")).headers.get("Cache-Status")).toContain("hit");
+    });
+    expect(opend.stats().calls).toBe(calls + 1);
+    opend.set({ delayMs: [0, 0] });
+  });
+
+  it("share nothing any more after a purge", async () => {
+    const run = (...args: string[]) =>
+      promisify(execFile)(process.execPath, ["scripts/purge.ts", ...args], {
+        env: { ...process.env, UPSTASH_REDIS_REST_URL: upstash.url, UPSTASH_REDIS_REST_TOKEN: upstash.token },
+      });
+    expect((await run("us.aapl")).stdout).toBe("US.AAPL: 1 kept pages deleted\n");
+    expect(await upstash.redis.call("KEYS", "short-interest:*US.AAPL*")).toEqual([]);
+    expect((await run("--all")).stdout).toBe("all pages: 21 kept pages deleted\n");
+    expect(await upstash.redis.call("KEYS", "short-interest:page:*")).toEqual([]);
+    await expect(run("nonsense")).rejects.toThrow("nonsense is not a symbol");
+    await expect(run()).rejects.toThrow("usage");
+  });
+});
