@@ -26,6 +26,7 @@ export async function within<T>(
   work: (signal: AbortSignal) => Promise<T>,
   outer?: AbortSignal,
 ): Promise<T> {
+  outer?.throwIfAborted();
   const ending = new AbortController();
   const ended = new Promise<never>((_, reject) => {
     ending.signal.addEventListener("abort", () => reject(ending.signal.reason), { once: true });
@@ -33,7 +34,6 @@ export async function within<T>(
   const follow = () => ending.abort(outer?.reason);
   const timer = setTimeout(() => ending.abort(late()), ms);
   outer?.addEventListener("abort", follow, { once: true });
-  if (outer?.aborted) follow();
   try {
     return await Promise.race([work(ending.signal), ended]);
   } finally {

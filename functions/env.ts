@@ -21,11 +21,13 @@ export interface Config {
 const url = (...protocols: string[]) =>
   v.pipe(
     v.string("is not set"),
+    v.trim(),
     v.check(
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
       `is not a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
     ),
     v.check((text) => new URL(text).username === "" && new URL(text).password === "", "holds a user name"),
+    v.transform((text) => new URL(text)),
   );
 
 const secret = v.pipe(
@@ -36,7 +38,8 @@ const secret = v.pipe(
 const whole = (least: number, most: number, otherwise: string) => {
   const problem = `is not a whole number from ${least} to ${most}`;
   return v.pipe(
-    v.optional(v.string(problem), otherwise),
+    // A number in wrangler.toml arrives as one.
+    v.optional(v.pipe(v.union([v.string(), v.number()], problem), v.transform(String)), otherwise),
     v.regex(/^\d{1,9}$/, problem),
     v.transform(Number),
     v.minValue(least, problem),
@@ -44,18 +47,21 @@ const whole = (least: number, most: number, otherwise: string) => {
   );
 };
 
-const Variables = v.object({
-  OPEND_URL: url("ws:", "wss:"),
-  OPEND_KEY: v.optional(v.string("is not text")),
-  OPEND_ACCESS_CLIENT_ID: v.optional(secret),
-  OPEND_ACCESS_CLIENT_SECRET: v.optional(secret),
-  UPSTASH_REDIS_REST_URL: url("https:", "http:"),
-  UPSTASH_REDIS_REST_TOKEN: secret,
-  UPSTREAM_LIMIT: whole(1, 30, "30"),
-  UPSTREAM_WINDOW_SECONDS: whole(1, 3_600, "30"),
-  UPSTREAM_WAIT_MS: whole(0, 10_000, "3000"),
-  CLIENT_SHARE: whole(1, 30, "15"),
-});
+const Variables = v.object(
+  {
+    OPEND_URL: url("ws:", "wss:"),
+    OPEND_KEY: v.optional(v.string("is not text")),
+    OPEND_ACCESS_CLIENT_ID: v.optional(secret),
+    OPEND_ACCESS_CLIENT_SECRET: v.optional(secret),
+    UPSTASH_REDIS_REST_URL: url("https:", "http:"),
+    UPSTASH_REDIS_REST_TOKEN: secret,
+    UPSTREAM_LIMIT: whole(1, 30, "30"),
+    UPSTREAM_WINDOW_SECONDS: whole(1, 3_600, "30"),
+    UPSTREAM_WAIT_MS: whole(0, 10_000, "3000"),
+    CLIENT_SHARE: whole(1, 30, "15"),
+  },
+  "is not set",
+);
 
 /**
  * Checks the Worker's bindings.
@@ -69,8 +75,8 @@ export function parseEnv(env: unknown): Config {
   }
   const vars = result.output;
   return {
-    opend: { url: new URL(vars.OPEND_URL), key: vars.OPEND_KEY || undefined, access: accessOf(vars) },
-    upstash: { url: vars.UPSTASH_REDIS_REST_URL, token: vars.UPSTASH_REDIS_REST_TOKEN },
+    opend: { url: vars.OPEND_URL, key: vars.OPEND_KEY || undefined, access: accessOf(vars) },
+    upstash: { url: vars.UPSTASH_REDIS_REST_URL.href, token: vars.UPSTASH_REDIS_REST_TOKEN },
     quota: {
       limit: vars.UPSTREAM_LIMIT,
       windowMs: vars.UPSTREAM_WINDOW_SECONDS * 1_000,

@@ -8,6 +8,8 @@ const BAD = [
   ["/v1/short-interest/HK.7a", "invalid_symbol", "symbol"],
   ["/v1/short-interest/US.A%00B", "invalid_symbol", "symbol"],
   ["/v1/short-interest/US.A..B", "invalid_symbol", "symbol"],
+  ["/v1/short-interest/U%C5%BF.AAPL", "invalid_symbol", "symbol"],
+  ["/v1/short-interest/US.%C4%B1BM", "invalid_symbol", "symbol"],
   ["/v1/short-interest/US.%E2%82%AC", "invalid_symbol", "symbol"],
   [`/v1/short-interest/US.${"A".repeat(21)}`, "invalid_symbol", "symbol"],
   ["/v1/short-interest/SH.600000", "unsupported_market", "symbol"],
@@ -121,9 +123,26 @@ describe("a bad configuration", () => {
     if (value.length > 2) expect(text).not.toContain(value);
   });
 
+  it("may be a number, a URL in capitals, or end in a line break", async () => {
+    const { parseEnv } = await import("../functions/env.ts");
+    const config = parseEnv({
+      OPEND_URL: "WS://127.0.0.1:33333\n",
+      UPSTASH_REDIS_REST_URL: "HTTPS://example.upstash.io\n",
+      UPSTASH_REDIS_REST_TOKEN: "token",
+      UPSTREAM_LIMIT: 20,
+    });
+    expect(config.opend.url.href).toBe("ws://127.0.0.1:33333/");
+    expect(config.upstash.url).toBe("https://example.upstash.io/");
+    expect(config.quota).toEqual({ limit: 20, windowMs: 30_000, waitMs: 3_000, clientShare: 15 });
+  });
+
   it("lacks a binding", async () => {
     const { default: app } = await import("../functions/app.ts");
     const response = await app.request("/v1/short-interest/US.AAPL", {}, {});
-    expect(await response.json()).toMatchObject({ code: "misconfigured", parameter: "OPEND_URL" });
+    expect(await response.json()).toMatchObject({
+      code: "misconfigured",
+      parameter: "OPEND_URL",
+      detail: "OPEND_URL is not set",
+    });
   });
 });

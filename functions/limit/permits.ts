@@ -1,7 +1,15 @@
 import { Ratelimit } from "@upstash/ratelimit";
 import { Failure } from "../failure.ts";
 import type { ScriptCall, Upstash } from "../upstash.ts";
-import { block, giveBack, type PermitWish, type RollingLog, rollingLog, settling } from "./rolling-log.ts";
+import {
+  block,
+  blockedFor,
+  giveBack,
+  type PermitWish,
+  type RollingLog,
+  rollingLog,
+  settling,
+} from "./rolling-log.ts";
 
 /** The right to make one call to OpenD. */
 export interface Permit {
@@ -26,10 +34,15 @@ export interface Permits {
   /**
    * @param instead a permit that is given back in the same breath, so that nobody comes in between
    * @throws Failure `upstream_quota_exceeded`, or `client_quota_exceeded` where the client's own share is
-   *   used up, with the exact time until one is free, when that is longer than a request may wait;
+   *   used up, with the time until one is free, when that is longer than a request may wait;
    *   `limiter_unavailable` when Upstash cannot be asked
    */
   take(need: Need, instead?: Permit): Promise<Permit>;
+  /**
+   * For one who has waited for a permit to start.
+   * @throws Failure `upstream_quota_exceeded` where OpenD itself has refused a call meanwhile
+   */
+  confirm(): Promise<void>;
   /** The permit was not used: somebody else may have it. */
   giveBack(permit: Permit): Promise<void>;
   /**
@@ -88,11 +101,16 @@ export function createPermits(
         .catch((failure: unknown) => {
           // Upstash may have granted it all the same.
           background(returned(id, client).catch(ignored));
+          if (instead) background(returned(instead.id, instead.client).catch(ignored));
           throw failure;
         });
       const waitMs = reset - Date.now();
       if (!success) throw limit === rule.limit ? accountRefuses(waitMs) : clientRefuses(waitMs);
       return { id, client, startsAt: reset, startedAfter: askedAt + waitMs };
+    },
+    async confirm() {
+      const blockedMs = await upstash.ask((redis) => blockedFor(redis, LOG));
+      if (blockedMs > 0) throw accountRefuses(blockedMs);
     },
     giveBack: ({ id, client }) => returned(id, client),
     settling: ({ id, client }, inVain) => settling(LOG, clientLogOf(client), id, rule.windowMs, inVain),

@@ -39,7 +39,9 @@ export interface PermitWish {
 
 /**
  * KEYS log, block, client's log; ARGV permit, limit, windowMs, holdMs, waitMs, permit to give back or '',
- * client's share → {granted 0|1, ms until start, left, refused by 0 the log | 1 the client's log}.
+ * client's share, answerMs → {granted 0|1, ms until start, left, refused by 0 the log | 1 the client's log}.
+ * What is granted starts no sooner than is safe. What is refused is told the likely time: of calls that
+ * are under way it assumes that they are answered within answerMs.
  */
 const TAKE = `
 local time = redis.call('TIME')
@@ -49,17 +51,19 @@ local function startIn(log, limit)
   redis.call('ZREM', log, ARGV[6])
   redis.call('ZREMRANGEBYSCORE', log, '-inf', now - window - 1)
   local count = redis.call('ZCARD', log)
-  if count < limit then return now, limit - count end
-  local nth = redis.call('ZRANGE', log, -limit, -limit, 'WITHSCORES')
-  return math.max(now, nth[2] + window + 1), 0
+  if count < limit then return now, now, limit - count end
+  local nth = tonumber(redis.call('ZRANGE', log, -limit, -limit, 'WITHSCORES')[2])
+  local likely = nth > now and math.max(now, nth - hold + tonumber(ARGV[8])) or nth
+  return math.max(now, nth + window + 1), math.max(now, math.min(nth, likely) + window + 1), 0
 end
 local held = redis.call('ZSCORE', KEYS[1], ARGV[1])
-local start, left = startIn(KEYS[1], limit)
+local start, likely, left = startIn(KEYS[1], limit)
 if held then return {1, math.max(0, held - hold - now), left, 0} end
-local own = startIn(KEYS[3], tonumber(ARGV[7]))
-if own - now > most then return {0, own - now, left, 1} end
-start = math.max(start, own, now + math.max(0, redis.call('PTTL', KEYS[2])))
-if start - now > most then return {0, start - now, left, 0} end
+local own, ownLikely = startIn(KEYS[3], tonumber(ARGV[7]))
+if own - now > most then return {0, ownLikely - now, left, 1} end
+local blocked = now + math.max(0, redis.call('PTTL', KEYS[2]))
+start = math.max(start, own, blocked)
+if start - now > most then return {0, math.max(likely, ownLikely, blocked) - now, left, 0} end
 for _, log in ipairs({KEYS[1], KEYS[3]}) do
   redis.call('ZADD', log, start + hold, ARGV[1])
   redis.call('PEXPIRE', log, most + hold + window + 1000)
@@ -85,6 +89,9 @@ end
 return 0
 `;
 
+/** Within which a call is usually answered, in milliseconds. */
+const ANSWER_MS = 1_000;
+
 const TakeReply = tuple([number(), number(), number(), number()]);
 
 /** The key under which a frequency refusal by OpenD itself is remembered. */
@@ -100,7 +107,16 @@ export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
   const waitMs = wish.reserve > 0 ? 0 : rule.waitMs;
   return () => ({
     async limit({ redis }, log) {
-      const args = [wish.id, limit - wish.reserve, windowMs, holdMs, waitMs, wish.instead ?? "", clientShare];
+      const args = [
+        wish.id,
+        limit - wish.reserve,
+        windowMs,
+        holdMs,
+        waitMs,
+        wish.instead ?? "",
+        clientShare,
+        ANSWER_MS,
+      ];
       const reply = await redis
         .createScript(TAKE)
         .exec([log, blockKey(log), wish.clientLog], args.map(String));
@@ -146,4 +162,9 @@ export async function giveBack(redis: Redis, log: string, clientLog: string, per
 /** Grants no permit in the log under `log` that starts within `ms` milliseconds from now. */
 export async function block(redis: Redis, log: string, ms: number): Promise<void> {
   await redis.set(blockKey(log), "1", { px: ms });
+}
+
+/** For how long no permit is granted in the log under `log`, in milliseconds; 0 where one may be. */
+export async function blockedFor(redis: Redis, log: string): Promise<number> {
+  return Math.max(0, await redis.pttl(blockKey(log)));
 }

@@ -11,12 +11,19 @@ export interface OpendAddress {
   readonly access?: { readonly clientId: string; readonly clientSecret: string } | undefined;
 }
 
+/** A WebSocket that is not accepted yet: whoever opened it first sets its listeners. */
+export interface Connection {
+  readonly socket: WebSocket;
+  /** Drops the connection at once, also under a peer that does not answer a Close. */
+  readonly drop: () => void;
+}
+
 /**
- * Opens the WebSocket. It is not accepted yet: the caller first sets its listeners.
+ * Opens the WebSocket.
  * @param ms how long the upgrade may take
  * @throws Failure `opend_unreachable`, or `opend_timeout` when time is up
  */
-export async function connect(address: OpendAddress, ms: number, signal: AbortSignal): Promise<WebSocket> {
+export async function connect(address: OpendAddress, ms: number, signal: AbortSignal): Promise<Connection> {
   // Only fetch() can send headers with the upgrade, and it knows the schemes as http and https.
   const url = new URL(address.url);
   url.protocol = url.protocol === "wss:" ? "https:" : "http:";
@@ -25,10 +32,12 @@ export async function connect(address: OpendAddress, ms: number, signal: AbortSi
     headers.set("CF-Access-Client-Id", address.access.clientId);
     headers.set("CF-Access-Client-Secret", address.access.clientSecret);
   }
+  // The signal of an upgrade goes on to rule its socket.
+  const dropping = new AbortController();
   const response = await within(
     ms,
     () => new Failure("opend_timeout", "OpenD's address did not answer in time"),
-    (connecting) => upgrade(url, headers, connecting),
+    (connecting) => upgrade(url, headers, AbortSignal.any([connecting, dropping.signal])),
     signal,
   );
   const socket = response.webSocket;
@@ -40,7 +49,7 @@ export async function connect(address: OpendAddress, ms: number, signal: AbortSi
     );
   }
   socket.binaryType = "arraybuffer";
-  return socket;
+  return { socket, drop: () => dropping.abort() };
 }
 
 async function upgrade(url: URL, headers: Headers, connecting: AbortSignal): Promise<Response> {

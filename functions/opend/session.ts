@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { RequestSchema, ResponseSchema } from "../../gen/InitWebSocket_pb.js";
 import { type Deadlines, within } from "../deadline.ts";
 import { Failure } from "../failure.ts";
-import { connect, type OpendAddress } from "./connect.ts";
+import { type Connection, connect, type OpendAddress } from "./connect.ts";
 import { decodeReply, encodeRequest, type ReplyFrame } from "./frame.ts";
 import { failureOfHeader, failureOfLogin, failureOfLoginHeader, relayLost } from "./refusals.ts";
 
@@ -33,12 +33,15 @@ export async function openSession(
   try {
     await logIn(exchange, address.key, deadlines.login, signal);
   } catch (thrown) {
-    exchange.close();
+    exchange.drop();
     throw thrown;
   }
   return {
     async call(command, body) {
-      const reply = await exchange.ask(command, body, deadlines.call, signal);
+      const reply = await exchange.ask(command, body, deadlines.call, signal).catch((failure: unknown) => {
+        exchange.drop();
+        throw failure;
+      });
       if (reply.error !== 0) throw failureOfHeader(reply.error);
       return reply.body;
     },
@@ -80,13 +83,14 @@ interface Waiting {
 
 /** Questions and replies over one socket: a reply is known by its section; all other frames are pushes. */
 class Exchange {
-  readonly #socket: WebSocket;
+  readonly #connection: Connection;
   readonly #waiting = new Map<bigint, Waiting>();
   #section = 0n;
   #ended: Failure | undefined;
 
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    const { socket } = connection;
     socket.addEventListener("message", ({ data }) => this.#receive(data));
     const lost = () => this.#end(new Failure("opend_unreachable", "OpenD dropped the connection"));
     socket.addEventListener("close", lost);
@@ -119,9 +123,15 @@ class Exchange {
     this.#end(new Failure("opend_unreachable", "The connection to OpenD is closed"));
   }
 
+  /** Closes without waiting for the other side, which may not be there any more. */
+  drop(): void {
+    this.close();
+    this.#connection.drop();
+  }
+
   #send(frame: Uint8Array<ArrayBuffer>): void {
     try {
-      this.#socket.send(frame);
+      this.#connection.socket.send(frame);
     } catch {
       throw new Failure("opend_unreachable", "OpenD dropped the connection");
     }
@@ -143,6 +153,6 @@ class Exchange {
     if (this.#ended) return;
     this.#ended = failure;
     for (const { reject } of this.#waiting.values()) reject(failure);
-    this.#socket.close(1000);
+    this.#connection.socket.close(1000);
   }
 }

@@ -40,6 +40,8 @@ type Index = InferOutput<typeof Index>;
 
 /** More entries than ten years of weekly rows fill. */
 const MOST_ENTRIES = 64;
+/** Pages overlap where new rows have moved their bounds: as many are looked at for one cursor. */
+const MOST_TRIED = 3;
 const INDEX_MS = 8 * 24 * 3_600_000;
 
 /**
@@ -75,9 +77,12 @@ export function createEdgeCache(
   async function readAround(symbol: string, cursor: string): Promise<EdgeCopy | undefined> {
     const timestamp = timestampOf(cursor);
     if (timestamp === undefined) return undefined;
-    const index = await readIndex(symbol);
-    const around = index.find(({ newest, oldest }) => oldest < timestamp && timestamp <= newest);
-    return around && read({ symbol, cursor: around.cursor });
+    const around = (await readIndex(symbol))
+      .filter(({ newest, oldest }) => oldest < timestamp && timestamp <= newest)
+      .slice(0, MOST_TRIED);
+    const copies = await Promise.all(around.map(({ cursor: own }) => read({ symbol, cursor: own })));
+    const found = copies.filter((copy) => copy !== undefined);
+    return found.find(({ freshUntil }) => now() < freshUntil) ?? found[0];
   }
 
   return {

@@ -59,22 +59,26 @@ const HEALTH = "short-interest:health";
  * `health` holds the failures; beside it stand :tripped, :resting, and :probe, the claim that may try.
  */
 const READ = `
-local fields = {'cursor', 'fetched', 'fresh', 'kept', 'reply'}
-local name, page = KEYS[1], redis.call('HMGET', KEYS[1], unpack(fields))
+local function load(key)
+  if redis.call('EXISTS', key) == 0 then return nil end
+  return redis.call('HMGET', key, 'cursor', 'fetched', 'fresh', 'kept', 'reply')
+end
+local name, page = KEYS[1], load(KEYS[1])
 local timestamp, now = tonumber(ARGV[1]), tonumber(ARGV[4])
-if not page[1] and timestamp then
+if not page and timestamp then
   for _, member in ipairs(redis.call('ZREVRANGEBYSCORE', KEYS[2], '(' .. ARGV[1], '-inf', 'LIMIT', 0, 8)) do
     local newest, other = string.match(member, '^(%d+) (.*)$')
-    if not page[1] and tonumber(newest) >= timestamp then
-      name, page = ARGV[5] .. other, redis.call('HMGET', ARGV[5] .. other, unpack(fields))
+    if not page and tonumber(newest) >= timestamp then
+      page = load(ARGV[5] .. other)
+      if page then name = ARGV[5] .. other end
     end
   end
-  if not page[1] then name = KEYS[1] end
 end
 local function answer(fetch, rest)
-  return {fetch, rest, page[1] or '', page[2] or '', page[3] or '', page[4] or '', page[5] or ''}
+  if not page then return {fetch, rest, '', '', '', '', ''} end
+  return {fetch, rest, page[1], page[2], page[3], page[4], page[5]}
 end
-if page[1] and tonumber(page[3]) > now then return answer('needless', 0) end
+if page and tonumber(page[3]) > now then return answer('needless', 0) end
 if not redis.call('SET', name .. ':claim', ARGV[2], 'NX', 'PX', ARGV[3]) then return answer('others', 0) end
 if redis.call('EXISTS', KEYS[3] .. ':tripped') == 1 then
   local rest = math.max(redis.call('PTTL', KEYS[3] .. ':resting'), 0)

@@ -24,7 +24,7 @@ export interface LookupParts {
   readonly edge: EdgeCache;
   readonly store: GlobalStore;
   readonly upstream: Upstream;
-  readonly permits: Permits;
+  readonly permits: Pick<Permits, "settling" | "block">;
   /** How long one question may take, waiting included, in milliseconds. */
   readonly requestMs: number;
   /** Whoever asks, for the fair shares. */
@@ -178,13 +178,13 @@ async function fetchAndKeep(
 }
 
 /** Other programs use the account too. Calls before its window is over would only be refused. */
-async function blocked(permits: Permits, { code, detail }: Failure): Promise<Failure> {
+async function blocked(permits: LookupParts["permits"], { code, detail }: Failure): Promise<Failure> {
   return new Failure(code, detail, { retryAfterMs: await permits.block() });
 }
 
 /** @throws Failure as the reply states, or where it cannot be read */
-export function readPage(symbol: SecuritySymbol, { reply }: KeptReply): Page {
-  return pageOf(symbol.market, parsePageReply(reply));
+export function readPage(symbol: SecuritySymbol, { reply, cursor }: KeptReply): Page {
+  return pageOf(symbol.market, cursor, parsePageReply(reply));
 }
 
 /** The timestamps between which cursors fall inside the page; undefined for one that cannot be sliced. */

@@ -61,14 +61,23 @@ async function callOnce(
   const opening = open(parts, taking, ending.signal);
   let called = false;
   try {
-    const [session] = await Promise.all([opening, taking.then(started)]);
+    const ready = async (permit: Permit) => {
+      const ms = permit.startsAt - Date.now();
+      if (ms <= 0) return;
+      await pause(ms, ending.signal);
+      // OpenD may have refused somebody meanwhile.
+      await permits.confirm();
+    };
+    const [session] = await Promise.all([opening, taking.then(ready)]);
     if (tooOld(await taking, parts.guardMs)) {
       // The connection took its time. It is open now, so the next permit is used at once.
       taking = permits.take(need, await taking);
-      if (tooOld(await taking.then(started), parts.guardMs)) {
-        throw new Failure("limiter_unavailable", "The store of the global limit answers too slowly");
+      await taking.then(ready);
+      if (tooOld(await taking, parts.guardMs)) {
+        throw new Failure("limiter_unavailable", "The store that all data centres share answers too slowly");
       }
     }
+    signal.throwIfAborted();
     called = true;
     const reply = await session.call(GET_SHORT_INTEREST, encodePageRequest(request));
     return { reply: reply.slice(), permit: await taking };
@@ -98,11 +107,17 @@ async function open(
   return openSession(opend, deadlines, signal);
 }
 
-/** The permit, once its time has come. */
-async function started(permit: Permit): Promise<Permit> {
-  const ms = permit.startsAt - Date.now();
-  if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
-  return permit;
+/** @throws whatever `signal` aborts with, as soon as it does */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
 }
 
 function tooOld(permit: Permit, guardMs: number): boolean {

@@ -8,6 +8,8 @@ import { FIRST, MOST_ROWS } from "../short-interest/page.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
 
 const LONGEST_CURSOR = 256;
+/** How much of a parameter's name is said back. */
+const LONGEST_NAME = 64;
 const NUM = `num is a whole number from 1 to ${MOST_ROWS}`;
 const NEXT_KEY = `next_key is the next_key of an answer: at most ${LONGEST_CURSOR} printable characters`;
 
@@ -52,5 +54,7 @@ function parseQuery(queries: Record<string, string[]>): v.InferOutput<typeof Que
   const result = v.safeParse(Query, queries, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw new Failure("invalid_parameter", issue.message, { parameter: v.getDotPath(issue) ?? "query" });
+  throw new Failure("invalid_parameter", issue.message, {
+    parameter: (v.getDotPath(issue) ?? "query").slice(0, LONGEST_NAME),
+  });
 }

@@ -23,14 +23,19 @@ export const MOST_ROWS = 50;
 
 /**
  * Reads OpenD's answer. The documented end is `"-1"`; `""` and an absent cursor mean the same.
- * @throws Failure `opend_protocol_error` for rows of another market: an error, never an empty page
+ * @param cursor that it was asked with
+ * @throws Failure `opend_protocol_error` for rows of another market, which are an error, never an empty
+ *   page, and for a cursor that leads back to the same page
  */
-export function pageOf(market: Market, answer: S2C): Page {
+export function pageOf(market: Market, cursor: string, answer: S2C): Page {
   const rows = market === "HK" ? answer.hkItemList : answer.usItemList;
   if (answer.hkItemList.length + answer.usItemList.length !== rows.length) {
     throw new Failure("opend_protocol_error", "OpenD answered with rows of another market");
   }
-  return { market, rows, next: answer.nextKey === END || answer.nextKey === "" ? null : answer.nextKey };
+  if (answer.nextKey !== FIRST && answer.nextKey === cursor) {
+    throw new Failure("opend_protocol_error", "OpenD's cursor leads back to the same page");
+  }
+  return { market, rows, next: answer.nextKey === END || answer.nextKey === FIRST ? null : answer.nextKey };
 }
 
 /**

@@ -10,7 +10,8 @@ export interface SecuritySymbol {
   readonly code: string;
 }
 
-const MARKET_AND_CODE = /^([A-Z]{2,6})\.(.+)$/;
+/** ASCII alone: upper case would make a plain letter of some others. */
+const MARKET_AND_CODE = /^([A-Za-z]{2,6})\.([!-~]+)$/;
 const HK_CODE = /^\d{1,5}$/;
 const US_CODE = /^[A-Z0-9]+(?:[.\-_][A-Z0-9]+)*$/;
 const LONGEST_US_CODE = 20;
@@ -20,7 +21,7 @@ const LONGEST_US_CODE = 20;
  * @throws Failure `invalid_symbol`, or `unsupported_market` for a market without short interest
  */
 export function parseSymbol(text: string): SecuritySymbol {
-  const [, market, code] = MARKET_AND_CODE.exec(text.toUpperCase()) ?? [];
+  const [, market, code] = MARKET_AND_CODE.exec(text)?.map((part) => part.toUpperCase()) ?? [];
   if (market === undefined || code === undefined) throw invalid();
   if (market === "HK") {
     if (!HK_CODE.test(code)) throw invalid();

@@ -61,8 +61,6 @@ async function week(centres: number, shared: boolean) {
   let oldest = 0;
   const background: Promise<unknown>[] = [];
   const permits: LookupParts["permits"] = {
-    take: () => Promise.reject(new Error("the upstream has permits of its own here")),
-    giveBack: async () => undefined,
     settling: () => ({ script: "", keys: [], args: [] }),
     block: async () => WINDOW_MS,
   };

@@ -12,6 +12,8 @@ import { control } from "../support/stand-ins.ts";
 const ENDS: Readonly<Record<string, FailureCode | "answered">> = {
   "hanging connect": "opend_timeout",
   "not a WebSocket": "opend_unreachable",
+  redirect: "opend_unreachable",
+  mute: "opend_timeout",
 
   "login: header error": "opend_key_refused",
   "login: refused without a word": "opend_key_refused",
@@ -80,6 +82,8 @@ describe("a fault of OpenD", () => {
     const faults = [
       "hanging connect",
       "not a WebSocket",
+      "redirect",
+      "mute",
       ...Object.keys(LOGIN_FAULTS),
       ...Object.keys(CALL_FAULTS),
     ];
@@ -155,11 +159,30 @@ describe("OpenD's own frequency refusal", () => {
 
 describe("a connection that takes longer than a permit keeps", () => {
   it("exchanges the permit before the call", async () => {
-    const gateway = await startGateway({ delayMs: [1_100, 1_100] });
-    const response = await gateway.get("/v1/short-interest/US.AAPL");
-    expect(response.status).toBe(200);
-    expect(await gateway.upstash.redis("ZCARD", "short-interest:opend")).toBe(1);
-    // Taken, exchanged, settled; each script is sent once more where Redis did not know it yet.
-    expect(await gateway.upstash.requests()).toBeLessThanOrEqual(5);
+    const gateway = await startGateway();
+    await gateway.get("/v1/short-interest/US.TSLA"); // From here on Redis knows the scripts.
+    await gateway.opend.set({ delayMs: [1_100, 1_100] });
+    const before = await gateway.upstash.requests();
+    expect((await gateway.get("/v1/short-interest/US.AAPL")).status).toBe(200);
+    // Claimed, taken, exchanged, written and settled.
+    expect((await gateway.upstash.requests()) - before).toBe(4);
+    expect(await gateway.upstash.redis("ZCARD", "short-interest:opend")).toBe(2);
+  });
+});
+
+describe("a refusal for frequency while others wait for their permits to start", () => {
+  it("keeps them from calling", async () => {
+    const gateway = await startGateway(
+      { windowMs: 1_000 },
+      { UPSTREAM_LIMIT: "1", UPSTREAM_WINDOW_SECONDS: "1" },
+    );
+    await gateway.get("/v1/short-interest/US.AAPL");
+    const waiting = gateway.get("/v1/short-interest/US.TSLA");
+    await vi.waitFor(async () =>
+      expect(await gateway.upstash.redis("ZCARD", "short-interest:opend")).toBe(2),
+    );
+    await gateway.upstash.redis("SET", "short-interest:opend:blocked", "1", "PX", "30000");
+    expect((await waiting).status).toBe(429);
+    expect((await gateway.opend.stats()).calls).toBe(1);
   });
 });

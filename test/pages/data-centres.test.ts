@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { isSliceable } from "../../functions/short-interest/page.ts";
-import { Clock, dataCentre } from "../support/data-centre.ts";
+import { Clock, DEADLINES, dataCentre } from "../support/data-centre.ts";
 import { type Gateway, startGateway } from "../support/gateway.ts";
 
 const MINUTE = 60_000;
@@ -120,6 +120,46 @@ describe("a page past its freshness", () => {
       expect((await centres[0]?.page(symbol))?.answer?.origin).toBe("fetched");
     }
     expect((await centres[0]?.page("US.T4"))?.failure?.code).toBe("upstream_quota_exceeded");
+  });
+});
+
+describe("a symbol that does not exist", () => {
+  it("is believed for ten minutes, here and elsewhere, and not a moment longer", async () => {
+    const { gateway, clock, centres } = await start(2);
+    for (const centre of [...centres, ...centres]) {
+      expect((await centre.page("US.NOSUCH")).failure?.code).toBe("unknown_symbol");
+    }
+    expect((await gateway.opend.stats()).calls).toBe(1);
+    clock.forward(11 * MINUTE);
+    // Redis, which has a clock of its own, forgets by then.
+    await gateway.upstash.redis("DEL", "short-interest:page:US.NOSUCH/");
+    expect((await centres[0]?.page("US.NOSUCH"))?.failure?.code).toBe("unknown_symbol");
+    expect((await gateway.opend.stats()).calls).toBe(2);
+  });
+});
+
+describe("a call that is never answered", () => {
+  it("holds its permit until it can no longer reach OpenD", async () => {
+    const { gateway, centres } = await start(1);
+    await gateway.opend.set({ fault: "silence" });
+    const began = Date.now();
+    await centres[0]?.page("US.AAPL");
+    const [, until] = (await gateway.upstash.redis("ZRANGE", LOG, "0", "-1", "WITHSCORES")) as string[];
+    // A second of guard, and the call's deadline.
+    expect(Number(until) - began).toBeGreaterThanOrEqual(1_000 + DEADLINES.call);
+    expect(Number(until) - began).toBeLessThan(1_000 + DEADLINES.call + 500);
+  });
+});
+
+describe("the end of what is kept", () => {
+  it("is answered with the rows there are when the next page cannot be had", async () => {
+    const { gateway, centres } = await start(1);
+    const { answer } = (await centres[0]?.page("HK.00700", { num: 50 })) ?? {};
+    await gateway.upstash.fail("500");
+    const cursor = String(answer?.page.rows[44]?.timestamp);
+    const rest = (await centres[0]?.page("HK.00700", { num: 20, cursor }))?.answer;
+    expect(rest?.page.rows).toHaveLength(5);
+    expect(rest?.page.next).toBe(answer?.page.next);
   });
 });
 

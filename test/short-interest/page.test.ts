@@ -31,12 +31,20 @@ function pageAfter(timestamps: readonly number[], cursor: string, size: number):
 describe("a page", () => {
   it.each([undefined, "", "-1"])("ends the history where nextKey is %j", (nextKey) => {
     const answer = create(S2CSchema, nextKey === undefined ? {} : { nextKey });
-    expect(pageOf("HK", answer).next).toBeNull();
+    expect(pageOf("HK", "", answer).next).toBeNull();
   });
 
   it("of rows of another market is refused", () => {
     const answer = create(S2CSchema, { usItemList: [{ timestamp: 1n }] });
-    expect(() => pageOf("HK", answer)).toThrow(expect.objectContaining({ code: "opend_protocol_error" }));
+    expect(() => pageOf("HK", "", answer)).toThrow(expect.objectContaining({ code: "opend_protocol_error" }));
+  });
+
+  it("whose cursor leads back to itself is refused", () => {
+    const answer = create(S2CSchema, { nextKey: "5" });
+    expect(pageOf("HK", "", answer).next).toBe("5");
+    expect(() => pageOf("HK", "5", answer)).toThrow(
+      expect.objectContaining({ code: "opend_protocol_error" }),
+    );
   });
 
   it("sliced anywhere, by any sizes, is walked once and in order", () => {

@@ -1,4 +1,6 @@
 import { createServer } from "node:net";
+import { parseEnv } from "../../functions/env.ts";
+import { Failure } from "../../functions/failure.ts";
 import { variable } from "../../scripts/vars.ts";
 import { startOpend } from "./opend.ts";
 import { startRedis } from "./redis.ts";
@@ -35,6 +37,20 @@ for (const name of NAMES) {
 }
 const ending: (() => Promise<unknown>)[] = [];
 
+const realOpend = vars.OPEND_URL !== undefined;
+const someUpstash = { UPSTASH_REDIS_REST_URL: "http://localhost", UPSTASH_REDIS_REST_TOKEN: "stand-in" };
+try {
+  // Before anything is printed of it, or started with it.
+  parseEnv({
+    OPEND_URL: "ws://localhost",
+    ...(vars.UPSTASH_REDIS_REST_URL === undefined && someUpstash),
+    ...vars,
+  });
+} catch (thrown) {
+  console.error(Failure.from(thrown).detail);
+  process.exit(1);
+}
+
 if (vars.OPEND_URL === undefined) {
   const opend = await startOpend(vars.OPEND_KEY === undefined ? {} : { key: vars.OPEND_KEY });
   ending.push(opend.close);
@@ -51,12 +67,24 @@ if (vars.UPSTASH_REDIS_REST_URL === undefined) {
   vars.UPSTASH_REDIS_REST_URL = upstash.url;
   vars.UPSTASH_REDIS_REST_TOKEN = upstash.token;
   console.log(`Upstash: a stand-in over ${redis.kind}, ${upstash.url}`);
+  if (realOpend) {
+    console.log(
+      "         It forgets at each start which calls were made: leave OpenD's window of 30 s between two.",
+    );
+  }
 } else {
   console.log(`Upstash: ${vars.UPSTASH_REDIS_REST_URL}`);
 }
 
+const worker = await startLocalWorker(vars, port);
+ending.unshift(worker.close);
+console.log(`Worker:  ${worker.origin}, with an empty edge cache of its own`);
+console.log(`\nTry:     curl '${worker.origin}/v1/short-interest/HK.00700?num=3'\n`);
+
 let ended = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  // The development server's own listeners exit at once, and would leave Redis running.
+  process.removeAllListeners(signal);
   process.on(signal, async () => {
     if (ended) return;
     ended = true;
@@ -64,11 +92,6 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.exit(0);
   });
 }
-
-const worker = await startLocalWorker(vars, port);
-ending.unshift(worker.close);
-console.log(`Worker:  ${worker.origin}, with an empty edge cache of its own`);
-console.log(`\nTry:     curl '${worker.origin}/v1/short-interest/HK.00700?num=3'\n`);
 
 /** The development server would wait for a port that is taken, and say nothing. */
 function canListenOn(number: number): Promise<boolean> {

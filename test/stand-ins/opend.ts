@@ -76,6 +76,23 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
   });
   http.on("upgrade", (request, socket, head) => {
     openings += 1;
+    if (options.fault === "redirect") {
+      socket.end("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+      return;
+    }
+    if (options.fault === "mute") {
+      // Upgrades, and then neither answers nor closes, whatever it is sent.
+      const key = `${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+      const accepted = createHash("sha1").update(key).digest("base64");
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accepted}\r\n\r\n`,
+      );
+      socket
+        .on("end", () => socket.end())
+        .on("error", () => socket.destroy())
+        .resume();
+      return;
+    }
     if (options.fault === "hanging connect") {
       // Reads on, so that it notices when the other side gives up.
       socket
@@ -113,6 +130,8 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
           send(socket, answer(request));
         }
       });
+      // A frame that cannot be read is no client's: OpenD hangs up.
+      before.catch(() => socket.terminate());
     });
   }
 
@@ -172,6 +191,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     const history = hk ?? us;
     if (history === undefined) return { retType: -1, retMsg: REFUSALS.unknownStock };
     const from = startOf(history, nextKey);
+    if (!Number.isInteger(from)) return { retType: -1, retMsg: "nextKey" };
     const to = from + Math.min(50, Math.max(1, num === 0 ? 10 : num));
     const last = history[to - 1];
     const next = to >= history.length || last === undefined ? "-1" : cursorOf(to, last.timestamp);
@@ -187,7 +207,8 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     if (nextKey === "") return 0;
     if (options.cursors === "number") return Number(nextKey);
     if (options.cursors === "word") return Number(nextKey.slice("after-".length));
-    const at = history.findIndex((row) => row.timestamp < BigInt(nextKey));
+    const at = history.findIndex((row) => row.timestamp < Number(nextKey));
+    if (Number.isNaN(Number(nextKey))) return Number.NaN;
     return at < 0 ? history.length : at;
   }
 

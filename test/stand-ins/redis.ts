@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,8 +9,12 @@ import RedisMock from "ioredis-mock";
 /** One database. */
 export interface Database {
   /** Runs one command. */
-  readonly call: (name: string, ...args: string[]) => Promise<unknown>;
+  readonly call: Call;
+  /** Runs several with nothing in between. */
+  readonly transaction: (commands: readonly (readonly string[])[]) => Promise<unknown[]>;
 }
+
+type Call = (name: string, ...args: string[]) => Promise<unknown>;
 
 /** A Redis of our own, with as many separate databases as are asked for. */
 export interface RedisHost {
@@ -22,10 +27,10 @@ export interface RedisHost {
 
 const DATABASES = 1_000;
 
-/** Starts `redis-server` where it is on the PATH, and imitates one where it is not. */
+/** Starts `redis-server` where it is on the PATH, and imitates one where it is not, or where told to. */
 export async function startRedis(): Promise<RedisHost> {
   const found = spawnSync("redis-server", ["--version"]).status === 0;
-  return found ? startServer() : startMock();
+  return found && process.env.STAND_IN_REDIS !== "imitation" ? startServer() : startMock();
 }
 
 async function startServer(): Promise<RedisHost> {
@@ -59,13 +64,23 @@ async function startServer(): Promise<RedisHost> {
       client.on("error", () => undefined);
       clients.push(client);
       await client.ping();
-      return { call: (name, ...args) => client.call(name, ...args) };
+      return {
+        call: (name, ...args) => client.call(name, ...args),
+        async transaction(commands) {
+          const multi = client.multi();
+          for (const [name = "", ...args] of commands) multi.call(name, ...args);
+          return ((await multi.exec()) ?? []).map(([error, result]) => error ?? result);
+        },
+      };
     },
     async close() {
       for (const client of clients) client.disconnect();
-      const gone = new Promise((resolve) => server.once("exit", resolve));
-      server.kill();
-      await gone;
+      // Ctrl-C reaches it as well, and may have ended it already.
+      if (server.exitCode === null && server.signalCode === null) {
+        const gone = new Promise((resolve) => server.once("exit", resolve));
+        server.kill();
+        await gone;
+      }
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -78,12 +93,15 @@ function startMock(): RedisHost {
     async open() {
       const client: Redis = new RedisMock({ host: "in-process", db: clients.length });
       clients.push(client);
+      const call = callOf(client);
       return {
-        async call(name, ...args) {
-          // The imitation has a method for each command, but not call().
-          const method: unknown = Reflect.get(client, name.toLowerCase());
-          if (typeof method !== "function") throw new Error(`ERR unknown command '${name}'`);
-          return Reflect.apply(method, client, args);
+        call,
+        async transaction(commands) {
+          const replies: unknown[] = [];
+          for (const [name = "", ...args] of commands) {
+            replies.push(await call(name, ...args).catch((error: unknown) => error));
+          }
+          return replies;
         },
       };
     },
@@ -91,4 +109,38 @@ function startMock(): RedisHost {
       for (const client of clients) client.disconnect();
     },
   };
+}
+
+/** call() for the imitation, which has none, and mends where it is unlike Redis. */
+function callOf(client: Redis): Call {
+  const scripts = new Map<string, string>();
+  const evaluate = (script: string, args: string[]) => {
+    scripts.set(createHash("sha1").update(script).digest("hex"), script);
+    const [keys = "0", ...rest] = args;
+    return client.eval(withTime(script), Number(keys), ...rest);
+  };
+  return async (name, ...args) => {
+    const command = name.toUpperCase();
+    if (command === "EVAL") return evaluate(args[0] ?? "", args.slice(1));
+    if (command === "EVALSHA") {
+      const script = scripts.get(args[0] ?? "");
+      if (script === undefined) throw new Error("NOSCRIPT No matching script");
+      return evaluate(script, args.slice(1));
+    }
+    if (command === "SCRIPT" && args[0] === "FLUSH") return scripts.clear();
+    // It knows SET's options by their capital names only.
+    const known = command === "SET" ? args.map((arg, at) => (at < 2 ? arg : arg.toUpperCase())) : args;
+    const method: unknown = Reflect.get(client, name.toLowerCase());
+    if (typeof method !== "function") throw new Error(`ERR unknown command '${name}'`);
+    return Reflect.apply(method, client, known);
+  };
+}
+
+/** Its own TIME is rounded to a second, and jumps. */
+function withTime(script: string): string {
+  const ms = Date.now();
+  const time = `{'${Math.floor(ms / 1_000)}', '${(ms % 1_000) * 1_000}'}`;
+  return `local imitated = redis.call
+local redis = {call = function(name, ...) if name == 'TIME' then return ${time} end return imitated(name, ...) end}
+${script}`;
 }

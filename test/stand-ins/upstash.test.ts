@@ -32,7 +32,7 @@ describe("the stand-in for Upstash", () => {
     const answer = await (
       await post("/pipeline", [
         ["SET", "p", "x"],
-        ["INCR", "p"],
+        ["NOSUCH", "p"],
         ["GET", "p"],
       ])
     ).json();

@@ -99,13 +99,8 @@ async function pipeline(redis: Database, commands: readonly Command[]): Promise<
 }
 
 async function transaction(redis: Database, commands: readonly Command[]): Promise<Outcome[]> {
-  // Sent without a pause on one connection, so nothing that this endpoint sends comes in between.
-  const [, ...replies] = await Promise.all(
-    [["MULTI"], ...commands, ["EXEC"]].map((each) => run(redis, each)),
-  );
-  const exec = replies.at(-1);
-  if (exec === undefined || "error" in exec || !Array.isArray(exec.result)) throw new Error("EXECABORT");
-  return exec.result.map((result) => (result instanceof Error ? { error: result.message } : { result }));
+  const replies = await redis.transaction(commands);
+  return replies.map((result) => (result instanceof Error ? { error: result.message } : { result }));
 }
 
 function encodeOutcome(outcome: Outcome, encode: (value: unknown) => unknown): Outcome {

@@ -25,6 +25,7 @@ beforeAll(async () => {
   };
   workers = [];
   for (let started = 0; started < WORKERS; started += 1) workers.push(await startLocalWorker(vars));
+  await Promise.all(workers.map((worker) => fetch(`${worker.origin}/healthz`)));
 }, 120_000);
 
 afterAll(async () => {

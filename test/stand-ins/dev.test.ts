@@ -1,0 +1,55 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { afterEach, expect, it, vi } from "vitest";
+
+let running: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of running) child.kill("SIGKILL");
+  running = [];
+});
+
+/** `npm run dev` with these variables, and what it has printed. */
+function dev(vars: Record<string, string>) {
+  const child = spawn(process.execPath, ["test/stand-ins/dev.ts"], {
+    env: { ...process.env, PORT: "0", ...vars },
+  });
+  running.push(child);
+  const printed = { text: "" };
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (printed.text += chunk));
+  const exit = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const origin = () =>
+    vi.waitFor(
+      () => /^Worker: +(\S+),/m.exec(printed.text)?.[1] ?? Promise.reject(new Error(printed.text)),
+      20_000,
+    );
+  return { child, printed, exit, origin };
+}
+
+it("serves with the stand-ins, says so, survives bad cursors, and ends", async () => {
+  const { child, printed, exit, origin } = dev({});
+  const url = await origin();
+  expect(printed.text).toMatch(
+    /^OpenD: {3}a stand-in with SAMPLE DATA, ws:\S+\nUpstash: a stand-in over \S+, http:\S+\n/,
+  );
+  const command = /curl '(\S+)'/.exec(printed.text)?.[1] ?? "";
+  expect((await fetch(command)).status).toBe(200);
+  for (const cursor of ["abc", "1777478400.0", "99999999999"]) {
+    const { status } = await fetch(`${url}/v1/short-interest/US.AAPL?next_key=${cursor}`);
+    expect([200, 502]).toContain(status);
+  }
+  expect((await fetch(`${url}/v1/short-interest/HK.00700`)).status).toBe(200);
+  child.kill("SIGTERM");
+  expect(await exit).toBe(0);
+});
+
+it.each([
+  [{ OPEND_URL: "http://user:hunter2@127.0.0.1" }, "OPEND_URL is not a URL"],
+  [{ OPEND_URL: "ws://user:hunter2@127.0.0.1" }, "OPEND_URL holds a user name"],
+  [{ UPSTREAM_LIMIT: "many" }, "UPSTREAM_LIMIT is not a whole number from 1 to 30"],
+  [{ UPSTASH_REDIS_REST_URL: "http://127.0.0.1:1" }, "UPSTASH_REDIS_REST_TOKEN is not set"],
+  [{ PORT: "a door" }, "Port a door cannot be listened on"],
+])("with %j it says what is wrong, and stops", async (vars, message) => {
+  const { printed, exit } = dev(vars);
+  expect(await exit).toBe(1);
+  expect(printed.text).toContain(message);
+  expect(printed.text).not.toContain("hunter2");
+});
