@@ -2,9 +2,11 @@ import { cpus } from "node:os";
 import { benchGuessing } from "./guessing.ts";
 import { benchLimit } from "./limit.ts";
 import { benchPopularity } from "./popularity.ts";
+import { benchTrips } from "./trips.ts";
 
 /** `npm run bench`, or `npm run bench -- popularity` for one of them. */
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  trips: benchTrips,
   popularity: benchPopularity,
   guessing: benchGuessing,
   limit: benchLimit,

@@ -1,28 +1,9 @@
-import { describe, expect, it, vi } from "vitest";
-import { isSliceable } from "../../functions/short-interest/page.ts";
-import { Clock, DEADLINES, dataCentre } from "../support/data-centre.ts";
-import { type Gateway, startGateway } from "../support/gateway.ts";
+import { describe, expect, it } from "vitest";
+import { logAndCallsAgree, startDataCentres as start } from "../support/data-centre.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const LOG = "short-interest:opend";
-
-const shares = { CLIENT_SHARE: "30" };
-
-/** Several data centres on one clock. */
-async function start(count: number, vars: Record<string, string> = shares) {
-  const gateway = await startGateway({}, vars);
-  const clock = new Clock();
-  return { gateway, clock, centres: Array.from({ length: count }, () => dataCentre(gateway, clock)) };
-}
-
-/** Every permit in the log is a call that OpenD has seen. */
-async function logAndCallsAgree(gateway: Gateway) {
-  const { calls, connections } = await gateway.opend.stats();
-  expect(await gateway.upstash.redis("ZCARD", LOG)).toBe(calls);
-  expect(connections).toBe(0);
-}
 
 describe("several data centres", () => {
   it("fetch a cold page once between them, however many ask at once", async () => {
@@ -138,19 +119,6 @@ describe("a symbol that does not exist", () => {
   });
 });
 
-describe("a call that is never answered", () => {
-  it("holds its permit until it can no longer reach OpenD", async () => {
-    const { gateway, centres } = await start(1);
-    await gateway.opend.set({ fault: "silence" });
-    const began = Date.now();
-    await centres[0]?.page("US.AAPL");
-    const [, until] = (await gateway.upstash.redis("ZRANGE", LOG, "0", "-1", "WITHSCORES")) as string[];
-    // A second of guard, and the call's deadline.
-    expect(Number(until) - began).toBeGreaterThanOrEqual(1_000 + DEADLINES.call);
-    expect(Number(until) - began).toBeLessThan(1_000 + DEADLINES.call + 500);
-  });
-});
-
 describe("the end of what is kept", () => {
   it("is answered with the rows there are when the next page cannot be had", async () => {
     const { gateway, centres } = await start(1);
@@ -217,126 +185,4 @@ describe("a walk that straddles a publication", () => {
     expect(dates).toHaveLength(117);
     expect(dates).toEqual([...new Set(dates)].sort().reverse());
   });
-});
-
-describe("a failing OpenD", () => {
-  it("is left alone after five failures, and answers again when a probe gets through", async () => {
-    const { gateway, centres } = await start(2);
-    await gateway.opend.set({ fault: "login: drop" });
-    for (let time = 0; time < 5; time += 1) {
-      expect((await centres[time % 2]?.page(`US.T${time}`))?.failure?.code).toBe("opend_unreachable");
-    }
-    const { openings } = await gateway.opend.stats();
-    for (const centre of centres) {
-      const { failure } = await centre.page("US.T9");
-      expect(failure).toMatchObject({ code: "opend_unreachable" });
-      expect(failure?.retryAfterMs).toBeGreaterThan(5_000);
-    }
-    expect((await gateway.opend.stats()).openings).toBe(openings);
-    await gateway.opend.set({ fault: "" });
-    await gateway.upstash.redis("DEL", "short-interest:health:resting"); // The ten seconds are over.
-    expect((await centres[0]?.page("US.T9"))?.answer?.origin).toBe("fetched");
-    expect((await centres[1]?.page("US.T8"))?.answer?.origin).toBe("fetched");
-    await logAndCallsAgree(gateway);
-  });
-});
-
-describe("a caller", () => {
-  it("may cause its share of calls, then still gets what is kept, and keeps nobody else from theirs", async () => {
-    const { gateway, centres } = await start(1, {});
-    const [centre] = centres;
-    await centre?.page("US.AAPL", { client: "modest" });
-    const guesses = await Promise.all(
-      Array.from({ length: 60 }, (_, at) => centre?.page(`US.NOSUCH${at}`, { client: "guesser" })),
-    );
-    const codes = guesses.map((guess) => guess?.failure?.code);
-    expect(new Set(codes)).toEqual(new Set(["unknown_symbol", "client_quota_exceeded"]));
-    expect((await gateway.opend.stats()).calls).toBeLessThanOrEqual(1 + 15);
-    const again = await centre?.page("US.NOSUCH999", { client: "guesser" });
-    expect(again?.failure?.code).toBe("client_quota_exceeded");
-    expect(again?.failure?.retryAfterMs).toBeGreaterThan(20_000);
-    expect((await centre?.page("US.AAPL", { client: "guesser" }))?.answer?.origin).toBe("edge");
-    expect((await centre?.page("US.TSLA", { client: "modest" }))?.answer?.origin).toBe("fetched");
-  });
-
-  it("that has used up its share does not spoil a page for one who asks for it meanwhile", async () => {
-    const { centres } = await start(1, { CLIENT_SHARE: "1" });
-    await centres[0]?.page("US.AAPL", { client: "greedy" });
-    const [greedy, modest] = await Promise.all([
-      centres[0]?.page("US.TSLA", { client: "greedy" }),
-      centres[0]?.page("US.TSLA", { client: "modest" }),
-    ]);
-    expect(greedy?.failure?.code ?? greedy?.answer?.origin).toMatch(/client_quota_exceeded|joined/);
-    expect(modest?.answer?.page.rows).toHaveLength(10);
-  });
-});
-
-describe("a Redis that restarts empty", () => {
-  it("costs at most a refusal of OpenD's own, which stops all calls for a window", async () => {
-    const { gateway, centres } = await start(1);
-    for (let at = 0; at < 30; at += 1) expect((await centres[0]?.page(`US.T${at}`))?.answer).toBeDefined();
-    await gateway.upstash.redis("FLUSHALL");
-    await gateway.upstash.redis("SCRIPT", "FLUSH");
-    expect((await centres[0]?.page("US.T0"))?.answer?.origin).toBe("edge");
-    const { failure } = (await centres[0]?.page("US.T40")) ?? {};
-    expect(failure).toMatchObject({ code: "upstream_quota_exceeded", retryAfterMs: 30_000 });
-    const { calls } = await gateway.opend.stats();
-    for (let at = 50; at < 55; at += 1) {
-      expect((await centres[0]?.page(`US.T${at}`))?.failure?.code).toBe("upstream_quota_exceeded");
-    }
-    expect((await gateway.opend.stats()).calls).toBe(calls);
-  });
-});
-
-describe("under load, with faults", () => {
-  it.each([
-    ["OpenD", true, false],
-    ["Upstash", false, true],
-    ["both", true, true],
-  ])(
-    "losing %s leaves every kept page answered, and everything as before after it",
-    async (_, opend, upstash) => {
-      const { gateway, clock, centres } = await start(4);
-      const kept = ["US.AAPL", "US.TSLA", "US.SPY"];
-      for (const centre of centres) for (const symbol of kept) await centre.page(symbol);
-      clock.forward(2 * HOUR);
-      if (opend) await gateway.opend.set({ fault: "silence" });
-      if (upstash) await gateway.upstash.fail("hang");
-
-      const end = Date.now() + 5_000;
-      let asked = 0;
-      const load = async (centre: (typeof centres)[number], symbol: string) => {
-        while (Date.now() < end) {
-          const { answer, failure, ms } = await centre.page(symbol);
-          asked += 1;
-          // The load shares its isolate with the Worker, whose timers a busy loop would starve.
-          await scheduler.wait(10);
-          if (kept.includes(symbol)) expect(answer?.stale ?? failure).toEqual(expect.any(String));
-          else expect(failure?.code).toMatch(/^(opend_timeout|limiter_unavailable|opend_unreachable)$/);
-          expect(ms).toBeLessThan(3_500);
-        }
-      };
-      await Promise.all(
-        centres.flatMap((centre) => [...kept, "US.BRK.B"].map((symbol) => load(centre, symbol))),
-      );
-      expect(asked).toBeGreaterThan(50);
-
-      await gateway.opend.set({ fault: "" });
-      await gateway.upstash.fail(null);
-      await vi.waitFor(
-        async () => {
-          for (const symbol of [...kept, "US.BRK.B"]) {
-            const { answer, failure } = (await centres[0]?.page(symbol)) ?? {};
-            expect(failure).toBeUndefined();
-            expect(answer?.stale).toBeUndefined();
-            expect(answer && isSliceable(answer.page)).toBe(true);
-          }
-        },
-        { timeout: 15_000, interval: 200 },
-      );
-      const { refused, worstWindow } = await gateway.opend.stats();
-      expect(refused).toBe(0);
-      expect(worstWindow).toBeLessThanOrEqual(30);
-    },
-  );
 });

@@ -1,11 +1,12 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { expect } from "vitest";
 import type { Deadlines } from "../../functions/deadline.ts";
 import { parseEnv } from "../../functions/env.ts";
 import { Failure } from "../../functions/failure.ts";
 import { createGateway } from "../../functions/gateway.ts";
 import { FIRST } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
-import type { Gateway } from "./gateway.ts";
+import { type Gateway, startGateway } from "./gateway.ts";
 
 /** Short enough for tests of what hangs. */
 export const DEADLINES: Deadlines = { request: 3_000, connect: 300, login: 300, call: 300, upstash: 500 };
@@ -42,4 +43,21 @@ export function dataCentre(gateway: Gateway, clock = new Clock(), deadlines = DE
       return answer instanceof Failure ? { failure: answer, ms } : { answer, ms };
     },
   };
+}
+
+/** Several data centres on one clock, one OpenD and one Upstash. */
+export async function startDataCentres(count: number, vars: Record<string, string> = { CLIENT_SHARE: "30" }) {
+  const gateway = await startGateway({}, vars);
+  const clock = new Clock();
+  return { gateway, clock, centres: Array.from({ length: count }, () => dataCentre(gateway, clock)) };
+}
+
+/** The key of the log of permits. */
+export const LOG = "short-interest:opend";
+
+/** Fails where a permit in the log is not a call that OpenD has seen, or a connection is left open. */
+export async function logAndCallsAgree(gateway: Gateway): Promise<void> {
+  const { calls, connections } = await gateway.opend.stats();
+  expect(await gateway.upstash.redis("ZCARD", LOG)).toBe(calls);
+  expect(connections).toBe(0);
 }
