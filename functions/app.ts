@@ -1,4 +1,7 @@
 import { type Context, Hono } from "hono";
+import { cors } from "hono/cors";
+import { etag, RETAINED_304_HEADERS } from "hono/etag";
+import { secureHeaders } from "hono/secure-headers";
 import { parseEnv } from "./env.ts";
 import { Failure } from "./failure.ts";
 import { createGateway } from "./gateway.ts";
@@ -6,7 +9,15 @@ import { clientOf } from "./http/client.ts";
 import { problemResponse } from "./http/problem.ts";
 import { getPage } from "./routes/page.ts";
 
+const READ = ["GET", "HEAD"];
+/** What a page in a browser may read of an answer, beside its body. */
+const EXPOSED = ["Age", "Cache-Status", "ETag", "Link", "Retry-After"];
+
 const app = new Hono();
+
+app.use(secureHeaders({ crossOriginResourcePolicy: "cross-origin" }));
+app.use("/v1/*", cors({ origin: allowedOrigin, allowMethods: READ, exposeHeaders: EXPOSED }));
+app.use("/v1/*", etag({ retainedHeaders: [...RETAINED_304_HEADERS, "age", "cache-status", "link"] }));
 
 app.get("/healthz", (context) => context.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));
 app.all("/healthz", onlyGet);
@@ -31,11 +42,17 @@ app.onError((thrown) => {
   return problemResponse(failure);
 });
 
+/** The value of Access-Control-Allow-Origin for a request from `origin`; null for none. */
+function allowedOrigin(origin: string, { env }: Context): string | null {
+  const { allowedOrigins } = parseEnv(env);
+  return allowedOrigins === "*" ? "*" : (allowedOrigins.find((allowed) => allowed === origin) ?? null);
+}
+
 function onlyGet(context: Context): Response {
   const response = problemResponse(
     new Failure("method_not_allowed", `${context.req.method} is not for this path; GET and HEAD are`),
   );
-  response.headers.set("Allow", "GET, HEAD");
+  response.headers.set("Allow", READ.join(", "));
   return response;
 }
 

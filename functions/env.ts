@@ -5,6 +5,8 @@ import type { UpstashAddress } from "./upstash.ts";
 
 /** What the Worker's variables and secrets say, checked. The README describes each. */
 export interface Config {
+  /** Origins whose pages may read answers in a browser; `*` for all. */
+  readonly allowedOrigins: "*" | readonly string[];
   readonly opend: OpendAddress;
   readonly upstash: UpstashAddress;
   readonly quota: {
@@ -47,6 +49,17 @@ const whole = (least: number, most: number, otherwise: string) => {
   );
 };
 
+const ORIGINS = "is neither * nor a comma-separated list of origins such as https://example.com";
+const origins = v.pipe(
+  v.optional(v.string(ORIGINS), "*"),
+  v.transform((text) => text.split(",").map((origin) => origin.trim())),
+  v.check(
+    (all) => all.join() === "*" || all.every((each) => URL.canParse(each) && new URL(each).origin === each),
+    ORIGINS,
+  ),
+  v.transform((all) => (all.join() === "*" ? ("*" as const) : all)),
+);
+
 const Variables = v.object(
   {
     OPEND_URL: url("ws:", "wss:"),
@@ -59,6 +72,7 @@ const Variables = v.object(
     UPSTREAM_WINDOW_SECONDS: whole(1, 3_600, "30"),
     UPSTREAM_WAIT_MS: whole(0, 10_000, "3000"),
     CLIENT_SHARE: whole(1, 30, "15"),
+    ALLOWED_ORIGINS: origins,
   },
   "is not set",
 );
@@ -75,6 +89,7 @@ export function parseEnv(env: unknown): Config {
   }
   const vars = result.output;
   return {
+    allowedOrigins: vars.ALLOWED_ORIGINS,
     opend: { url: vars.OPEND_URL, key: vars.OPEND_KEY || undefined, access: accessOf(vars) },
     upstash: { url: vars.UPSTASH_REDIS_REST_URL.href, token: vars.UPSTASH_REDIS_REST_TOKEN },
     quota: {

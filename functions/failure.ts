@@ -6,6 +6,7 @@ export type FailureCode =
   | "unknown_symbol"
   | "not_found"
   | "method_not_allowed"
+  | "not_acceptable"
   | "client_quota_exceeded"
   | "upstream_quota_exceeded"
   | "internal"

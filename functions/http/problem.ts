@@ -1,7 +1,7 @@
 import type { Failure, FailureCode } from "../failure.ts";
 
 interface Problem {
-  readonly status: 400 | 404 | 405 | 429 | 500 | 502 | 503 | 504;
+  readonly status: 400 | 404 | 405 | 406 | 429 | 500 | 502 | 503 | 504;
   readonly title: string;
 }
 
@@ -12,6 +12,7 @@ const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   unknown_symbol: { status: 404, title: "Unknown symbol" },
   not_found: { status: 404, title: "No such path" },
   method_not_allowed: { status: 405, title: "Method not allowed" },
+  not_acceptable: { status: 406, title: "No such format" },
   client_quota_exceeded: { status: 429, title: "Your share of OpenD's quota is used up" },
   upstream_quota_exceeded: { status: 429, title: "OpenD's quota is used up" },
   internal: { status: 500, title: "Unexpected error" },

@@ -1,6 +1,6 @@
 import { COLUMNS } from "./columns.ts";
-import type { Page } from "./page.ts";
-import { formatSymbol, type SecuritySymbol } from "./symbol.ts";
+import type { Page, Row } from "./page.ts";
+import { formatSymbol, type Market, type SecuritySymbol } from "./symbol.ts";
 
 declare global {
   interface JSON {
@@ -11,16 +11,25 @@ declare global {
 
 /** A page as JSON text. Counts keep every digit: they are raw JSON numbers, whatever their size. */
 export function pageJson(symbol: SecuritySymbol, page: Page): string {
-  const columns = COLUMNS[page.market];
-  return JSON.stringify(
-    {
-      symbol: formatSymbol(symbol),
-      market: page.market,
-      items: page.rows.map((row) =>
-        Object.fromEntries(columns.map(({ name, valueIn }) => [name, valueIn(row)])),
-      ),
-      next_key: page.next,
-    },
-    (_, value) => (typeof value === "bigint" ? JSON.rawJSON(value.toString()) : value),
+  return stringify({
+    symbol: formatSymbol(symbol),
+    market: page.market,
+    items: page.rows.map((row) => record(page.market, row)),
+    next_key: page.next,
+  });
+}
+
+/** A page as NDJSON: each row a line, and nothing else. */
+export function pageNdjson(page: Page): string {
+  return page.rows.map((row) => `${stringify(record(page.market, row))}\n`).join("");
+}
+
+function record(market: Market, row: Row): object {
+  return Object.fromEntries(COLUMNS[market].map(({ name, valueIn }) => [name, valueIn(row)]));
+}
+
+function stringify(value: object): string {
+  return JSON.stringify(value, (_, inner) =>
+    typeof inner === "bigint" ? JSON.rawJSON(inner.toString()) : inner,
   );
 }

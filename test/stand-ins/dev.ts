@@ -20,6 +20,7 @@ const NAMES = [
   "UPSTREAM_WINDOW_SECONDS",
   "UPSTREAM_WAIT_MS",
   "CLIENT_SHARE",
+  "ALLOWED_ORIGINS",
 ];
 
 const port = Number(process.env.PORT ?? 8787);

@@ -1,0 +1,204 @@
+import { create, fromBinary } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { COLUMNS } from "../../functions/short-interest/columns.ts";
+import { pageCsv } from "../../functions/short-interest/csv.ts";
+import { pageJson, pageNdjson } from "../../functions/short-interest/json.ts";
+import type { Page } from "../../functions/short-interest/page.ts";
+import { pageProtobuf } from "../../functions/short-interest/protobuf.ts";
+import {
+  HkShortInterestItemSchema,
+  ResponseSchema,
+  UsShortInterestItemSchema,
+} from "../../gen/Qot_GetShortInterest_pb.js";
+import { type Gateway, startGateway } from "../support/gateway.ts";
+
+const count = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+const double = fc.double({ noNaN: true, noDefaultInfinity: true });
+const date = fc.constantFrom("2026-04-30", "1999-01-01", 'odd, "quoted"', "line\r\nbreak");
+const some = <T>(of: Record<string, fc.Arbitrary<T>>) => fc.record(of, { requiredKeys: [] });
+const hkRow = some<bigint | number | string>({
+  timestamp: fc.bigInt({ min: 0n, max: 2n ** 62n }),
+  timestampStr: date,
+  closePrice: double,
+  lastClosePrice: double,
+  aggregatedShort: count,
+  aggregatedShortRatio: double,
+}).map((row) => create(HkShortInterestItemSchema, row));
+const usRow = some<bigint | number | string>({
+  timestamp: fc.bigInt({ min: 0n, max: 2n ** 62n }),
+  timestampStr: date,
+  sharesShort: count,
+  shortPercent: double,
+  avgDailyShareVolume: count,
+  daysToCover: double,
+  closePrice: double,
+  lastClosePrice: double,
+}).map((row) => create(UsShortInterestItemSchema, row));
+const anyPage: fc.Arbitrary<Page> = fc.oneof(
+  fc.array(hkRow, { maxLength: 5 }).map((rows) => ({ market: "HK" as const, rows, next: null })),
+  fc.array(usRow, { maxLength: 5 }).map((rows) => ({ market: "US" as const, rows, next: "1777478400" })),
+);
+
+/** RFC 4180, as a reader would have it. */
+function parseCsv(text: string): string[][] {
+  const cells = [...text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n)/g)];
+  const lines: string[][] = [[]];
+  for (const [, quoted, plain = "", end] of cells) {
+    lines.at(-1)?.push(quoted?.replaceAll('""', '"') ?? plain);
+    if (end === "\r\n") lines.push([]);
+  }
+  return lines.slice(0, -1);
+}
+
+/** JSON with each number as the text it was written with. */
+const parseExactly = (text: string): unknown =>
+  JSON.parse(text, (_: string, value: unknown, context?: { source: string }) =>
+    typeof value === "number" ? context?.source : value,
+  );
+
+describe("all formats", () => {
+  it("hold the same rows", () => {
+    fc.assert(
+      fc.property(anyPage, (page) => {
+        const columns = COLUMNS[page.market];
+        const expected = page.rows.map((row) =>
+          Object.fromEntries(
+            columns.map(({ name, valueIn }) => {
+              const value = valueIn(row);
+              // JSON has no negative zero.
+              return [name, value === null ? null : Object.is(value, -0) ? "0" : String(value)];
+            }),
+          ),
+        );
+        const json = parseExactly(pageJson({ market: page.market, code: "A" }, page));
+        expect((json as { items: unknown }).items).toEqual(expected);
+        const lines = pageNdjson(page).split("\n").slice(0, -1);
+        expect(lines.map(parseExactly)).toEqual(expected);
+        const [header = [], ...rows] = parseCsv(pageCsv(page));
+        expect(
+          rows.map((cells) => Object.fromEntries(cells.map((cell, at) => [header[at], cell || null]))),
+        ).toEqual(expected);
+        const { s2c, retType } = fromBinary(ResponseSchema, pageProtobuf(page));
+        expect(retType).toBe(0);
+        expect(page.market === "HK" ? s2c?.hkItemList : s2c?.usItemList).toEqual(page.rows);
+        expect(s2c?.nextKey).toBe(page.next ?? "-1");
+      }),
+    );
+  });
+
+  it("never let a CSV cell begin a formula", () => {
+    for (const timestampStr of ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1"]) {
+      const page = {
+        market: "HK" as const,
+        rows: [create(HkShortInterestItemSchema, { timestampStr })],
+        next: null,
+      };
+      expect(parseCsv(pageCsv(page))[1]?.[1]).toBe(`'${timestampStr}`);
+    }
+  });
+});
+
+const get = async (gateway: Gateway, query = "", headers: Record<string, string> = {}) =>
+  gateway.get(`/v1/short-interest/HK.00700${query}`, { headers });
+
+describe("the format of a page", () => {
+  it.each([
+    ["", {}, "application/json"],
+    ["", { Accept: "*/*" }, "application/json"],
+    ["", { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" }, "application/json"],
+    ["", { Accept: "text/*" }, "text/csv; charset=utf-8; header=present"],
+    ["", { Accept: "application/json;q=0.1, application/x-ndjson" }, "application/x-ndjson"],
+    ["", { Accept: "application/x-protobuf" }, "application/x-protobuf"],
+    ["", { Accept: "*/*, application/json;q=0" }, "text/csv; charset=utf-8; header=present"],
+    ["?format=csv", { Accept: "application/json" }, "text/csv; charset=utf-8; header=present"],
+    ["?format=ndjson", { Accept: "image/png" }, "application/x-ndjson"],
+    ["?format=protobuf", {}, "application/x-protobuf"],
+    ["?format=json", { Accept: "text/csv" }, "application/json"],
+  ])("for %j with %j is %s", async (query, headers: Record<string, string>, type) => {
+    const response = await get(await startGateway(), query, headers);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("Content-Type")).toBe(type);
+    expect(response.headers.get("Vary")).toContain("Accept");
+  });
+
+  it("is 406 where there is none that the client takes", async () => {
+    const gateway = await startGateway();
+    const response = await get(gateway, "", { Accept: "image/png, text/html" });
+    expect(response.status).toBe(406);
+    expect(await response.json()).toMatchObject({ code: "not_acceptable", parameter: "Accept" });
+    expect((await gateway.opend.stats()).calls).toBe(0);
+  });
+
+  it.each(["?format=xml", "?format=", "?format=csv&format=json", "?format=toString"])(
+    "is 400 for %s",
+    async (query) => {
+      const response = await get(await startGateway(), query);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ code: "invalid_parameter", parameter: "format" });
+    },
+  );
+
+  it("as CSV is the documented table", async () => {
+    const text = await (await get(await startGateway(), "?format=csv&num=2")).text();
+    expect(text).toBe(
+      "timestamp,timestamp_str,aggregated_short,aggregated_short_ratio,close_price,last_close_price\r\n" +
+        "1777478400,2026-04-30,51480638,0.56,467.8,479.2\r\n" +
+        "1776960000,2026-04-24,51888755,0.56,493.4,495.2\r\n",
+    );
+  });
+});
+
+describe("an answer", () => {
+  it("has a link to the next page, and none at the end", async () => {
+    const gateway = await startGateway();
+    const response = await get(gateway, "?num=1&format=csv");
+    expect(response.headers.get("Link")).toBe(
+      '</v1/short-interest/HK.00700?num=1&format=csv&next_key=1777478400>; rel="next"',
+    );
+    expect((await gateway.get("/v1/short-interest/US.NEWLY")).headers.get("Link")).toBeNull();
+  });
+
+  it("is not sent again to who has it", async () => {
+    const gateway = await startGateway();
+    const first = await get(gateway);
+    const tag = first.headers.get("ETag") ?? "";
+    expect(tag).toMatch(/^"[^"]+"$/);
+    const again = await get(gateway, "", { "If-None-Match": `"other", ${tag}` });
+    expect(again.status).toBe(304);
+    expect(await again.text()).toBe("");
+    for (const header of ["ETag", "Cache-Control", "Vary", "Age", "Cache-Status", "Link"]) {
+      expect(again.headers.has(header), header).toBe(true);
+    }
+    expect((await get(gateway, "?format=csv", { "If-None-Match": tag })).status).toBe(200);
+  });
+
+  it("can be read by a page in a browser, and so can a problem", async () => {
+    const gateway = await startGateway();
+    for (const path of ["/v1/short-interest/HK.00700", "/v1/short-interest/nonsense"]) {
+      const response = await gateway.get(path, { headers: { Origin: "https://app.example" } });
+      expect(response.headers.get("Access-Control-Allow-Origin")).toBe("*");
+      expect(response.headers.get("Access-Control-Expose-Headers")).toContain("Retry-After");
+      expect(response.headers.get("X-Content-Type-Options")).toBe("nosniff");
+    }
+    const preflight = await gateway.get("/v1/short-interest/HK.00700", {
+      method: "OPTIONS",
+      headers: { Origin: "https://app.example", "Access-Control-Request-Method": "GET" },
+    });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get("Access-Control-Allow-Methods")).toContain("GET");
+  });
+
+  it("can be kept from pages of other origins", async () => {
+    const gateway = await startGateway({}, { ALLOWED_ORIGINS: "https://a.example, https://b.example" });
+    const allowed = async (origin: string) =>
+      (await get(gateway, "", { Origin: origin })).headers.get("Access-Control-Allow-Origin");
+    expect(await allowed("https://b.example")).toBe("https://b.example");
+    expect(await allowed("https://c.example")).toBeNull();
+    const wrong = await startGateway({}, { ALLOWED_ORIGINS: "example.com" });
+    expect(await (await get(wrong)).json()).toMatchObject({
+      code: "misconfigured",
+      parameter: "ALLOWED_ORIGINS",
+    });
+  });
+});
