@@ -6,7 +6,7 @@ import { parseEnv } from "./env.ts";
 import { Failure } from "./failure.ts";
 import { createGateway } from "./gateway.ts";
 import { clientOf } from "./http/client.ts";
-import { problemResponse } from "./http/problem.ts";
+import { explainProblem, problemResponse } from "./http/problem.ts";
 import { getPage } from "./routes/page.ts";
 
 const READ = ["GET", "HEAD"];
@@ -21,6 +21,11 @@ app.use("/v1/*", etag({ retainedHeaders: [...RETAINED_304_HEADERS, "age", "cache
 
 app.get("/healthz", (context) => context.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));
 app.all("/healthz", onlyGet);
+
+app.get("/problems/:code", (context) =>
+  context.text(explainProblem(context.req.param("code")), 200, { "Cache-Control": "public, max-age=86400" }),
+);
+app.all("/problems/:code", onlyGet);
 
 app.get("/v1/short-interest/:symbol", (context) =>
   getPage(context, context.req.param("symbol"), () =>

@@ -70,6 +70,18 @@ describe("a path", () => {
   });
 });
 
+describe("a problem", () => {
+  it("has a type that explains its code", async () => {
+    const gateway = await startGateway();
+    const { type } = await (await gateway.get("/v1/short-interest/nonsense")).json<{ type: string }>();
+    expect(type).toBe("/problems/invalid_symbol");
+    const response = await gateway.get(type);
+    expect(response.status).toBe(200);
+    expect(await response.text()).toMatch(/^invalid_symbol \(400\): Not a symbol\n\n/);
+    expect((await gateway.get("/problems/constructor")).status).toBe(404);
+  });
+});
+
 describe("a used-up quota", () => {
   it("is a 429 with the exact time to wait", async () => {
     const gateway = await startGateway({}, { UPSTREAM_LIMIT: "1" });

@@ -1,29 +1,96 @@
-import type { Failure, FailureCode } from "../failure.ts";
+import { Failure, type FailureCode } from "../failure.ts";
 
 interface Problem {
   readonly status: 400 | 404 | 405 | 406 | 429 | 500 | 502 | 503 | 504;
   readonly title: string;
+  /** What a caller, or the operator, can do about it. */
+  readonly advice: string;
 }
 
 const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
-  invalid_symbol: { status: 400, title: "Not a symbol" },
-  invalid_parameter: { status: 400, title: "Parameter out of range" },
-  unsupported_market: { status: 400, title: "Market without short interest" },
-  unknown_symbol: { status: 404, title: "Unknown symbol" },
-  not_found: { status: 404, title: "No such path" },
-  method_not_allowed: { status: 405, title: "Method not allowed" },
-  not_acceptable: { status: 406, title: "No such format" },
-  client_quota_exceeded: { status: 429, title: "Your share of OpenD's quota is used up" },
-  upstream_quota_exceeded: { status: 429, title: "OpenD's quota is used up" },
-  internal: { status: 500, title: "Unexpected error" },
-  misconfigured: { status: 500, title: "Misconfigured gateway" },
-  opend_unreachable: { status: 502, title: "OpenD cannot be reached" },
-  opend_key_refused: { status: 502, title: "OpenD refused the gateway's key" },
-  opend_protocol_error: { status: 502, title: "OpenD's answer cannot be understood" },
-  opend_failed: { status: 502, title: "OpenD refused" },
-  opend_no_permission: { status: 502, title: "OpenD's account lacks a right" },
-  limiter_unavailable: { status: 503, title: "Global limit unavailable" },
-  opend_timeout: { status: 504, title: "OpenD took too long" },
+  invalid_symbol: {
+    status: 400,
+    title: "Not a symbol",
+    advice: "Write a symbol as market and code: HK.00700, US.AAPL, US.BRK.B.",
+  },
+  invalid_parameter: {
+    status: 400,
+    title: "Parameter out of range",
+    advice: "The member parameter names it, and detail says what it may be.",
+  },
+  unsupported_market: {
+    status: 400,
+    title: "Market without short interest",
+    advice: "Short interest exists for securities listed in Hong Kong (HK) and the United States (US).",
+  },
+  unknown_symbol: {
+    status: 404,
+    title: "Unknown symbol",
+    advice:
+      "OpenD knows no such security, or has no short interest of its kind. This is believed for ten minutes.",
+  },
+  not_found: { status: 404, title: "No such path", advice: "Pages are at /v1/short-interest/{symbol}." },
+  method_not_allowed: {
+    status: 405,
+    title: "Method not allowed",
+    advice: "The header Allow says which methods are.",
+  },
+  not_acceptable: {
+    status: 406,
+    title: "No such format",
+    advice: "Name a format in the Accept header that there is, or with the parameter format.",
+  },
+  client_quota_exceeded: {
+    status: 429,
+    title: "Your share of OpenD's quota is used up",
+    advice: "Wait for the seconds in Retry-After. Pages that are kept are answered meanwhile.",
+  },
+  upstream_quota_exceeded: {
+    status: 429,
+    title: "OpenD's quota is used up",
+    advice: "Wait for the seconds in Retry-After. Pages that are kept are answered meanwhile.",
+  },
+  internal: {
+    status: 500,
+    title: "Unexpected error",
+    advice: "A fault in this program. Please report what was asked.",
+  },
+  misconfigured: {
+    status: 500,
+    title: "Misconfigured gateway",
+    advice: "The operator has to set the variable that the member parameter names.",
+  },
+  opend_unreachable: {
+    status: 502,
+    title: "OpenD cannot be reached",
+    advice: "The operator's OpenD, or the way to it, is down. Try again later.",
+  },
+  opend_key_refused: {
+    status: 502,
+    title: "OpenD refused the gateway's key",
+    advice: "The operator has to set OPEND_KEY to the key that OpenD is configured with.",
+  },
+  opend_protocol_error: {
+    status: 502,
+    title: "OpenD's answer cannot be understood",
+    advice: "If it lasts, the gateway and OpenD are of versions that do not fit together.",
+  },
+  opend_failed: {
+    status: 502,
+    title: "OpenD refused",
+    advice: "OpenD gave a reason that the gateway does not know. For a cursor: it may not be one of OpenD's.",
+  },
+  opend_no_permission: {
+    status: 502,
+    title: "OpenD's account lacks a right",
+    advice: "The operator's account has no right to quotes of this market.",
+  },
+  limiter_unavailable: {
+    status: 503,
+    title: "Global limit unavailable",
+    advice: "The store that all data centres share does not answer, so OpenD is not asked. Try again later.",
+  },
+  opend_timeout: { status: 504, title: "OpenD took too long", advice: "Try again later." },
 };
 
 /** Registered for a quota that is used up, whosever it is. */
@@ -34,7 +101,7 @@ export function problemResponse(failure: Failure): Response {
   const { status, title } = PROBLEMS[failure.code];
   const headers = new Headers({ "Content-Type": "application/problem+json", "Cache-Control": "no-store" });
   const body = {
-    type: status === 429 ? QUOTA_EXCEEDED : "about:blank",
+    type: status === 429 ? QUOTA_EXCEEDED : `/problems/${failure.code}`,
     title,
     status,
     code: failure.code,
@@ -46,4 +113,14 @@ export function problemResponse(failure: Failure): Response {
     headers.set("Retry-After", String(Math.max(1, Math.ceil(failure.retryAfterMs / 1_000))));
   }
   return new Response(JSON.stringify(body), { status, headers });
+}
+
+/**
+ * What there is to say about a code, as text.
+ * @throws Failure `not_found` where there is no such code
+ */
+export function explainProblem(code: string): string {
+  const problem = Object.entries(PROBLEMS).find(([known]) => known === code)?.[1];
+  if (!problem) throw new Failure("not_found", "There is no such code");
+  return `${code} (${problem.status}): ${problem.title}\n\n${problem.advice}\n`;
 }

@@ -1,9 +1,10 @@
-import { fromBinary, toJson } from "@bufbuild/protobuf";
+import { create, fromBinary, toJson } from "@bufbuild/protobuf";
 import FutuWebsocket from "futu-api";
 import protoRoot from "futu-api/proto.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodePageRequest, GET_SHORT_INTEREST } from "../../functions/opend/short-interest.ts";
-import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
+import { pageProtobuf } from "../../functions/short-interest/protobuf.ts";
+import { HkShortInterestItemSchema, ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 import { type StandInOpend, startOpend } from "../stand-ins/opend.ts";
 
 const NAME = "Qot_GetShortInterest";
@@ -96,6 +97,27 @@ describe("the vendor's client", () => {
     const [reply = new Uint8Array()] = replies;
     const ours = toJson(ResponseSchema, fromBinary(ResponseSchema, reply));
     expect(ours).toEqual(withoutEmptyLists(decodedByVendor(reply)));
+  });
+});
+
+describe("a page as protobuf", () => {
+  it("is read by the vendor's descriptors, and ends as OpenD's do", () => {
+    const rows = [
+      create(HkShortInterestItemSchema, {
+        timestamp: 1777478400n,
+        aggregatedShort: 2n ** 63n,
+        closePrice: 0,
+      }),
+    ];
+    expect(withoutEmptyLists(decodedByVendor(pageProtobuf({ market: "HK", rows, next: null })))).toEqual({
+      retType: 0,
+      retMsg: "",
+      errCode: 0,
+      s2c: {
+        hkItemList: [{ timestamp: "1777478400", aggregatedShort: String(2n ** 63n), closePrice: 0 }],
+        nextKey: "-1",
+      },
+    });
   });
 });
 
