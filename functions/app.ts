@@ -7,6 +7,8 @@ import { Failure } from "./failure.ts";
 import { createGateway } from "./gateway.ts";
 import { clientOf } from "./http/client.ts";
 import { explainProblem, problemResponse } from "./http/problem.ts";
+import type { PageSource } from "./pages/source.ts";
+import { getLatest } from "./routes/latest.ts";
 import { getPage } from "./routes/page.ts";
 
 const READ = ["GET", "HEAD"];
@@ -27,14 +29,11 @@ app.get("/problems/:code", (context) =>
 );
 app.all("/problems/:code", onlyGet);
 
+app.get("/v1/short-interest", (context) => getLatest(context, () => sourceFor(context)));
+app.all("/v1/short-interest", onlyGet);
+
 app.get("/v1/short-interest/:symbol", (context) =>
-  getPage(context, context.req.param("symbol"), () =>
-    createGateway(parseEnv(context.env), {
-      client: clientOf(context.req.raw.headers),
-      origin: new URL(context.req.url).origin,
-      background: (work) => context.executionCtx.waitUntil(work),
-    }),
-  ),
+  getPage(context, context.req.param("symbol"), () => sourceFor(context)),
 );
 app.all("/v1/short-interest/:symbol", onlyGet);
 
@@ -46,6 +45,15 @@ app.onError((thrown) => {
   if (failure.code === "internal") console.error(`internal error: ${thrown.name}`);
   return problemResponse(failure);
 });
+
+/** Made only once the input has been checked: bad input gets its answer whatever the configuration. */
+function sourceFor(context: Context): PageSource {
+  return createGateway(parseEnv(context.env), {
+    client: clientOf(context.req.raw.headers),
+    origin: new URL(context.req.url).origin,
+    background: (work) => context.executionCtx.waitUntil(work),
+  });
+}
 
 /** The value of Access-Control-Allow-Origin for a request from `origin`; null for none. */
 function allowedOrigin(origin: string, { env }: Context): string | null {

@@ -40,7 +40,7 @@ describe("bad input", () => {
 });
 
 describe("a path", () => {
-  it.each(["/", "/v1", "/v1/short-interest", "/v1/short-interest/US.AAPL/", "/v2/short-interest/US.AAPL"])(
+  it.each(["/", "/v1", "/v1/short-interest/US.AAPL/", "/v2/short-interest/US.AAPL"])(
     "%s does not exist",
     async (path) => {
       const response = await (await startGateway()).get(path);

@@ -96,23 +96,31 @@ const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
 /** Registered for a quota that is used up, whosever it is. */
 const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
-/** A failure as problem details (RFC 9457). No cache keeps it. */
-export function problemResponse(failure: Failure): Response {
+/** A failure as problem details (RFC 9457), of which any may also stand inside another answer. */
+export function problemOf(failure: Failure) {
   const { status, title } = PROBLEMS[failure.code];
-  const headers = new Headers({ "Content-Type": "application/problem+json", "Cache-Control": "no-store" });
-  const body = {
+  return {
     type: status === 429 ? QUOTA_EXCEEDED : `/problems/${failure.code}`,
     title,
     status,
     code: failure.code,
     detail: failure.detail,
     parameter: failure.parameter,
+    retry_after: failure.retryAfterMs === undefined ? undefined : secondsOf(failure.retryAfterMs),
     ...(status === 429 ? { "violated-policies": [failure.code.replace("_quota_exceeded", "")] } : {}),
   };
-  if (failure.retryAfterMs !== undefined) {
-    headers.set("Retry-After", String(Math.max(1, Math.ceil(failure.retryAfterMs / 1_000))));
-  }
-  return new Response(JSON.stringify(body), { status, headers });
+}
+
+/** The answer that a failure is. No cache keeps it. */
+export function problemResponse(failure: Failure): Response {
+  const problem = problemOf(failure);
+  const headers = new Headers({ "Content-Type": "application/problem+json", "Cache-Control": "no-store" });
+  if (problem.retry_after !== undefined) headers.set("Retry-After", String(problem.retry_after));
+  return new Response(JSON.stringify(problem), { status: problem.status, headers });
+}
+
+function secondsOf(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1_000));
 }
 
 /**

@@ -1,24 +1,19 @@
 import type { Context } from "hono";
 import * as v from "valibot";
-import { Failure } from "../failure.ts";
 import { cachingHeaders } from "../http/caching.ts";
 import { FORMATS, type Format, type FormatName, negotiate } from "../http/formats.ts";
 import type { PageSource } from "../pages/source.ts";
 import { FIRST, MOST_ROWS } from "../short-interest/page.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
+import { once, parseQuery } from "./query.ts";
 
 const LONGEST_CURSOR = 256;
-/** How much of a parameter's name is said back. */
-const LONGEST_NAME = 64;
 const NUM = `num is a whole number from 1 to ${MOST_ROWS}`;
 const NEXT_KEY = `next_key is the next_key of an answer: at most ${LONGEST_CURSOR} printable characters`;
 
 const FORMAT_NAMES = Object.keys(FORMATS);
 const FORMAT = `format is one of ${FORMAT_NAMES.join(", ")}`;
 
-const once = (problem: string) => v.pipe(v.array(v.string()), v.maxLength(1, problem));
-
-/** The page's query. Each parameter may stand once; others are refused, so that a misspelt one is noticed. */
 const Query = v.strictObject(
   {
     num: v.pipe(
@@ -52,7 +47,7 @@ export async function getPage(
   source: () => PageSource,
 ): Promise<Response> {
   const symbol = parseSymbol(symbolText);
-  const { num, next_key, format: name } = parseQuery(context.req.queries());
+  const { num, next_key, format: name } = parseQuery(Query, context.req.queries());
   const format: Format = name === undefined ? negotiate(context.req.header("Accept")) : FORMATS[name];
   const answer = await source().page(symbol, next_key, num);
   return context.body(format.render(symbol, answer.page), 200, {
@@ -69,13 +64,4 @@ function linkToNext(url: string, next: string | null): Record<string, string> {
   const target = new URL(url);
   target.searchParams.set("next_key", next);
   return { Link: `<${target.pathname}${target.search}>; rel="next"` };
-}
-
-function parseQuery(queries: Record<string, string[]>): v.InferOutput<typeof Query> {
-  const result = v.safeParse(Query, queries, { abortEarly: true });
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  throw new Failure("invalid_parameter", issue.message, {
-    parameter: (v.getDotPath(issue) ?? "query").slice(0, LONGEST_NAME),
-  });
 }

@@ -58,3 +58,11 @@ export const COLUMNS: Readonly<Record<Market, readonly Column[]>> = {
     us("last_close_price", "lastClosePrice"),
   ],
 };
+
+/** The shares that a row counts as sold short; null where OpenD left them out. */
+export function sharesIn(row: Row): bigint | null {
+  if (row.$typeName === HkShortInterestItemSchema.typeName) {
+    return isFieldSet(row, HkShortInterestItemSchema.field.aggregatedShort) ? row.aggregatedShort : null;
+  }
+  return isFieldSet(row, UsShortInterestItemSchema.field.sharesShort) ? row.sharesShort : null;
+}

@@ -24,11 +24,13 @@ export function pageNdjson(page: Page): string {
   return page.rows.map((row) => `${stringify(record(page.market, row))}\n`).join("");
 }
 
-function record(market: Market, row: Row): object {
+/** A row as an object of its market's columns. */
+export function record(market: Market, row: Row): object {
   return Object.fromEntries(COLUMNS[market].map(({ name, valueIn }) => [name, valueIn(row)]));
 }
 
-function stringify(value: object): string {
+/** JSON text, with each bigint as a number of all its digits. */
+export function stringify(value: object): string {
   return JSON.stringify(value, (_, inner) =>
     typeof inner === "bigint" ? JSON.rawJSON(inner.toString()) : inner,
   );

@@ -1,0 +1,79 @@
+import type { Context } from "hono";
+import * as v from "valibot";
+import { Failure } from "../failure.ts";
+import { cachingHeaders } from "../http/caching.ts";
+import { problemOf } from "../http/problem.ts";
+import type { Answer, PageSource } from "../pages/source.ts";
+import { sharesIn } from "../short-interest/columns.ts";
+import { record, stringify } from "../short-interest/json.ts";
+import { FIRST, type Page } from "../short-interest/page.ts";
+import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
+import { once, parseQuery } from "./query.ts";
+
+const MOST_SYMBOLS = 50;
+const LONGEST_LIST = 2_000;
+const SYMBOLS = `symbols is a comma-separated list of 1 to ${MOST_SYMBOLS} symbols`;
+
+const Query = v.strictObject(
+  {
+    symbols: v.pipe(
+      once(SYMBOLS),
+      v.transform(([text = ""]) => text),
+      v.maxLength(LONGEST_LIST, SYMBOLS),
+      v.transform((text) => [...new Set(text.split(",").map((symbol) => symbol.trim()))]),
+      v.maxLength(MOST_SYMBOLS, SYMBOLS),
+      v.everyItem((symbol) => symbol !== "", SYMBOLS),
+    ),
+  },
+  SYMBOLS,
+);
+
+/**
+ * `GET /v1/short-interest?symbols=…`: the newest row of each, and its change against the row before. What
+ * fails is a problem at its symbol, and never fails the rest.
+ */
+export async function getLatest(context: Context, source: () => PageSource): Promise<Response> {
+  const { symbols } = parseQuery(Query, context.req.queries());
+  const pages = source();
+  const items = await Promise.all(symbols.map((symbol) => latest(pages, symbol)));
+  const answers = items.flatMap(({ answer }) => (answer ? [answer] : []));
+  const whole = answers.length === items.length ? allOf(answers) : undefined;
+  return context.body(stringify({ items: items.map(({ item }) => item) }), 200, {
+    "Content-Type": "application/json",
+    ...(whole ? cachingHeaders(whole, Date.now()) : { "Cache-Control": "no-store" }),
+  });
+}
+
+async function latest(pages: PageSource, text: string): Promise<{ item: object; answer?: Answer }> {
+  try {
+    const symbol = parseSymbol(text);
+    const answer = await pages.page(symbol, FIRST, 2);
+    const { market } = symbol;
+    const item = { symbol: formatSymbol(symbol), market, ...newestIn(answer.page), error: null };
+    return { item, answer };
+  } catch (thrown) {
+    return { item: { symbol: text, latest: null, change: null, error: problemOf(Failure.from(thrown)) } };
+  }
+}
+
+function newestIn({ market, rows: [newest, before] }: Page) {
+  if (newest === undefined) return { latest: null, change: null };
+  const shares = sharesIn(newest);
+  const sharesBefore = before && sharesIn(before);
+  if (shares === null || sharesBefore == null) return { latest: record(market, newest), change: null };
+  const change = shares - sharesBefore;
+  // Two decimals are as many as OpenD's own percentages have.
+  const percent =
+    sharesBefore === 0n ? null : Math.round((Number(change) / Number(sharesBefore)) * 1e4) / 100;
+  return { latest: record(market, newest), change: { shares: change, percent } };
+}
+
+/** What is true of all answers together. */
+function allOf(answers: readonly Answer[]) {
+  return {
+    origin: answers.every(({ origin }) => origin === "edge") ? ("edge" as const) : ("fetched" as const),
+    stale: answers.find(({ stale }) => stale !== undefined)?.stale,
+    fetchedAt: Math.min(...answers.map(({ fetchedAt }) => fetchedAt)),
+    freshUntil: Math.min(...answers.map(({ freshUntil }) => freshUntil)),
+  };
+}

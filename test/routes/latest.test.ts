@@ -1,0 +1,81 @@
+import { describe, expect, it } from "vitest";
+import { startGateway } from "../support/gateway.ts";
+
+interface Item {
+  symbol: string;
+  latest: { timestamp_str: string } | null;
+  change: { shares: number; percent: number | null } | null;
+  error: { code: string; retry_after?: number } | null;
+}
+
+const path = (symbols: string) => `/v1/short-interest?symbols=${symbols}`;
+
+describe("the latest of many", () => {
+  it("is the newest row of each, and its change against the row before", async () => {
+    const gateway = await startGateway();
+    const response = await gateway.get(path("HK.700,us.aapl,US.NONE"));
+    expect(response.status).toBe(200);
+    const { items } = await response.json<{ items: Item[] }>();
+    expect(items[0]).toEqual({
+      symbol: "HK.00700",
+      market: "HK",
+      latest: {
+        timestamp: 1777478400,
+        timestamp_str: "2026-04-30",
+        aggregated_short: 51480638,
+        aggregated_short_ratio: 0.56,
+        close_price: 467.8,
+        last_close_price: 479.2,
+      },
+      // 51480638 after 51888755.
+      change: { shares: -408117, percent: -0.79 },
+      error: null,
+    });
+    expect(items[1]?.symbol).toBe("US.AAPL");
+    expect(items[2]).toMatchObject({ symbol: "US.NONE", latest: null, change: null, error: null });
+    expect(response.headers.get("Cache-Control")).toContain("max-age=3600");
+  });
+
+  it("keeps every digit of a change", async () => {
+    const { items } = await (await (await startGateway()).get(path("US.HUGE"))).json<{ items: Item[] }>();
+    expect(items[0]?.change).toEqual({ shares: -1, percent: 0 });
+  });
+
+  it("has a problem at the symbol that has one, and fails no other", async () => {
+    const gateway = await startGateway({}, { UPSTREAM_LIMIT: "2" });
+    const response = await gateway.get(path("US.AAPL,nonsense,SH.600000,US.NOSUCH,US.TSLA"));
+    expect(response.status).toBe(200);
+    const { items } = await response.json<{ items: Item[] }>();
+    const codes = items.map(({ error }) => error?.code ?? null);
+    expect(codes.slice(1, 3)).toEqual(["invalid_symbol", "unsupported_market"]);
+    const rest = [codes[0], codes[3], codes[4]];
+    expect(rest.filter((code) => code === "upstream_quota_exceeded")).toHaveLength(1);
+    expect(
+      items.find(({ error }) => error?.code === "upstream_quota_exceeded")?.error?.retry_after,
+    ).toBeGreaterThan(25);
+    expect(response.headers.get("Cache-Control")).toBe("no-store");
+  });
+
+  it("makes one call for each, and none again", async () => {
+    const gateway = await startGateway({}, { CLIENT_SHARE: "30" });
+    const symbols = Array.from({ length: 25 }, (_, at) => `US.T${at}`).join();
+    for (const _ of [1, 2]) {
+      const { items } = await (await gateway.get(path(symbols))).json<{ items: Item[] }>();
+      expect(items.every(({ error }) => error === null)).toBe(true);
+    }
+    expect((await gateway.opend.stats()).calls).toBe(25);
+  });
+
+  it.each([
+    "/v1/short-interest",
+    path(""),
+    path("US.AAPL,"),
+    path("US.AAPL&symbols=US.TSLA"),
+    path(Array.from({ length: 51 }, (_, at) => `US.T${at}`).join()),
+    path("A".repeat(2_001)),
+  ])("is 400 for %s", async (bad) => {
+    const response = await (await startGateway()).get(bad);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ code: "invalid_parameter", parameter: "symbols" });
+  });
+});
