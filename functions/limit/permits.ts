@@ -1,4 +1,5 @@
 import { Ratelimit } from "@upstash/ratelimit";
+import { parse } from "valibot";
 import { Failure } from "../failure.ts";
 import type { ScriptCall, Upstash } from "../upstash.ts";
 import {
@@ -9,6 +10,7 @@ import {
   type RollingLog,
   rollingLog,
   settling,
+  Verdict,
 } from "./rolling-log.ts";
 
 /** The right to make one call to OpenD. */
@@ -96,8 +98,8 @@ export function createPermits(
       const askedAt = Date.now();
       const reserve = reserves[priority];
       const wish = { id, clientLog: clientLogOf(client), instead: instead?.id, reserve };
-      const { success, limit, reset } = await upstash
-        .ask((redis) => limiterFor(wish, redis).limit(ACCOUNT))
+      const { success, byClient, reset } = await upstash
+        .ask(async (redis) => parse(Verdict, await limiterFor(wish, redis).limit(ACCOUNT)))
         .catch((failure: unknown) => {
           // Upstash may have granted it all the same.
           background(returned(id, client).catch(ignored));
@@ -105,7 +107,7 @@ export function createPermits(
           throw failure;
         });
       const waitMs = reset - Date.now();
-      if (!success) throw limit === rule.limit ? accountRefuses(waitMs) : clientRefuses(waitMs);
+      if (!success) throw byClient ? clientRefuses(waitMs) : accountRefuses(waitMs);
       return { id, client, startsAt: reset, startedAfter: askedAt + waitMs };
     },
     async confirm() {

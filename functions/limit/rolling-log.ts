@@ -1,6 +1,6 @@
 import type { Ratelimit } from "@upstash/ratelimit";
 import type { Redis } from "@upstash/redis/cloudflare";
-import { number, parse, tuple } from "valibot";
+import { boolean, number, object, parse, tuple } from "valibot";
 import type { ScriptCall } from "../upstash.ts";
 
 /** `@upstash/ratelimit` exports the type of its algorithms only under contexts that it does not. */
@@ -92,6 +92,15 @@ return 0
 /** Within which a call is usually answered, in milliseconds. */
 const ANSWER_MS = 1_000;
 
+/** What the algorithm says, through the library, which hands it on as it is. */
+export const Verdict = object({
+  success: boolean(),
+  /** Whether it is the client's share that is used up. */
+  byClient: boolean(),
+  /** Unix time in milliseconds, by this machine's clock. */
+  reset: number(),
+});
+
 const TakeReply = tuple([number(), number(), number(), number()]);
 
 /** The key under which a frequency refusal by OpenD itself is remembered. */
@@ -99,8 +108,7 @@ const blockKey = (log: string) => `${log}:blocked`;
 
 /**
  * The log as an algorithm for `@upstash/ratelimit`, asking for the one permit that is wished for.
- * In its answer `reset` is when the permit starts, or when one would be free (Unix time, milliseconds,
- * by this machine's clock); `limit` is the client's share where that is what refused.
+ * In its answer, which is a `Verdict`, `reset` is when the permit starts, or when one is likely to be free.
  */
 export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
   const { limit, windowMs, holdMs, clientShare } = rule;
@@ -121,13 +129,15 @@ export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
         .createScript(TAKE)
         .exec([log, blockKey(log), wish.clientLog], args.map(String));
       const [granted, startsInMs, left, byClient] = parse(TakeReply, reply);
-      return {
+      const verdict = {
         success: granted === 1,
-        limit: byClient === 1 ? clientShare : limit,
+        byClient: byClient === 1,
+        limit,
         remaining: Math.max(0, left),
         reset: Date.now() + startsInMs,
         pending: Promise.resolve(),
       };
+      return verdict;
     },
     async getRemaining({ redis }, log) {
       const used = await redis.zcount(log, Date.now() - windowMs, "+inf");

@@ -59,18 +59,19 @@ const HEALTH = "short-interest:health";
  * `health` holds the failures; beside it stand :tripped, :resting, and :probe, the claim that may try.
  */
 const READ = `
+local timestamp, now = tonumber(ARGV[1]), tonumber(ARGV[4])
 local function load(key)
   if redis.call('EXISTS', key) == 0 then return nil end
-  return redis.call('HMGET', key, 'cursor', 'fetched', 'fresh', 'kept', 'reply')
+  local page = redis.call('HMGET', key, 'cursor', 'fetched', 'fresh', 'kept', 'reply')
+  if tonumber(page[4]) > now then return page end
 end
 local name, page = KEYS[1], load(KEYS[1])
-local timestamp, now = tonumber(ARGV[1]), tonumber(ARGV[4])
 if not page and timestamp then
   for _, member in ipairs(redis.call('ZREVRANGEBYSCORE', KEYS[2], '(' .. ARGV[1], '-inf', 'LIMIT', 0, 8)) do
     local newest, other = string.match(member, '^(%d+) (.*)$')
     if not page and tonumber(newest) >= timestamp then
       page = load(ARGV[5] .. other)
-      if page then name = ARGV[5] .. other end
+      if page then name = ARGV[5] .. other else redis.call('ZREM', KEYS[2], member) end
     end
   end
 end

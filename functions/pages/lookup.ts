@@ -39,8 +39,14 @@ export interface LookupParts {
 
 /** After a refresh that failed, nobody tries again for this long: there is an answer meanwhile. */
 const REFRESH_PAUSE_MS = 5_000;
-/** How long to wait before looking again for a page that another one fetches; half of it is random. */
+/**
+ * How long to wait before looking again for a page that another one fetches, at first and at most; half of
+ * it is random.
+ */
 const LOOK_AGAIN_MS = 200;
+const LOOK_AGAIN_MOST_MS = 1_000;
+/** Who has a copy that is no longer trusted waits no longer than this for a better one. */
+const WITH_COPY_MS = 1_000;
 
 /** What tells that OpenD is not there. Used-up quotas and refusals do not: it answers. */
 const FAILING: ReadonlySet<FailureCode> = new Set([
@@ -49,53 +55,68 @@ const FAILING: ReadonlySet<FailureCode> = new Set([
   "opend_key_refused",
 ]);
 
+interface Question {
+  readonly client: string;
+  readonly since: number;
+  readonly found: Promise<Found>;
+}
+
 /** The questions under way in this isolate, so that those who ask meanwhile share one. */
-const underway = new Map<string, Promise<Found>>();
+const underway = new Map<string, Question>();
 
 /** The reply for a page: from this data centre, from the copy of all of them, or from OpenD. */
 export async function lookUp(parts: LookupParts, symbol: SecuritySymbol, key: PageKey): Promise<Found> {
   const copy = await parts.edge.get(key);
-  if (copy === undefined) return ask(parts, symbol, key);
   const now = parts.now();
+  if (copy === undefined || now >= copy.keptUntil) return ask(parts, symbol, key);
   if (now < copy.trustedUntil) return fromEdge(copy, now);
+  const asking = ask(parts, symbol, key);
   if (now < copy.trustedUntil + SERVED_ONCE_MORE_MS) {
-    parts.background(ask(parts, symbol, key).catch(() => undefined));
+    parts.background(asking.catch(() => undefined));
     return fromEdge(copy, now);
   }
-  try {
-    return await ask(parts, symbol, key);
-  } catch (thrown) {
-    if (now >= copy.keptUntil) throw thrown;
-    return { kept: copy, origin: "edge", stale: Failure.from(thrown).code };
-  }
+  const late = () => new Failure("opend_timeout", "There is no newer page in time");
+  return within(WITH_COPY_MS, late, () => asking).catch((thrown: unknown) => ({
+    kept: copy,
+    origin: "edge",
+    stale: Failure.from(thrown).code,
+  }));
 }
 
 function fromEdge(kept: EdgeCopy, now: number): Found {
   return { kept, origin: "edge", stale: now < kept.freshUntil ? undefined : "refreshing" };
 }
 
-/** Asks the global store, or joins whoever is asking it already. */
+/** Joins whoever is asking the global store for it already, or asks. */
 async function ask(parts: LookupParts, symbol: SecuritySymbol, key: PageKey): Promise<Found> {
   const name = `${parts.gateway} ${nameOf(key)}`;
-  const other = underway.get(name);
-  if (other) {
+  for (;;) {
+    const other = underway.get(name);
+    // One whose request was cut off never ends.
+    if (other === undefined || parts.now() - other.since > parts.requestMs) break;
     try {
-      return { ...(await other), origin: "joined" };
+      return { ...(await other.found), origin: "joined" };
     } catch (thrown) {
-      // That one's share is used up; it says nothing of this one's.
-      if (Failure.from(thrown).code !== "client_quota_exceeded") throw thrown;
+      // That its client's share is used up says nothing of another one's.
+      const itsOwn = Failure.from(thrown).code === "client_quota_exceeded" && other.client !== parts.client;
+      if (!itsOwn) throw thrown;
+      if (underway.get(name) === other) underway.delete(name);
     }
   }
-  const asking = within(
+  const found = within(
     parts.requestMs,
     () => new Failure("opend_timeout", "OpenD did not answer in time"),
     (signal) => askStore(parts, symbol, key, signal),
-  ).finally(() => {
-    if (underway.get(name) === asking) underway.delete(name);
-  });
-  underway.set(name, asking);
-  parts.background(asking.catch(() => undefined));
-  return asking;
+  );
+  const question = { client: parts.client, since: parts.now(), found };
+  underway.set(name, question);
+  const ended = found
+    .catch(() => undefined)
+    .then(() => {
+      if (underway.get(name) === question) underway.delete(name);
+    });
+  parts.background(ended);
+  return found;
 }
 
 async function askStore(
@@ -105,34 +126,31 @@ async function askStore(
   signal: AbortSignal,
 ): Promise<Found> {
   const claim = crypto.randomUUID();
-  while (!signal.aborted) {
+  for (let pauseMs = LOOK_AGAIN_MS; !signal.aborted; pauseMs = Math.min(2 * pauseMs, LOOK_AGAIN_MOST_MS)) {
     const { kept, fetch, restMs } = await parts.store.read(key, claim);
     if (kept) {
-      await parts.edge.put(key, kept, isRefusal(kept) ? undefined : spanIn(symbol, kept));
-      if (fetch === "yours") parts.background(refresh(parts, symbol, { ...key, cursor: kept.cursor }, claim));
+      await parts.edge.put(key, kept, isRefusal(kept) ? undefined : spanIn(symbol, key, kept));
+      if (fetch === "yours") {
+        const own = { ...key, cursor: kept.cursor };
+        parts.background(fetchAndKeep(parts, symbol, own, claim, "refresh").catch(() => undefined));
+      }
       const stale = { needless: undefined, yours: "refreshing", others: "refreshing", nobody: "resting" };
       return { kept, origin: "global", stale: stale[fetch] };
     }
-    if (fetch === "yours")
-      return { kept: await fetchAndKeep(parts, symbol, key, claim, "answer"), origin: "fetched" };
+    if (fetch === "yours") {
+      const fetching = fetchAndKeep(parts, symbol, key, claim, "answer");
+      // It is finished also when this question is out of time.
+      parts.background(fetching.catch(() => undefined));
+      return { kept: await fetching, origin: "fetched" };
+    }
     if (fetch === "nobody" && restMs > 0) {
       throw new Failure("opend_unreachable", "OpenD has failed repeatedly and is left alone for a moment", {
         retryAfterMs: restMs,
       });
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS * (0.5 + Math.random() / 2)));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random() / 2)));
   }
   throw signal.reason;
-}
-
-async function refresh(
-  parts: LookupParts,
-  symbol: SecuritySymbol,
-  key: PageKey,
-  claim: string,
-): Promise<void> {
-  // There is an answer; that it could not be renewed is for the next one to find.
-  await fetchAndKeep(parts, symbol, key, claim, "refresh").catch(() => undefined);
 }
 
 /** Fetches a reply from OpenD as the holder of the claim, and keeps it where it is worth keeping. */
@@ -151,7 +169,9 @@ async function fetchAndKeep(
 
   const { reply, permit } = await parts.upstream(request, need).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
-    later(store.release(key, claim, { failed: FAILING.has(failure.code), pauseMs }, []));
+    // That this client may not refresh it keeps nobody else from it.
+    const pause = failure.code === "client_quota_exceeded" ? 0 : pauseMs;
+    later(store.release(key, claim, { failed: FAILING.has(failure.code), pauseMs: pause }, []));
     throw failure;
   });
   const fetchedAt = parts.now();
@@ -159,13 +179,15 @@ async function fetchAndKeep(
   let span: Span | undefined;
   try {
     kept = keepPage(reply, key.cursor, fetchedAt);
-    span = spanIn(symbol, kept);
+    span = spanIn(symbol, key, kept);
   } catch (thrown) {
     const failure = Failure.from(thrown);
     const settling = permits.settling(permit, failure.code === "unknown_symbol");
     if (failure.code !== "unknown_symbol") {
+      // Before the claim is given up: nobody is to call in between.
+      const told = failure.code === "upstream_quota_exceeded" ? await blocked(permits, failure) : failure;
       later(store.release(key, claim, { failed: false, pauseMs }, [settling]));
-      throw failure.code === "upstream_quota_exceeded" ? await blocked(permits, failure) : failure;
+      throw told;
     }
     const refusal = keepRefusal(reply, key.cursor, fetchedAt);
     later(store.write(key, claim, refusal, undefined, [settling]));
@@ -187,11 +209,14 @@ export function readPage(symbol: SecuritySymbol, { reply, cursor }: KeptReply): 
   return pageOf(symbol.market, cursor, parsePageReply(reply));
 }
 
-/** The timestamps between which cursors fall inside the page; undefined for one that cannot be sliced. */
-function spanIn(symbol: SecuritySymbol, kept: KeptReply): Span | undefined {
+/**
+ * The timestamps between which cursors fall inside the page; undefined for one that cannot be sliced, or
+ * that is kept for its own cursor alone.
+ */
+function spanIn(symbol: SecuritySymbol, key: PageKey, kept: KeptReply): Span | undefined {
   const page = readPage(symbol, kept);
   const newest = page.rows.at(0);
   const oldest = page.rows.at(-1);
-  if (!newest || !oldest || !isSliceable(page)) return undefined;
+  if (key.num !== undefined || !newest || !oldest || !isSliceable(page)) return undefined;
   return { newest: Number(newest.timestamp), oldest: Number(oldest.timestamp) };
 }

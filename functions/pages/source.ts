@@ -69,12 +69,13 @@ async function findPage(
     return { ...head, page: firstRows(head.page, num) };
   }
   // The cursor lies near the end of a kept page: the rest is on the next one.
+  // A short page, with the cursor of what follows, is better than none, and than rows out of order.
+  const short = { ...head, freshUntil: head.fetchedAt };
   const tail = await rowsFrom(parts, symbol, head.page.next, undefined).catch((thrown: unknown) => {
     if (head.page.rows.length === 0) throw thrown;
     return undefined;
   });
-  // A short page, with the cursor of what follows, is better than none, and than rows out of order.
-  if (tail === undefined || !isSliceable(joined(head.page, tail.page))) return head;
+  if (tail === undefined || !isSliceable(joined(head.page, tail.page))) return short;
   return {
     page: firstRows(joined(head.page, tail.page), num),
     origin: NEAR_TO_FAR.indexOf(head.origin) > NEAR_TO_FAR.indexOf(tail.origin) ? head.origin : tail.origin,

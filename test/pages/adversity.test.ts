@@ -57,6 +57,39 @@ describe("a caller", () => {
     expect((await centre?.page("US.TSLA", { client: "modest" }))?.answer?.origin).toBe("fetched");
   });
 
+  it("that has used up its share keeps nobody from renewing a page, and asks Upstash once however often it asks", async () => {
+    const { gateway, clock, centres } = await start(2, { CLIENT_SHARE: "2" });
+    const [here, there] = centres;
+    for (const symbol of ["US.AAPL", "US.TSLA"]) await here?.page(symbol, { client: "greedy" });
+    clock.forward(2 * HOUR);
+    expect((await here?.page("US.AAPL", { client: "greedy" }))?.answer?.stale).toBe("refreshing");
+    expect((await gateway.opend.stats()).calls).toBe(2);
+    await there?.page("US.AAPL", { client: "modest" });
+    expect((await gateway.opend.stats()).calls).toBe(3);
+
+    const before = await gateway.upstash.requests();
+    const refused = await Promise.all(
+      Array.from({ length: 50 }, () => here?.page("US.SPY", { client: "greedy" })),
+    );
+    for (const each of refused) expect(each?.failure?.code).toBe("client_quota_exceeded");
+    expect((await gateway.upstash.requests()) - before).toBeLessThanOrEqual(4);
+  });
+
+  it("counts twice for each symbol that does not exist", async () => {
+    const { gateway, centres } = await start(1, { CLIENT_SHARE: "6" });
+    const codes = [];
+    for (let at = 0; at < 5; at += 1) codes.push((await centres[0]?.page(`US.NOSUCH${at}`))?.failure?.code);
+    expect(codes).toEqual([...Array(3).fill("unknown_symbol"), ...Array(2).fill("client_quota_exceeded")]);
+    expect((await gateway.opend.stats()).calls).toBe(3);
+  });
+
+  it("is told that its own share is used up, also where that is as large as the quota", async () => {
+    const { centres } = await start(1, { CLIENT_SHARE: "4", UPSTREAM_LIMIT: "4" });
+    for (const at of [1, 2]) await centres[0]?.page(`US.NOSUCH${at}`);
+    expect((await centres[0]?.page("US.AAPL"))?.failure?.code).toBe("client_quota_exceeded");
+    expect((await centres[0]?.page("US.AAPL", { client: "other" }))?.answer?.origin).toBe("fetched");
+  });
+
   it("that has used up its share does not spoil a page for one who asks for it meanwhile", async () => {
     const { centres } = await start(1, { CLIENT_SHARE: "1" });
     await centres[0]?.page("US.AAPL", { client: "greedy" });
@@ -83,6 +116,55 @@ describe("a Redis that restarts empty", () => {
       expect((await centres[0]?.page(`US.T${at}`))?.failure?.code).toBe("upstream_quota_exceeded");
     }
     expect((await gateway.opend.stats()).calls).toBe(calls);
+  });
+});
+
+describe("a refresh that fails", () => {
+  it("is not tried again for some seconds, by anybody", async () => {
+    const { gateway, clock, centres } = await start(3);
+    for (const centre of centres) await centre.page("US.AAPL");
+    clock.forward(2 * HOUR);
+    await gateway.opend.set({ fault: "no permission" });
+    for (const centre of centres) expect((await centre.page("US.AAPL")).answer?.stale).toBe("refreshing");
+    expect((await gateway.opend.stats()).calls).toBe(2);
+  });
+});
+
+describe("a claim", () => {
+  it("ends with the request's deadline, if its holder dies", async () => {
+    const { gateway, centres } = await start(1);
+    await gateway.opend.set({ fault: "silence" });
+    const page = centres[0]?.page("US.AAPL");
+    const claim = "short-interest:page:US.AAPL/:claim";
+    await vi.waitFor(async () => expect(await gateway.upstash.redis("PTTL", claim)).toBeGreaterThan(0), {
+      interval: 10,
+    });
+    expect(await gateway.upstash.redis("PTTL", claim)).toBeLessThanOrEqual(DEADLINES.request);
+    await page;
+    expect(await gateway.upstash.redis("EXISTS", claim)).toBe(0);
+  });
+
+  it("that comes late is still seen to its end, with nothing left behind", async () => {
+    const { gateway, centres } = await start(1);
+    const claim = "short-interest:page:US.AAPL/:claim";
+    await gateway.upstash.redis("SET", claim, "somebody", "PX", String(DEADLINES.request - 200));
+    await gateway.opend.set({ delayMs: [150, 150] });
+    await centres[0]?.page("US.AAPL");
+    expect(await gateway.upstash.redis("EXISTS", claim)).toBe(0);
+    await vi.waitFor(() => logAndCallsAgree(gateway));
+  });
+
+  it("of somebody who does not answer leaves those who have a copy with it", async () => {
+    const { gateway, clock, centres } = await start(6);
+    for (const centre of centres) await centre.page("US.AAPL");
+    clock.forward(HOUR / 2);
+    await gateway.upstash.redis("FLUSHALL");
+    await gateway.opend.set({ fault: "silence" });
+    const answers = await Promise.all(centres.map((centre) => centre.page("US.AAPL")));
+    for (const { answer, ms } of answers) {
+      expect(answer?.stale).toBeDefined();
+      expect(ms).toBeLessThan(2_000);
+    }
   });
 });
 

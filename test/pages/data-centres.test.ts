@@ -10,6 +10,8 @@ describe("several data centres", () => {
     const { gateway, centres } = await start(8);
     const asked = centres.flatMap((centre) => Array.from({ length: 25 }, () => centre.page("US.AAPL")));
     const answers = await Promise.all(asked);
+    // Each asks once, or looks again now and then; not each request.
+    expect(await gateway.upstash.requests()).toBeLessThan(60);
     expect(answers.every(({ answer }) => answer?.page.rows.length === 10)).toBe(true);
     expect((await gateway.opend.stats()).calls).toBe(1);
     await logAndCallsAgree(gateway);
@@ -128,6 +130,8 @@ describe("the end of what is kept", () => {
     const rest = (await centres[0]?.page("HK.00700", { num: 20, cursor }))?.answer;
     expect(rest?.page.rows).toHaveLength(5);
     expect(rest?.page.next).toBe(answer?.page.next);
+    // Nobody is to keep it for whole.
+    expect(rest?.freshUntil).toBe(rest?.fetchedAt);
   });
 });
 
@@ -158,6 +162,21 @@ describe("an edge copy", () => {
       stale: "limiter_unavailable",
     });
     expect((await centres[0]?.page("US.TSLA"))?.failure?.code).toBe("limiter_unavailable");
+  });
+});
+
+describe("a cursor between two rows", () => {
+  it("is OpenD's to answer, and its page is nobody else's", async () => {
+    const { gateway, clock, centres } = await start(3);
+    const rows = (await centres[0]?.page("HK.00700", { num: 50 }))?.answer?.page.rows ?? [];
+    const between = String((rows[0]?.timestamp ?? 0n) - 1n);
+    const { answer } = (await centres[0]?.page("HK.00700", { cursor: between })) ?? {};
+    expect(answer?.page.rows[0]?.timestamp).toBe(rows[1]?.timestamp);
+    clock.forward(26 * HOUR);
+    const calls = (await gateway.opend.stats()).calls;
+    const cursor = String(rows[48]?.timestamp);
+    for (const centre of [...centres, ...centres]) await centre.page("HK.00700", { num: 1, cursor });
+    expect((await gateway.opend.stats()).calls).toBe(calls + 1);
   });
 });
 

@@ -98,6 +98,33 @@ describe("the global store", () => {
     expect((await store.read({ symbol: "HK.00001", cursor: "1690000000" }, "x")).kept).toBeUndefined();
   });
 
+  it("drops what it knew of pages that are gone", async () => {
+    const { store, command } = started;
+    const oldest = 1_600_000_000;
+    for (let at = 0; at < 10; at += 1) {
+      await command(
+        "ZADD",
+        "short-interest:index:HK.00700",
+        String(oldest + at),
+        `1690000000 HK.00700/gone${at}`,
+      );
+    }
+    const kept = keepPage(REPLY, "1700000000", NOW);
+    await store.write({ ...KEY, cursor: "1700000000" }, "", kept, { newest: 1_690_000_000, oldest }, []);
+    const at = (claim: string) => store.read({ ...KEY, cursor: "1690000000" }, claim);
+    await at("a");
+    await at("b");
+    expect((await at("c")).kept).toEqual(kept);
+    expect(await command("ZCARD", "short-interest:index:HK.00700")).toBe(1);
+  });
+
+  it("serves nothing past the time for which it is kept", async () => {
+    const { store, at } = started;
+    await store.write(KEY, "", keepRefusal(REPLY, "", NOW), undefined, []);
+    at(NOW + 600_000);
+    expect(await store.read(KEY, "a")).toEqual({ fetch: "yours", restMs: 0, kept: undefined });
+  });
+
   it("forgets where a page reached when it is replaced", async () => {
     const { store, command } = started;
     await store.write(
@@ -141,6 +168,19 @@ describe("an OpenD that fails", () => {
     expect(answer.fetch).toBe("nobody");
     expect(answer.restMs).toBeGreaterThan(9_000);
     expect(answer.restMs).toBeLessThanOrEqual(10_000);
+  });
+
+  it("is not left alone for failures long ago", async () => {
+    for (let time = 0; time < 10; time += 1) {
+      await started.command(
+        "ZADD",
+        "short-interest:health",
+        String(Date.now() - 31_000 - time),
+        `old ${time}`,
+      );
+    }
+    await failTimes(4);
+    expect(await started.store.read(keyOf(10), "a")).toMatchObject({ fetch: "yours" });
   });
 
   it("is not left alone for failures of another kind", async () => {
