@@ -50,7 +50,8 @@ const ENDS: Readonly<Record<string, FailureCode | "answered">> = {
   "other refusal": "opend_failed",
 };
 
-const DEADLINES = { request: 3_000, connect: 300, login: 300, call: 300, upstash: 500 };
+/** Short, but not so short that a busy machine misses them. */
+const DEADLINES = { request: 5_000, connect: 1_000, login: 1_000, call: 1_000, upstash: 1_000 };
 
 /** Asks the page source for one page, and tells how it ended and what was left behind. */
 async function ask(gateway: Awaited<ReturnType<typeof startGateway>>, symbol = "AAPL") {
@@ -94,7 +95,7 @@ describe("a fault of OpenD", () => {
     const gateway = await startGateway({ fault });
     const { end, ms } = await ask(gateway);
     expect(end instanceof Failure ? end.code : end).toBe(code);
-    expect(ms).toBeLessThan(2_000);
+    expect(ms).toBeLessThan(4_000);
     if (end instanceof Failure)
       expect(`${end.message} ${end.detail}`).not.toMatch(/private words|127\.0\.0\.1|[一-鿿]/);
     await leavesNothingBehind(gateway);
@@ -132,7 +133,7 @@ describe("a fault of Upstash", () => {
       await gateway.upstash.fail(fault);
       const { end, ms } = await ask(gateway);
       expect(end).toMatchObject({ code: "limiter_unavailable" });
-      expect(ms).toBeLessThan(2_000);
+      expect(ms).toBeLessThan(4_000);
       await leavesNothingBehind(gateway);
       expect((await gateway.opend.stats()).calls).toBe(0);
     },

@@ -1,19 +1,19 @@
 import { describe, expect, it, vi } from "vitest";
 import { isSliceable } from "../../functions/short-interest/page.ts";
-import { DEADLINES, LOG, logAndCallsAgree, startDataCentres as start } from "../support/data-centre.ts";
+import { LOG, logAndCallsAgree, SHORT, startDataCentres as start } from "../support/data-centre.ts";
 
 const HOUR = 3_600_000;
 
 describe("a call that is never answered", () => {
   it("holds its permit until it can no longer reach OpenD", async () => {
-    const { gateway, centres } = await start(1);
+    const { gateway, centres } = await start(1, { CLIENT_SHARE: "30" }, SHORT);
     await gateway.opend.set({ fault: "silence" });
     const began = Date.now();
     await centres[0]?.page("US.AAPL");
     const [, until] = (await gateway.upstash.redis("ZRANGE", LOG, "0", "-1", "WITHSCORES")) as string[];
     // A second of guard, and the call's deadline.
-    expect(Number(until) - began).toBeGreaterThanOrEqual(1_000 + DEADLINES.call);
-    expect(Number(until) - began).toBeLessThan(1_000 + DEADLINES.call + 500);
+    expect(Number(until) - began).toBeGreaterThanOrEqual(1_000 + SHORT.call);
+    expect(Number(until) - began).toBeLessThan(1_000 + SHORT.call + 500);
   });
 });
 
@@ -132,22 +132,22 @@ describe("a refresh that fails", () => {
 
 describe("a claim", () => {
   it("ends with the request's deadline, if its holder dies", async () => {
-    const { gateway, centres } = await start(1);
+    const { gateway, centres } = await start(1, { CLIENT_SHARE: "30" }, SHORT);
     await gateway.opend.set({ fault: "silence" });
     const page = centres[0]?.page("US.AAPL");
     const claim = "short-interest:page:US.AAPL/:claim";
     await vi.waitFor(async () => expect(await gateway.upstash.redis("PTTL", claim)).toBeGreaterThan(0), {
       interval: 10,
     });
-    expect(await gateway.upstash.redis("PTTL", claim)).toBeLessThanOrEqual(DEADLINES.request);
+    expect(await gateway.upstash.redis("PTTL", claim)).toBeLessThanOrEqual(SHORT.request);
     await page;
     expect(await gateway.upstash.redis("EXISTS", claim)).toBe(0);
   });
 
   it("that comes late is still seen to its end, with nothing left behind", async () => {
-    const { gateway, centres } = await start(1);
+    const { gateway, centres } = await start(1, { CLIENT_SHARE: "30" }, SHORT);
     const claim = "short-interest:page:US.AAPL/:claim";
-    await gateway.upstash.redis("SET", claim, "somebody", "PX", String(DEADLINES.request - 200));
+    await gateway.upstash.redis("SET", claim, "somebody", "PX", String(SHORT.request - 200));
     await gateway.opend.set({ delayMs: [150, 150] });
     await centres[0]?.page("US.AAPL");
     expect(await gateway.upstash.redis("EXISTS", claim)).toBe(0);
@@ -155,7 +155,7 @@ describe("a claim", () => {
   });
 
   it("of somebody who does not answer leaves those who have a copy with it", async () => {
-    const { gateway, clock, centres } = await start(6);
+    const { gateway, clock, centres } = await start(6, { CLIENT_SHARE: "30" }, SHORT);
     for (const centre of centres) await centre.page("US.AAPL");
     clock.forward(HOUR / 2);
     await gateway.upstash.redis("FLUSHALL");
@@ -176,7 +176,7 @@ describe("under load, with faults", () => {
   ])(
     "losing %s leaves every kept page answered, and everything as before after it",
     async (_, opend, upstash) => {
-      const { gateway, clock, centres } = await start(4);
+      const { gateway, clock, centres } = await start(4, { CLIENT_SHARE: "30" }, SHORT);
       const kept = ["US.AAPL", "US.TSLA", "US.SPY"];
       for (const centre of centres) for (const symbol of kept) await centre.page(symbol);
       clock.forward(2 * HOUR);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { logAndCallsAgree, startDataCentres as start } from "../support/data-centre.ts";
+import { logAndCallsAgree, SHORT, startDataCentres as start } from "../support/data-centre.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -49,7 +49,7 @@ describe("several data centres", () => {
   });
 
   it("begin to open the socket after one question to Upstash, without waiting for a second", async () => {
-    const { gateway, centres } = await start(1);
+    const { gateway, centres } = await start(1, { CLIENT_SHARE: "30" }, SHORT);
     await centres[0]?.page("US.SPY");
     await gateway.upstash.fail("hang", 1);
     const before = (await gateway.opend.stats()).openings;

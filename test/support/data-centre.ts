@@ -1,6 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { expect } from "vitest";
-import type { Deadlines } from "../../functions/deadline.ts";
+import { DEADLINES, type Deadlines } from "../../functions/deadline.ts";
 import { parseEnv } from "../../functions/env.ts";
 import { Failure } from "../../functions/failure.ts";
 import { createGateway } from "../../functions/gateway.ts";
@@ -9,7 +9,7 @@ import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 
 /** Short enough for tests of what hangs. */
-export const DEADLINES: Deadlines = { request: 3_000, connect: 300, login: 300, call: 300, upstash: 500 };
+export const SHORT: Deadlines = { request: 3_000, connect: 300, login: 300, call: 300, upstash: 500 };
 
 /** A clock that can be set forward. */
 export class Clock {
@@ -21,7 +21,7 @@ export class Clock {
 }
 
 /** One of several data centres, with an edge cache of its own, on a gateway's OpenD and Upstash. */
-export function dataCentre(gateway: Gateway, clock = new Clock(), deadlines = DEADLINES) {
+export function dataCentre(gateway: Gateway, clock = new Clock(), deadlines: Deadlines = DEADLINES) {
   const origin = `https://${crypto.randomUUID()}.test`;
   return {
     /** Asks the page source, and waits until nothing is left to do. Failures are answers here. */
@@ -46,10 +46,18 @@ export function dataCentre(gateway: Gateway, clock = new Clock(), deadlines = DE
 }
 
 /** Several data centres on one clock, one OpenD and one Upstash. */
-export async function startDataCentres(count: number, vars: Record<string, string> = { CLIENT_SHARE: "30" }) {
+export async function startDataCentres(
+  count: number,
+  vars: Record<string, string> = { CLIENT_SHARE: "30" },
+  deadlines: Deadlines = DEADLINES,
+) {
   const gateway = await startGateway({}, vars);
   const clock = new Clock();
-  return { gateway, clock, centres: Array.from({ length: count }, () => dataCentre(gateway, clock)) };
+  return {
+    gateway,
+    clock,
+    centres: Array.from({ length: count }, () => dataCentre(gateway, clock, deadlines)),
+  };
 }
 
 /** The key of the log of permits. */
