@@ -11,7 +11,7 @@ type Algorithm = ConstructorParameters<typeof Ratelimit>[0]["limiter"];
  * OpenD: at first the end of `holdMs`, and once the call has been answered, the moment of the answer.
  * A new permit starts when the `limit`-th newest such moment is more than a window ago. No call reaches
  * OpenD before its permit starts, so between any call and the `limit`-th after it lies more than a
- * window, however long either was under way.
+ * window, whatever their delays, as long as none is under way for longer than `holdMs`.
  */
 export interface RollingLog {
   /** Permits in a window. */

@@ -31,7 +31,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /** For how long a page is served stale, in milliseconds. */
-export const STALE_MS = 7 * DAY;
+const STALE_MS = 7 * DAY;
 
 /** A page, kept. New rows appear on the first page, weekly or less often. */
 export function keepPage(reply: Uint8Array<ArrayBuffer>, cursor: string, fetchedAt: number): KeptReply {
