@@ -145,11 +145,13 @@ describe("a claim", () => {
   });
 
   it("that comes late is still seen to its end, with nothing left behind", async () => {
-    const { gateway, centres } = await start(1, { CLIENT_SHARE: "30" }, SHORT);
+    // The fetch alone takes nearly as long as a request may.
+    const slow = { ...SHORT, request: 2_000, login: 2_000, call: 2_000 };
+    const { gateway, centres } = await start(1, { CLIENT_SHARE: "30" }, slow);
     const claim = "short-interest:page:US.AAPL/:claim";
-    await gateway.upstash.redis("SET", claim, "somebody", "PX", String(SHORT.request - 200));
-    await gateway.opend.set({ delayMs: [150, 150] });
-    await centres[0]?.page("US.AAPL");
+    await gateway.upstash.redis("SET", claim, "somebody", "PX", "300");
+    await gateway.opend.set({ delayMs: [900, 900] });
+    expect((await centres[0]?.page("US.AAPL"))?.failure?.code).toBe("opend_timeout");
     expect(await gateway.upstash.redis("EXISTS", claim)).toBe(0);
     await logAndCallsAgree(gateway);
   });
