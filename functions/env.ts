@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Failure } from "./failure.ts";
+import type { AccessRule, ApiKey } from "./http/access.ts";
 import type { OpendAddress } from "./opend/connect.ts";
 import type { UpstashAddress } from "./upstash.ts";
 
@@ -7,6 +8,7 @@ import type { UpstashAddress } from "./upstash.ts";
 export interface Config {
   /** Origins whose pages may read answers in a browser; `*` for all. */
   readonly allowedOrigins: "*" | readonly string[];
+  readonly access: AccessRule;
   readonly opend: OpendAddress;
   readonly upstash: UpstashAddress;
   readonly quota: {
@@ -18,6 +20,8 @@ export interface Config {
     /** Calls in a window that one client may cause. */
     readonly clientShare: number;
   };
+  /** How many subrequests the platform allows a request. */
+  readonly subrequests: number;
 }
 
 const url = (...protocols: string[]) =>
@@ -60,6 +64,25 @@ const origins = v.pipe(
   v.transform((all) => (all.join() === "*" ? ("*" as const) : all)),
 );
 
+const KEYS = "is not a comma-separated list of name:digest, as `npm run key` prints them, each name once";
+const apiKeys = v.pipe(
+  v.string(KEYS),
+  v.transform((text) => text.split(",").map((each) => each.trim())),
+  v.everyItem((each) => /^[\w.-]{1,64}:[0-9a-fA-F]{64}$/.test(each), KEYS),
+  v.transform((all) =>
+    all.map((each): ApiKey => {
+      const [name = "", hex = ""] = each.split(":");
+      return { name, digest: Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)) };
+    }),
+  ),
+  v.check((all) => new Set(all.map(({ name }) => name)).size === all.length, KEYS),
+);
+
+const rateLimit = v.custom<Pick<RateLimit, "limit">>(
+  (binding) => typeof binding === "object" && binding !== null && "limit" in binding,
+  "is not a rate-limit binding",
+);
+
 const Variables = v.object(
   {
     OPEND_URL: url("ws:", "wss:"),
@@ -73,6 +96,9 @@ const Variables = v.object(
     UPSTREAM_WAIT_MS: whole(0, 10_000, "3000"),
     CLIENT_SHARE: whole(1, 30, "15"),
     ALLOWED_ORIGINS: origins,
+    API_KEYS: v.optional(apiKeys),
+    REQUESTS_PER_CLIENT: v.optional(rateLimit),
+    SUBREQUEST_LIMIT: whole(50, 10_000, "50"),
   },
   "is not set",
 );
@@ -90,6 +116,7 @@ export function parseEnv(env: unknown): Config {
   const vars = result.output;
   return {
     allowedOrigins: vars.ALLOWED_ORIGINS,
+    access: { apiKeys: vars.API_KEYS, requests: vars.REQUESTS_PER_CLIENT },
     opend: { url: vars.OPEND_URL, key: vars.OPEND_KEY || undefined, access: accessOf(vars) },
     upstash: { url: vars.UPSTASH_REDIS_REST_URL.href, token: vars.UPSTASH_REDIS_REST_TOKEN },
     quota: {
@@ -98,6 +125,7 @@ export function parseEnv(env: unknown): Config {
       waitMs: vars.UPSTREAM_WAIT_MS,
       clientShare: vars.CLIENT_SHARE,
     },
+    subrequests: vars.SUBREQUEST_LIMIT,
   };
 }
 

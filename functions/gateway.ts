@@ -5,10 +5,14 @@ import { createEdgeCache } from "./pages/edge-cache.ts";
 import { createGlobalStore } from "./pages/global-store.ts";
 import { createPageSource, type PageSource } from "./pages/source.ts";
 import { createUpstream } from "./pages/upstream.ts";
+import { createTrace, type Trace } from "./trace.ts";
 import { createUpstash } from "./upstash.ts";
 
 /** How old a permit may be when its call is sent, in milliseconds. */
 const PERMIT_GUARD_MS = 1_000;
+
+/** As many subrequests may one page take that nobody else is fetching. */
+const SUBREQUESTS_OF_A_PAGE = 14;
 
 /** What a request brings along. */
 export interface Invocation {
@@ -18,6 +22,7 @@ export interface Invocation {
   readonly background: (work: Promise<unknown>) => void;
   /** Whoever asks, for the fair shares. */
   readonly client: string;
+  readonly trace?: Trace;
   readonly deadlines?: Deadlines;
   /** Unix time, milliseconds. */
   readonly now?: () => number;
@@ -26,24 +31,42 @@ export interface Invocation {
 /** Puts the parts together that the way of a page needs. */
 export function createGateway(config: Config, invocation: Invocation): PageSource {
   const { origin, client, background, deadlines = DEADLINES, now = Date.now } = invocation;
-  const upstash = createUpstash(config.upstash, deadlines.upstash);
+  const { trace = createTrace(now) } = invocation;
+  const spend = () => {
+    trace.subrequests += 1;
+  };
+  const cache: Pick<Cache, "match" | "put"> = {
+    match(request) {
+      spend();
+      return caches.default.match(request);
+    },
+    put(request, response) {
+      spend();
+      return caches.default.put(request, response);
+    },
+  };
+  const edge = createEdgeCache(cache, origin, now);
+  const upstash = createUpstash(config.upstash, deadlines.upstash, spend);
+  const store = createGlobalStore(upstash, deadlines.request, now);
   const rule = { ...config.quota, holdMs: PERMIT_GUARD_MS + deadlines.call };
   const permits = createPermits(upstash, rule, background);
   return createPageSource({
-    edge: createEdgeCache(caches.default, origin, now),
-    store: createGlobalStore(upstash, deadlines.request, now),
+    edge: { ...edge, get: (key) => trace.time("edge", edge.get(key)) },
+    store: { ...store, read: (key, claim) => trace.time("store", store.read(key, claim)) },
     upstream: createUpstream({
       opend: config.opend,
       permits,
       deadlines,
       guardMs: PERMIT_GUARD_MS,
       background,
+      trace,
     }),
     permits,
     requestMs: deadlines.request,
     client,
     now,
     background,
+    hasRoom: () => trace.subrequests + SUBREQUESTS_OF_A_PAGE <= config.subrequests,
     gateway: origin,
   });
 }

@@ -29,8 +29,11 @@ export interface Upstash {
   runAll(calls: readonly ScriptCall[]): Promise<void>;
 }
 
-/** @param ms how long one question may take, retries and all */
-export function createUpstash(address: UpstashAddress, ms: number): Upstash {
+/**
+ * @param ms how long one question may take, retries and all
+ * @param asking called with each question
+ */
+export function createUpstash(address: UpstashAddress, ms: number, asking = () => {}): Upstash {
   const redis = new Redis({
     ...address,
     // Retrying is left to clients: a limiter that hangs must fail closed, and soon.
@@ -47,6 +50,7 @@ export function createUpstash(address: UpstashAddress, ms: number): Upstash {
   const unavailable = () =>
     new Failure("limiter_unavailable", "The store that all data centres share cannot be asked");
   async function ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
+    asking();
     try {
       return await within(ms, unavailable, () => question(redis));
     } catch {

@@ -16,12 +16,16 @@ const WHILE_REVALIDATE_S = 3_600;
 const IF_ERROR_S = 7 * 24 * 3_600;
 
 /** What caches and people are told of an answer's age and of where it came from. */
-export function cachingHeaders(facts: CacheFacts, now: number): Record<string, string> {
+export function cachingHeaders(
+  facts: CacheFacts,
+  visibility: "public" | "private",
+  now: number,
+): Record<string, string> {
   const age = seconds(now - facts.fetchedAt);
   const lifetime = seconds(facts.freshUntil - facts.fetchedAt);
   return {
     Age: String(age),
-    "Cache-Control": `public, max-age=${lifetime}, stale-while-revalidate=${WHILE_REVALIDATE_S}, stale-if-error=${IF_ERROR_S}`,
+    "Cache-Control": `${visibility}, max-age=${lifetime}, stale-while-revalidate=${WHILE_REVALIDATE_S}, stale-if-error=${IF_ERROR_S}`,
     "Cache-Status": cacheStatus(facts, lifetime - age),
   };
 }

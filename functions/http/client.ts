@@ -5,7 +5,7 @@ const IPV6_PREFIX_GROUPS = 4;
  * Who is asking, as far as fair shares go: the address that Cloudflare saw; of an IPv6 address its /64.
  * Off Cloudflare, where nothing sets the header, all callers are one.
  */
-export function clientOf(headers: Headers): string {
+export function addressOf(headers: Headers): string {
   const address = headers.get("CF-Connecting-IP") ?? "unknown";
   if (!address.includes(":")) return address;
   const [head = "", tail = ""] = address.toLowerCase().split("::");

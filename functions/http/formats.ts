@@ -1,42 +1,38 @@
 import { parseAccept } from "hono/utils/accept";
 import { Failure } from "../failure.ts";
-import { pageCsv } from "../short-interest/csv.ts";
-import { pageJson, pageNdjson } from "../short-interest/json.ts";
-import type { Page } from "../short-interest/page.ts";
-import { pageProtobuf } from "../short-interest/protobuf.ts";
-import type { SecuritySymbol } from "../short-interest/symbol.ts";
 
-/** A way to write a page down. */
-export interface Format {
-  readonly mediaType: string;
-  /** Parameters of the media type. */
-  readonly parameters?: string;
-  readonly render: (symbol: SecuritySymbol, page: Page) => string | Uint8Array<ArrayBuffer>;
+/** The media types of the formats, by their names in `?format=`, and what goes after them. */
+const MEDIA_TYPES = {
+  json: ["application/json", ""],
+  csv: ["text/csv", "; charset=utf-8; header=present"],
+  ndjson: ["application/x-ndjson", ""],
+  protobuf: ["application/x-protobuf", ""],
+} as const;
+
+export type FormatName = keyof typeof MEDIA_TYPES;
+
+export function mediaTypeOf(format: FormatName): string {
+  return MEDIA_TYPES[format][0];
 }
 
-/** The formats of a page, by their names in `?format=`; the first is the one for who does not care. */
-export const FORMATS = {
-  json: { mediaType: "application/json", render: pageJson },
-  csv: {
-    mediaType: "text/csv",
-    parameters: "; charset=utf-8; header=present",
-    render: (_, page) => pageCsv(page),
-  },
-  ndjson: { mediaType: "application/x-ndjson", render: (_, page) => pageNdjson(page) },
-  protobuf: { mediaType: "application/x-protobuf", render: (_, page) => pageProtobuf(page) },
-} as const satisfies Record<string, Format>;
-
-export type FormatName = keyof typeof FORMATS;
+/** The value of Content-Type. */
+export function contentTypeOf(format: FormatName): string {
+  return MEDIA_TYPES[format].join("");
+}
 
 /**
  * The format that a client would rather have (RFC 9110, 12.5.1).
+ * @param formats what there is; the first is for who does not care
  * @param accept the Accept header, if there is one
  * @throws Failure `not_acceptable` where it wants none that there is
  */
-export function negotiate(accept: string | undefined): Format {
-  const formats: readonly Format[] = Object.values(FORMATS);
+export function negotiate<Name extends FormatName>(
+  formats: readonly Name[],
+  accept: string | undefined,
+): Name {
   const ranges = accept === undefined ? [{ type: "*/*", q: 1 }] : parseAccept(accept);
-  const qualityOf = ({ mediaType }: Format) => {
+  const qualityOf = (format: Name) => {
+    const mediaType = mediaTypeOf(format);
     const [kind] = mediaType.split("/");
     const fitting = [mediaType, `${kind}/*`, "*/*"].map((type) =>
       ranges.find((range) => range.type.toLowerCase() === type),
@@ -46,6 +42,6 @@ export function negotiate(accept: string | undefined): Format {
   };
   const best = formats.reduce((one, other) => (qualityOf(other) > qualityOf(one) ? other : one));
   if (qualityOf(best) > 0) return best;
-  const names = formats.map(({ mediaType }) => mediaType).join(", ");
+  const names = formats.map(mediaTypeOf).join(", ");
   throw new Failure("not_acceptable", `There is no such format; there are ${names}`, { parameter: "Accept" });
 }

@@ -1,13 +1,13 @@
 import { Failure, type FailureCode } from "../failure.ts";
 
 interface Problem {
-  readonly status: 400 | 404 | 405 | 406 | 429 | 500 | 502 | 503 | 504;
+  readonly status: 400 | 401 | 404 | 405 | 406 | 429 | 500 | 502 | 503 | 504;
   readonly title: string;
   /** What a caller, or the operator, can do about it. */
   readonly advice: string;
 }
 
-const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
+export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   invalid_symbol: {
     status: 400,
     title: "Not a symbol",
@@ -22,6 +22,11 @@ const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     status: 400,
     title: "Market without short interest",
     advice: "Short interest exists for securities listed in Hong Kong (HK) and the United States (US).",
+  },
+  unauthorized: {
+    status: 401,
+    title: "A key is needed",
+    advice: "Send the key that the operator gave you as Authorization: Bearer, or as X-API-Key.",
   },
   unknown_symbol: {
     status: 404,
@@ -39,6 +44,11 @@ const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     status: 406,
     title: "No such format",
     advice: "Name a format in the Accept header that there is, or with the parameter format.",
+  },
+  too_many_requests: {
+    status: 429,
+    title: "Too many requests",
+    advice: "Wait for the seconds in Retry-After. This counts all requests from an address, kept pages too.",
   },
   client_quota_exceeded: {
     status: 429,
@@ -96,18 +106,26 @@ const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
 /** Registered for a quota that is used up, whosever it is. */
 const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
+/** The quotas by their names in RateLimit headers. */
+const POLICIES: Partial<Record<FailureCode, string>> = {
+  too_many_requests: "requests",
+  client_quota_exceeded: "client",
+  upstream_quota_exceeded: "upstream",
+};
+
 /** A failure as problem details (RFC 9457), of which any may also stand inside another answer. */
 export function problemOf(failure: Failure) {
   const { status, title } = PROBLEMS[failure.code];
+  const policy = POLICIES[failure.code];
   return {
-    type: status === 429 ? QUOTA_EXCEEDED : `/problems/${failure.code}`,
+    type: policy === undefined ? `/problems/${failure.code}` : QUOTA_EXCEEDED,
     title,
     status,
     code: failure.code,
     detail: failure.detail,
     parameter: failure.parameter,
     retry_after: failure.retryAfterMs === undefined ? undefined : secondsOf(failure.retryAfterMs),
-    ...(status === 429 ? { "violated-policies": [failure.code.replace("_quota_exceeded", "")] } : {}),
+    ...(policy === undefined ? {} : { "violated-policies": [policy] }),
   };
 }
 
@@ -116,6 +134,12 @@ export function problemResponse(failure: Failure): Response {
   const problem = problemOf(failure);
   const headers = new Headers({ "Content-Type": "application/problem+json", "Cache-Control": "no-store" });
   if (problem.retry_after !== undefined) headers.set("Retry-After", String(problem.retry_after));
+  const policy = POLICIES[failure.code];
+  if (policy !== undefined) {
+    const reset = problem.retry_after === undefined ? "" : `;t=${problem.retry_after}`;
+    headers.set("RateLimit", `"${policy}";r=0${reset}`);
+  }
+  if (problem.status === 401) headers.set("WWW-Authenticate", "Bearer");
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }
 

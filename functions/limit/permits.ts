@@ -21,6 +21,8 @@ export interface Permit {
   readonly startedAfter: number;
   /** The moment from which it may be used. */
   readonly startsAt: number;
+  /** What the quotas have left after it. */
+  readonly left: { readonly client: number; readonly upstream: number };
 }
 
 /** For whom a permit is asked, and how badly. */
@@ -98,7 +100,7 @@ export function createPermits(
       const askedAt = Date.now();
       const reserve = reserves[priority];
       const wish = { id, clientLog: clientLogOf(client), instead: instead?.id, reserve };
-      const { success, byClient, reset } = await upstash
+      const { success, byClient, remaining, clientRemaining, reset } = await upstash
         .ask(async (redis) => parse(Verdict, await limiterFor(wish, redis).limit(ACCOUNT)))
         .catch((failure: unknown) => {
           // Upstash may have granted it all the same.
@@ -108,7 +110,8 @@ export function createPermits(
         });
       const waitMs = reset - Date.now();
       if (!success) throw byClient ? clientRefuses(waitMs) : accountRefuses(waitMs);
-      return { id, client, startsAt: reset, startedAfter: askedAt + waitMs };
+      const left = { client: clientRemaining, upstream: remaining };
+      return { id, client, startsAt: reset, startedAfter: askedAt + waitMs, left };
     },
     async confirm() {
       const blockedMs = await upstash.ask((redis) => blockedFor(redis, LOG));

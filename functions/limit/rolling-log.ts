@@ -39,7 +39,8 @@ export interface PermitWish {
 
 /**
  * KEYS log, block, client's log; ARGV permit, limit, windowMs, holdMs, waitMs, permit to give back or '',
- * client's share, answerMs → {granted 0|1, ms until start, left, refused by 0 the log | 1 the client's log}.
+ * client's share, answerMs → {granted 0|1, ms until start, left, left to the client, refused by 0 the log | 1
+ * the client's log}.
  * What is granted starts no sooner than is safe. What is refused is told the likely time: of calls that
  * are under way it assumes that they are answered within answerMs.
  */
@@ -58,17 +59,17 @@ local function startIn(log, limit)
 end
 local held = redis.call('ZSCORE', KEYS[1], ARGV[1])
 local start, likely, left = startIn(KEYS[1], limit)
-if held then return {1, math.max(0, held - hold - now), left, 0} end
-local own, ownLikely = startIn(KEYS[3], tonumber(ARGV[7]))
-if own - now > most then return {0, ownLikely - now, left, 1} end
+local own, ownLikely, ownLeft = startIn(KEYS[3], tonumber(ARGV[7]))
+if held then return {1, math.max(0, held - hold - now), left, ownLeft, 0} end
+if own - now > most then return {0, ownLikely - now, left, ownLeft, 1} end
 local blocked = now + math.max(0, redis.call('PTTL', KEYS[2]))
 start = math.max(start, own, blocked)
-if start - now > most then return {0, math.max(likely, ownLikely, blocked) - now, left, 0} end
+if start - now > most then return {0, math.max(likely, ownLikely, blocked) - now, left, ownLeft, 0} end
 for _, log in ipairs({KEYS[1], KEYS[3]}) do
   redis.call('ZADD', log, start + hold, ARGV[1])
   redis.call('PEXPIRE', log, most + hold + window + 1000)
 end
-return {1, start - now, left - 1, 0}
+return {1, start - now, math.max(left - 1, 0), math.max(ownLeft - 1, 0), 0}
 `;
 
 /**
@@ -97,11 +98,14 @@ export const Verdict = object({
   success: boolean(),
   /** Whether it is the client's share that is used up. */
   byClient: boolean(),
+  /** Permits left in the window, and of them to this client. */
+  remaining: number(),
+  clientRemaining: number(),
   /** Unix time in milliseconds, by this machine's clock. */
   reset: number(),
 });
 
-const TakeReply = tuple([number(), number(), number(), number()]);
+const TakeReply = tuple([number(), number(), number(), number(), number()]);
 
 /** The key under which a frequency refusal by OpenD itself is remembered. */
 const blockKey = (log: string) => `${log}:blocked`;
@@ -128,12 +132,13 @@ export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
       const reply = await redis
         .createScript(TAKE)
         .exec([log, blockKey(log), wish.clientLog], args.map(String));
-      const [granted, startsInMs, left, byClient] = parse(TakeReply, reply);
+      const [granted, startsInMs, left, clientLeft, byClient] = parse(TakeReply, reply);
       const verdict = {
         success: granted === 1,
         byClient: byClient === 1,
         limit,
-        remaining: Math.max(0, left),
+        remaining: left,
+        clientRemaining: clientLeft,
         reset: Date.now() + startsInMs,
         pending: Promise.resolve(),
       };

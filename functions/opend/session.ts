@@ -12,16 +12,18 @@ const RELAY_LOST = 2;
 /** A logged-in connection to OpenD. Whoever opened it closes it. */
 export interface OpendSession {
   /**
-   * Sends one command and waits for the reply to it.
+   * Sends one command and waits for the reply to it. When `signal` aborts first, the connection is dropped.
    * @returns the body of the reply
    * @throws Failure `opend_timeout`, `opend_unreachable`, `opend_protocol_error`, `opend_failed`
    */
-  call(command: number, body: Uint8Array): Promise<Uint8Array>;
+  call(command: number, body: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  /** Whether it can still be used. */
+  isOpen(): boolean;
   close(): void;
 }
 
 /**
- * Connects and logs in. When `signal` aborts, nothing of it is left open.
+ * Connects and logs in. When `signal` aborts meanwhile, nothing of it is left open.
  * @throws Failure `opend_unreachable`, `opend_timeout`, `opend_key_refused`, `opend_protocol_error`
  */
 export async function openSession(
@@ -37,14 +39,15 @@ export async function openSession(
     throw thrown;
   }
   return {
-    async call(command, body) {
-      const reply = await exchange.ask(command, body, deadlines.call, signal).catch((failure: unknown) => {
+    async call(command, body, calling) {
+      const reply = await exchange.ask(command, body, deadlines.call, calling).catch((failure: unknown) => {
         exchange.drop();
         throw failure;
       });
       if (reply.error !== 0) throw failureOfHeader(reply.error);
       return reply.body;
     },
+    isOpen: () => exchange.isOpen(),
     close: () => exchange.close(),
   };
 }
@@ -117,6 +120,10 @@ class Exchange {
     } finally {
       this.#waiting.delete(section);
     }
+  }
+
+  isOpen(): boolean {
+    return this.#ended === undefined;
   }
 
   close(): void {

@@ -56,14 +56,22 @@ export function createEdgeCache(
   const urlOf = (key: PageKey) => `${origin}/kept/${nameOf(key)}`;
   const indexUrl = (symbol: string) => `${origin}/kept-index/${symbol}`;
 
+  // Read once by each request: a walk through a history has no subrequests to spare.
+  const indexes = new Map<string, Index>();
+
   async function readIndex(symbol: string): Promise<Index> {
+    const known = indexes.get(symbol);
+    if (known) return known;
     const response = await cache.match(indexUrl(symbol));
-    return response ? parse(Index, await response.json()) : [];
+    const index = response ? parse(Index, await response.json()) : [];
+    indexes.set(symbol, index);
+    return index;
   }
 
   async function enter(symbol: string, cursor: string, { newest, oldest }: Span): Promise<void> {
     const others = (await readIndex(symbol)).filter((entry) => entry.cursor !== cursor);
     const entries = [{ cursor, newest, oldest }, ...others].slice(0, MOST_ENTRIES);
+    indexes.set(symbol, entries);
     await cache.put(indexUrl(symbol), Response.json(entries, { headers: maxAge(INDEX_MS) }));
   }
 

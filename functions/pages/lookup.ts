@@ -33,6 +33,8 @@ export interface LookupParts {
   readonly now: () => number;
   /** Keeps the Worker running until what it is given has ended. */
   readonly background: (work: Promise<unknown>) => void;
+  /** Whether the platform surely lets this request ask for another page. */
+  readonly hasRoom: () => boolean;
   /** Tells this gateway's questions from those of another one in the same isolate. */
   readonly gateway: string;
 }
@@ -167,7 +169,7 @@ async function fetchAndKeep(
   const need = { client: parts.client, priority };
   const request = { symbol, cursor: key.cursor, num: key.num ?? MOST_ROWS };
 
-  const { reply, permit } = await parts.upstream(request, need).catch((thrown: unknown) => {
+  const { reply, permit } = await parts.upstream.fetch(request, need).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
     // That this client may not refresh it keeps nobody else from it.
     const pause = failure.code === "client_quota_exceeded" ? 0 : pauseMs;

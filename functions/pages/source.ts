@@ -31,10 +31,14 @@ export interface Answer {
 export interface PageSource {
   /**
    * @param cursor `FIRST`, `END`, or the cursor of a page before
-   * @param num rows wanted, 1 to 50
+   * @param num rows wanted, 1 to 50; absent for as many as are kept together, at most 50
    * @throws Failure whatever stood in the way
    */
-  page(symbol: SecuritySymbol, cursor: string, num: number): Promise<Answer>;
+  page(symbol: SecuritySymbol, cursor: string, num?: number): Promise<Answer>;
+  /** For a walk over pages: uses one connection to OpenD for all, until what is returned is called. */
+  keepConnection(): () => void;
+  /** Whether the platform surely lets this request ask for another page. */
+  hasRoom(): boolean;
 }
 
 const NEAR_TO_FAR: readonly Origin[] = ["edge", "global", "joined", "fetched"];
@@ -47,6 +51,8 @@ export function createPageSource(parts: LookupParts): PageSource {
         () => new Failure("opend_timeout", "OpenD did not answer in time"),
         () => findPage(parts, symbol, cursor, num),
       ),
+    keepConnection: parts.upstream.keepConnection,
+    hasRoom: parts.hasRoom,
   };
 }
 
@@ -54,14 +60,17 @@ async function findPage(
   parts: LookupParts,
   symbol: SecuritySymbol,
   cursor: string,
-  num: number,
+  num: number | undefined,
 ): Promise<Answer> {
   if (cursor === END) {
     const { fetchedAt, freshUntil } = keepPage(new Uint8Array(), cursor, parts.now());
     return { page: { market: symbol.market, rows: [], next: null }, origin: "edge", fetchedAt, freshUntil };
   }
-  if (cursor !== FIRST && timestampOf(cursor) === undefined) return rowsFrom(parts, symbol, cursor, num);
+  if (cursor !== FIRST && timestampOf(cursor) === undefined) {
+    return rowsFrom(parts, symbol, cursor, num ?? MOST_ROWS);
+  }
   const head = await rowsFrom(parts, symbol, cursor, undefined);
+  if (num === undefined) return head;
   if (!isSliceable(head.page)) {
     return num === MOST_ROWS ? head : rowsFrom(parts, symbol, cursor, num);
   }

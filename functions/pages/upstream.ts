@@ -1,9 +1,10 @@
-import { type Deadlines, within } from "../deadline.ts";
+import { type Deadlines, pause, within } from "../deadline.ts";
 import { Failure } from "../failure.ts";
 import type { Need, Permit, Permits } from "../limit/permits.ts";
 import type { OpendAddress } from "../opend/connect.ts";
 import { type OpendSession, openSession } from "../opend/session.ts";
 import { encodePageRequest, GET_SHORT_INTEREST, type PageRequest } from "../opend/short-interest.ts";
+import type { Trace } from "../trace.ts";
 
 export interface UpstreamParts {
   readonly opend: OpendAddress;
@@ -13,6 +14,7 @@ export interface UpstreamParts {
   readonly guardMs: number;
   /** Keeps the Worker running until what it is given has ended. */
   readonly background: (work: Promise<unknown>) => void;
+  readonly trace: Trace;
 }
 
 /**
@@ -31,34 +33,80 @@ export interface Fetched {
   readonly permit: Permit;
 }
 
-/**
- * Asks OpenD for one page: a permit, a connection, one call, and nothing left behind.
- * @throws Failure as the permits and the session do
- */
-export type Upstream = (request: PageRequest, need: Need) => Promise<Fetched>;
+/** The way to OpenD. */
+export interface Upstream {
+  /**
+   * Asks for one page: a permit, a connection, one call, and nothing left behind.
+   * @throws Failure as the permits and the session do
+   */
+  fetch(request: PageRequest, need: Need): Promise<Fetched>;
+  /** From now on leaves the last connection open for the next page, until what it returns is called. */
+  keepConnection(): () => void;
+}
 
 export function createUpstream(parts: UpstreamParts): Upstream {
-  return (request, need) =>
-    within(
-      parts.deadlines.request,
-      () => new Failure("opend_timeout", "OpenD did not answer in time"),
-      (signal) => callOnce(parts, request, need, signal),
-    );
+  const spare = new Spare();
+  return {
+    fetch: (request, need) =>
+      within(
+        parts.deadlines.request,
+        () => new Failure("opend_timeout", "OpenD did not answer in time"),
+        (signal) => callOnce(parts, spare, request, need, signal),
+      ),
+    keepConnection: () => spare.keep(),
+  };
+}
+
+/** OpenD takes 128 connections in all, so none is held for long by somebody who reads slowly. */
+const SPARE_MS = 2_000;
+
+/** A connection that its last user has left open for the next one. */
+class Spare {
+  #keeping = false;
+  #session: OpendSession | undefined;
+  #ending: ReturnType<typeof setTimeout> | undefined;
+
+  keep(): () => void {
+    this.#keeping = true;
+    return () => {
+      this.#keeping = false;
+      this.take()?.close();
+    };
+  }
+
+  take(): OpendSession | undefined {
+    const session = this.#session;
+    this.#session = undefined;
+    if (this.#ending !== undefined) clearTimeout(this.#ending);
+    return session?.isOpen() ? session : undefined;
+  }
+
+  /** Keeps it, or closes it where nobody wants it. */
+  leave(session: OpendSession): void {
+    if (!this.#keeping || this.#session !== undefined || !session.isOpen()) {
+      session.close();
+      return;
+    }
+    this.#session = session;
+    this.#ending = setTimeout(() => this.take()?.close(), SPARE_MS);
+  }
 }
 
 async function callOnce(
   parts: UpstreamParts,
+  spare: Spare,
   request: PageRequest,
   need: Need,
   signal: AbortSignal,
 ): Promise<Fetched> {
-  const { permits, background } = parts;
+  const { permits, background, trace } = parts;
   const ending = new AbortController();
   const stop = () => ending.abort(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
 
-  let taking = permits.take(need);
-  const opening = open(parts, taking, ending.signal);
+  let taking = trace.time("limit", permits.take(need));
+  const left = spare.take();
+  const opening = left ? Promise.resolve(left) : open(parts, taking, ending.signal);
   let called = false;
   try {
     const ready = async (permit: Permit) => {
@@ -71,7 +119,7 @@ async function callOnce(
     const [session] = await Promise.all([opening, taking.then(ready)]);
     if (tooOld(await taking, parts.guardMs)) {
       // The connection took its time. It is open now, so the next permit is used at once.
-      taking = permits.take(need, await taking);
+      taking = trace.time("limit", permits.take(need, await taking));
       await taking.then(ready);
       if (tooOld(await taking, parts.guardMs)) {
         throw new Failure("limiter_unavailable", "The store that all data centres share answers too slowly");
@@ -79,19 +127,21 @@ async function callOnce(
     }
     signal.throwIfAborted();
     called = true;
-    const reply = await session.call(GET_SHORT_INTEREST, encodePageRequest(request));
+    const body = encodePageRequest(request);
+    const reply = await trace.time("call", session.call(GET_SHORT_INTEREST, body, ending.signal));
+    trace.left = (await taking).left;
     return { reply: reply.slice(), permit: await taking };
   } finally {
     signal.removeEventListener("abort", stop);
     if (!called) background(taking.then(permits.giveBack).catch(ignored));
-    opening.then((session) => session.close(), ignored);
+    opening.then((session) => spare.leave(session), ignored);
     ending.abort();
   }
 }
 
 /** Opens the session, ahead of the permit where few others do. */
 async function open(
-  { opend, deadlines }: UpstreamParts,
+  { opend, deadlines, trace }: UpstreamParts,
   taking: Promise<Permit>,
   signal: AbortSignal,
 ): Promise<OpendSession> {
@@ -104,20 +154,8 @@ async function open(
   } else {
     await taking;
   }
-  return openSession(opend, deadlines, signal);
-}
-
-/** @throws whatever `signal` aborts with, as soon as it does */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-  });
+  trace.subrequests += 1;
+  return trace.time("connect", openSession(opend, deadlines, signal));
 }
 
 function tooOld(permit: Permit, guardMs: number): boolean {

@@ -1,46 +1,26 @@
-import type { Context } from "hono";
-import * as v from "valibot";
 import { Failure } from "../failure.ts";
 import { cachingHeaders } from "../http/caching.ts";
 import { problemOf } from "../http/problem.ts";
 import type { Answer, PageSource } from "../pages/source.ts";
+import type { RouteContext } from "../scope.ts";
 import { sharesIn } from "../short-interest/columns.ts";
 import { record, stringify } from "../short-interest/json.ts";
 import { FIRST, type Page } from "../short-interest/page.ts";
 import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
-import { once, parseQuery } from "./query.ts";
-
-const MOST_SYMBOLS = 50;
-const LONGEST_LIST = 2_000;
-const SYMBOLS = `symbols is a comma-separated list of 1 to ${MOST_SYMBOLS} symbols`;
-
-const Query = v.strictObject(
-  {
-    symbols: v.pipe(
-      once(SYMBOLS),
-      v.transform(([text = ""]) => text),
-      v.maxLength(LONGEST_LIST, SYMBOLS),
-      v.transform((text) => [...new Set(text.split(",").map((symbol) => symbol.trim()))]),
-      v.maxLength(MOST_SYMBOLS, SYMBOLS),
-      v.everyItem((symbol) => symbol !== "", SYMBOLS),
-    ),
-  },
-  SYMBOLS,
-);
+import { LatestQuery, parseQuery } from "./parameters.ts";
 
 /**
  * `GET /v1/short-interest?symbols=…`: the newest row of each, and its change against the row before. What
  * fails is a problem at its symbol, and never fails the rest.
  */
-export async function getLatest(context: Context, source: () => PageSource): Promise<Response> {
-  const { symbols } = parseQuery(Query, context.req.queries());
-  const pages = source();
-  const items = await Promise.all(symbols.map((symbol) => latest(pages, symbol)));
+export async function getLatest(context: RouteContext): Promise<Response> {
+  const { symbols } = parseQuery(LatestQuery, context.req.queries());
+  const items = await Promise.all(symbols.map((symbol) => latest(context.var.pages, symbol)));
   const answers = items.flatMap(({ answer }) => (answer ? [answer] : []));
   const whole = answers.length === items.length ? allOf(answers) : undefined;
   return context.body(stringify({ items: items.map(({ item }) => item) }), 200, {
     "Content-Type": "application/json",
-    ...(whole ? cachingHeaders(whole, Date.now()) : { "Cache-Control": "no-store" }),
+    ...(whole ? cachingHeaders(whole, context.var.visibility, Date.now()) : { "Cache-Control": "no-store" }),
   });
 }
 

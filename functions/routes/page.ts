@@ -1,60 +1,34 @@
-import type { Context } from "hono";
-import * as v from "valibot";
 import { cachingHeaders } from "../http/caching.ts";
-import { FORMATS, type Format, type FormatName, negotiate } from "../http/formats.ts";
-import type { PageSource } from "../pages/source.ts";
-import { FIRST, MOST_ROWS } from "../short-interest/page.ts";
-import { parseSymbol } from "../short-interest/symbol.ts";
-import { once, parseQuery } from "./query.ts";
+import { contentTypeOf, type FormatName, negotiate } from "../http/formats.ts";
+import type { RouteContext } from "../scope.ts";
+import { pageCsv } from "../short-interest/csv.ts";
+import { pageJson, pageNdjson } from "../short-interest/json.ts";
+import { FIRST, type Page } from "../short-interest/page.ts";
+import { pageProtobuf } from "../short-interest/protobuf.ts";
+import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
+import { PageQuery, parseQuery } from "./parameters.ts";
 
-const LONGEST_CURSOR = 256;
-const NUM = `num is a whole number from 1 to ${MOST_ROWS}`;
-const NEXT_KEY = `next_key is the next_key of an answer: at most ${LONGEST_CURSOR} printable characters`;
+type Render = (symbol: SecuritySymbol, page: Page) => string | Uint8Array<ArrayBuffer>;
 
-const FORMAT_NAMES = Object.keys(FORMATS);
-const FORMAT = `format is one of ${FORMAT_NAMES.join(", ")}`;
-
-const Query = v.strictObject(
-  {
-    num: v.pipe(
-      v.optional(once(NUM), ["10"]),
-      v.transform(([text = ""]) => text),
-      v.regex(/^[1-9]\d?$/, NUM),
-      v.transform(Number),
-      v.maxValue(MOST_ROWS, NUM),
-    ),
-    next_key: v.pipe(
-      v.optional(once(NEXT_KEY), [FIRST]),
-      v.transform(([text = FIRST]) => text),
-      v.maxLength(LONGEST_CURSOR, NEXT_KEY),
-      v.regex(/^\P{C}*$/u, NEXT_KEY),
-    ),
-    format: v.pipe(
-      v.optional(once(FORMAT), []),
-      v.transform(([name]) => name),
-      v.optional(
-        v.custom<FormatName>((name) => typeof name === "string" && Object.hasOwn(FORMATS, name), FORMAT),
-      ),
-    ),
-  },
-  "This parameter does not exist; num, next_key and format do",
-);
+const RENDER: Readonly<Record<FormatName, Render>> = {
+  json: pageJson,
+  csv: (_, page) => pageCsv(page),
+  ndjson: (_, page) => pageNdjson(page),
+  protobuf: (_, page) => pageProtobuf(page),
+};
+export const PAGE_FORMATS = ["json", "csv", "ndjson", "protobuf"] as const;
 
 /** `GET /v1/short-interest/{symbol}`: one page. */
-export async function getPage(
-  context: Context,
-  symbolText: string,
-  source: () => PageSource,
-): Promise<Response> {
+export async function getPage(context: RouteContext, symbolText: string): Promise<Response> {
   const symbol = parseSymbol(symbolText);
-  const { num, next_key, format: name } = parseQuery(Query, context.req.queries());
-  const format: Format = name === undefined ? negotiate(context.req.header("Accept")) : FORMATS[name];
-  const answer = await source().page(symbol, next_key, num);
-  return context.body(format.render(symbol, answer.page), 200, {
-    "Content-Type": `${format.mediaType}${format.parameters ?? ""}`,
+  const query = parseQuery(PageQuery, context.req.queries());
+  const format = query.format ?? negotiate(PAGE_FORMATS, context.req.header("Accept"));
+  const answer = await context.var.pages.page(symbol, query.next_key ?? FIRST, query.num);
+  return context.body(RENDER[format](symbol, answer.page), 200, {
+    "Content-Type": contentTypeOf(format),
     Vary: "Accept",
     ...linkToNext(context.req.url, answer.page.next),
-    ...cachingHeaders(answer, Date.now()),
+    ...cachingHeaders(answer, context.var.visibility, Date.now()),
   });
 }
 

@@ -1,11 +1,22 @@
 import { COLUMNS, type Value } from "./columns.ts";
-import type { Page } from "./page.ts";
+import type { Page, Row } from "./page.ts";
+import type { Market } from "./symbol.ts";
 
 /** A page as CSV (RFC 4180), with the columns of the documented DataFrame. An absent value is empty. */
-export function pageCsv(page: Page): string {
-  const columns = COLUMNS[page.market];
-  const lines = page.rows.map((row) => columns.map(({ valueIn }) => cell(valueIn(row))));
-  return [columns.map(({ name }) => name), ...lines].map((cells) => `${cells.join(",")}\r\n`).join("");
+export function pageCsv({ market, rows }: Page): string {
+  return csvHeader(market) + csvLines(market, rows);
+}
+
+export function csvHeader(market: Market): string {
+  return line(COLUMNS[market].map(({ name }) => name));
+}
+
+export function csvLines(market: Market, rows: readonly Row[]): string {
+  return rows.map((row) => line(COLUMNS[market].map(({ valueIn }) => cell(valueIn(row))))).join("");
+}
+
+function line(cells: readonly string[]): string {
+  return `${cells.join(",")}\r\n`;
 }
 
 function cell(value: Value): string {

@@ -21,7 +21,12 @@ export function pageJson(symbol: SecuritySymbol, page: Page): string {
 
 /** A page as NDJSON: each row a line, and nothing else. */
 export function pageNdjson(page: Page): string {
-  return page.rows.map((row) => `${stringify(record(page.market, row))}\n`).join("");
+  return page.rows.map((row) => `${rowJson(page.market, row)}\n`).join("");
+}
+
+/** A row as JSON text. */
+export function rowJson(market: Market, row: Row): string {
+  return stringify(record(market, row));
 }
 
 /** A row as an object of its market's columns. */

@@ -12,9 +12,9 @@ export interface SecuritySymbol {
 
 /** ASCII alone: upper case would make a plain letter of some others. */
 const MARKET_AND_CODE = /^([A-Za-z]{2,6})\.([!-~]+)$/;
-const HK_CODE = /^\d{1,5}$/;
-const US_CODE = /^[A-Z0-9]+(?:[.\-_][A-Z0-9]+)*$/;
-const LONGEST_US_CODE = 20;
+
+/** What a symbol of a market with short interest looks like. */
+export const SYMBOL = /^(?:[Hh][Kk]\.\d{1,5}|[Uu][Ss]\.(?=.{1,20}$)[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*)$/;
 
 /**
  * Reads a symbol in any case; a Hong Kong code is padded to its five digits.
@@ -23,21 +23,39 @@ const LONGEST_US_CODE = 20;
 export function parseSymbol(text: string): SecuritySymbol {
   const [, market, code] = MARKET_AND_CODE.exec(text)?.map((part) => part.toUpperCase()) ?? [];
   if (market === undefined || code === undefined) throw invalid();
-  if (market === "HK") {
-    if (!HK_CODE.test(code)) throw invalid();
-    return { market, code: code.padStart(5, "0") };
+  if (market !== "HK" && market !== "US") {
+    throw new Failure("unsupported_market", "Short interest exists for the markets HK and US only", {
+      parameter: "symbol",
+    });
   }
-  if (market === "US") {
-    if (code.length > LONGEST_US_CODE || !US_CODE.test(code)) throw invalid();
-    return { market, code };
-  }
-  throw new Failure("unsupported_market", "Short interest exists for the markets HK and US only", {
-    parameter: "symbol",
-  });
+  if (!SYMBOL.test(text)) throw invalid();
+  return { market, code: market === "HK" ? code.padStart(5, "0") : code };
 }
 
 export function formatSymbol(symbol: SecuritySymbol): string {
   return `${symbol.market}.${symbol.code}`;
+}
+
+const TIME_ZONES: Readonly<Record<Market, string>> = { HK: "Asia/Hong_Kong", US: "America/New_York" };
+const calendars = new Map<Market, Intl.DateTimeFormat>();
+
+/**
+ * The day in the market's time zone, as `YYYY-MM-DD`.
+ * @param timestamp Unix time in seconds
+ * @throws Failure `opend_protocol_error` where it is no time
+ */
+export function dateOf(market: Market, timestamp: bigint): string {
+  const ms = Number(timestamp) * 1_000;
+  if (Number.isNaN(new Date(ms).getTime())) {
+    throw new Failure("opend_protocol_error", "OpenD's answer has a timestamp that is no time");
+  }
+  let calendar = calendars.get(market);
+  if (!calendar) {
+    // Canada writes dates as ISO 8601 does.
+    calendar = new Intl.DateTimeFormat("en-CA", { timeZone: TIME_ZONES[market] });
+    calendars.set(market, calendar);
+  }
+  return calendar.format(ms);
 }
 
 function invalid(): Failure {

@@ -5,7 +5,7 @@ const NOW = 1_800_000_000_000;
 const fresh = { fetchedAt: NOW - 600_500, freshUntil: NOW + 3_000_000 };
 
 it("says how old an answer is, and for how long from its birth it is fresh", () => {
-  expect(cachingHeaders({ origin: "edge", ...fresh }, NOW)).toEqual({
+  expect(cachingHeaders({ origin: "edge", ...fresh }, "public", NOW)).toEqual({
     Age: "600",
     "Cache-Control": "public, max-age=3600, stale-while-revalidate=3600, stale-if-error=604800",
     "Cache-Status": "short-interest-edge; hit; ttl=3000",
@@ -24,5 +24,5 @@ it.each([
     "short-interest-edge; fwd=stale; ttl=-3600; detail=refreshing",
   ],
 ] as const)("names where %j came from", (facts, status) => {
-  expect(cachingHeaders(facts, NOW)["Cache-Status"]).toBe(status);
+  expect(cachingHeaders(facts, "private", NOW)["Cache-Status"]).toBe(status);
 });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { clientOf } from "../../functions/http/client.ts";
+import { addressOf } from "../../functions/http/client.ts";
 
 it.each([
   ["203.0.113.7", "203.0.113.7"],
@@ -11,5 +11,5 @@ it.each([
   ["::ffff:203.0.113.7", "0:0:0:0::/64"],
   [undefined, "unknown"],
 ])("the address %s is the client %s", (address, client) => {
-  expect(clientOf(new Headers(address === undefined ? {} : { "CF-Connecting-IP": address }))).toBe(client);
+  expect(addressOf(new Headers(address === undefined ? {} : { "CF-Connecting-IP": address }))).toBe(client);
 });

@@ -1,0 +1,53 @@
+import type { MiddlewareHandler } from "hono";
+import { parseEnv } from "./env.ts";
+import { createGateway } from "./gateway.ts";
+import { admit } from "./http/access.ts";
+import { quotaLeft, quotaPolicy } from "./http/quota.ts";
+import type { Scope } from "./scope.ts";
+import { createTrace } from "./trace.ts";
+
+type Middleware = MiddlewareHandler<Scope>;
+
+/** Says on each answer which request it is of, and what that spent its time on. */
+export const report: Middleware = async (context, next) => {
+  const trace = createTrace(Date.now);
+  context.set("trace", trace);
+  await next();
+  context.header("X-Request-Id", context.var.requestId);
+  const steps = Array.from(trace.steps, ([step, ms]) => `${step};dur=${ms}`);
+  if (steps.length > 0) context.header("Server-Timing", steps.join(", "));
+};
+
+/** @throws Failure `misconfigured` */
+export const configure: Middleware = async (context, next) => {
+  const config = parseEnv(context.env);
+  context.set("config", config);
+  context.set("visibility", config.access.apiKeys ? "private" : "public");
+  await next();
+};
+
+/**
+ * Lets a request in, and gives it the way to pages, with its own share of the quota.
+ * @throws Failure as `admit` does
+ */
+export const admission: Middleware = async (context, next) => {
+  const { config, trace } = context.var;
+  const client = await admit(context.req.raw.headers, config.access);
+  const pages = createGateway(config, {
+    client,
+    trace,
+    origin: new URL(context.req.url).origin,
+    background: (work) => context.executionCtx.waitUntil(work),
+  });
+  context.set("pages", pages);
+  await next();
+};
+
+/** Says what the quotas are and have left, but not where a shared cache would tell it to others. */
+export const quotas: Middleware = async (context, next) => {
+  await next();
+  if (context.res.headers.get("Cache-Control")?.startsWith("public")) return;
+  context.header("RateLimit-Policy", quotaPolicy(context.var.config.quota));
+  const { left } = context.var.trace;
+  if (left && context.res.ok) context.header("RateLimit", quotaLeft(left));
+};

@@ -1,0 +1,99 @@
+import { pause } from "../deadline.ts";
+import { Failure, type FailureCode } from "../failure.ts";
+import { isSliceable, type Page, type Row } from "../short-interest/page.ts";
+import { dateOf, type SecuritySymbol } from "../short-interest/symbol.ts";
+import type { Answer, PageSource } from "./source.ts";
+
+/** Which part of a history. */
+export interface Stretch {
+  readonly symbol: SecuritySymbol;
+  /** First and last day, as `YYYY-MM-DD` in the market's time zone; absent for no bound. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  /** Where to begin: `FIRST`, or the cursor that an earlier walk has left. */
+  readonly cursor: string;
+}
+
+/** How a walk ended. */
+export interface WalkEnd {
+  /** Where to go on; null where the stretch has been walked to its end. */
+  readonly next: string | null;
+  /** What stood in the way; absent as well where the platform allows this request no further page. */
+  readonly failure?: Failure;
+}
+
+/** A page is waited for this long, while the quota is used up, in milliseconds. */
+const PATIENCE_MS = 30_000;
+
+const QUOTAS: ReadonlySet<FailureCode> = new Set(["upstream_quota_exceeded", "client_quota_exceeded"]);
+
+/**
+ * Walks through a history, newest row first, page by page: only as far as it is read. A page that the quota
+ * has no call for is waited for, if one is coming within 30 s.
+ * @param signal ends the waiting
+ * @throws Failure of the first page; a later one ends the walk
+ */
+export async function* walk(
+  pages: PageSource,
+  stretch: Stretch,
+  signal: AbortSignal,
+): AsyncGenerator<readonly Row[], WalkEnd> {
+  const { symbol, cursor: start } = stretch;
+  const seen = new Set<string>();
+  const letGo = pages.keepConnection();
+  try {
+    let { page } = await pages.page(symbol, start);
+    let rows = rowsWithin(page, stretch);
+    for (;;) {
+      yield rows;
+      const { next } = page;
+      if (next === null || endsBefore(page, stretch)) return { next: null };
+      if (!pages.hasRoom()) return { next };
+      if (seen.has(next)) return { next, failure: walksInCircles() };
+      seen.add(next);
+      try {
+        const { page: following } = await patiently(() => pages.page(symbol, next), signal);
+        rows = rowsWithin(following, stretch);
+        page = following;
+      } catch (thrown) {
+        return { next, failure: Failure.from(thrown) };
+      }
+    }
+  } finally {
+    letGo();
+  }
+}
+
+async function patiently(ask: () => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+  const until = Date.now() + PATIENCE_MS;
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await ask();
+    } catch (thrown) {
+      const { code, retryAfterMs } = Failure.from(thrown);
+      if (!QUOTAS.has(code) || retryAfterMs === undefined) throw thrown;
+      if (Date.now() + retryAfterMs > until) throw thrown;
+      await pause(retryAfterMs, signal);
+    }
+  }
+}
+
+function rowsWithin({ market, rows }: Page, { from, to }: Stretch): readonly Row[] {
+  if (from === undefined && to === undefined) return rows;
+  return rows.filter(({ timestamp }) => {
+    const date = dateOf(market, timestamp);
+    return (from === undefined || date >= from) && (to === undefined || date <= to);
+  });
+}
+
+/** Whether all that follows is older than the stretch. Of rows in no order nothing is known. */
+function endsBefore(page: Page, { from }: Stretch): boolean {
+  const last = page.rows.at(-1);
+  if (from === undefined || last === undefined || !isSliceable(page)) return false;
+  return dateOf(page.market, last.timestamp) < from;
+}
+
+function walksInCircles(): Failure {
+  return new Failure("opend_protocol_error", "OpenD's cursors lead back to a page before");
+}

@@ -1,0 +1,143 @@
+import * as v from "valibot";
+import { Failure } from "../failure.ts";
+import { END, MOST_ROWS } from "../short-interest/page.ts";
+import { SYMBOL } from "../short-interest/symbol.ts";
+
+/** The parameters of all routes: how they are checked, and, in `/openapi.json`, how they are described. */
+
+const MOST_SYMBOLS = 50;
+const LONGEST_LIST = 2_000;
+const LONGEST_CURSOR = 256;
+/** How much of a parameter's name is said back. */
+const LONGEST_NAME = 64;
+
+export const symbol = v.pipe(
+  v.string(),
+  v.regex(SYMBOL),
+  v.description("Market and code, in any case: HK.00700, US.AAPL, US.BRK.B. HK.700 is HK.00700."),
+  v.examples(["HK.00700"]),
+);
+
+const NUM = `num is a whole number from 1 to ${MOST_ROWS}`;
+export const rowCount = v.pipe(
+  v.number(NUM),
+  v.integer(NUM),
+  v.minValue(1, NUM),
+  v.maxValue(MOST_ROWS, NUM),
+  v.description("Rows wanted."),
+);
+const num = v.pipe(v.string(), v.regex(/^[1-9]\d?$/, NUM), v.transform(Number), rowCount);
+
+const NEXT_KEY = `next_key is the next_key of an answer: at most ${LONGEST_CURSOR} printable characters`;
+export const nextKey = v.pipe(
+  v.string(NEXT_KEY),
+  v.maxLength(LONGEST_CURSOR, NEXT_KEY),
+  v.regex(/^\P{C}*$/u, NEXT_KEY),
+  v.description("The next_key of the answer before; absent for the newest rows."),
+  v.examples(["1777478400", END]),
+);
+
+function oneOf<const Names extends readonly string[]>(parameter: string, names: Names) {
+  return v.picklist(names, `${parameter} is one of ${names.join(", ")}`);
+}
+const FORMAT = "Wins over the Accept header.";
+const pageFormat = v.pipe(oneOf("format", ["json", "csv", "ndjson", "protobuf"]), v.description(FORMAT));
+const seriesFormat = v.pipe(oneOf("format", ["json", "csv", "ndjson"]), v.description(FORMAT));
+
+export const order = v.pipe(
+  oneOf("order", ["desc", "asc"]),
+  v.description("desc is newest row first; asc is oldest first, and comes whole or not at all."),
+);
+
+const day = (parameter: string, description: string) => {
+  const problem = `${parameter} is a day such as 2026-04-30`;
+  return v.pipe(
+    v.string(problem),
+    v.isoDate(problem),
+    // There is no February 30.
+    v.check((text) => new Date(text).toJSON()?.slice(0, 10) === text, problem),
+    v.description(description),
+    v.examples(["2026-04-30"]),
+  );
+};
+export const from = day("from", "First day, in the market's time zone.");
+export const to = day("to", "Last day, in the market's time zone.");
+const SYMBOLS = `symbols is a comma-separated list of 1 to ${MOST_SYMBOLS} symbols`;
+export const symbolList = v.pipe(
+  v.array(v.string(SYMBOLS), SYMBOLS),
+  v.minLength(1, SYMBOLS),
+  v.maxLength(MOST_SYMBOLS, SYMBOLS),
+  v.description("Each as a market and a code. One that fails is a problem at its place."),
+  v.examples([["HK.00700", "US.AAPL"]]),
+);
+const symbols = v.pipe(
+  v.string(SYMBOLS),
+  v.maxLength(LONGEST_LIST, SYMBOLS),
+  v.transform((text) => [...new Set(text.split(",").map((each) => each.trim()))]),
+  v.check((list) => !list.includes(""), SYMBOLS),
+  symbolList,
+);
+
+const unknown = (names: string) => `This parameter does not exist; ${names} do`;
+
+export const PageQuery = v.strictObject(
+  {
+    num: v.optional(num, "10"),
+    next_key: v.optional(nextKey),
+    format: v.optional(pageFormat),
+  },
+  unknown("num, next_key and format"),
+);
+
+export const HistoryQuery = v.strictObject(
+  {
+    from: v.optional(from),
+    to: v.optional(to),
+    order: v.optional(order, "desc"),
+    next_key: v.optional(nextKey),
+    format: v.optional(seriesFormat),
+  },
+  unknown("from, to, order, next_key and format"),
+);
+
+export const LatestQuery = v.strictObject({ symbols }, SYMBOLS);
+
+/**
+ * Checks a query. A parameter that the schema does not have is refused, so that a misspelt one is noticed,
+ * and so is one that stands twice.
+ * @throws Failure `invalid_parameter`, which names the parameter
+ */
+export function parseQuery<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  queries: Record<string, string[]>,
+): v.InferOutput<Schema> {
+  const entries = Object.entries(queries).map(([name, values]) => {
+    if (values.length > 1) throw invalid(name, `${name.slice(0, LONGEST_NAME)} stands more than once`);
+    return [name, values[0]] as const;
+  });
+  return parseInput(schema, Object.fromEntries(entries));
+}
+
+/**
+ * Checks input of any kind.
+ * @throws Failure `invalid_parameter`, which names the parameter
+ */
+export function parseInput<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  input: unknown,
+): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, input, { abortEarly: true });
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const key = issue.path?.[0]?.key;
+  throw invalid(typeof key === "string" ? key : "query", issue.message);
+}
+
+/** @throws Failure `invalid_parameter` for a range that ends before it begins */
+export function checkRange({ from, to }: { from?: string | undefined; to?: string | undefined }): void {
+  if (from !== undefined && to !== undefined && from > to) throw invalid("from", "from is after to");
+}
+
+function invalid(parameter: string, detail: string): Failure {
+  return new Failure("invalid_parameter", detail, { parameter: parameter.slice(0, LONGEST_NAME) });
+}

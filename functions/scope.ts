@@ -1,0 +1,18 @@
+import type { Context } from "hono";
+import type { Config } from "./env.ts";
+import type { PageSource } from "./pages/source.ts";
+import type { Trace } from "./trace.ts";
+
+/** What is known of a request before its route is asked. */
+export interface Scope {
+  Variables: {
+    requestId: string;
+    trace: Trace;
+    config: Config;
+    /** `private` where answers are for the holders of keys alone. */
+    visibility: "public" | "private";
+    pages: PageSource;
+  };
+}
+
+export type RouteContext = Context<Scope>;
