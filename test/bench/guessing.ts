@@ -1,7 +1,7 @@
 import { startOpend } from "../stand-ins/opend.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
-import { startLocalWorker } from "../stand-ins/worker.ts";
+import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
 
 const GUESSES = 1_000;
 const GUESSES_A_SECOND = 50;
@@ -16,11 +16,14 @@ const MOST_RATIO = 1.2;
 export async function benchGuessing(): Promise<void> {
   const redis = await startRedis();
   const [opend, upstash] = [await startOpend(), await startUpstash(await redis.open())];
-  const worker = await startLocalWorker({
-    OPEND_URL: opend.url,
-    UPSTASH_REDIS_REST_URL: upstash.url,
-    UPSTASH_REDIS_REST_TOKEN: upstash.token,
-  });
+  const worker = await startLocalWorker(
+    {
+      OPEND_URL: opend.url,
+      UPSTASH_REDIS_REST_URL: upstash.url,
+      UPSTASH_REDIS_REST_TOKEN: upstash.token,
+    },
+    UNLIMITED,
+  );
   const get = async (symbol: string, client: string) => {
     const response = await fetch(`${worker.origin}/v1/short-interest/${symbol}`, {
       headers: { "CF-Connecting-IP": client },

@@ -1,7 +1,7 @@
 import { startOpend } from "../stand-ins/opend.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
-import { startLocalWorker } from "../stand-ins/worker.ts";
+import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
 
 const WINDOW_MS = 30_000;
 const WINDOWS = 2;
@@ -15,12 +15,15 @@ const ASKERS = 16;
 export async function benchLimit(): Promise<void> {
   const redis = await startRedis();
   const [opend, upstash] = [await startOpend({ delayMs: [0, 800] }), await startUpstash(await redis.open())];
-  const worker = await startLocalWorker({
-    OPEND_URL: opend.url,
-    UPSTASH_REDIS_REST_URL: upstash.url,
-    UPSTASH_REDIS_REST_TOKEN: upstash.token,
-    CLIENT_SHARE: "30",
-  });
+  const worker = await startLocalWorker(
+    {
+      OPEND_URL: opend.url,
+      UPSTASH_REDIS_REST_URL: upstash.url,
+      UPSTASH_REDIS_REST_TOKEN: upstash.token,
+      CLIENT_SHARE: "30",
+    },
+    UNLIMITED,
+  );
   const statuses = new Map<number, number>();
   let asked = 0;
   const ask = async () => {

@@ -65,11 +65,17 @@ async function week(centres: number, shared: boolean) {
     block: async () => WINDOW_MS,
   };
   const store = memoryStore(() => now);
-  const upstream: LookupParts["upstream"] = async () => {
-    while ((calls[oldest] ?? now) < now - WINDOW_MS) oldest += 1;
-    if (calls.length - oldest >= LIMIT) throw new Failure("upstream_quota_exceeded", "The quota is used up");
-    calls.push(now);
-    return { reply, permit: { id: "", client: "", startedAfter: now, startsAt: now } };
+  const upstream: LookupParts["upstream"] = {
+    async fetch() {
+      while ((calls[oldest] ?? now) < now - WINDOW_MS) oldest += 1;
+      if (calls.length - oldest >= LIMIT) {
+        throw new Failure("upstream_quota_exceeded", "The quota is used up");
+      }
+      calls.push(now);
+      const left = { client: LIMIT, upstream: LIMIT };
+      return { reply, permit: { id: "", client: "", startedAfter: now, startsAt: now, left } };
+    },
+    keepConnection: () => () => {},
   };
   const sources = Array.from({ length: centres }, (_, centre) =>
     createPageSource({
@@ -85,6 +91,7 @@ async function week(centres: number, shared: boolean) {
       requestMs: 15_000,
       client: "",
       now: () => now,
+      hasRoom: () => true,
       background: (work) => background.push(work),
       gateway: `${shared} ${centre} of ${centres}`,
     }),

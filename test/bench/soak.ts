@@ -1,7 +1,7 @@
 import { type StandInOpend, startOpend } from "../stand-ins/opend.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
-import { type LocalWorker, startLocalWorker } from "../stand-ins/worker.ts";
+import { type LocalWorker, startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
 
 /**
  * `npm run soak`, or `npm run soak -- 20`: OpenD, Upstash and both are lost for a minute each, or as many
@@ -44,11 +44,12 @@ async function get(worker: LocalWorker, symbol: string) {
 async function prepare(): Promise<void> {
   for (const worker of workers) await worker.close();
   workers = [];
-  for (let started = 0; started < WORKERS; started += 1) workers.push(await startLocalWorker(vars));
+  for (let started = 0; started < WORKERS; started += 1)
+    workers.push(await startLocalWorker(vars, UNLIMITED));
   const [first] = workers;
   for (const symbol of KEPT) if (first) await get(first, symbol);
   await first?.close();
-  workers[0] = await startLocalWorker(vars);
+  workers[0] = await startLocalWorker(vars, UNLIMITED);
   opend.set({ fault: "no permission" }); // So that what is old is not renewed at once.
   for (const symbol of KEPT) {
     const page = `${PAGES}${symbol}/`;

@@ -1,7 +1,7 @@
 import { startOpend } from "../stand-ins/opend.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
-import { startLocalWorker } from "../stand-ins/worker.ts";
+import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
 
 /** How often Upstash is asked for a page, by where the page is. */
 export async function benchTrips(): Promise<void> {
@@ -12,7 +12,10 @@ export async function benchTrips(): Promise<void> {
     UPSTASH_REDIS_REST_URL: upstash.url,
     UPSTASH_REDIS_REST_TOKEN: upstash.token,
   };
-  const [here, elsewhere] = [await startLocalWorker(vars), await startLocalWorker(vars)];
+  const [here, elsewhere] = [
+    await startLocalWorker(vars, UNLIMITED),
+    await startLocalWorker(vars, UNLIMITED),
+  ];
   const trips = async ({ origin }: typeof here, symbol: string) => {
     const before = upstash.requests();
     const response = await fetch(`${origin}/v1/short-interest/${symbol}`);

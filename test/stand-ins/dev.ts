@@ -21,6 +21,8 @@ const NAMES = [
   "UPSTREAM_WAIT_MS",
   "CLIENT_SHARE",
   "ALLOWED_ORIGINS",
+  "API_KEYS",
+  "SUBREQUEST_LIMIT",
 ];
 
 const port = Number(process.env.PORT ?? 8787);
@@ -77,7 +79,7 @@ if (vars.UPSTASH_REDIS_REST_URL === undefined) {
   console.log(`Upstash: ${vars.UPSTASH_REDIS_REST_URL}`);
 }
 
-const worker = await startLocalWorker(vars, port);
+const worker = await startLocalWorker(vars, { port });
 ending.unshift(worker.close);
 console.log(`Worker:  ${worker.origin}, with an empty edge cache of its own`);
 console.log(`\nTry:     curl '${worker.origin}/v1/short-interest/HK.00700?num=3'\n`);

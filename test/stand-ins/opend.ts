@@ -21,8 +21,8 @@ export interface OpendOptions {
   readonly windowMs?: number;
   /** Frames reach it after a random delay between these, in milliseconds. */
   readonly delayMs?: readonly [number, number];
-  /** What its nextKey is: the documented timestamp, a row number, or a word. */
-  readonly cursors?: "timestamp" | "number" | "word";
+  /** What its nextKey is: the documented timestamp, a row number, a word, or one that leads back. */
+  readonly cursors?: "timestamp" | "number" | "word" | "circle";
   /** As many of the newest rows are not published yet. */
   readonly unpublished?: number;
   /** Misbehaves so, at every login or call. */
@@ -206,7 +206,9 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
   function startOf(history: readonly { timestamp: bigint }[], nextKey: string): number {
     if (nextKey === "") return 0;
     if (options.cursors === "number") return Number(nextKey);
-    if (options.cursors === "word") return Number(nextKey.slice("after-".length));
+    if (options.cursors === "word" || options.cursors === "circle") {
+      return Number(nextKey.slice("after-".length));
+    }
     const at = history.findIndex((row) => row.timestamp < Number(nextKey));
     if (Number.isNaN(Number(nextKey))) return Number.NaN;
     return at < 0 ? history.length : at;
@@ -214,6 +216,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
 
   function cursorOf(to: number, timestamp: bigint): string {
     if (options.cursors === "number") return String(to);
+    if (options.cursors === "circle") return `after-${to % 150 === 0 ? 50 : to}`;
     return options.cursors === "word" ? `after-${to}` : String(timestamp);
   }
 

@@ -102,9 +102,10 @@ export function hkHistory(code: string): readonly HkShortInterestItem[] | undefi
   return HK_HISTORIES[code]?.map((row) => create(HkShortInterestItemSchema, row));
 }
 
-/** The history of a US security. `T0`, `T1`, … are as many as a test wants. */
+/** The history of a US security. `T0`, `T1`, … are as many as a test wants, `ROWS1000` is as long. */
 export function usHistory(code: string): readonly UsShortInterestItem[] | undefined {
-  const rows = US_HISTORIES[code] ?? (/^T\d+$/.test(code) ? usRows(code, 60) : undefined);
+  const length = /^ROWS(\d{1,4})$/.exec(code)?.[1] ?? (/^T\d+$/.test(code) ? 60 : 0);
+  const rows = US_HISTORIES[code] ?? (length === 0 ? undefined : usRows(code, Number(length)));
   return rows?.map((row) => create(UsShortInterestItemSchema, row));
 }
 

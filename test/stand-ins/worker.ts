@@ -13,19 +13,37 @@ export interface LocalWorker {
   readonly close: () => Promise<void>;
 }
 
-/** @param port 0 takes a free one */
+interface LocalWorkerOptions {
+  /** 0, the default, takes a free one. */
+  readonly port?: number;
+  /** How many requests one address may make; by default as in wrangler.toml. */
+  readonly requestsPerMinute?: number;
+}
+
+/** More requests than anything on this machine makes. */
+export const UNLIMITED: LocalWorkerOptions = { requestsPerMinute: 1_000_000_000 };
+
 export async function startLocalWorker(
   vars: Readonly<Record<string, string>>,
-  port = 0,
+  { port = 0, requestsPerMinute }: LocalWorkerOptions = {},
 ): Promise<LocalWorker> {
   const state = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
   const worker = await startWorker({
     config: "wrangler.toml",
     // The variables given are all there are.
     envFiles: [],
-    bindings: Object.fromEntries(
-      Object.entries(vars).map(([name, value]) => [name, { type: "plain_text" as const, value }]),
-    ),
+    bindings: {
+      ...Object.fromEntries(
+        Object.entries(vars).map(([name, value]) => [name, { type: "plain_text" as const, value }]),
+      ),
+      ...(requestsPerMinute !== undefined && {
+        REQUESTS_PER_CLIENT: {
+          type: "ratelimit" as const,
+          namespace_id: "3249",
+          simple: { limit: requestsPerMinute, period: 60 as const },
+        },
+      }),
+    },
     dev: {
       server: { hostname: "localhost", port },
       inspector: false,

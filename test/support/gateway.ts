@@ -27,6 +27,9 @@ export async function startGateway(options: OpendOptions = {}, vars: Record<stri
       requests: () => control.upstashRequests(upstash.id),
       redis: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),
     },
+    /** Asks the Worker for what comes piece by piece; whoever reads it decides how fast. */
+    stream: async (path: string): Promise<Response> =>
+      worker.fetch(new Request(origin + path), env, createExecutionContext()),
     /** Asks the Worker, and waits until it has nothing more to do. */
     async get(path: string, init?: RequestInit): Promise<Response> {
       const context = createExecutionContext();

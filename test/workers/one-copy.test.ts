@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type StandInOpend, startOpend } from "../stand-ins/opend.ts";
 import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
 import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
-import { type LocalWorker, startLocalWorker } from "../stand-ins/worker.ts";
+import { type LocalWorker, startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
 
 const WORKERS = 8;
 
@@ -24,7 +24,8 @@ beforeAll(async () => {
     CLIENT_SHARE: "30",
   };
   workers = [];
-  for (let started = 0; started < WORKERS; started += 1) workers.push(await startLocalWorker(vars));
+  for (let started = 0; started < WORKERS; started += 1)
+    workers.push(await startLocalWorker(vars, UNLIMITED));
   await Promise.all(workers.map((worker) => fetch(`${worker.origin}/healthz`)));
 }, 120_000);
 

@@ -1,0 +1,17 @@
+import { createHash, randomBytes } from "node:crypto";
+
+/** `npm run key -- NAME`: makes a key, and what API_KEYS is to hold of it. */
+
+const [name = ""] = process.argv.slice(2);
+if (!/^[\w.-]{1,64}$/.test(name)) {
+  console.error(
+    "usage: npm run key -- NAME\nA name is 1 to 64 letters, digits, dots, dashes or underscores.",
+  );
+  process.exit(1);
+}
+const key = `si_${randomBytes(32).toString("base64url")}`;
+const entry = `${name}:${createHash("sha256").update(key).digest("hex")}`;
+console.log(`The key, for ${name} alone; it is shown this once and stored nowhere:\n\n  ${key}\n`);
+console.log(
+  `Add to API_KEYS, after a comma where there are others (npx wrangler secret put API_KEYS):\n\n  ${entry}\n`,
+);

@@ -1,0 +1,153 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { type Gateway, startGateway } from "../support/gateway.ts";
+
+const KEY = "si_a-key-that-reads";
+const OTHER = "another key";
+const DIGEST = await sha256(KEY);
+const API_KEYS = `reader:${DIGEST}, other.one:${(await sha256(OTHER)).toUpperCase()}`;
+
+async function sha256(text: string): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))).toHex();
+}
+
+const PATH = "/v1/short-interest/US.AAPL";
+const get = (gateway: Gateway, headers: Record<string, string> = {}, path = PATH) =>
+  gateway.get(path, { headers });
+
+describe("with keys", () => {
+  it.each([
+    { Authorization: `Bearer ${KEY}` },
+    { Authorization: `bearer  ${KEY} ` },
+    { "X-API-Key": KEY },
+    { "X-API-Key": OTHER },
+  ])("lets %j in, and keeps the answer from shared caches", async (headers: Record<string, string>) => {
+    const gateway = await startGateway({}, { API_KEYS });
+    const response = await get(gateway, headers);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("Cache-Control")).toMatch(/^private, max-age=3600/);
+    expect(response.headers.get("RateLimit-Policy")).toBe('"client";q=15;w=30, "upstream";q=30;w=30');
+    expect(response.headers.get("RateLimit")).toBe('"client";r=14, "upstream";r=29');
+  });
+
+  it.each([
+    {},
+    { Authorization: "Bearer" },
+    { Authorization: "Bearer " },
+    { Authorization: `Basic ${KEY}` },
+    { Authorization: `Bearer ${KEY}x` },
+    { Authorization: `Bearer ${KEY.slice(0, -1)}` },
+    { Authorization: "Bearer reader" },
+    { "X-API-Key": "" },
+    { "X-API-Key": "wrong" },
+    { "X-API-Key": DIGEST },
+  ])("keeps %j out", async (headers: Record<string, string>) => {
+    const gateway = await startGateway({}, { API_KEYS });
+    for (const path of [PATH, `${PATH}/history`, "/v1/short-interest?symbols=US.AAPL", "/v1/nonsense"]) {
+      const response = await get(gateway, headers, path);
+      expect(response.status).toBe(401);
+      expect(response.headers.get("WWW-Authenticate")).toBe("Bearer");
+      expect(response.headers.get("Cache-Control")).toBe("no-store");
+      expect(await response.json()).toMatchObject({ code: "unauthorized" });
+    }
+    expect((await gateway.opend.stats()).openings).toBe(0);
+    expect((await get(gateway, headers, "/healthz")).status).toBe(200);
+  });
+
+  it("lets a page in a browser ask whether it may send one", async () => {
+    const preflight = await (await startGateway({}, { API_KEYS })).get(PATH, {
+      method: "OPTIONS",
+      headers: {
+        Origin: "https://app.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+      },
+    });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get("Access-Control-Allow-Headers")).toBe("authorization");
+  });
+
+  it("gives each its own share, whatever address it comes from", async () => {
+    const gateway = await startGateway({}, { API_KEYS, CLIENT_SHARE: "1", UPSTREAM_WAIT_MS: "0" });
+    const status = async (key: string, symbol: string, address: string) =>
+      (await get(gateway, { "X-API-Key": key, "CF-Connecting-IP": address }, `/v1/short-interest/${symbol}`))
+        .status;
+    expect(await status(KEY, "US.T1", "192.0.2.1")).toBe(200);
+    expect(await status(KEY, "US.T2", "192.0.2.2")).toBe(429);
+    expect(await status(OTHER, "US.T3", "192.0.2.1")).toBe(200);
+  });
+
+  it.each([
+    "",
+    "reader",
+    "reader:abc",
+    `${API_KEYS},`,
+    `a b:${"0".repeat(64)}`,
+    `a:${"0".repeat(64)},a:${"1".repeat(64)}`,
+    `:${"0".repeat(64)}`,
+  ])("refuses to work with %j", async (keys) => {
+    const gateway = await startGateway({}, { API_KEYS: keys });
+    const response = await get(gateway, { "X-API-Key": KEY });
+    expect(response.status).toBe(500);
+    const text = await response.text();
+    expect(JSON.parse(text)).toMatchObject({ code: "misconfigured", parameter: "API_KEYS" });
+    if (keys !== "") expect(text).not.toContain(keys);
+  });
+});
+
+describe("without keys", () => {
+  it("lets an address make so many requests a minute, kept pages counted", async () => {
+    const gateway = await startGateway();
+    Object.assign(gateway.env, { REQUESTS_PER_CLIENT: env.REQUESTS_PER_CLIENT });
+    const ask = () => get(gateway, { "CF-Connecting-IP": "203.0.113.9" });
+    let refused = await ask();
+    let answered = 0;
+    // A new minute may begin meanwhile.
+    for (; refused.status === 200 && answered <= 120; refused = await ask()) answered += 1;
+    expect(answered).toBeGreaterThanOrEqual(60);
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get("Retry-After")).toBe("60");
+    expect(refused.headers.get("RateLimit")).toBe('"requests";r=0;t=60');
+    expect(await refused.json()).toMatchObject({
+      code: "too_many_requests",
+      type: "https://iana.org/assignments/http-problem-types#quota-exceeded",
+      "violated-policies": ["requests"],
+    });
+    expect((await get(gateway, { "CF-Connecting-IP": "203.0.113.10" })).status).toBe(200);
+    expect((await gateway.opend.stats()).calls).toBe(1);
+  });
+
+  it("tells no shared cache what is left of a quota", async () => {
+    const gateway = await startGateway();
+    const response = await get(gateway);
+    expect(response.headers.get("Cache-Control")).toMatch(/^public/);
+    for (const header of ["RateLimit", "RateLimit-Policy"]) expect(response.headers.has(header)).toBe(false);
+  });
+});
+
+describe("every answer", () => {
+  it("names its request, and believes the caller's name for it", async () => {
+    const gateway = await startGateway();
+    for (const path of [PATH, "/healthz", "/nothing", "/problems/internal", "/v1/short-interest/x"]) {
+      expect((await get(gateway, {}, path)).headers.get("X-Request-Id")).toMatch(/^[0-9a-f-]{36}$/);
+      expect((await get(gateway, { "X-Request-Id": "mine-1" }, path)).headers.get("X-Request-Id")).toBe(
+        "mine-1",
+      );
+      const odd = await get(gateway, { "X-Request-Id": "a b" }, path);
+      expect(odd.headers.get("X-Request-Id")).not.toBe("a b");
+      expect(odd.headers.has("Cache-Control")).toBe(true);
+    }
+  });
+
+  it("says what it spent its time on", async () => {
+    const gateway = await startGateway();
+    const steps = async () =>
+      (await get(gateway)).headers
+        .get("Server-Timing")
+        ?.replaceAll(/;dur=\d+/g, "")
+        .split(", ")
+        .sort();
+    expect(await steps()).toEqual(["call", "connect", "edge", "limit", "store"]);
+    expect(await steps()).toEqual(["edge"]);
+  });
+});

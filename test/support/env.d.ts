@@ -1,0 +1,6 @@
+declare namespace Cloudflare {
+  /** What wrangler.toml binds. */
+  interface Env {
+    REQUESTS_PER_CLIENT: RateLimit;
+  }
+}
