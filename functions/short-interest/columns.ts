@@ -1,4 +1,4 @@
-import { isFieldSet } from "@bufbuild/protobuf";
+import { isFieldSet, ScalarType } from "@bufbuild/protobuf";
 import {
   type HkShortInterestItem,
   HkShortInterestItemSchema,
@@ -14,48 +14,64 @@ export type Value = bigint | number | string | null;
 export interface Column {
   /** The documented name of the DataFrame column. */
   readonly name: string;
+  readonly meaning: string;
+  readonly type: "integer" | "number" | "string";
   readonly valueIn: (row: Row) => Value;
 }
 
 type FieldOf<Item> = Exclude<keyof Item, "$typeName" | "$unknown">;
 
-function hk(name: string, field: FieldOf<HkShortInterestItem>): Column {
+function hk(name: string, field: FieldOf<HkShortInterestItem>, meaning: string): Column {
   const descriptor = HkShortInterestItemSchema.field[field];
   return {
     name,
+    meaning,
+    type: typeOf(descriptor.scalar),
     valueIn: (row) =>
       row.$typeName === HkShortInterestItemSchema.typeName && isFieldSet(row, descriptor) ? row[field] : null,
   };
 }
 
-function us(name: string, field: FieldOf<UsShortInterestItem>): Column {
+function us(name: string, field: FieldOf<UsShortInterestItem>, meaning: string): Column {
   const descriptor = UsShortInterestItemSchema.field[field];
   return {
     name,
+    meaning,
+    type: typeOf(descriptor.scalar),
     valueIn: (row) =>
       row.$typeName === UsShortInterestItemSchema.typeName && isFieldSet(row, descriptor) ? row[field] : null,
   };
 }
 
+function typeOf(scalar: ScalarType | undefined): Column["type"] {
+  if (scalar === ScalarType.STRING) return "string";
+  return scalar === ScalarType.DOUBLE ? "number" : "integer";
+}
+
+const TIMESTAMP = "Midnight of the trading day in the market's time zone, Unix time in seconds.";
+const DATE = "The trading day.";
+const CLOSE = "Closing price of the day.";
+const LAST_CLOSE = "The closing price before it.";
+
 /** The columns of each market, named and ordered as the vendor documents them. */
 export const COLUMNS: Readonly<Record<Market, readonly Column[]>> = {
   HK: [
-    hk("timestamp", "timestamp"),
-    hk("timestamp_str", "timestampStr"),
-    hk("aggregated_short", "aggregatedShort"),
-    hk("aggregated_short_ratio", "aggregatedShortRatio"),
-    hk("close_price", "closePrice"),
-    hk("last_close_price", "lastClosePrice"),
+    hk("timestamp", "timestamp", TIMESTAMP),
+    hk("timestamp_str", "timestampStr", DATE),
+    hk("aggregated_short", "aggregatedShort", "Shares sold short and not yet bought back."),
+    hk("aggregated_short_ratio", "aggregatedShortRatio", "Their part of the shares in circulation, in percent."),
+    hk("close_price", "closePrice", CLOSE),
+    hk("last_close_price", "lastClosePrice", LAST_CLOSE),
   ],
   US: [
-    us("timestamp", "timestamp"),
-    us("timestamp_str", "timestampStr"),
-    us("shares_short", "sharesShort"),
-    us("short_percent", "shortPercent"),
-    us("avg_daily_share_volume", "avgDailyShareVolume"),
-    us("days_to_cover", "daysToCover"),
-    us("close_price", "closePrice"),
-    us("last_close_price", "lastClosePrice"),
+    us("timestamp", "timestamp", TIMESTAMP),
+    us("timestamp_str", "timestampStr", DATE),
+    us("shares_short", "sharesShort", "Shares sold short."),
+    us("short_percent", "shortPercent", "The short ratio, in percent."),
+    us("avg_daily_share_volume", "avgDailyShareVolume", "Average volume of a day, in shares."),
+    us("days_to_cover", "daysToCover", "Days of average volume that it would take to buy them back."),
+    us("close_price", "closePrice", CLOSE),
+    us("last_close_price", "lastClosePrice", LAST_CLOSE),
   ],
 };
 
