@@ -59,7 +59,11 @@ export const COLUMNS: Readonly<Record<Market, readonly Column[]>> = {
     hk("timestamp", "timestamp", TIMESTAMP),
     hk("timestamp_str", "timestampStr", DATE),
     hk("aggregated_short", "aggregatedShort", "Shares sold short and not yet bought back."),
-    hk("aggregated_short_ratio", "aggregatedShortRatio", "Their part of the shares in circulation, in percent."),
+    hk(
+      "aggregated_short_ratio",
+      "aggregatedShortRatio",
+      "Their part of the shares in circulation, in percent.",
+    ),
     hk("close_price", "closePrice", CLOSE),
     hk("last_close_price", "lastClosePrice", LAST_CLOSE),
   ],

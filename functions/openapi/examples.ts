@@ -1,0 +1,85 @@
+import { Failure, type FailureCode } from "../failure.ts";
+import { problemOf } from "../http/problem.ts";
+
+/** What answers look like. The rows are the vendor's documented example, and made up for the US. */
+
+const HK_ROW = {
+  timestamp: 1777478400,
+  timestamp_str: "2026-04-30",
+  aggregated_short: 51480638,
+  aggregated_short_ratio: 0.56,
+  close_price: 467.8,
+  last_close_price: 479.2,
+};
+const US_ROW = {
+  timestamp: 1777521600,
+  timestamp_str: "2026-04-30",
+  shares_short: 109420031,
+  short_percent: 0.74,
+  avg_daily_share_volume: 43100917,
+  days_to_cover: 2.54,
+  close_price: 213.25,
+  last_close_price: null,
+};
+
+export const PAGE = { symbol: "HK.00700", market: "HK", items: [HK_ROW], next_key: "1777478400" };
+export const PAGE_NDJSON = `${JSON.stringify(HK_ROW)}\n`;
+export const PAGE_CSV = `${Object.keys(HK_ROW)}\r\n${Object.values(HK_ROW)}\r\n`;
+
+const END = { complete: true, next_key: null, error: null };
+export const HISTORY = { symbol: "US.AAPL", market: "US", items: [US_ROW], ...END };
+export const HISTORY_NDJSON = `${JSON.stringify(US_ROW)}\n${JSON.stringify(END)}\n`;
+export const HISTORY_CSV = `${Object.keys(US_ROW)}\r\n${Object.values(US_ROW)}\r\n`;
+
+export const LATEST = {
+  items: [
+    {
+      symbol: "HK.00700",
+      market: "HK",
+      latest: HK_ROW,
+      change: { shares: -408117, percent: -0.79 },
+      error: null,
+    },
+    {
+      symbol: "US.NOSUCH",
+      latest: null,
+      change: null,
+      error: problemOf(
+        new Failure("unknown_symbol", "OpenD knows no such security, or no short interest of it"),
+      ),
+    },
+  ],
+};
+
+const DETAILS: Readonly<
+  Record<FailureCode, [detail: string, facts?: ConstructorParameters<typeof Failure>[2]]>
+> = {
+  invalid_symbol: ["A symbol is a market and a code, such as HK.00700 or US.AAPL", { parameter: "symbol" }],
+  invalid_parameter: ["num is a whole number from 1 to 50", { parameter: "num" }],
+  unsupported_market: ["Short interest exists for the markets HK and US only", { parameter: "symbol" }],
+  unauthorized: ["A key is needed: Authorization: Bearer, or X-API-Key"],
+  unknown_symbol: ["OpenD knows no such security, or no short interest of it"],
+  not_found: ["There is nothing at this path"],
+  method_not_allowed: ["POST is not for this path; GET and HEAD are"],
+  not_acceptable: ["There is no such format; there are application/json, text/csv", { parameter: "Accept" }],
+  too_many_requests: ["There are too many requests from your address", { retryAfterMs: 60_000 }],
+  client_quota_exceeded: [
+    "Your share of the calls that OpenD allows is used up for now; kept pages are still answered",
+    { retryAfterMs: 12_000 },
+  ],
+  upstream_quota_exceeded: ["The calls that OpenD allows are used up for now", { retryAfterMs: 7_000 }],
+  internal: ["An unexpected error occurred"],
+  misconfigured: ["OPEND_URL is not set", { parameter: "OPEND_URL" }],
+  opend_unreachable: ["OpenD's address cannot be connected to"],
+  opend_key_refused: ["OpenD refused the configured key"],
+  opend_protocol_error: ["OpenD's reply cannot be read"],
+  opend_failed: ["OpenD refused the request"],
+  opend_no_permission: ["OpenD's account has no right to this market"],
+  opend_timeout: ["OpenD did not answer in time"],
+  limiter_unavailable: ["The store that all data centres share cannot be asked"],
+};
+
+export function exampleProblem(code: FailureCode) {
+  const [detail, facts] = DETAILS[code];
+  return problemOf(new Failure(code, detail, facts));
+}

@@ -1,0 +1,94 @@
+import { PROBLEMS } from "../http/problem.ts";
+import { COLUMNS, type Column } from "../short-interest/columns.ts";
+
+/** JSON Schemas (2020-12) of answers. */
+
+export type Schema = Readonly<Record<string, unknown>>;
+
+const text = { type: "string" };
+const nullable = (schema: Schema): Schema => ({ oneOf: [schema, { type: "null" }] });
+export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+
+function object(properties: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema {
+  return {
+    type: "object",
+    properties,
+    required: Object.keys(properties).filter((name) => !optional.includes(name)),
+    additionalProperties: false,
+  };
+}
+
+function row(columns: readonly Column[], description: string): Schema {
+  const properties = columns.map(({ name, type, meaning }) => [
+    name,
+    { type: [type, "null"], description: meaning },
+  ]);
+  return { ...object(Object.fromEntries(properties)), description };
+}
+
+const market = { enum: Object.keys(COLUMNS), description: "Where the security is listed." };
+const anyRow = { anyOf: [ref("HkRow"), ref("UsRow")] };
+const symbol = { ...text, description: "The symbol, with a Hong Kong code padded to five digits." };
+const cursor = {
+  type: ["string", "null"],
+  description: "Cursor of the rows that follow, as the parameter next_key; null at the end of the history.",
+};
+
+const ending = {
+  complete: { type: "boolean", description: "Whether these are all rows that were asked for." },
+  next_key: { ...cursor, description: "Where to go on; null where the rows are complete." },
+  error: { ...nullable(ref("Problem")), description: "What stood in the way, where something did." },
+};
+
+export const SCHEMAS: Readonly<Record<string, Schema>> = {
+  HkRow: row(COLUMNS.HK, "A day of a Hong Kong security. What OpenD does not know is null."),
+  UsRow: row(COLUMNS.US, "A day of a US security. What OpenD does not know is null."),
+  Page: {
+    ...object({ symbol, market, items: { type: "array", items: anyRow }, next_key: cursor }),
+    description: "Consecutive rows of a history, newest first.",
+  },
+  History: {
+    ...object({ symbol, market, items: { type: "array", items: anyRow }, ...ending }),
+    description: "The rows of a range, and whether they are all.",
+  },
+  HistoryEnd: { ...object(ending), description: "The last line of a history as NDJSON." },
+  Latest: {
+    ...object({ items: { type: "array", items: ref("LatestItem") } }),
+    description: "The newest row of each symbol.",
+  },
+  LatestItem: {
+    ...object(
+      {
+        symbol,
+        market,
+        latest: nullable(anyRow),
+        change: nullable(
+          object({
+            shares: { type: "integer", description: "Shares more than in the row before." },
+            percent: { type: ["number", "null"], description: "The same in percent of the row before." },
+          }),
+        ),
+        error: nullable(ref("Problem")),
+      },
+      ["market"],
+    ),
+    description: "The newest row and its change against the row before, or what stood in the way.",
+  },
+  Problem: {
+    ...object(
+      {
+        type: { ...text, format: "uri-reference", description: "Leads to an explanation of the code." },
+        title: text,
+        status: { type: "integer" },
+        code: { enum: Object.keys(PROBLEMS), description: "Tells problems apart, and does not change." },
+        detail: text,
+        parameter: { ...text, description: "The parameter, or for the operator the variable, at fault." },
+        retry_after: { type: "integer", minimum: 1, description: "Seconds, as in Retry-After." },
+        "violated-policies": { type: "array", items: text, description: "The quotas that are used up." },
+      },
+      ["parameter", "retry_after", "violated-policies"],
+    ),
+    description: "Problem details (RFC 9457).",
+  },
+  Health: object({ status: { const: "ok" } }),
+};
