@@ -1,0 +1,114 @@
+import { existsSync } from "node:fs";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type LocalWorker, startLocalWorker } from "../stand-ins/worker.ts";
+import { serveDocument } from "./openapi-document.ts";
+
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+let worker: LocalWorker;
+let browser: Browser;
+let page: Page;
+let requests: string[];
+let complaints: string[];
+
+beforeAll(async () => {
+  if (!existsSync(CHROMIUM)) {
+    throw new Error(`${CHROMIUM} does not exist: install Chromium, or set CHROMIUM to where it is`);
+  }
+  worker = await startLocalWorker({});
+  browser = await chromium.launch({ executablePath: CHROMIUM });
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await worker?.close();
+});
+
+beforeEach(async () => {
+  page = await browser.newPage();
+  // Shorter than the test may take, so that a failure says what was waited for.
+  page.setDefaultTimeout(10_000);
+  requests = [];
+  complaints = [];
+  page.on("request", (request) => requests.push(request.url()));
+  // Violations of the Content-Security-Policy are among the errors on the console.
+  page.on("console", (said) => said.type() === "error" && complaints.push(said.text()));
+  page.on("pageerror", (error) => complaints.push(error.message));
+});
+
+afterEach(() => page.close());
+
+describe("/docs", () => {
+  it("shows the title and the operations", async () => {
+    await serveDocument(page);
+    await page.goto(`${worker.origin}/docs`);
+    await page.getByRole("heading", { name: "short-interest-edge" }).waitFor();
+    await page.getByText("A page of a security's history").click();
+    await page.getByRole("button", { name: "Try it out" }).waitFor();
+    expect(await page.locator("#message").textContent()).toBe("");
+    expect(complaints).toEqual([]);
+    expect(requests.filter((url) => !url.startsWith(`${worker.origin}/`))).toEqual([]);
+  });
+
+  it("asks the Worker", async () => {
+    await serveDocument(page);
+    await page.goto(`${worker.origin}/docs`);
+    await page.getByText("Says that the Worker runs").click();
+    await page.getByRole("button", { name: "Try it out" }).click();
+    await page.getByRole("button", { name: "Execute" }).click();
+    await page.locator(".live-responses-table", { hasText: '"status": "ok"' }).waitFor();
+    expect(requests).toContain(`${worker.origin}/healthz`);
+    expect(complaints).toEqual([]);
+  });
+
+  it.each([
+    ["is not found", { status: 404 }, "was answered with status 404"],
+    ["is not JSON", { body: "<html>" }, "is not JSON"],
+    ["cannot be reached", undefined, "cannot be reached"],
+  ])("says that the description %s", async (_, answer, why) => {
+    await page.route("**/openapi.json", (route) => (answer ? route.fulfill(answer) : route.abort()));
+    await page.goto(`${worker.origin}/docs`);
+    const message = `The API reference cannot be shown: /openapi.json ${why}. Reload the page to try again.`;
+    await page.getByText(message, { exact: true }).waitFor();
+  });
+
+  it("is at exactly this path", async () => {
+    const get = (path: string, method = "GET") =>
+      fetch(`${worker.origin}${path}`, { method, redirect: "manual" });
+    expect((await get("/docs")).status).toBe(200);
+    expect((await get("/docs", "HEAD")).status).toBe(200);
+    const moved = await get("/docs/");
+    expect(moved.status).toBe(307);
+    expect(moved.headers.get("Location")).toBe("/docs");
+  });
+
+  it("has headers that shut everybody else out", async () => {
+    for (const path of ["/docs", "/docs/page.js", "/docs/swagger-ui/swagger-ui-bundle.js"]) {
+      const { status, headers } = await fetch(`${worker.origin}${path}`);
+      expect(status).toBe(200);
+      expect(headers.get("Content-Security-Policy")).toMatch(/^default-src 'none'; script-src 'self';/);
+      expect(headers.get("Content-Security-Policy")).toContain("frame-ancestors 'none'");
+      expect(headers.get("Content-Security-Policy")).not.toContain("unsafe");
+      expect(headers.get("Strict-Transport-Security")).toMatch(/^max-age=\d{8}/);
+      expect(Object.fromEntries(headers)).toMatchObject({
+        "cache-control": "public, max-age=3600",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+      });
+    }
+  });
+});
+
+describe("static assets", () => {
+  it.each(["/v1/short-interest", "/mcp", "/healthz", "/problems/internal", "/openapi.json", "/llms.txt"])(
+    "leave %s to the Worker",
+    async (path) => {
+      // As a browser does that is led there by a link.
+      const answer = await fetch(`${worker.origin}${path}`, { headers: { "Sec-Fetch-Mode": "navigate" } });
+      // The Worker's own, on each of its answers.
+      expect(answer.headers.get("Cross-Origin-Resource-Policy")).toBe("cross-origin");
+    },
+  );
+});
