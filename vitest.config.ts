@@ -13,15 +13,23 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/vendor/**", "test/stand-ins/**", "test/workers/**"],
+          exclude: ["test/{browser,client,stand-ins,vendor,workers}/**"],
           testTimeout: 30_000,
         },
       },
       {
-        // The vendor's own client, and the stand-ins, run in Node.
+        // The clients of others, and the stand-ins, run in Node.
         test: {
           name: "node",
-          include: ["test/{vendor,stand-ins,workers}/**/*.test.ts"],
+          include: ["test/{client,stand-ins,vendor,workers}/**/*.test.ts"],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        // What needs a browser is not part of `npm test`, which needs Node alone.
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
           testTimeout: 30_000,
         },
       },

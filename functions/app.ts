@@ -6,6 +6,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { Failure } from "./failure.ts";
 import { explainProblem, problemResponse } from "./http/problem.ts";
 import { admission, configure, quotas, report } from "./middleware.ts";
+import { openapiJson } from "./openapi/document.ts";
 import { getHistory } from "./routes/history.ts";
 import { getLatest } from "./routes/latest.ts";
 import { getPage } from "./routes/page.ts";
@@ -47,6 +48,9 @@ const withETag = etag({ retainedHeaders: [...RETAINED_304_HEADERS, ...WITH_304] 
 app.get("/v1/short-interest", withETag, getLatest);
 app.get("/v1/short-interest/:symbol", withETag, (context) => getPage(context, context.req.param("symbol")));
 app.get("/v1/short-interest/:symbol/history", (context) => getHistory(context, context.req.param("symbol")));
+app.get("/openapi.json", cors(), withETag, (context) =>
+  context.body(openapiJson(), 200, { "Content-Type": "application/json", ...A_DAY }),
+);
 app.get("/healthz", (context) => context.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));
 app.get("/problems/:code", (context) => context.text(explainProblem(context.req.param("code")), 200, A_DAY));
 

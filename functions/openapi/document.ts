@@ -1,51 +1,20 @@
-import { toJsonSchema } from "@valibot/to-json-schema";
-import * as v from "valibot";
 import type { FailureCode } from "../failure.ts";
-import { type FormatName, mediaTypeOf } from "../http/formats.ts";
-import { PROBLEMS } from "../http/problem.ts";
+import { explainProblem, PROBLEMS } from "../http/problem.ts";
 import { HistoryQuery, LatestQuery, PageQuery, symbol } from "../routes/parameters.ts";
 import * as examples from "./examples.ts";
-import { ref, SCHEMAS, type Schema } from "./schemas.ts";
+import {
+  CACHING,
+  HEADERS,
+  header,
+  inFormat,
+  jsonSchemaOf,
+  problems,
+  queryParameters,
+  TIMING,
+} from "./parts.ts";
+import { ref, SCHEMAS } from "./schemas.ts";
 
 /** The description of the API, OpenAPI 3.1. */
-
-/** A valibot schema of input as JSON Schema, of what it is once it is read. */
-export function jsonSchemaOf(schema: v.GenericSchema): Schema {
-  // Checks that JSON Schema cannot express are left to the descriptions.
-  const options = { typeMode: "output", target: "draft-2020-12", errorMode: "ignore" } as const;
-  const { $schema: _, ...json } = toJsonSchema(schema, options);
-  return json;
-}
-
-type Query = v.StrictObjectSchema<v.ObjectEntries, string>;
-
-function queryParameters({ entries }: Query) {
-  return Object.entries(entries).map(([name, entry]) => {
-    const { description, default: _, ...schema } = jsonSchemaOf(entry as v.GenericSchema);
-    const absent = v.safeParse(entry as v.GenericSchema, undefined);
-    return {
-      name,
-      in: "query",
-      required: !absent.success,
-      description,
-      // A list is one value with commas in it.
-      ...(schema.type === "array" ? { style: "form", explode: false } : {}),
-      schema: absent.output === undefined ? schema : { ...schema, default: absent.output },
-    };
-  });
-}
-
-const header = (description: string, schema: Schema = { type: "string" }) => ({ description, schema });
-const HEADERS = {
-  "X-Request-Id": header("Names this request: the caller's own name for it, or a new one."),
-  "Cache-Control": header("Whether and for how long others may keep it."),
-};
-const CACHING = {
-  ETag: header("Of exactly these bytes; If-None-Match with it is answered 304."),
-  Age: header("Seconds since the rows were fetched from OpenD.", { type: "integer" }),
-  "Cache-Status": header("Where it came from (RFC 9211)."),
-};
-const RETRY = { "Retry-After": header("Seconds until it is likely to succeed.", { type: "integer" }) };
 
 const ALWAYS: readonly FailureCode[] = ["unauthorized", "too_many_requests", "misconfigured", "internal"];
 const OPEND: readonly FailureCode[] = [
@@ -63,28 +32,6 @@ const OPEND: readonly FailureCode[] = [
 const SYMBOL: readonly FailureCode[] = ["invalid_symbol", "unsupported_market"];
 const INPUT: readonly FailureCode[] = ["invalid_parameter"];
 
-function problems(codes: readonly FailureCode[]) {
-  const statuses = new Set(codes.map((code) => PROBLEMS[code].status));
-  const responses = Array.from(statuses, (status) => {
-    const ofStatus = codes.filter((code) => PROBLEMS[code].status === status);
-    const shown = ofStatus.map((code) => [
-      code,
-      { summary: PROBLEMS[code].title, value: examples.exampleProblem(code) },
-    ]);
-    const content = { schema: ref("Problem"), examples: Object.fromEntries(shown) };
-    const response = {
-      description: ofStatus.map((code) => PROBLEMS[code].title).join(", or: "),
-      headers: status === 429 ? { ...HEADERS, ...RETRY } : HEADERS,
-      content: { "application/problem+json": content },
-    };
-    return [String(status), response];
-  });
-  return Object.fromEntries(responses);
-}
-
-function inFormat(format: FormatName, schema: Schema, example?: unknown) {
-  return [mediaTypeOf(format), example === undefined ? { schema } : { schema, example }] as const;
-}
 const text = { type: "string" };
 
 const symbolParameter = {
@@ -103,7 +50,12 @@ const getPage = {
   responses: {
     "200": {
       description: "The page",
-      headers: { ...HEADERS, ...CACHING, Link: header('The next page, as rel="next" (RFC 8288).') },
+      headers: {
+        ...HEADERS,
+        ...CACHING,
+        ...TIMING,
+        Link: header('The next page, as rel="next" (RFC 8288); absent at the end.', false),
+      },
       content: Object.fromEntries([
         inFormat("json", ref("Page"), examples.PAGE),
         inFormat("csv", text, examples.PAGE_CSV),
@@ -111,7 +63,7 @@ const getPage = {
         inFormat("protobuf", { description: "OpenD's own Qot_GetShortInterest.Response." }),
       ]),
     },
-    "304": { description: "It is the one that the caller has", headers: HEADERS },
+    "304": { description: "It is the one that the caller has", headers: { ...HEADERS, ETag: CACHING.ETag } },
     ...problems([...INPUT, ...SYMBOL, ...ALWAYS, ...OPEND, "not_acceptable"]),
   },
 };
@@ -125,7 +77,7 @@ const getHistory = {
   responses: {
     "200": {
       description: "The rows",
-      headers: HEADERS,
+      headers: { ...HEADERS, ...TIMING },
       content: Object.fromEntries([
         inFormat("json", ref("History"), examples.HISTORY),
         inFormat("csv", text, examples.HISTORY_CSV),
@@ -144,10 +96,10 @@ const getLatest = {
   responses: {
     "200": {
       description: "An item for each symbol, in the order asked for",
-      headers: { ...HEADERS, ETag: CACHING.ETag },
+      headers: { ...HEADERS, ...TIMING, ETag: CACHING.ETag },
       content: Object.fromEntries([inFormat("json", ref("Latest"), examples.LATEST)]),
     },
-    "304": { description: "It is the one that the caller has", headers: HEADERS },
+    "304": { description: "It is the one that the caller has", headers: { ...HEADERS, ETag: CACHING.ETag } },
     ...problems([...INPUT, ...ALWAYS]),
   },
 };
@@ -181,13 +133,13 @@ const getProblem = {
     "200": {
       description: "What it means, and what can be done",
       headers: HEADERS,
-      content: { "text/plain": { schema: text } },
+      content: { "text/plain": { schema: text, example: explainProblem("unknown_symbol") } },
     },
     ...problems(["not_found", "internal"]),
   },
 };
 
-export const document = () => ({
+const document = () => ({
   openapi: "3.1.1",
   info: {
     title: "short-interest-edge",
@@ -215,3 +167,11 @@ export const document = () => ({
     },
   },
 });
+
+let written: string | undefined;
+
+/** The description as JSON text, written when it is first asked for. */
+export function openapiJson(): string {
+  written ??= JSON.stringify(document());
+  return written;
+}

@@ -26,8 +26,10 @@ function row(columns: readonly Column[], description: string): Schema {
   return { ...object(Object.fromEntries(properties)), description };
 }
 
-const market = { enum: Object.keys(COLUMNS), description: "Where the security is listed." };
-const anyRow = { anyOf: [ref("HkRow"), ref("UsRow")] };
+const MARKET = "Where the security is listed.";
+const market = { enum: Object.keys(COLUMNS), description: MARKET };
+const ROWS = { HK: "HkRow", US: "UsRow" } as const;
+const anyRow = { anyOf: [ref(ROWS.HK), ref(ROWS.US)] };
 const symbol = { ...text, description: "The symbol, with a Hong Kong code padded to five digits." };
 const cursor = {
   type: ["string", "null"],
@@ -40,17 +42,27 @@ const ending = {
   error: { ...nullable(ref("Problem")), description: "What stood in the way, where something did." },
 };
 
+function rowsOf(name: "HK" | "US", more: Readonly<Record<string, Schema>>): Schema {
+  const items = { type: "array", items: ref(ROWS[name]) };
+  return object({ symbol, market: { const: name, description: MARKET }, items, ...more });
+}
+
+/** Its market says what rows it has. */
+function eitherMarket(name: string, description: string): Schema {
+  const [hk, us] = [ref(`Hk${name}`), ref(`Us${name}`)];
+  const mapping = { HK: hk.$ref, US: us.$ref };
+  return { oneOf: [hk, us], discriminator: { propertyName: "market", mapping }, description };
+}
+
 export const SCHEMAS: Readonly<Record<string, Schema>> = {
   HkRow: row(COLUMNS.HK, "A day of a Hong Kong security. What OpenD does not know is null."),
   UsRow: row(COLUMNS.US, "A day of a US security. What OpenD does not know is null."),
-  Page: {
-    ...object({ symbol, market, items: { type: "array", items: anyRow }, next_key: cursor }),
-    description: "Consecutive rows of a history, newest first.",
-  },
-  History: {
-    ...object({ symbol, market, items: { type: "array", items: anyRow }, ...ending }),
-    description: "The rows of a range, and whether they are all.",
-  },
+  HkPage: rowsOf("HK", { next_key: cursor }),
+  UsPage: rowsOf("US", { next_key: cursor }),
+  Page: eitherMarket("Page", "Consecutive rows of a history, newest first."),
+  HkHistory: rowsOf("HK", ending),
+  UsHistory: rowsOf("US", ending),
+  History: eitherMarket("History", "The rows of a range, and whether they are all."),
   HistoryEnd: { ...object(ending), description: "The last line of a history as NDJSON." },
   Latest: {
     ...object({ items: { type: "array", items: ref("LatestItem") } }),

@@ -24,9 +24,12 @@ export async function getPage(context: RouteContext, symbolText: string): Promis
   const query = parseQuery(PageQuery, context.req.queries());
   const format = query.format ?? negotiate(PAGE_FORMATS, context.req.header("Accept"));
   const answer = await context.var.pages.page(symbol, query.next_key ?? FIRST, query.num);
-  return context.body(RENDER[format](symbol, answer.page), 200, {
+  const body = RENDER[format](symbol, answer.page);
+  return context.body(body, 200, {
     "Content-Type": contentTypeOf(format),
     Vary: "Accept",
+    // No digest is made of nothing.
+    ...(body.length === 0 ? { ETag: '"empty"' } : {}),
     ...linkToNext(context.req.url, answer.page.next),
     ...cachingHeaders(answer, context.var.visibility, Date.now()),
   });

@@ -13,7 +13,7 @@ export interface LocalWorker {
   readonly close: () => Promise<void>;
 }
 
-interface LocalWorkerOptions {
+export interface LocalWorkerOptions {
   /** 0, the default, takes a free one. */
   readonly port?: number;
   /** How many requests one address may make; by default as in wrangler.toml. */

@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type LocalWorker, startLocalWorker } from "../stand-ins/worker.ts";
-import { serveDocument } from "./openapi-document.ts";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
@@ -41,7 +40,6 @@ afterEach(() => page.close());
 
 describe("/docs", () => {
   it("shows the title and the operations", async () => {
-    await serveDocument(page);
     await page.goto(`${worker.origin}/docs`);
     await page.getByRole("heading", { name: "short-interest-edge" }).waitFor();
     await page.getByText("A page of a security's history").click();
@@ -52,7 +50,6 @@ describe("/docs", () => {
   });
 
   it("asks the Worker", async () => {
-    await serveDocument(page);
     await page.goto(`${worker.origin}/docs`);
     await page.getByText("Says that the Worker runs").click();
     await page.getByRole("button", { name: "Try it out" }).click();
@@ -102,7 +99,7 @@ describe("/docs", () => {
 });
 
 describe("static assets", () => {
-  it.each(["/v1/short-interest", "/mcp", "/healthz", "/problems/internal", "/openapi.json", "/llms.txt"])(
+  it.each(["/v1/short-interest", "/mcp", "/healthz", "/problems/internal", "/openapi.json"])(
     "leave %s to the Worker",
     async (path) => {
       // As a browser does that is led there by a link.

@@ -1,0 +1,33 @@
+import { type OpendOptions, startOpend } from "../stand-ins/opend.ts";
+import { startRedis } from "../stand-ins/redis.ts";
+import { startUpstash } from "../stand-ins/upstash.ts";
+import { type LocalWorkerOptions, startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
+
+/** A Worker that runs by itself, with an OpenD and an Upstash of its own, for tests from outside. */
+export async function startRunning(
+  options: OpendOptions = {},
+  vars: Readonly<Record<string, string>> = {},
+  limits: LocalWorkerOptions = UNLIMITED,
+) {
+  const redis = await startRedis();
+  const [opend, upstash] = [await startOpend(options), await startUpstash(await redis.open())];
+  const worker = await startLocalWorker(
+    {
+      OPEND_URL: opend.url,
+      UPSTASH_REDIS_REST_URL: upstash.url,
+      UPSTASH_REDIS_REST_TOKEN: upstash.token,
+      ...vars,
+    },
+    limits,
+  );
+  return {
+    opend,
+    upstash,
+    origin: worker.origin,
+    async close() {
+      for (const each of [worker, upstash, opend, redis]) await each.close();
+    },
+  };
+}
+
+export type Running = Awaited<ReturnType<typeof startRunning>>;
