@@ -60,7 +60,7 @@ const getPage = {
         inFormat("json", ref("Page"), examples.PAGE),
         inFormat("csv", text, examples.PAGE_CSV),
         inFormat("ndjson", text, examples.PAGE_NDJSON),
-        inFormat("protobuf", { description: "OpenD's own Qot_GetShortInterest.Response." }),
+        inFormat("protobuf", { ...text, format: "binary", description: "A Qot_GetShortInterest.Response." }),
       ]),
     },
     "304": { description: "It is the one that the caller has", headers: { ...HEADERS, ETag: CACHING.ETag } },

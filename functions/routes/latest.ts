@@ -14,7 +14,10 @@ import { LatestQuery, parseQuery } from "./parameters.ts";
  * fails is a problem at its symbol, and never fails the rest.
  */
 export async function getLatest(context: RouteContext): Promise<Response> {
-  const { symbols } = parseQuery(LatestQuery, context.req.queries());
+  const { symbols: lists, ...others } = context.req.queries();
+  // Many clients write a list as one parameter many times.
+  const joined = lists && { symbols: [lists.join()] };
+  const { symbols } = parseQuery(LatestQuery, { ...others, ...joined });
   const items = await Promise.all(symbols.map((symbol) => latest(context.var.pages, symbol)));
   const answers = items.flatMap(({ answer }) => (answer ? [answer] : []));
   const whole = answers.length === items.length ? allOf(answers) : undefined;

@@ -66,11 +66,18 @@ describe("the latest of many", () => {
     expect((await gateway.opend.stats()).calls).toBe(25);
   });
 
+  it("takes a list of lists", async () => {
+    const gateway = await startGateway();
+    const response = await gateway.get(path("US.NONE,US.NEWLY&symbols=US.NONE&symbols=HK.2800"));
+    const { items } = await response.json<{ items: Item[] }>();
+    expect(items.map(({ symbol }) => symbol)).toEqual(["US.NONE", "US.NEWLY", "HK.02800"]);
+  });
+
   it.each([
     "/v1/short-interest",
     path(""),
     path("US.AAPL,"),
-    path("US.AAPL&symbols=US.TSLA"),
+    path("US.AAPL&symbols="),
     path(Array.from({ length: 51 }, (_, at) => `US.T${at}`).join()),
     path("A".repeat(2_001)),
   ])("is 400 for %s", async (bad) => {

@@ -1,0 +1,46 @@
+import { execFile } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import openapiTypescript, { astToString } from "openapi-typescript";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Running, startRunning } from "../support/running.ts";
+import { useApi } from "./program.ts";
+
+let running: Running;
+
+beforeAll(async () => {
+  running = await startRunning();
+  // The types come from the running Worker, and from nothing else.
+  const types = astToString(await openapiTypescript(new URL("/openapi.json", running.origin)));
+  await mkdir("test/client/generated", { recursive: true });
+  await writeFile("test/client/generated/api.ts", types);
+}, 60_000);
+
+afterAll(() => running?.close());
+
+it("compiles strictly", async () => {
+  const compile = promisify(execFile)("node_modules/.bin/tsc", ["-p", "test/client"]);
+  const failed: { stdout: string } = await compile.catch((thrown) => thrown);
+  expect(failed.stdout).toBe("");
+});
+
+it("fetches a page, a history, the latest of many, and a problem", async () => {
+  expect(await useApi(running.origin)).toEqual({
+    shares: [51480638, 51888755],
+    nextKey: "1776960000",
+    days: [
+      "2026-01-15",
+      "2026-01-31",
+      "2026-02-15",
+      "2026-02-28",
+      "2026-03-15",
+      "2026-03-31",
+      "2026-04-15",
+      "2026-04-30",
+    ],
+    complete: true,
+    changes: [-408117, "unknown_symbol"],
+    code: "unknown_symbol",
+    status: 404,
+  });
+});
