@@ -1,10 +1,12 @@
 import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { etag, RETAINED_304_HEADERS } from "hono/etag";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
 import { Failure } from "./failure.ts";
 import { explainProblem, problemResponse } from "./http/problem.ts";
+import { postMcp } from "./mcp/endpoint.ts";
 import { admission, configure, quotas, report } from "./middleware.ts";
 import { openapiJson } from "./openapi/document.ts";
 import { getHistory } from "./routes/history.ts";
@@ -13,6 +15,8 @@ import { getPage } from "./routes/page.ts";
 import type { RouteContext, Scope } from "./scope.ts";
 
 const READ = ["GET", "HEAD"];
+/** Of a message to `/mcp`, in bytes. */
+const LONGEST_MESSAGE = 65_536;
 const A_DAY = { "Cache-Control": "public, max-age=86400" };
 
 /** What a page in a browser may read of an answer, beside its body. */
@@ -42,6 +46,8 @@ app.use(
 app.use("/v1/*", configure);
 app.use("/v1/*", cors({ origin: allowedOrigin, allowMethods: READ, exposeHeaders: EXPOSED }));
 app.use("/v1/*", quotas, admission);
+app.use("/mcp", configure, cors({ origin: allowedOrigin, allowMethods: ["POST"], exposeHeaders: EXPOSED }));
+app.use("/mcp", quotas, admission, bodyLimit({ maxSize: LONGEST_MESSAGE, onError: tooLong }));
 
 const withETag = etag({ retainedHeaders: [...RETAINED_304_HEADERS, ...WITH_304] });
 
@@ -54,7 +60,10 @@ app.get("/openapi.json", cors(), withETag, (context) =>
 app.get("/healthz", (context) => context.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));
 app.get("/problems/:code", (context) => context.text(explainProblem(context.req.param("code")), 200, A_DAY));
 
-for (const { path } of app.routes.filter(({ method }) => method === "GET")) app.all(path, onlyGet);
+app.post("/mcp", postMcp);
+
+for (const { path } of app.routes.filter(({ method }) => method === "GET")) app.all(path, only(READ));
+app.all("/mcp", only(["POST"]));
 
 app.notFound(() => problemResponse(new Failure("not_found", "There is nothing at this path")));
 
@@ -71,12 +80,19 @@ function allowedOrigin(origin: string, context: RouteContext): string | null {
   return allowedOrigins === "*" ? "*" : (allowedOrigins.find((allowed) => allowed === origin) ?? null);
 }
 
-function onlyGet(context: RouteContext): Response {
-  const response = problemResponse(
-    new Failure("method_not_allowed", `${context.req.method} is not for this path; GET and HEAD are`),
-  );
-  response.headers.set("Allow", READ.join(", "));
-  return response;
+function only(methods: readonly string[]) {
+  return ({ req }: RouteContext): Response => {
+    const names = methods.join(" and ");
+    const response = problemResponse(
+      new Failure("method_not_allowed", `${req.method} is not for this path, but ${names}`),
+    );
+    response.headers.set("Allow", methods.join(", "));
+    return response;
+  };
+}
+
+function tooLong(): Response {
+  return problemResponse(new Failure("content_too_large", `A message is at most ${LONGEST_MESSAGE} bytes`));
 }
 
 export default app;

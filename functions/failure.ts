@@ -8,6 +8,8 @@ export type FailureCode =
   | "not_found"
   | "method_not_allowed"
   | "not_acceptable"
+  | "content_too_large"
+  | "unsupported_media_type"
   | "too_many_requests"
   | "client_quota_exceeded"
   | "upstream_quota_exceeded"

@@ -1,7 +1,7 @@
 import { Failure, type FailureCode } from "../failure.ts";
 
 interface Problem {
-  readonly status: 400 | 401 | 404 | 405 | 406 | 429 | 500 | 502 | 503 | 504;
+  readonly status: 400 | 401 | 404 | 405 | 406 | 413 | 415 | 429 | 500 | 502 | 503 | 504;
   readonly title: string;
   /** What a caller, or the operator, can do about it. */
   readonly advice: string;
@@ -34,7 +34,7 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     advice:
       "OpenD knows no such security, or has no short interest of its kind. This is believed for ten minutes.",
   },
-  not_found: { status: 404, title: "No such path", advice: "Pages are at /v1/short-interest/{symbol}." },
+  not_found: { status: 404, title: "No such path", advice: "/docs shows what there is." },
   method_not_allowed: {
     status: 405,
     title: "Method not allowed",
@@ -44,6 +44,12 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     status: 406,
     title: "No such format",
     advice: "Name a format in the Accept header that there is, or with the parameter format.",
+  },
+  content_too_large: { status: 413, title: "Too much content", advice: "Send less at once." },
+  unsupported_media_type: {
+    status: 415,
+    title: "Not a type of content that is taken",
+    advice: "The member detail says which type is.",
   },
   too_many_requests: {
     status: 429,

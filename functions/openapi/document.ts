@@ -2,17 +2,8 @@ import type { FailureCode } from "../failure.ts";
 import { explainProblem, PROBLEMS } from "../http/problem.ts";
 import { HistoryQuery, LatestQuery, PageQuery, symbol } from "../routes/parameters.ts";
 import * as examples from "./examples.ts";
-import {
-  CACHING,
-  HEADERS,
-  header,
-  inFormat,
-  jsonSchemaOf,
-  problems,
-  queryParameters,
-  TIMING,
-} from "./parts.ts";
-import { ref, SCHEMAS } from "./schemas.ts";
+import { CACHING, HEADERS, header, inFormat, problems, queryParameters, TIMING } from "./parts.ts";
+import { jsonSchemaOf, ref, SCHEMAS } from "./schemas.ts";
 
 /** The description of the API, OpenAPI 3.1. */
 

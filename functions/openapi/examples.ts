@@ -60,8 +60,10 @@ const DETAILS: Readonly<
   unauthorized: ["A key is needed: Authorization: Bearer, or X-API-Key"],
   unknown_symbol: ["OpenD knows no such security, or no short interest of it"],
   not_found: ["There is nothing at this path"],
-  method_not_allowed: ["POST is not for this path; GET and HEAD are"],
+  method_not_allowed: ["POST is not for this path, but GET and HEAD"],
   not_acceptable: ["There is no such format; there are application/json, text/csv", { parameter: "Accept" }],
+  content_too_large: ["A message is at most 65536 bytes"],
+  unsupported_media_type: ["A message is application/json", { parameter: "Content-Type" }],
   too_many_requests: ["There are too many requests from your address", { retryAfterMs: 60_000 }],
   client_quota_exceeded: [
     "Your share of the calls that OpenD allows is used up for now; kept pages are still answered",

@@ -1,20 +1,11 @@
-import { toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
 import type { FailureCode } from "../failure.ts";
 import { type FormatName, mediaTypeOf } from "../http/formats.ts";
 import { PROBLEMS } from "../http/problem.ts";
 import { exampleProblem } from "./examples.ts";
-import { ref, type Schema } from "./schemas.ts";
+import { jsonSchemaOf, ref, type Schema } from "./schemas.ts";
 
 /** What operations are described with. */
-
-/** A valibot schema of input as JSON Schema, of what it is once it is read. */
-export function jsonSchemaOf(schema: v.GenericSchema): Schema {
-  // Checks that JSON Schema cannot express are left to the descriptions.
-  const options = { typeMode: "output", target: "draft-2020-12", errorMode: "ignore" } as const;
-  const { $schema: _, ...json } = toJsonSchema(schema, options);
-  return json;
-}
 
 type Query = v.StrictObjectSchema<v.ObjectEntries, string>;
 

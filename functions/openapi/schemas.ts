@@ -1,13 +1,24 @@
+import { toJsonSchema } from "@valibot/to-json-schema";
+import type * as v from "valibot";
 import { PROBLEMS } from "../http/problem.ts";
 import { COLUMNS, type Column } from "../short-interest/columns.ts";
 
-/** JSON Schemas (2020-12) of answers. */
+/** JSON Schemas (2020-12) of what is asked and answered. */
 
 export type Schema = Readonly<Record<string, unknown>>;
 
+/** A valibot schema of input as JSON Schema, of what it is once it is read. */
+export function jsonSchemaOf(schema: v.GenericSchema): Schema {
+  // Checks that JSON Schema cannot express are left to the descriptions.
+  const options = { typeMode: "output", target: "draft-2020-12", errorMode: "ignore" } as const;
+  const { $schema: _, ...json } = toJsonSchema(schema, options);
+  return json;
+}
+
 const text = { type: "string" };
 const nullable = (schema: Schema): Schema => ({ oneOf: [schema, { type: "null" }] });
-export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+const COMPONENTS = "#/components/schemas/";
+export const ref = (name: string): Schema => ({ $ref: COMPONENTS + name });
 
 function object(properties: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema {
   return {
@@ -104,3 +115,15 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   },
   Health: object({ status: { const: "ok" } }),
 };
+
+/** The schema with each reference replaced by what it leads to, for who has no place for components. */
+export function inlined(schema: Schema): Schema {
+  const replaced = JSON.stringify(schema, (_, value: unknown) => {
+    if (typeof value !== "object" || value === null || !("$ref" in value)) return value;
+    const { discriminator: _discriminator, ...named } =
+      SCHEMAS[String(value.$ref).slice(COMPONENTS.length)] ?? {};
+    return named;
+  });
+  const parsed: Schema = JSON.parse(replaced);
+  return parsed;
+}

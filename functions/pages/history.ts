@@ -14,6 +14,12 @@ export interface Stretch {
   readonly cursor: string;
 }
 
+/** The rows of a page that belong to the stretch, and the cursor of the page after it. */
+export interface Step {
+  readonly rows: readonly Row[];
+  readonly next: string | null;
+}
+
 /** How a walk ended. */
 export interface WalkEnd {
   /** Where to go on; null where the stretch has been walked to its end. */
@@ -22,22 +28,22 @@ export interface WalkEnd {
   readonly failure?: Failure;
 }
 
-/** A page is waited for this long, while the quota is used up, in milliseconds. */
-const PATIENCE_MS = 30_000;
+export type Walk = AsyncGenerator<Step, WalkEnd>;
+
+/** How a walk waits for a page that the quota has no call for. */
+export interface Patience {
+  /** For how long at most, in milliseconds. */
+  readonly ms: number;
+  readonly signal: AbortSignal;
+}
 
 const QUOTAS: ReadonlySet<FailureCode> = new Set(["upstream_quota_exceeded", "client_quota_exceeded"]);
 
 /**
- * Walks through a history, newest row first, page by page: only as far as it is read. A page that the quota
- * has no call for is waited for, if one is coming within 30 s.
- * @param signal ends the waiting
+ * Walks through a history, newest row first, page by page: only as far as it is read.
  * @throws Failure of the first page; a later one ends the walk
  */
-export async function* walk(
-  pages: PageSource,
-  stretch: Stretch,
-  signal: AbortSignal,
-): AsyncGenerator<readonly Row[], WalkEnd> {
+export async function* walk(pages: PageSource, stretch: Stretch, patience: Patience): Walk {
   const { symbol, cursor: start } = stretch;
   const seen = new Set<string>();
   const letGo = pages.keepConnection();
@@ -45,14 +51,14 @@ export async function* walk(
     let { page } = await pages.page(symbol, start);
     let rows = rowsWithin(page, stretch);
     for (;;) {
-      yield rows;
       const { next } = page;
+      yield { rows, next };
       if (next === null || endsBefore(page, stretch)) return { next: null };
       if (!pages.hasRoom()) return { next };
       if (seen.has(next)) return { next, failure: walksInCircles() };
       seen.add(next);
       try {
-        const { page: following } = await patiently(() => pages.page(symbol, next), signal);
+        const { page: following } = await patiently(() => pages.page(symbol, next), patience);
         rows = rowsWithin(following, stretch);
         page = following;
       } catch (thrown) {
@@ -64,8 +70,25 @@ export async function* walk(
   }
 }
 
-async function patiently(ask: () => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
-  const until = Date.now() + PATIENCE_MS;
+/**
+ * All rows of a walk, newest first, or those of its first pages until they are `most`.
+ * @throws Failure of the first page
+ */
+export async function gather(steps: Walk, most: number): Promise<{ rows: Row[]; end: WalkEnd }> {
+  const rows: Row[] = [];
+  for (;;) {
+    const { done, value } = await steps.next();
+    if (done) return { rows, end: value };
+    rows.push(...value.rows);
+    if (rows.length >= most && value.next !== null) {
+      await steps.return({ next: value.next });
+      return { rows, end: { next: value.next } };
+    }
+  }
+}
+
+async function patiently(ask: () => Promise<Answer>, { ms, signal }: Patience): Promise<Answer> {
+  const until = Date.now() + ms;
   for (;;) {
     signal.throwIfAborted();
     try {

@@ -18,16 +18,17 @@ export async function getLatest(context: RouteContext): Promise<Response> {
   // Many clients write a list as one parameter many times.
   const joined = lists && { symbols: [lists.join()] };
   const { symbols } = parseQuery(LatestQuery, { ...others, ...joined });
-  const items = await Promise.all(symbols.map((symbol) => latest(context.var.pages, symbol)));
-  const answers = items.flatMap(({ answer }) => (answer ? [answer] : []));
-  const whole = answers.length === items.length ? allOf(answers) : undefined;
-  return context.body(stringify({ items: items.map(({ item }) => item) }), 200, {
+  const found = await Promise.all(symbols.map((symbol) => latest(context.var.pages, symbol)));
+  const answers = found.flatMap(({ answer }) => (answer ? [answer] : []));
+  const whole = answers.length === found.length ? allOf(answers) : undefined;
+  return context.body(stringify({ items: found.map(({ item }) => item) }), 200, {
     "Content-Type": "application/json",
     ...(whole ? cachingHeaders(whole, context.var.visibility, Date.now()) : { "Cache-Control": "no-store" }),
   });
 }
 
-async function latest(pages: PageSource, text: string): Promise<{ item: object; answer?: Answer }> {
+/** The newest row of a symbol, or what stood in the way. */
+export async function latest(pages: PageSource, text: string): Promise<{ item: object; answer?: Answer }> {
   try {
     const symbol = parseSymbol(text);
     const answer = await pages.page(symbol, FIRST, 2);

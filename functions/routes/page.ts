@@ -16,7 +16,7 @@ const RENDER: Readonly<Record<FormatName, Render>> = {
   ndjson: (_, page) => pageNdjson(page),
   protobuf: (_, page) => pageProtobuf(page),
 };
-export const PAGE_FORMATS = ["json", "csv", "ndjson", "protobuf"] as const;
+const PAGE_FORMATS = ["json", "csv", "ndjson", "protobuf"] as const;
 
 /** `GET /v1/short-interest/{symbol}`: one page. */
 export async function getPage(context: RouteContext, symbolText: string): Promise<Response> {

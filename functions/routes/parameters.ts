@@ -11,12 +11,13 @@ const LONGEST_CURSOR = 256;
 /** How much of a parameter's name is said back. */
 const LONGEST_NAME = 64;
 
-export const symbol = v.pipe(
-  v.string(),
-  v.regex(SYMBOL),
+/** Checked by `parseSymbol`, which tells what is wrong with it more exactly. */
+export const symbolText = v.pipe(
+  v.string("symbol is a market and a code, such as HK.00700"),
   v.description("Market and code, in any case: HK.00700, US.AAPL, US.BRK.B. HK.700 is HK.00700."),
   v.examples(["HK.00700"]),
 );
+export const symbol = v.pipe(symbolText, v.regex(SYMBOL));
 
 const NUM = `num is a whole number from 1 to ${MOST_ROWS}`;
 export const rowCount = v.pipe(

@@ -11,12 +11,18 @@ declare global {
 
 /** A page as JSON text. Counts keep every digit: they are raw JSON numbers, whatever their size. */
 export function pageJson(symbol: SecuritySymbol, page: Page): string {
-  return stringify({
-    symbol: formatSymbol(symbol),
-    market: page.market,
-    items: page.rows.map((row) => record(page.market, row)),
-    next_key: page.next,
-  });
+  return stringify(pageRecord(symbol, page));
+}
+
+/** A page as an object for `stringify`. */
+export function pageRecord(symbol: SecuritySymbol, { rows, next }: Page): object {
+  return { ...rowsRecord(symbol, rows), next_key: next };
+}
+
+/** Rows of a security as an object for `stringify`. */
+export function rowsRecord(symbol: SecuritySymbol, rows: readonly Row[]): object {
+  const { market } = symbol;
+  return { symbol: formatSymbol(symbol), market, items: rows.map((row) => record(market, row)) };
 }
 
 /** A page as NDJSON: each row a line, and nothing else. */
