@@ -1,44 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { startGateway } from "./support/gateway.ts";
 
-const BAD = [
-  ["/v1/short-interest/00700", "invalid_symbol", "symbol"],
-  ["/v1/short-interest/HK.", "invalid_symbol", "symbol"],
-  ["/v1/short-interest/HK.123456", "invalid_symbol", "symbol"],
-  ["/v1/short-interest/HK.7a", "invalid_symbol", "symbol"],
-  ["/v1/short-interest/US.A%00B", "invalid_symbol", "symbol"],
-  ["/v1/short-interest/US.A..B", "invalid_symbol", "symbol"],
-  ["/v1/short-interest/U%C5%BF.AAPL", "invalid_symbol", "symbol"],
-  ["/v1/short-interest/US.%C4%B1BM", "invalid_symbol", "symbol"],
-  ["/v1/short-interest/US.%E2%82%AC", "invalid_symbol", "symbol"],
-  [`/v1/short-interest/US.${"A".repeat(21)}`, "invalid_symbol", "symbol"],
-  ["/v1/short-interest/SH.600000", "unsupported_market", "symbol"],
-  ["/v1/short-interest/JP.7203", "unsupported_market", "symbol"],
-  ...["0", "51", "1.5", "abc", "", "-1", "1e1", "010", "+5", "99999999999"].map(
-    (num) => [`/v1/short-interest/US.AAPL?num=${num}`, "invalid_parameter", "num"] as const,
-  ),
-  ["/v1/short-interest/US.AAPL?num=5&num=6", "invalid_parameter", "num"],
-  ["/v1/short-interest/US.AAPL?next_key=1&next_key=2", "invalid_parameter", "next_key"],
-  ["/v1/short-interest/US.AAPL?next_key=%00", "invalid_parameter", "next_key"],
-  ["/v1/short-interest/US.AAPL?next_key=a%0Ab", "invalid_parameter", "next_key"],
-  ["/v1/short-interest/US.AAPL?next_key=a%C2%85b", "invalid_parameter", "next_key"],
-  [`/v1/short-interest/US.AAPL?next_key=${"1".repeat(257)}`, "invalid_parameter", "next_key"],
-  ["/v1/short-interest/US.AAPL?nextKey=1777478400", "invalid_parameter", "nextKey"],
-] as const;
-
-describe("bad input", () => {
-  it.each(BAD)("%s is %s", async (path, code, parameter) => {
-    const gateway = await startGateway();
-    const response = await gateway.get(path);
-    expect(response.status).toBe(400);
-    expect(response.headers.get("Content-Type")).toBe("application/problem+json");
-    expect(response.headers.get("Cache-Control")).toBe("no-store");
-    expect(await response.json()).toMatchObject({ code, parameter, status: 400 });
-    expect((await gateway.opend.stats()).calls).toBe(0);
-    expect(await gateway.upstash.requests()).toBe(0);
-  });
-});
-
 describe("a path", () => {
   it.each(["/", "/v1", "/v1/short-interest/US.AAPL/", "/v2/short-interest/US.AAPL"])(
     "%s does not exist",
@@ -125,6 +87,7 @@ describe("a bad configuration", () => {
     ["UPSTREAM_LIMIT", "31"],
     ["UPSTREAM_WINDOW_SECONDS", "soon"],
     ["UPSTREAM_WAIT_MS", "1.5"],
+    ["SUBREQUEST_LIMIT", "49"],
   ])("%s = %j is named, and not shown", async (variable, value) => {
     const gateway = await startGateway({}, { [variable]: value });
     const response = await gateway.get("/v1/short-interest/US.AAPL");

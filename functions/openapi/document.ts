@@ -130,6 +130,52 @@ const getProblem = {
   },
 };
 
+const rpc = { type: "object", properties: { jsonrpc: { const: "2.0" } }, required: ["jsonrpc"] };
+const tools = { jsonrpc: "2.0", id: 1, method: "tools/list" };
+
+const postMcp = {
+  operationId: "postMcp",
+  summary: "A message of the Model Context Protocol",
+  description:
+    "Streamable HTTP without sessions, revisions 2025-03-26 to 2026-07-28. tools/list tells what the tools take and give.",
+  requestBody: { required: true, content: { "application/json": { schema: rpc, example: tools } } },
+  responses: {
+    "200": {
+      description: "The result, or an error of the method",
+      headers: HEADERS,
+      content: Object.fromEntries([inFormat("json", rpc, { jsonrpc: "2.0", id: 1, result: { tools: [] } })]),
+    },
+    "202": { description: "There is nothing to say", headers: HEADERS },
+    "400": {
+      description: "It is no message, or of a revision that is not spoken here",
+      headers: HEADERS,
+      content: Object.fromEntries([
+        inFormat("json", rpc, {
+          jsonrpc: "2.0",
+          id: null,
+          error: { code: -32_700, message: "The body is not JSON" },
+        }),
+      ]),
+    },
+    ...problems(["content_too_large", "unsupported_media_type", ...ALWAYS]),
+  },
+};
+
+const getDescription = {
+  operationId: "getDescription",
+  summary: "This description",
+  security: [],
+  responses: {
+    "200": {
+      description: "OpenAPI 3.1",
+      headers: { ...HEADERS, ETag: CACHING.ETag },
+      content: Object.fromEntries([inFormat("json", { type: "object" }, { openapi: "3.1.1" })]),
+    },
+    "304": { description: "It is the one that the caller has", headers: HEADERS },
+    ...problems(["internal"]),
+  },
+};
+
 const document = () => ({
   openapi: "3.1.1",
   info: {
@@ -147,7 +193,9 @@ const document = () => ({
     "/v1/short-interest/{symbol}": { get: getPage },
     "/v1/short-interest/{symbol}/history": { get: getHistory },
     "/v1/short-interest": { get: getLatest },
+    "/mcp": { post: postMcp },
     "/problems/{code}": { get: getProblem },
+    "/openapi.json": { get: getDescription },
     "/healthz": { get: getHealth },
   },
   components: {

@@ -78,7 +78,7 @@ export function createEdgeCache(
   async function read(key: PageKey): Promise<EdgeCopy | undefined> {
     const response = await cache.match(urlOf(key));
     if (!response) return undefined;
-    const facts = parse(Facts, JSON.parse(response.headers.get(FACTS) ?? ""));
+    const facts = parse(Facts, JSON.parse(decodeURIComponent(response.headers.get(FACTS) ?? "")));
     return { ...facts, reply: new Uint8Array(await response.arrayBuffer()) };
   }
 
@@ -104,7 +104,9 @@ export function createEdgeCache(
       const at = now();
       const fresh = at < kept.freshUntil;
       const trustedUntil = fresh ? Math.min(at + TRUST_FRESH_MS, kept.freshUntil) : at + TRUST_STALE_MS;
-      const headers = { ...maxAge(kept.keptUntil - at), [FACTS]: JSON.stringify({ ...facts, trustedUntil }) };
+      // A header is ASCII, and a cursor may be anything.
+      const written = encodeURIComponent(JSON.stringify({ ...facts, trustedUntil }));
+      const headers = { ...maxAge(kept.keptUntil - at), [FACTS]: written };
       const own = { ...key, cursor: kept.cursor };
       await cache.put(urlOf(own), new Response(reply, { headers })).catch(nothing);
       if (span) await enter(key.symbol, kept.cursor, span).catch(nothing);

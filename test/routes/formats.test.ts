@@ -130,15 +130,6 @@ describe("the format of a page", () => {
     expect((await gateway.opend.stats()).calls).toBe(0);
   });
 
-  it.each(["?format=xml", "?format=", "?format=csv&format=json", "?format=toString"])(
-    "is 400 for %s",
-    async (query) => {
-      const response = await get(await startGateway(), query);
-      expect(response.status).toBe(400);
-      expect(await response.json()).toMatchObject({ code: "invalid_parameter", parameter: "format" });
-    },
-  );
-
   it("as CSV is the documented table", async () => {
     const text = await (await get(await startGateway(), "?format=csv&num=2")).text();
     expect(text).toBe(

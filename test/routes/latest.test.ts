@@ -72,17 +72,4 @@ describe("the latest of many", () => {
     const { items } = await response.json<{ items: Item[] }>();
     expect(items.map(({ symbol }) => symbol)).toEqual(["US.NONE", "US.NEWLY", "HK.02800"]);
   });
-
-  it.each([
-    "/v1/short-interest",
-    path(""),
-    path("US.AAPL,"),
-    path("US.AAPL&symbols="),
-    path(Array.from({ length: 51 }, (_, at) => `US.T${at}`).join()),
-    path("A".repeat(2_001)),
-  ])("is 400 for %s", async (bad) => {
-    const response = await (await startGateway()).get(bad);
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ code: "invalid_parameter", parameter: "symbols" });
-  });
 });

@@ -21,7 +21,7 @@ interface Operation {
 }
 interface Description {
   readonly components: object;
-  readonly paths: Readonly<Record<string, { readonly get: Operation }>>;
+  readonly paths: Readonly<Record<string, { readonly get?: Operation; readonly post?: Operation }>>;
 }
 
 const KEY = "key";
@@ -57,11 +57,23 @@ function fits(schema: object, value: unknown): void {
 /** What has been seen of each operation: its problems by their codes, other answers by their types. */
 const seen = new Map<string, Set<string>>();
 
-/** Asks, and fails where the answer is not one of those described for `template`. */
-async function ask(running: Running, template: string, path: string, headers: Record<string, string> = {}) {
-  const operation = description.paths[template]?.get;
+const operationOf = (template: string): Operation => {
+  const operation = description.paths[template]?.get ?? description.paths[template]?.post;
   if (!operation) throw new Error(`${template} is not described`);
-  const response = await fetch(running.origin + path, { headers });
+  return operation;
+};
+
+/** Asks, and fails where the answer is not one of those described for `template`. */
+async function ask(
+  running: Running,
+  template: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body?: string,
+) {
+  const operation = operationOf(template);
+  const init = body === undefined ? { headers } : { method: "POST", headers, body };
+  const response = await fetch(running.origin + path, init);
   const described = operation.responses[response.status];
   if (!described) throw new Error(`${path}: ${response.status} is not described`);
   for (const [name, { required, schema }] of Object.entries(described.headers ?? {})) {
@@ -74,7 +86,7 @@ async function ask(running: Running, template: string, path: string, headers: Re
   const note = (what: string) => {
     seen.set(operation.operationId, (seen.get(operation.operationId) ?? new Set()).add(what));
   };
-  if (response.status === 304) note("304");
+  if (!described.content) note(String(response.status));
   else if (!content) throw new Error(`${path}: ${type} is not described`);
   else if (type.endsWith("json") && type !== "application/x-ndjson") {
     const body: unknown = await response.json();
@@ -106,13 +118,13 @@ describe("the description", () => {
   });
 
   it("has an example for each answer and each problem, and all are right", () => {
-    for (const { get } of Object.values(description.paths)) {
-      for (const [status, { content = {} }] of Object.entries(get.responses)) {
+    for (const { operationId, responses } of Object.keys(description.paths).map(operationOf)) {
+      for (const [status, { content = {} }] of Object.entries(responses)) {
         for (const [type, { schema, example, examples }] of Object.entries(content)) {
           const all = examples ? Object.values(examples).map(({ value }) => value) : [example];
           for (const each of all) {
             if (type === "application/x-protobuf") continue;
-            expect(each, `${get.operationId} ${status} ${type}`).toBeDefined();
+            expect(each, `${operationId} ${status} ${type}`).toBeDefined();
             fits(schema, each);
           }
         }
@@ -121,7 +133,7 @@ describe("the description", () => {
   });
 
   it("has the very answer of the stand-in as its example of a page", async () => {
-    const content = description.paths[PAGE]?.get.responses["200"]?.content;
+    const content = operationOf(PAGE).responses["200"]?.content;
     for (const [type, { example }] of Object.entries(content ?? {})) {
       if (example === undefined) continue;
       const response = await fetch(`${open.origin}/v1/short-interest/HK.00700?num=1`, {
@@ -155,15 +167,15 @@ describe.each([
     ["unknown_symbol", () => ask(open, template, path("US.NOSUCH"))],
   ])("is %s", async (code, refused) => {
     await refused();
-    expect(seen.get(idOf(template))).toContain(code);
+    expect(seen.get(operationOf(template).operationId)).toContain(code);
   });
 
   it("is too_many_requests and client_quota_exceeded", async () => {
     // A new minute may begin after the first.
     for (let request = 0; request < 3; request += 1) await ask(flooded, template, path("US.AAPL"));
     for (const symbol of [fresh(), fresh()]) await ask(keyed, template, path(symbol), { "X-API-Key": KEY });
-    expect(seen.get(idOf(template))).toContain("too_many_requests");
-    expect(seen.get(idOf(template))).toContain("client_quota_exceeded");
+    expect(seen.get(operationOf(template).operationId)).toContain("too_many_requests");
+    expect(seen.get(operationOf(template).operationId)).toContain("client_quota_exceeded");
   });
 
   it.each([
@@ -180,14 +192,14 @@ describe.each([
     await ask(open, template, path(fresh()));
     open.opend.set({ fault: "" });
     await open.upstash.redis.call("FLUSHDB");
-    expect(seen.get(idOf(template))).toContain(code);
+    expect(seen.get(operationOf(template).operationId)).toContain(code);
   });
 
   it("is limiter_unavailable", async () => {
     open.upstash.fail("500");
     await ask(open, template, path(fresh()));
     open.upstash.fail(undefined);
-    expect(seen.get(idOf(template))).toContain("limiter_unavailable");
+    expect(seen.get(operationOf(template).operationId)).toContain("limiter_unavailable");
   });
 });
 
@@ -206,14 +218,25 @@ describe("other answers", () => {
     await ask(unset, LATEST, "/v1/short-interest?symbols=HK.00700");
     for (let request = 0; request < 3; request += 1)
       await ask(flooded, LATEST, "/v1/short-interest?symbols=US.T1");
+    await tag("/openapi.json", "/openapi.json");
+    const json = { "Content-Type": "application/json" };
+    const message = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" });
+    const notification = JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" });
+    for (const body of [message, notification, "{", " ".repeat(65_537)]) {
+      await ask(open, "/mcp", "/mcp", json, body);
+    }
+    await ask(open, "/mcp", "/mcp", {}, message);
+    await ask(keyed, "/mcp", "/mcp", json, message);
+    await ask(unset, "/mcp", "/mcp", json, message);
+    for (let request = 0; request < 3; request += 1) await ask(flooded, "/mcp", "/mcp", json, message);
     await ask(open, "/healthz", "/healthz");
     await ask(open, "/problems/{code}", "/problems/internal");
     await ask(open, "/problems/{code}", "/problems/nothing");
   });
 
   it("are not described where there are none", () => {
-    for (const { get } of Object.values(description.paths)) {
-      const described = Object.entries(get.responses).flatMap(([status, { content }]) =>
+    for (const { operationId, responses } of Object.keys(description.paths).map(operationOf)) {
+      const described = Object.entries(responses).flatMap(([status, { content }]) =>
         content
           ? Object.entries(content).flatMap(([type, { examples }]) =>
               examples ? Object.keys(examples) : type,
@@ -221,12 +244,8 @@ describe("other answers", () => {
           : status,
       );
       // A fault in the program cannot be asked for.
-      const promised = described.filter((what) => what !== "internal");
-      expect([...(seen.get(get.operationId) ?? [])].sort(), get.operationId).toEqual(promised.sort());
+      const promised = new Set(described.filter((what) => what !== "internal"));
+      expect([...(seen.get(operationId) ?? [])].sort(), operationId).toEqual([...promised].sort());
     }
   });
 });
-
-function idOf(template: string): string {
-  return description.paths[template]?.get.operationId ?? "";
-}

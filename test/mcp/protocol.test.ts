@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import { type Gateway, startGateway } from "../support/gateway.ts";
+
+const META = "io.modelcontextprotocol/";
+const META_2026 = { [`${META}protocolVersion`]: "2026-07-28", [`${META}clientCapabilities`]: {} };
+const HEADERS_2026 = { "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list" };
+
+const post = (gateway: Gateway, body: unknown, headers: Record<string, string> = {}) =>
+  gateway.get("/mcp", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+const request = (method: string, params?: unknown) => ({ jsonrpc: "2.0", id: 7, method, params });
+
+describe("a message", () => {
+  it.each([
+    ["no JSON", "{", 400, -32_700],
+    ["nothing", "", 400, -32_700],
+    ["no object", "7", 400, -32_600],
+    ["null", "null", 400, -32_600],
+    ["a batch", [request("ping")], 400, -32_600],
+    ["another JSON-RPC", { ...request("ping"), jsonrpc: "1.0" }, 400, -32_600],
+    ["an id that is none", { ...request("ping"), id: {} }, 400, -32_600],
+    ["a method that is none", { ...request("ping"), method: 7 }, 400, -32_600],
+    ["an unknown method", request("resources/list"), 200, -32_601],
+    ["server/discover without what goes with it", request("server/discover"), 200, -32_601],
+    ["a call of nothing", request("tools/call"), 200, -32_602],
+    ["a call of no tool", request("tools/call", { name: "__proto__" }), 200, -32_602],
+  ])("that is %s is refused", async (_, body, status, code) => {
+    const response = await post(await startGateway(), body);
+    expect(response.status).toBe(status);
+    expect(response.headers.get("Cache-Control")).toBe("no-store");
+    expect(await response.json()).toMatchObject({ jsonrpc: "2.0", error: { code } });
+  });
+
+  it.each([
+    [{ "MCP-Protocol-Version": "2024-01-01" }, request("tools/list"), 400, -32_022],
+    [HEADERS_2026, request("tools/list"), 400, -32_602],
+    [HEADERS_2026, request("tools/list", { _meta: {} }), 400, -32_602],
+    [{}, request("tools/list", { _meta: META_2026 }), 400, -32_020],
+    [
+      { ...HEADERS_2026, "MCP-Protocol-Version": "2025-11-25" },
+      request("tools/list", { _meta: META_2026 }),
+      400,
+      -32_020,
+    ],
+    [{ ...HEADERS_2026, "Mcp-Method": "ping" }, request("tools/list", { _meta: META_2026 }), 400, -32_020],
+    [
+      { ...HEADERS_2026, "Mcp-Method": "tools/call", "Mcp-Name": "other" },
+      request("tools/call", { name: "get_short_interest", _meta: META_2026 }),
+      400,
+      -32_020,
+    ],
+    [
+      { ...HEADERS_2026, "MCP-Protocol-Version": "2030-01-01" },
+      request("tools/list", { _meta: { ...META_2026, [`${META}protocolVersion`]: "2030-01-01" } }),
+      400,
+      -32_022,
+    ],
+    [{ ...HEADERS_2026, "Mcp-Method": "ping" }, request("ping", { _meta: META_2026 }), 404, -32_601],
+  ])("with %j and %j is refused", async (headers: Record<string, string>, body, status, code) => {
+    const response = await post(await startGateway(), body, headers);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ id: 7, error: { code } });
+  });
+
+  it("that wants no answer gets none", async () => {
+    const gateway = await startGateway();
+    for (const body of [
+      { jsonrpc: "2.0", method: "notifications/initialized" },
+      { jsonrpc: "2.0", id: 7, result: {} },
+    ]) {
+      const response = await post(gateway, body);
+      expect(response.status).toBe(202);
+      expect(await response.text()).toBe("");
+    }
+  });
+
+  it("of an older revision is answered in it, and of an unknown one in the newest", async () => {
+    const gateway = await startGateway();
+    for (const [wanted, given] of [
+      ["2025-03-26", "2025-03-26"],
+      ["2025-06-18", "2025-06-18"],
+      ["1999-01-01", "2025-11-25"],
+    ]) {
+      const response = await post(gateway, request("initialize", { protocolVersion: wanted }));
+      expect(await response.json()).toMatchObject({ result: { protocolVersion: given } });
+    }
+  });
+});
+
+describe("/mcp", () => {
+  it("keeps every digit of a count", async () => {
+    const call = request("tools/call", {
+      name: "get_short_interest",
+      arguments: { symbol: "US.HUGE", num: 1 },
+    });
+    const text = await (await post(await startGateway(), call)).text();
+    expect(text).toContain('"structuredContent":{"symbol":"US.HUGE"');
+    expect(text.split("9007199254740993")).toHaveLength(3);
+  });
+
+  it("takes JSON of a certain length, by POST", async () => {
+    const gateway = await startGateway();
+    for (const method of ["GET", "DELETE", "PUT", "HEAD"]) {
+      const response = await gateway.get("/mcp", { method });
+      expect(response.status).toBe(405);
+      expect(response.headers.get("Allow")).toBe("POST");
+    }
+    expect((await post(gateway, request("ping"), { "Content-Type": "text/plain" })).status).toBe(415);
+    expect((await post(gateway, `"${"x".repeat(65_536)}"`)).status).toBe(413);
+  });
+
+  it("is for pages of the origins that are allowed", async () => {
+    const gateway = await startGateway({}, { ALLOWED_ORIGINS: "https://a.example" });
+    const allowed = await post(gateway, request("ping"), { Origin: "https://a.example" });
+    expect(allowed.headers.get("Access-Control-Allow-Origin")).toBe("https://a.example");
+    const other = await post(gateway, request("ping"), { Origin: "https://b.example" });
+    expect(other.headers.get("Access-Control-Allow-Origin")).toBeNull();
+  });
+});

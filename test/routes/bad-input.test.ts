@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import { type Gateway, startGateway } from "../support/gateway.ts";
+
+const SYMBOLS = [
+  "00700",
+  "HK.",
+  "HK.123456",
+  "HK.7a",
+  "US.A%00B",
+  "US.A..B",
+  "U%C5%BF.AAPL",
+  "US.%C4%B1BM",
+  "US.%E2%82%AC",
+  `US.${"A".repeat(21)}`,
+  "%E0%A4%A",
+  "US.AAPL%2Fhistory",
+  "..%2F",
+];
+const MARKETS = ["SH.600000", "JP.7203"];
+const DAYS = [
+  "",
+  "today",
+  "2026-4-30",
+  "2026-02-30",
+  "2026-13-01",
+  "20260430",
+  "2026-04-30T00:00",
+  "1777478400",
+];
+const CURSORS = ["%00", "a%0Ab", "a%C2%85b", "1".repeat(257)];
+const NUMBERS = ["0", "51", "1.5", "abc", "", "-1", "1e1", "010", "%2B5", "99999999999", "%D9%A5"];
+const FORMATS = ["xml", "", "JSON", "toString", "csv,json"];
+const LISTS = [
+  "",
+  ",",
+  "US.AAPL,",
+  "US.AAPL,,US.TSLA",
+  Array.from({ length: 51 }, (_, at) => `US.T${at}`).join(),
+  "A".repeat(2_001),
+];
+
+/** What is bad for each query parameter of each route, as /openapi.json names them. */
+const BAD: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  "/v1/short-interest/{symbol}": { num: NUMBERS, next_key: CURSORS, format: FORMATS },
+  "/v1/short-interest/{symbol}/history": {
+    from: DAYS,
+    to: DAYS,
+    order: ["", "ASC", "newest", "asc,desc"],
+    next_key: CURSORS,
+    format: [...FORMATS, "protobuf"],
+  },
+  "/v1/short-interest": { symbols: LISTS },
+};
+
+async function refuses(gateway: Gateway, path: string, code: string, parameter: string): Promise<void> {
+  const response = await gateway.get(path);
+  expect(response.status, path).toBe(400);
+  expect(response.headers.get("Content-Type")).toBe("application/problem+json");
+  expect(response.headers.get("Cache-Control")).toBe("no-store");
+  expect(await response.json(), path).toMatchObject({ code, parameter, status: 400 });
+}
+
+describe.each(Object.entries(BAD))("%s", (template, parameters) => {
+  const route = template.replace("{symbol}", "US.AAPL");
+  const needed = template.includes("{symbol}") ? "" : "symbols=US.AAPL&";
+
+  it.each(Object.entries(parameters))("refuses a bad %s", async (name, values) => {
+    const gateway = await startGateway();
+    for (const value of values) {
+      await refuses(gateway, `${route}?${name}=${value}`, "invalid_parameter", name);
+    }
+    if (name !== "symbols") {
+      const [twice] = name === "from" || name === "to" ? ["2026-01-01"] : ["1"];
+      await refuses(gateway, `${route}?${name}=${twice}&${name}=${twice}`, "invalid_parameter", name);
+    }
+    expect(await gateway.upstash.requests()).toBe(0);
+  });
+
+  it("refuses a parameter that it does not have", async () => {
+    const gateway = await startGateway();
+    for (const name of ["nextKey", "limit", "__proto__", "constructor", "%F0%9F%98%80", "toString"]) {
+      const parameter = decodeURIComponent(name);
+      await refuses(gateway, `${route}?${needed}${name}=1`, "invalid_parameter", parameter);
+    }
+    expect(await gateway.upstash.requests()).toBe(0);
+  });
+
+  it("refuses a bad symbol", async () => {
+    if (!template.includes("{symbol}")) return;
+    const gateway = await startGateway();
+    for (const symbol of SYMBOLS) {
+      await refuses(gateway, template.replace("{symbol}", symbol), "invalid_symbol", "symbol");
+    }
+    for (const symbol of MARKETS) {
+      await refuses(gateway, template.replace("{symbol}", symbol), "unsupported_market", "symbol");
+    }
+    expect(await gateway.upstash.requests()).toBe(0);
+  });
+});
+
+it("refuses a history that ends before it begins, and a list that is not there", async () => {
+  const gateway = await startGateway();
+  const path = "/v1/short-interest/US.AAPL/history?from=2026-02-01&to=2026-01-31";
+  await refuses(gateway, path, "invalid_parameter", "from");
+  await refuses(gateway, "/v1/short-interest", "invalid_parameter", "symbols");
+});
+
+it("has bad values for each parameter that is described", async () => {
+  const response = await (await startGateway()).get("/openapi.json");
+  const { paths } = await response.json<{
+    paths: Record<string, { get?: { parameters?: { name: string; in: string }[] } }>;
+  }>();
+  for (const [template, { get }] of Object.entries(paths)) {
+    const names = get?.parameters?.filter((each) => each.in === "query").map(({ name }) => name) ?? [];
+    expect(names.sort()).toEqual(Object.keys(BAD[template] ?? {}).sort());
+  }
+});
