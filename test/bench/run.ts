@@ -1,5 +1,6 @@
 import { cpus } from "node:os";
 import { benchGuessing } from "./guessing.ts";
+import { benchHistory } from "./history.ts";
 import { benchLimit } from "./limit.ts";
 import { benchPopularity } from "./popularity.ts";
 import { benchTrips } from "./trips.ts";
@@ -9,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   trips: benchTrips,
   popularity: benchPopularity,
   guessing: benchGuessing,
+  history: benchHistory,
   limit: benchLimit,
 };
 

@@ -1,0 +1,81 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { startOpend } from "../stand-ins/opend.ts";
+import { startRedis } from "../stand-ins/redis.ts";
+import { startUpstash } from "../stand-ins/upstash.ts";
+import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
+
+const READERS = 50;
+const ROUNDS = 40;
+/** How much more memory long histories may take than short ones. */
+const MOST_RATIO = 1.2;
+
+/**
+ * What a history costs in calls, and in memory: the Worker's, at its highest, while many read short or long
+ * ones at once.
+ */
+export async function benchHistory(): Promise<void> {
+  const redis = await startRedis();
+  console.log("histories of 100 and 1,000 rows, of one security each");
+  const peaks: number[] = [];
+  for (const rows of [100, 1_000]) {
+    const [opend, upstash] = [await startOpend(), await startUpstash(await redis.open())];
+    const before = workerds();
+    const worker = await startLocalWorker(
+      {
+        OPEND_URL: opend.url,
+        UPSTASH_REDIS_REST_URL: upstash.url,
+        UPSTASH_REDIS_REST_TOKEN: upstash.token,
+        CLIENT_SHARE: "30",
+        SUBREQUEST_LIMIT: "10000",
+      },
+      UNLIMITED,
+    );
+    const own = workerds().filter((each) => !before.includes(each));
+    const read = async () => {
+      const response = await fetch(`${worker.origin}/v1/short-interest/US.ROWS${rows}/history`);
+      const { items, complete } = (await response.json()) as { items: unknown[]; complete: boolean };
+      if (!complete || items.length !== rows) throw new Error("A history is not complete");
+    };
+    await read();
+    const cold = opend.stats().calls;
+    let peak = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await Promise.all(Array.from({ length: READERS }, read));
+      peak = Math.max(
+        peak,
+        own.map(residentKiB).reduce((sum, each) => sum + each),
+      );
+    }
+    const kept = opend.stats().calls - cold;
+    peaks.push(peak);
+    console.log(
+      `  ${rows} rows: ${cold} calls cold, ${kept} kept; ${READERS} readers: ${Math.round(peak / 1_024)} MiB`,
+    );
+    for (const each of [worker, upstash, opend]) await each.close();
+  }
+  await redis.close();
+  const [short = 1, long = 0] = peaks;
+  console.log(`  memory of long ones × ${(long / short).toFixed(2)}`);
+  if (long / short > MOST_RATIO) throw new Error(`More than × ${MOST_RATIO}`);
+}
+
+/** The processes of workerd on this machine. */
+function workerds(): number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .filter((pid) => fileOf(pid, "comm").startsWith("workerd"))
+    .map(Number);
+}
+
+function residentKiB(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(fileOf(pid, "status"))?.[1]);
+}
+
+/** Empty for a process that has ended. */
+function fileOf(pid: number | string, name: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, "utf8");
+  } catch {
+    return "";
+  }
+}
