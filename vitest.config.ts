@@ -18,9 +18,11 @@ export default defineConfig({
         },
       },
       {
-        // The clients of others, and the stand-ins, run in Node.
+        // The clients of others, and the stand-ins, run in Node. Some start many Workers, so they take turns.
         test: {
           name: "node",
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
           include: ["test/{client,stand-ins,vendor,workers}/**/*.test.ts"],
           testTimeout: 30_000,
         },
