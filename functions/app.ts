@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { Hono, type Next } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { etag, RETAINED_304_HEADERS } from "hono/etag";
@@ -13,6 +13,7 @@ import { getHistory } from "./routes/history.ts";
 import { getLatest } from "./routes/latest.ts";
 import { getPage } from "./routes/page.ts";
 import type { RouteContext, Scope } from "./scope.ts";
+import { openSocket } from "./socket/endpoint.ts";
 
 const READ = ["GET", "HEAD"];
 /** Of a message to `/mcp`, in bytes. */
@@ -61,6 +62,7 @@ app.get("/healthz", (context) => context.json({ status: "ok" }, 200, { "Cache-Co
 app.get("/problems/:code", (context) => context.text(explainProblem(context.req.param("code")), 200, A_DAY));
 
 app.post("/mcp", postMcp);
+app.get("/", upgradeOnly, configure, openSocket);
 
 for (const { path } of app.routes.filter(({ method }) => method === "GET")) app.all(path, only(READ));
 app.all("/mcp", only(["POST"]));
@@ -78,6 +80,11 @@ app.onError((thrown, context) => {
 function allowedOrigin(origin: string, context: RouteContext): string | null {
   const { allowedOrigins } = context.var.config;
   return allowedOrigins === "*" ? "*" : (allowedOrigins.find((allowed) => allowed === origin) ?? null);
+}
+
+async function upgradeOnly(context: RouteContext, next: Next): Promise<Response | undefined> {
+  if (context.req.header("Upgrade")?.toLowerCase() !== "websocket") return context.notFound();
+  await next();
 }
 
 function only(methods: readonly string[]) {

@@ -65,18 +65,28 @@ const origins = v.pipe(
 );
 
 const KEYS = "is not a comma-separated list of name:digest, as `npm run key` prints them, each name once";
+const HEX = "[0-9a-fA-F]{64}";
+const ENTRY = new RegExp(`^[\\w.-]{1,64}:${HEX}(?::${HEX})?$`);
 const apiKeys = v.pipe(
   v.string(KEYS),
   v.transform((text) => text.split(",").map((each) => each.trim())),
-  v.everyItem((each) => /^[\w.-]{1,64}:[0-9a-fA-F]{64}$/.test(each), KEYS),
+  v.everyItem((each) => ENTRY.test(each), KEYS),
   v.transform((all) =>
     all.map((each): ApiKey => {
-      const [name = "", hex = ""] = each.split(":");
-      return { name, digest: Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)) };
+      const [name = "", digest = "", opendDigest] = each.split(":");
+      return {
+        name,
+        digest: bytesOf(digest),
+        opendDigest: opendDigest === undefined ? undefined : bytesOf(opendDigest),
+      };
     }),
   ),
   v.check((all) => new Set(all.map(({ name }) => name)).size === all.length, KEYS),
 );
+
+function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+}
 
 const rateLimit = v.custom<Pick<RateLimit, "limit">>(
   (binding) => typeof binding === "object" && binding !== null && "limit" in binding,

@@ -28,6 +28,11 @@ export interface Invocation {
   readonly now?: () => number;
 }
 
+/** Whether the platform surely lets an invocation ask for so many more pages. */
+export function hasRoomFor(pages: number, { subrequests }: Trace, config: Config): boolean {
+  return subrequests + pages * SUBREQUESTS_OF_A_PAGE <= config.subrequests;
+}
+
 /** Puts the parts together that the way of a page needs. */
 export function createGateway(config: Config, invocation: Invocation): PageSource {
   const { origin, client, background, deadlines = DEADLINES, now = Date.now } = invocation;
@@ -66,7 +71,7 @@ export function createGateway(config: Config, invocation: Invocation): PageSourc
     client,
     now,
     background,
-    hasRoom: () => trace.subrequests + SUBREQUESTS_OF_A_PAGE <= config.subrequests,
+    hasRoom: () => hasRoomFor(1, trace, config),
     gateway: origin,
   });
 }

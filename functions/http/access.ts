@@ -6,6 +6,8 @@ export interface ApiKey {
   readonly name: string;
   /** SHA-256 of the key. */
   readonly digest: Uint8Array<ArrayBuffer>;
+  /** SHA-256 of what OpenD's own clients send of it, its MD5; absent where they may not use it. */
+  readonly opendDigest?: Uint8Array<ArrayBuffer> | undefined;
 }
 
 export interface AccessRule {
@@ -23,8 +25,26 @@ const COUNTER_PERIOD_MS = 60_000;
  * @returns whom it counts for: the name of its key, or its address
  * @throws Failure `unauthorized` without a valid key where one is needed, `too_many_requests`
  */
-export async function admit(headers: Headers, { apiKeys, requests }: AccessRule): Promise<string> {
-  if (apiKeys) return `key:${await nameOfKey(headers, apiKeys)}`;
+export async function admit(headers: Headers, rule: AccessRule): Promise<string> {
+  if (rule.apiKeys) return clientOfKey(presentedKey(headers), rule.apiKeys, ({ digest }) => digest);
+  return admitAddress(headers, rule);
+}
+
+/**
+ * Lets one of OpenD's own clients in.
+ * @param md5 what it sends of its key, lowercase hexadecimal; empty for none
+ * @throws Failure as `admit` does
+ */
+export async function admitOpendClient(headers: Headers, md5: string, rule: AccessRule): Promise<string> {
+  if (rule.apiKeys) return clientOfKey(md5 || undefined, rule.apiKeys, ({ opendDigest }) => opendDigest);
+  return addressOf(headers);
+}
+
+/**
+ * Counts a request against its address.
+ * @throws Failure `too_many_requests`
+ */
+export async function admitAddress(headers: Headers, { requests }: AccessRule): Promise<string> {
   const client = addressOf(headers);
   const counted = await requests?.limit({ key: client });
   if (counted?.success === false) {
@@ -35,17 +55,22 @@ export async function admit(headers: Headers, { apiKeys, requests }: AccessRule)
   return client;
 }
 
-async function nameOfKey(headers: Headers, apiKeys: readonly ApiKey[]): Promise<string> {
-  const presented = presentedKey(headers);
+async function clientOfKey(
+  presented: string | undefined,
+  apiKeys: readonly ApiKey[],
+  digestOf: (key: ApiKey) => Uint8Array<ArrayBuffer> | undefined,
+): Promise<string> {
   if (presented === undefined) {
     throw new Failure("unauthorized", "A key is needed: Authorization: Bearer, or X-API-Key");
   }
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(presented));
   // All are compared, so that the time tells nothing of which one it is.
-  const fitting = apiKeys.filter((key) => crypto.subtle.timingSafeEqual(key.digest, digest));
-  const [key] = fitting;
+  const [key] = apiKeys.filter((each) => {
+    const known = digestOf(each);
+    return known !== undefined && crypto.subtle.timingSafeEqual(known, digest);
+  });
   if (key === undefined) throw new Failure("unauthorized", "The key is not known");
-  return key.name;
+  return `key:${key.name}`;
 }
 
 function presentedKey(headers: Headers): string | undefined {

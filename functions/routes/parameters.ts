@@ -101,6 +101,9 @@ export const HistoryQuery = v.strictObject(
   unknown("from, to, order, next_key and format"),
 );
 
+/** Of OpenD's own clients, as it is in their messages. */
+export const SocketQuery = v.object({ num: rowCount, next_key: nextKey });
+
 export const LatestQuery = v.strictObject({ symbols }, SYMBOLS);
 
 /**

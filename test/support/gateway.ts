@@ -27,6 +27,11 @@ export async function startGateway(options: OpendOptions = {}, vars: Record<stri
       requests: () => control.upstashRequests(upstash.id),
       redis: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),
     },
+    /** Opens a WebSocket to the Worker. */
+    async connect(headers: Record<string, string> = {}): Promise<Response> {
+      const init = { headers: { ...headers, Upgrade: "websocket" } };
+      return worker.fetch(new Request(origin, init), env, createExecutionContext());
+    },
     /** Asks the Worker for what comes piece by piece; whoever reads it decides how fast. */
     stream: async (path: string): Promise<Response> =>
       worker.fetch(new Request(origin + path), env, createExecutionContext()),

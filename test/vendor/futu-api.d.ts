@@ -4,6 +4,7 @@ declare module "futu-api" {
     onlogin: ((success: boolean, reason: unknown) => void) | null;
     start(ip: string, port: number, ssl: boolean, key: string | undefined): void;
     stop(): void;
+    getConnID(): unknown;
     /** The client has no method for command 3249, but this reaches it. */
     _sendCmd(command: number, request: object, name: string): Promise<unknown>;
   }
@@ -18,4 +19,8 @@ declare module "futu-api/proto.js" {
   }
   const root: { lookupType(name: string): MessageType };
   export default root;
+}
+
+declare module "moomoo-api" {
+  export { default } from "futu-api";
 }

@@ -6,6 +6,7 @@ import { encodePageRequest, GET_SHORT_INTEREST } from "../../functions/opend/sho
 import { pageProtobuf } from "../../functions/short-interest/protobuf.ts";
 import { HkShortInterestItemSchema, ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 import { type StandInOpend, startOpend } from "../stand-ins/opend.ts";
+import { exchange } from "./exchange.ts";
 
 const NAME = "Qot_GetShortInterest";
 const KEY = "7522027ccf5a06b1";
@@ -90,11 +91,7 @@ describe("the vendor's client", () => {
     ["US.NONE", requestOf(11, "NONE")],
     ["US.NOSUCH", requestOf(11, "NOSUCH")],
   ])("decodes the reply for %s to the same values", async (_, request) => {
-    const replies: Uint8Array[] = [];
-    const socket = new WebSocket(opend.url);
-    socket.binaryType = "arraybuffer";
-    await replayRaw(socket, request, replies);
-    const [reply = new Uint8Array()] = replies;
+    const reply = await exchange(new URL(opend.url), KEY, request);
     const ours = toJson(ResponseSchema, fromBinary(ResponseSchema, reply));
     expect(ours).toEqual(withoutEmptyLists(decodedByVendor(reply)));
   });
@@ -120,28 +117,6 @@ describe("a page as protobuf", () => {
     });
   });
 });
-
-/** Logs in and asks with bytes that the vendor's descriptors encoded; keeps the reply's body. */
-async function replayRaw(socket: WebSocket, request: object, replies: Uint8Array[]): Promise<void> {
-  const { createHash } = await import("node:crypto");
-  const { encodeRequest } = await import("../../functions/opend/frame.ts");
-  const login = protoRoot.lookupType("InitWebSocket.Request");
-  const type = protoRoot.lookupType(`${NAME}.Request`);
-  const websocketKey = createHash("md5").update(KEY).digest("hex");
-  const encode = (of: typeof type, fields: object) => of.encode(of.create(fields)).finish();
-  await new Promise((resolve) => socket.addEventListener("open", resolve));
-  socket.send(encodeRequest({ command: 1, section: 1n, body: encode(login, { c2s: { websocketKey } }) }));
-  socket.send(encodeRequest({ command: 3249, section: 2n, body: encode(type, request) }));
-  await new Promise<void>((resolve) => {
-    socket.addEventListener("message", ({ data }) => {
-      const bytes = new Uint8Array(data);
-      if (bytes[11] === 1) return;
-      replies.push(bytes.slice(44));
-      resolve();
-    });
-  });
-  socket.close();
-}
 
 /** protobufjs prints lists that are empty, where the JSON form of protobuf leaves them out. */
 function withoutEmptyLists(value: unknown): unknown {

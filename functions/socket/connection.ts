@@ -1,0 +1,130 @@
+import { Failure } from "../failure.ts";
+import { decodeRequest, encodeReply, type RequestFrame } from "../opend/frame.ts";
+
+/** What one connection may ask for, so that none is a burden to the others. */
+export const SOCKET_LIMITS = {
+  /** Requests that are not answered yet. */
+  inFlight: 32,
+  /** Bytes of a frame that is received. */
+  frameBytes: 65_536,
+  /**
+   * Bytes of all replies. Nobody tells how many of them wait for a client that does not read, but they are no
+   * more than this.
+   */
+  sentBytes: 8 * 1_024 * 1_024,
+  /** Milliseconds without a frame. */
+  idleMs: 60_000,
+} as const;
+
+export type SocketLimits = { readonly [limit in keyof typeof SOCKET_LIMITS]: number };
+
+/** A reply, without what it has in common with its request. */
+export interface Answer {
+  readonly body: Uint8Array;
+  /** Header error; 0, as if absent, is none. */
+  readonly error?: number;
+  /** Whether the connection ends with it. */
+  readonly last?: boolean;
+}
+
+export interface Answerer {
+  /** Answers one request, whatever it is. */
+  answer(request: RequestFrame): Promise<Answer>;
+  /** Says no to a request, and that it is the last. */
+  refuse(request: RequestFrame, why: Failure): Answer;
+  /** Whether requests can still be answered. */
+  hasRoom(): boolean;
+}
+
+/** Close codes (RFC 6455, 7.4.1). */
+const DONE = 1000;
+const PROTOCOL_ERROR = 1002;
+const NOT_BINARY = 1003;
+const OVER_LIMIT = 1008;
+const TOO_LONG = 1009;
+
+/** Speaks OpenD's WebSocket protocol on a socket that is not accepted yet. */
+export function serveConnection(socket: WebSocket, answerer: Answerer, limits: SocketLimits): void {
+  let inFlight = 0;
+  let sent = 0;
+  /** The close code, once no further request is taken. */
+  let ending: number | undefined;
+  let idle: ReturnType<typeof setTimeout>;
+
+  /** Closes when all that has been asked is answered: a client waits for ever for a reply that is lost. */
+  function end(code: number): void {
+    ending ??= code;
+    if (inFlight > 0) return;
+    clearTimeout(idle);
+    try {
+      socket.close(ending);
+    } catch {
+      // It is closed already.
+    }
+  }
+
+  function reply(request: RequestFrame, { body, error = 0, last = false }: Answer): void {
+    const { command, section } = request;
+    const frame = encodeReply({ command, section, error, errorText: "", body });
+    sent += frame.length;
+    try {
+      socket.send(frame);
+    } catch {
+      // Whoever asked has left.
+      end(DONE);
+    }
+    if (last) end(OVER_LIMIT);
+    else if (sent >= limits.sentBytes || !answerer.hasRoom()) end(DONE);
+  }
+
+  async function take(request: RequestFrame): Promise<void> {
+    inFlight += 1;
+    const answer = await answerer
+      .answer(request)
+      .catch((thrown: unknown) => answerer.refuse(request, Failure.from(thrown)));
+    inFlight -= 1;
+    reply(request, answer);
+    if (ending !== undefined) end(ending);
+  }
+
+  function refuse(request: RequestFrame, why: string, code: number): void {
+    reply(request, answerer.refuse(request, new Failure("too_many_requests", why)));
+    end(code);
+  }
+
+  function receive(data: ArrayBuffer | string): void {
+    clearTimeout(idle);
+    idle = setTimeout(() => end(DONE), limits.idleMs);
+    if (typeof data === "string") end(NOT_BINARY);
+    else receiveFrame(new Uint8Array(data));
+  }
+
+  function receiveFrame(bytes: Uint8Array): void {
+    let request: RequestFrame;
+    try {
+      request = decodeRequest(bytes);
+    } catch {
+      end(PROTOCOL_ERROR);
+      return;
+    }
+    if (sent >= limits.sentBytes) return;
+    if (ending !== undefined) refuse(request, "The connection is about to close", ending);
+    else if (bytes.length > limits.frameBytes) refuse(request, "The frame is too long", TOO_LONG);
+    else if (inFlight >= limits.inFlight) refuse(request, "Too many requests are under way", OVER_LIMIT);
+    else void take(request);
+  }
+
+  const gone = () => {
+    clearTimeout(idle);
+    ending ??= DONE;
+  };
+  socket.binaryType = "arraybuffer";
+  socket.addEventListener("message", ({ data }) => receive(data));
+  socket.addEventListener("close", () => {
+    gone();
+    end(DONE);
+  });
+  socket.addEventListener("error", gone);
+  idle = setTimeout(() => end(DONE), limits.idleMs);
+  socket.accept();
+}

@@ -1,0 +1,226 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, it, vi } from "vitest";
+import { encodeRequest } from "../../functions/opend/frame.ts";
+import * as Login from "../../gen/InitWebSocket_pb.js";
+import * as KeepAlive from "../../gen/KeepAlive_pb.js";
+import { type Gateway, startGateway } from "../support/gateway.ts";
+import { TestClient } from "./support.ts";
+
+const PAID = { SUBREQUEST_LIMIT: "10000", CLIENT_SHARE: "30" };
+
+async function connect(gateway: Gateway): Promise<TestClient> {
+  const { status, webSocket } = await gateway.connect();
+  expect(status).toBe(101);
+  if (!webSocket) throw new Error("There is no WebSocket");
+  return new TestClient(webSocket);
+}
+
+async function connected(gateway: Gateway): Promise<TestClient> {
+  const client = await connect(gateway);
+  expect((await client.logIn()).error).toBe(0);
+  return client;
+}
+
+describe("a login", () => {
+  it("tells the time and a name for the connection", async () => {
+    const client = await connect(await startGateway());
+    const { s2c, retType } = fromBinary(Login.ResponseSchema, (await client.logIn()).body);
+    expect(retType).toBe(0);
+    expect(Math.abs(Number(s2c?.serverTime) - Date.now() / 1_000)).toBeLessThan(2);
+    expect(s2c?.connID).not.toBe(0n);
+  });
+
+  it("comes before anything else, and may be followed at once", async () => {
+    const gateway = await startGateway();
+    const client = await connect(gateway);
+    const early = client.sendCall("AAPL");
+    const login = client.logIn();
+    const late = client.sendCall("NEWLY");
+    expect((await client.page(early)).retType).toBe(-1);
+    expect((await login).error).toBe(0);
+    expect((await client.page(late)).retType).toBe(0);
+    expect((await gateway.opend.stats()).calls).toBe(1);
+  });
+
+  it("with the wrong key ends the connection", async () => {
+    const API_KEYS = `me:${"0".repeat(64)}:${"0".repeat(64)}`;
+    const client = await connect(await startGateway({}, { API_KEYS }));
+    expect((await client.logIn("wrong")).error).toBe(-1);
+    expect(await client.closed).toBe(1008);
+  });
+});
+
+describe("a connection", () => {
+  it("answers KeepAlive with the time", async () => {
+    const client = await connected(await startGateway());
+    const body = toBinary(KeepAlive.RequestSchema, create(KeepAlive.RequestSchema, { c2s: { time: 1n } }));
+    const reply = await client.reply(client.send(1004, body));
+    expect(reply.command).toBe(1004);
+    const { s2c } = fromBinary(KeepAlive.ResponseSchema, reply.body);
+    expect(Math.abs(Number(s2c?.time) - Date.now() / 1_000)).toBeLessThan(2);
+  });
+
+  it("holds up no request behind a slow one", async () => {
+    const gateway = await startGateway({ delayMs: [300, 300] }, PAID);
+    const client = await connected(gateway);
+    await client.page(client.sendCall("NEWLY"));
+    const slow = client.sendCall("AAPL");
+    const quick = client.sendCall("NEWLY");
+    await client.reply(quick);
+    expect(client.replies.some(({ section }) => section === slow)).toBe(false);
+    expect((await client.page(slow)).s2c?.usItemList).toHaveLength(10);
+  });
+
+  it.each([{ num: 0 }, { num: 51 }, { num: -1 }, { nextKey: "\u0000" }, { nextKey: "x".repeat(257) }])(
+    "refuses %j",
+    async (more) => {
+      const gateway = await startGateway();
+      const client = await connected(gateway);
+      const { retType, retMsg } = await client.page(client.sendCall("AAPL", more));
+      expect(retType).toBe(-1);
+      expect(retMsg).toMatch(/^(num|next_key) is /);
+      expect((await gateway.opend.stats()).calls).toBe(0);
+    },
+  );
+
+  it("refuses a body that is none, and another market", async () => {
+    const client = await connected(await startGateway());
+    expect((await client.page(client.send(3249, new Uint8Array([0xff])))).retType).toBe(-1);
+    expect(await client.page(client.send(3249, new Uint8Array()))).toMatchObject({ retType: -1 });
+    const japan = client.sendCall("7203", { market: 41 });
+    expect(await client.page(japan)).toMatchObject({ retType: -1 });
+    expect((await client.page(client.sendCall("NEWLY"))).retType).toBe(0);
+  });
+
+  it("says in OpenD's words that the quota is used up", async () => {
+    const gateway = await startGateway({}, { UPSTREAM_LIMIT: "1", UPSTREAM_WAIT_MS: "0", ...PAID });
+    const client = await connected(gateway);
+    expect((await client.page(client.sendCall("AAPL"))).retType).toBe(0);
+    const { retType, retMsg } = await client.page(client.sendCall("TSLA"));
+    expect([retType, retMsg]).toEqual([-1, expect.stringContaining("频率太高")]);
+  });
+
+  it.each([
+    ["text", "hello", 1003],
+    ["a short frame", new Uint8Array(19), 1002],
+    ["another signature", new Uint8Array(44), 1002],
+  ])("ends at %s", async (_, data, code) => {
+    const gateway = await startGateway();
+    const [client, other] = [await connected(gateway), await connected(gateway)];
+    const asked = client.sendCall("NEWLY");
+    client.sendRaw(data);
+    expect(await client.closed).toBe(code);
+    // What was asked before is answered before.
+    expect((await client.page(asked)).retType).toBe(0);
+    expect((await other.page(other.sendCall("NEWLY"))).retType).toBe(0);
+  });
+
+  it("answers what is too long, and ends", async () => {
+    const client = await connected(await startGateway());
+    const section = client.send(3249, new Uint8Array(65_536));
+    expect((await client.page(section)).retType).toBe(-1);
+    expect(await client.closed).toBe(1009);
+  });
+
+  it("answers what is too much at once, and ends when all is answered", async () => {
+    const gateway = await startGateway({ delayMs: [200, 200] }, PAID);
+    const client = await connected(gateway);
+    const sections = Array.from({ length: 33 }, () => client.sendCall("AAPL"));
+    const pages = await Promise.all(sections.map((section) => client.page(section)));
+    expect(pages.map(({ retType }) => retType)).toEqual([...Array.from({ length: 32 }, () => 0), -1]);
+    expect(await client.closed).toBe(1008);
+    expect((await gateway.opend.stats()).calls).toBe(1);
+  });
+
+  it("ends in order before its subrequests run out", async () => {
+    const gateway = await startGateway({}, { CLIENT_SHARE: "30" });
+    const answered: number[] = [];
+    for (let at = 0; at < 12; ) {
+      const client = await connected(gateway);
+      let ended = false;
+      void client.closed.then(() => {
+        ended = true;
+      });
+      let here = 0;
+      while (!ended && at < 12) {
+        expect((await client.page(client.sendCall(`T${at}`))).retType).toBe(0);
+        at += 1;
+        here += 1;
+        // A close that follows the reply is here by the next turn of the event loop.
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      answered.push(here);
+      client.close();
+    }
+    expect(answered.length).toBeGreaterThan(1);
+    expect(Math.min(...answered.slice(0, -1))).toBeGreaterThan(2);
+    expect((await gateway.opend.stats()).calls).toBe(12);
+  });
+
+  it("answers many at once also where subrequests are few", async () => {
+    const gateway = await startGateway({}, { CLIENT_SHARE: "30" });
+    const client = await connected(gateway);
+    const sections = Array.from({ length: 20 }, (_, at) => client.sendCall(`T${at}`));
+    const pages = await Promise.all(sections.map((section) => client.page(section)));
+    const answered = pages.filter(({ retType }) => retType === 0).length;
+    expect(answered).toBeGreaterThan(2);
+    for (const { retType, retMsg } of pages) {
+      if (retType !== 0) expect(retMsg).toContain("频率太高");
+    }
+    expect(await client.closed).toBe(1000);
+    expect((await gateway.opend.stats()).calls).toBe(answered);
+  });
+});
+
+it("GET / without an upgrade is not there", async () => {
+  expect((await (await startGateway()).get("/")).status).toBe(404);
+});
+
+it("takes 20,000 malformed frames without a fault, a call, or harm to others", {
+  timeout: 120_000,
+}, async () => {
+  const gateway = await startGateway({}, PAID);
+  const bystander = await connected(gateway);
+  expect((await bystander.page(bystander.sendCall("NEWLY"))).retType).toBe(0);
+  const { calls } = await gateway.opend.stats();
+
+  const body = fc.oneof(fc.uint8Array({ maxLength: 60 }), fc.constant(new Uint8Array()));
+  const command = fc.oneof(
+    fc.constantFrom(1, 2, 1002, 1003, 1004, 3249),
+    fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+  );
+  const whole = fc
+    .record({ command, section: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), body })
+    .map((frame) => encodeRequest(frame));
+  const damaged = fc.tuple(whole, fc.nat(19), fc.nat(255)).map(([frame, at, value]) => frame.with(at, value));
+  const truncated = fc.tuple(whole, fc.nat(80)).map(([frame, length]) => frame.slice(0, length));
+  const oversized = fc.tuple(whole, fc.constant(65_537)).map(([frame, length]) => {
+    const long = new Uint8Array(length);
+    long.set(frame);
+    return long;
+  });
+  const data = fc.oneof(
+    { weight: 10, arbitrary: whole },
+    { weight: 6, arbitrary: damaged },
+    { weight: 4, arbitrary: truncated },
+    { weight: 1, arbitrary: fc.string({ maxLength: 60 }) },
+    { weight: 4, arbitrary: fc.uint8Array({ maxLength: 100 }).map((bytes) => Uint8Array.from(bytes)) },
+    { weight: 1, arbitrary: oversized },
+  );
+  let frames = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.boolean(), fc.array(data, { minLength: 40, maxLength: 40 }), async (first, sent) => {
+      const client = first ? await connected(gateway) : await connect(gateway);
+      for (const each of sent) client.sendRaw(typeof each === "string" ? each : each.slice());
+      frames += sent.length;
+      client.close();
+      await client.closed;
+    }),
+    { numRuns: 500 },
+  );
+  expect(frames).toBe(20_000);
+  expect((await gateway.opend.stats()).calls).toBe(calls);
+  expect((await bystander.page(bystander.sendCall("NEWLY"))).retType).toBe(0);
+  await vi.waitFor(async () => expect((await gateway.opend.stats()).connections).toBe(0));
+});

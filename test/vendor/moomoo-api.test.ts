@@ -1,0 +1,43 @@
+import { createHash } from "node:crypto";
+import MoomooWebsocket from "moomoo-api";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Running, startRunning } from "../support/running.ts";
+
+/** The other brand's client, unmodified. It knows no short interest, but the rest is the same. */
+
+const KEY = "7522027ccf5a06b1";
+const hash = (algorithm: string, text: string) => createHash(algorithm).update(text).digest("hex");
+
+let running: Running;
+
+beforeAll(async () => {
+  const API_KEYS = `me:${hash("sha256", KEY)}:${hash("sha256", hash("md5", KEY))}`;
+  running = await startRunning({}, { API_KEYS });
+}, 60_000);
+
+afterAll(() => running?.close());
+
+async function logIn(key: string): Promise<MoomooWebsocket> {
+  const client = new MoomooWebsocket();
+  const { hostname, port } = new URL(running.origin);
+  await new Promise<void>((resolve, reject) => {
+    client.onlogin = (success, reason) => (success ? resolve() : reject(reason));
+    client.start(hostname, Number(port), false, key);
+  });
+  return client;
+}
+
+it("logs in, and is refused without the right key", async () => {
+  const client = await logIn(KEY);
+  expect(String(client.getConnID())).toMatch(/^[1-9]\d*$/);
+  client.stop();
+  await expect(logIn("wrong")).rejects.toBe(-1);
+  await expect(logIn("")).rejects.toBe(-1);
+});
+
+it("is told that another command is not there", async () => {
+  const client = await logIn(KEY);
+  const refused = client._sendCmd(1002, { c2s: { userID: 0 } }, "GetGlobalState");
+  await expect(refused).rejects.toMatchObject({ retType: -1, retMsg: expect.stringContaining("3249") });
+  client.stop();
+});
