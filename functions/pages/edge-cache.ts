@@ -38,6 +38,21 @@ const Facts = object({
 const Index = array(object({ cursor: string(), newest: number(), oldest: number() }));
 type Index = InferOutput<typeof Index>;
 
+/**
+ * The copies that this isolate has seen last, by their URLs: what is asked for again and again is not read
+ * again and again. They are trusted for no longer than what they are copies of.
+ */
+const memory = new Map<string, EdgeCopy>();
+/** A page is 3 to 8 KB. */
+const MOST_IN_MEMORY = 500;
+
+function remember(url: string, copy: EdgeCopy): void {
+  memory.delete(url);
+  memory.set(url, copy);
+  const [oldest] = memory.keys();
+  if (memory.size > MOST_IN_MEMORY && oldest !== undefined) memory.delete(oldest);
+}
+
 /** More entries than ten years of weekly rows fill. */
 const MOST_ENTRIES = 64;
 /** Pages overlap where new rows have moved their bounds: as many are looked at for one cursor. */
@@ -76,10 +91,15 @@ export function createEdgeCache(
   }
 
   async function read(key: PageKey): Promise<EdgeCopy | undefined> {
-    const response = await cache.match(urlOf(key));
+    const url = urlOf(key);
+    const remembered = memory.get(url);
+    if (remembered && now() < remembered.trustedUntil) return remembered;
+    const response = await cache.match(url);
     if (!response) return undefined;
     const facts = parse(Facts, JSON.parse(decodeURIComponent(response.headers.get(FACTS) ?? "")));
-    return { ...facts, reply: new Uint8Array(await response.arrayBuffer()) };
+    const copy = { ...facts, reply: new Uint8Array(await response.arrayBuffer()) };
+    remember(url, copy);
+    return copy;
   }
 
   async function readAround(symbol: string, cursor: string): Promise<EdgeCopy | undefined> {
@@ -107,8 +127,9 @@ export function createEdgeCache(
       // A header is ASCII, and a cursor may be anything.
       const written = encodeURIComponent(JSON.stringify({ ...facts, trustedUntil }));
       const headers = { ...maxAge(kept.keptUntil - at), [FACTS]: written };
-      const own = { ...key, cursor: kept.cursor };
-      await cache.put(urlOf(own), new Response(reply, { headers })).catch(nothing);
+      const url = urlOf({ ...key, cursor: kept.cursor });
+      remember(url, { ...kept, trustedUntil });
+      await cache.put(url, new Response(reply, { headers })).catch(nothing);
       if (span) await enter(key.symbol, kept.cursor, span).catch(nothing);
     },
   };

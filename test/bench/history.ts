@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { startOpend } from "../stand-ins/opend.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
+import { residentKiB, workerds } from "./memory.ts";
 
 const READERS = 50;
 const ROUNDS = 40;
@@ -57,25 +57,4 @@ export async function benchHistory(): Promise<void> {
   const [short = 1, long = 0] = peaks;
   console.log(`  memory of long ones × ${(long / short).toFixed(2)}`);
   if (long / short > MOST_RATIO) throw new Error(`More than × ${MOST_RATIO}`);
-}
-
-/** The processes of workerd on this machine. */
-function workerds(): number[] {
-  return readdirSync("/proc")
-    .filter((entry) => /^\d+$/.test(entry))
-    .filter((pid) => fileOf(pid, "comm").startsWith("workerd"))
-    .map(Number);
-}
-
-function residentKiB(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(fileOf(pid, "status"))?.[1]);
-}
-
-/** Empty for a process that has ended. */
-function fileOf(pid: number | string, name: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${name}`, "utf8");
-  } catch {
-    return "";
-  }
 }

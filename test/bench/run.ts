@@ -3,6 +3,7 @@ import { benchGuessing } from "./guessing.ts";
 import { benchHistory } from "./history.ts";
 import { benchLimit } from "./limit.ts";
 import { benchPopularity } from "./popularity.ts";
+import { benchSockets } from "./sockets.ts";
 import { benchTrips } from "./trips.ts";
 
 /** `npm run bench`, or `npm run bench -- popularity` for one of them. */
@@ -11,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   popularity: benchPopularity,
   guessing: benchGuessing,
   history: benchHistory,
+  sockets: benchSockets,
   limit: benchLimit,
 };
 

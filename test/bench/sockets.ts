@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { API_KEYS, exchangeMany } from "../support/opend-client.ts";
+import { startRunning } from "../support/running.ts";
+import { residentKiB, workerds } from "./memory.ts";
+
+const CONNECTIONS = 200;
+const REQUESTS = 50;
+const SYMBOLS = 20;
+const ROUNDS = 6;
+/** How much more memory there may be after the last round than after the second. */
+const MOST_RATIO = 1.2;
+
+/** Many of OpenD's own clients at once, again and again: what they cause, and what is left of them. */
+export async function benchSockets(): Promise<void> {
+  const before = workerds();
+  const running = await startRunning({}, { API_KEYS, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
+  const own = workerds().filter((each) => !before.includes(each));
+  const mebibytes = () => own.map(residentKiB).reduce((sum, each) => sum + each) / 1_024;
+  const { port } = new URL(running.origin);
+  const idle = connectionsTo(port);
+  const after: number[] = [];
+  console.log(`${CONNECTIONS} connections × ${REQUESTS} requests over ${SYMBOLS} symbols, ${ROUNDS} times`);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const began = performance.now();
+    const replies = await exchangeMany(running.origin, CONNECTIONS, REQUESTS, SYMBOLS);
+    const seconds = (performance.now() - began) / 1_000;
+    const good = replies.filter(({ retType }) => retType === 0).length;
+    if (good !== CONNECTIONS * REQUESTS) throw new Error(`${good} answers`);
+    while (connectionsTo(port) > idle) await new Promise((resolve) => setTimeout(resolve, 50));
+    after.push(mebibytes());
+    const { calls, connections } = running.opend.stats();
+    console.log(
+      `  ${Math.round(good / seconds)} answers/s; ${calls} calls, ${connections} connections to OpenD left, ${Math.round(mebibytes())} MiB`,
+    );
+  }
+  await running.close();
+  const [, second = 1] = after;
+  const ratio = (after.at(-1) ?? 0) / second;
+  console.log(`  memory after the last × ${ratio.toFixed(2)} of that after the second`);
+  if (ratio > MOST_RATIO) throw new Error(`More than × ${MOST_RATIO}`);
+}
+
+/** Established TCP connections to a local port. */
+function connectionsTo(port: string): number {
+  const hex = Number(port).toString(16).toUpperCase().padStart(4, "0");
+  const lines = ["tcp", "tcp6"].flatMap((name) => readFileSync(`/proc/net/${name}`, "utf8").split("\n"));
+  return lines.filter((line) => new RegExp(`^\\s*\\d+: \\w+:${hex} \\w+:\\w+ 01 `).test(line)).length;
+}

@@ -1,0 +1,24 @@
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { API_KEYS, exchangeMany } from "../support/opend-client.ts";
+import { type Running, startRunning } from "../support/running.ts";
+
+let running: Running;
+
+beforeAll(async () => {
+  running = await startRunning({}, { API_KEYS, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
+}, 60_000);
+
+afterAll(() => running?.close());
+
+it("answers 200 connections of 50 requests each over 20 symbols with 20 calls", {
+  timeout: 60_000,
+}, async () => {
+  const replies = await exchangeMany(running.origin, 200, 50, 20);
+  expect(replies).toHaveLength(10_000);
+  expect(replies.every(({ retType, s2c }) => retType === 0 && s2c?.usItemList.length === 10)).toBe(true);
+  const { calls, refused, worstWindow } = running.opend.stats();
+  expect(calls).toBe(20);
+  expect(refused).toBe(0);
+  expect(worstWindow).toBeLessThanOrEqual(30);
+  await vi.waitFor(() => expect(running.opend.stats().connections).toBe(0));
+});
