@@ -1,21 +1,22 @@
 import { readFileSync } from "node:fs";
 import { API_KEYS, exchangeMany } from "../support/opend-client.ts";
 import { startRunning } from "../support/running.ts";
-import { residentKiB, workerds } from "./memory.ts";
+import { freePort, inspectHeap } from "./heap.ts";
 
 const CONNECTIONS = 200;
 const REQUESTS = 50;
 const SYMBOLS = 20;
 const ROUNDS = 6;
-/** How much more memory there may be after the last round than after the second. */
-const MOST_RATIO = 1.2;
+/** How much more memory there may be after the last round than after the second, in KiB for a connection. */
+const MOST_KIB = 0.5;
 
 /** Many of OpenD's own clients at once, again and again: what they cause, and what is left of them. */
 export async function benchSockets(): Promise<void> {
-  const before = workerds();
-  const running = await startRunning({}, { API_KEYS, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
-  const own = workerds().filter((each) => !before.includes(each));
-  const mebibytes = () => own.map(residentKiB).reduce((sum, each) => sum + each) / 1_024;
+  const inspectorPort = await freePort();
+  const vars = { API_KEYS, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" };
+  const running = await startRunning({}, vars, { inspectorPort });
+  await fetch(`${running.origin}/healthz`);
+  const heap = await inspectHeap(inspectorPort);
   const { port } = new URL(running.origin);
   const idle = connectionsTo(port);
   const after: number[] = [];
@@ -27,17 +28,18 @@ export async function benchSockets(): Promise<void> {
     const good = replies.filter(({ retType }) => retType === 0).length;
     if (good !== CONNECTIONS * REQUESTS) throw new Error(`${good} answers`);
     while (connectionsTo(port) > idle) await new Promise((resolve) => setTimeout(resolve, 50));
-    after.push(mebibytes());
+    after.push(await heap.usedKiB());
     const { calls, connections } = running.opend.stats();
     console.log(
-      `  ${Math.round(good / seconds)} answers/s; ${calls} calls, ${connections} connections to OpenD left, ${Math.round(mebibytes())} MiB`,
+      `  ${Math.round(good / seconds)} answers/s; ${calls} calls, ${connections} connections to OpenD left, heap ${Math.round(after.at(-1) ?? 0)} KiB`,
     );
   }
+  heap.close();
   await running.close();
-  const [, second = 1] = after;
-  const ratio = (after.at(-1) ?? 0) / second;
-  console.log(`  memory after the last × ${ratio.toFixed(2)} of that after the second`);
-  if (ratio > MOST_RATIO) throw new Error(`More than × ${MOST_RATIO}`);
+  const [, second = 0, ...later] = after;
+  const kept = ((later.at(-1) ?? 0) - second) / (later.length * CONNECTIONS);
+  console.log(`  ${kept.toFixed(2)} KiB left of a connection`);
+  if (kept > MOST_KIB) throw new Error(`More than ${MOST_KIB} KiB`);
 }
 
 /** Established TCP connections to a local port. */

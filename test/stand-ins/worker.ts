@@ -18,6 +18,8 @@ export interface LocalWorkerOptions {
   readonly port?: number;
   /** How many requests one address may make; by default as in wrangler.toml. */
   readonly requestsPerMinute?: number;
+  /** Where an inspector can connect; nowhere by default. */
+  readonly inspectorPort?: number;
 }
 
 /** More requests than anything on this machine makes. */
@@ -25,7 +27,7 @@ export const UNLIMITED: LocalWorkerOptions = { requestsPerMinute: 1_000_000_000 
 
 export async function startLocalWorker(
   vars: Readonly<Record<string, string>>,
-  { port = 0, requestsPerMinute }: LocalWorkerOptions = {},
+  { port = 0, requestsPerMinute, inspectorPort }: LocalWorkerOptions = {},
 ): Promise<LocalWorker> {
   const state = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
   const worker = await startWorker({
@@ -46,7 +48,7 @@ export async function startLocalWorker(
     },
     dev: {
       server: { hostname: "localhost", port },
-      inspector: false,
+      inspector: inspectorPort === undefined ? false : { port: inspectorPort },
       watch: false,
       persist: state,
       logLevel: "warn",
