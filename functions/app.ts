@@ -4,6 +4,7 @@ import { cors } from "hono/cors";
 import { etag, RETAINED_304_HEADERS } from "hono/etag";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
+import { type Config, parseEnv } from "./env.ts";
 import { Failure } from "./failure.ts";
 import { explainProblem, problemResponse } from "./http/problem.ts";
 import { postMcp } from "./mcp/endpoint.ts";
@@ -18,7 +19,8 @@ import { openSocket } from "./socket/endpoint.ts";
 const READ = ["GET", "HEAD"];
 /** Of a message to `/mcp`, in bytes. */
 const LONGEST_MESSAGE = 65_536;
-const A_DAY = { "Cache-Control": "public, max-age=86400" };
+const A_DAY_S = 86_400;
+const A_DAY = { "Cache-Control": `public, max-age=${A_DAY_S}` };
 
 /** What a page in a browser may read of an answer, beside its body. */
 const EXPOSED = [
@@ -44,11 +46,18 @@ app.use(
     contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
   }),
 );
-app.use("/v1/*", configure);
-app.use("/v1/*", cors({ origin: allowedOrigin, allowMethods: READ, exposeHeaders: EXPOSED }));
-app.use("/v1/*", quotas, admission);
-app.use("/mcp", configure, cors({ origin: allowedOrigin, allowMethods: ["POST"], exposeHeaders: EXPOSED }));
-app.use("/mcp", quotas, admission, bodyLimit({ maxSize: LONGEST_MESSAGE, onError: tooLong }));
+const forPages = { origin: allowedOrigin, exposeHeaders: EXPOSED, maxAge: A_DAY_S };
+app.use("/v1/*", cors({ ...forPages, allowMethods: READ }), configure, quotas, admission);
+app.use(
+  "/mcp",
+  cors({ ...forPages, allowMethods: ["POST"] }),
+  configure,
+  onlyAllowedOrigins,
+  quotas,
+  admission,
+);
+app.use("/mcp", bodyLimit({ maxSize: LONGEST_MESSAGE, onError: tooLong }));
+app.use("/problems/*", cors());
 
 const withETag = etag({ retainedHeaders: [...RETAINED_304_HEADERS, ...WITH_304] });
 
@@ -62,7 +71,7 @@ app.get("/healthz", (context) => context.json({ status: "ok" }, 200, { "Cache-Co
 app.get("/problems/:code", (context) => context.text(explainProblem(context.req.param("code")), 200, A_DAY));
 
 app.post("/mcp", postMcp);
-app.get("/", upgradeOnly, configure, openSocket);
+app.get("/", upgradeOnly, configure, onlyAllowedOrigins, openSocket);
 
 for (const { path } of app.routes.filter(({ method }) => method === "GET")) app.all(path, only(READ));
 app.all("/mcp", only(["POST"]));
@@ -78,8 +87,26 @@ app.onError((thrown, context) => {
 
 /** The value of Access-Control-Allow-Origin for a request from `origin`; null for none. */
 function allowedOrigin(origin: string, context: RouteContext): string | null {
-  const { allowedOrigins } = context.var.config;
+  const allowedOrigins = originsIn(context.env);
   return allowedOrigins === "*" ? "*" : (allowedOrigins.find((allowed) => allowed === origin) ?? null);
+}
+
+function originsIn(env: unknown): Config["allowedOrigins"] {
+  try {
+    return parseEnv(env).allowedOrigins;
+  } catch {
+    // What is answered then is which variable is wrong, and all may read that.
+    return "*";
+  }
+}
+
+/** A page that may not read an answer must not cause one either. */
+async function onlyAllowedOrigins(context: RouteContext, next: Next): Promise<void> {
+  const origin = context.req.header("Origin");
+  if (origin !== undefined && allowedOrigin(origin, context) === null) {
+    throw new Failure("forbidden_origin", "Pages of this origin may not ask");
+  }
+  await next();
 }
 
 async function upgradeOnly(context: RouteContext, next: Next): Promise<Response | undefined> {

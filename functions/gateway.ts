@@ -3,6 +3,7 @@ import type { Config } from "./env.ts";
 import { createPermits } from "./limit/permits.ts";
 import { createEdgeCache } from "./pages/edge-cache.ts";
 import { createGlobalStore } from "./pages/global-store.ts";
+import { createRoom, type Room } from "./pages/room.ts";
 import { createPageSource, type PageSource } from "./pages/source.ts";
 import { createUpstream } from "./pages/upstream.ts";
 import { createTrace, type Trace } from "./trace.ts";
@@ -11,8 +12,11 @@ import { createUpstash } from "./upstash.ts";
 /** How old a permit may be when its call is sent, in milliseconds. */
 const PERMIT_GUARD_MS = 1_000;
 
-/** As many subrequests may one page take that nobody else is fetching. */
-const SUBREQUESTS_OF_A_PAGE = 14;
+/**
+ * As many subrequests may a page take: found at the edge under another cursor (5), read from the store and kept
+ * here (4), fetched (8), and once more asked for a permit. One that somebody else fetches may take more.
+ */
+const SUBREQUESTS_OF_A_PAGE = 18;
 
 /** What a request brings along. */
 export interface Invocation {
@@ -23,20 +27,23 @@ export interface Invocation {
   /** Whoever asks, for the fair shares. */
   readonly client: string;
   readonly trace?: Trace;
+  /** What the invocation may still cause; by default it is new. */
+  readonly room?: Room;
   readonly deadlines?: Deadlines;
   /** Unix time, milliseconds. */
   readonly now?: () => number;
 }
 
-/** Whether the platform surely lets an invocation ask for so many more pages. */
-export function hasRoomFor(pages: number, { subrequests }: Trace, config: Config): boolean {
-  return subrequests + pages * SUBREQUESTS_OF_A_PAGE <= config.subrequests;
+/** What the platform lets an invocation cause. */
+export function roomOf(trace: Trace, config: Config): Room {
+  return createRoom((pages) => trace.subrequests + pages * SUBREQUESTS_OF_A_PAGE <= config.subrequests);
 }
 
 /** Puts the parts together that the way of a page needs. */
 export function createGateway(config: Config, invocation: Invocation): PageSource {
   const { origin, client, background, deadlines = DEADLINES, now = Date.now } = invocation;
   const { trace = createTrace(now) } = invocation;
+  const { room = roomOf(trace, config) } = invocation;
   const spend = () => {
     trace.subrequests += 1;
   };
@@ -71,7 +78,7 @@ export function createGateway(config: Config, invocation: Invocation): PageSourc
     client,
     now,
     background,
-    hasRoom: () => hasRoomFor(1, trace, config),
+    room,
     gateway: origin,
   });
 }

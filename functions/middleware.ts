@@ -14,6 +14,8 @@ export const report: Middleware = async (context, next) => {
   context.set("trace", trace);
   await next();
   context.header("X-Request-Id", context.var.requestId);
+  // Without one a cache in front would keep it for as long as it likes.
+  if (!context.res.headers.has("Cache-Control")) context.header("Cache-Control", "no-store");
   const steps = Array.from(trace.steps, ([step, ms]) => `${step};dur=${ms}`);
   if (steps.length > 0) context.header("Server-Timing", steps.join(", "));
 };
@@ -46,6 +48,9 @@ export const admission: Middleware = async (context, next) => {
 /** Says what the quotas are and have left, but not where a shared cache would tell it to others. */
 export const quotas: Middleware = async (context, next) => {
   await next();
+  if (context.var.visibility === "private") {
+    context.header("Vary", "Authorization, X-API-Key", { append: true });
+  }
   if (context.res.headers.get("Cache-Control")?.startsWith("public")) return;
   context.header("RateLimit-Policy", quotaPolicy(context.var.config.quota));
   const { left } = context.var.trace;

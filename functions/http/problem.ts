@@ -1,7 +1,7 @@
 import { Failure, type FailureCode } from "../failure.ts";
 
 interface Problem {
-  readonly status: 400 | 401 | 404 | 405 | 406 | 413 | 415 | 429 | 500 | 502 | 503 | 504;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 413 | 415 | 429 | 500 | 502 | 503 | 504;
   readonly title: string;
   /** What a caller, or the operator, can do about it. */
   readonly advice: string;
@@ -27,6 +27,11 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     status: 401,
     title: "A key is needed",
     advice: "Send the key that the operator gave you as Authorization: Bearer, or as X-API-Key.",
+  },
+  forbidden_origin: {
+    status: 403,
+    title: "Not for pages of this origin",
+    advice: "The operator names the origins whose pages may ask in ALLOWED_ORIGINS.",
   },
   unknown_symbol: {
     status: 404,
@@ -105,6 +110,12 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     status: 503,
     title: "Global limit unavailable",
     advice: "The store that all data centres share does not answer, so OpenD is not asked. Try again later.",
+  },
+  too_much_at_once: {
+    status: 503,
+    title: "Too much at once",
+    advice:
+      "Ask again, and what was fetched is there already; or ask for less. The plan limits each request.",
   },
   opend_timeout: { status: 504, title: "OpenD took too long", advice: "Try again later." },
 };

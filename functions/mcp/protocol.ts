@@ -7,7 +7,7 @@ import * as v from "valibot";
  * https://modelcontextprotocol.io/specification
  */
 
-const WITH_HANDSHAKE = ["2025-11-25", "2025-06-18", "2025-03-26"];
+const WITH_HANDSHAKE = ["2025-11-25", "2025-06-18"];
 const SELF_CONTAINED = "2026-07-28";
 const META = "io.modelcontextprotocol/";
 

@@ -1,10 +1,10 @@
 import * as v from "valibot";
 import { Failure } from "../failure.ts";
 import { problemOf } from "../http/problem.ts";
-import { inlined, jsonSchemaOf, ref, type Schema } from "../openapi/schemas.ts";
+import { DATED_PAGE, inlined, jsonSchemaOf, ref, type Schema } from "../openapi/schemas.ts";
 import { gather, walk } from "../pages/history.ts";
 import type { PageSource } from "../pages/source.ts";
-import { latest } from "../routes/latest.ts";
+import { latestOf } from "../routes/latest.ts";
 import {
   checkRange,
   from,
@@ -18,6 +18,7 @@ import {
 } from "../routes/parameters.ts";
 import { pageRecord, rowsRecord, stringify } from "../short-interest/json.ts";
 import { FIRST } from "../short-interest/page.ts";
+import { ending } from "../short-interest/series.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
 
 /** What a program that thinks can ask for: the routes, as tools. */
@@ -31,14 +32,14 @@ export interface Tool {
   /** What `tools/list` tells of it. */
   readonly listed: { readonly name: string; readonly [member: string]: unknown };
   /** @throws Failure */
-  readonly run: (input: unknown, pages: PageSource) => Promise<object>;
+  readonly run: (input: unknown, pages: PageSource, signal: AbortSignal) => Promise<object>;
 }
 
 function tool<const Input extends v.GenericSchema>(
   about: { readonly name: string; readonly title: string; readonly description: string },
   input: Input,
   output: Schema,
-  run: (input: v.InferOutput<Input>, pages: PageSource) => Promise<object>,
+  run: (input: v.InferOutput<Input>, pages: PageSource, signal: AbortSignal) => Promise<object>,
 ): Tool {
   return {
     listed: {
@@ -47,7 +48,7 @@ function tool<const Input extends v.GenericSchema>(
       outputSchema: { type: "object", ...inlined(output) },
       annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
     },
-    run: (given, pages) => run(parseInput(input, given), pages),
+    run: (given, pages, signal) => run(parseInput(input, given), pages, signal),
   };
 }
 
@@ -65,11 +66,12 @@ const getShortInterest = tool(
     { symbol: symbolText, num: v.optional(rowCount, 10), next_key: v.optional(nextKey) },
     NO_OTHER,
   ),
-  ref("Page"),
+  DATED_PAGE,
   async ({ symbol: text, num, next_key }, pages) => {
     const symbol = parseSymbol(text);
-    const { page } = await pages.page(symbol, next_key ?? FIRST, num);
-    return pageRecord(symbol, page);
+    const { page, fetchedAt, stale } = await pages.page(symbol, next_key ?? FIRST, num);
+    const fetched_at = Math.floor(fetchedAt / 1_000);
+    return { ...pageRecord(symbol, page), fetched_at, stale: stale !== undefined };
   },
 );
 
@@ -90,16 +92,17 @@ const getHistory = tool(
     NO_OTHER,
   ),
   ref("History"),
-  async (input, pages) => {
+  async (input, pages, signal) => {
     const symbol = parseSymbol(input.symbol);
     checkRange(input);
     const stretch = { symbol, from: input.from, to: input.to, cursor: input.next_key ?? FIRST };
-    const patience = { ms: PATIENCE_MS, signal: new AbortController().signal };
-    const { rows, end } = await gather(walk(pages, stretch, patience), MOST_ROWS_READ);
+    const patience = { ms: PATIENCE_MS, signal };
+    const { rows, end, freshness } = await gather(walk(pages, stretch, patience), MOST_ROWS_READ);
     const { next, failure } = end;
+    if (input.order === "asc" && next !== null) throw failure ?? tooMany();
+    const error = failure && problemOf(failure);
     const ordered = input.order === "asc" ? rows.reverse() : rows;
-    const error = failure ? problemOf(failure) : null;
-    return { ...rowsRecord(symbol, ordered), complete: next === null, next_key: next, error };
+    return { ...rowsRecord(symbol, ordered), ...ending({ next, error, ...freshness }) };
   },
 );
 
@@ -112,19 +115,31 @@ const compareShortInterest = tool(
   v.strictObject({ symbols: symbolList }, NO_OTHER),
   ref("Latest"),
   async ({ symbols }, pages) => {
-    const found = await Promise.all([...new Set(symbols)].map((symbol) => latest(pages, symbol)));
-    return { items: found.map(({ item }) => item) };
+    return { items: (await latestOf(pages, symbols)).map(({ item }) => item) };
   },
 );
 
+function tooMany(): Failure {
+  const most = `More than ${MOST_ROWS_READ} rows cannot be sent oldest first; let from be later`;
+  return new Failure("invalid_parameter", most, { parameter: "from" });
+}
+
 export const TOOLS: readonly Tool[] = [getShortInterest, getHistory, compareShortInterest];
 
-/** Calls a tool. What fails is a result as well, so that whoever asked can read why and do better. */
-export async function callTool(name: string, input: unknown, pages: PageSource): Promise<object> {
+/**
+ * Calls a tool. What fails is a result as well, so that whoever asked can read why and do better.
+ * @param signal ends the waiting
+ */
+export async function callTool(
+  name: string,
+  input: unknown,
+  pages: PageSource,
+  signal: AbortSignal,
+): Promise<object> {
   try {
     const found = TOOLS.find(({ listed }) => listed.name === name);
     if (!found) throw new Failure("not_found", "There is no such tool");
-    const result = await found.run(input, pages);
+    const result = await found.run(input, pages, signal);
     return { content: [{ type: "text", text: stringify(result) }], structuredContent: result };
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;

@@ -75,7 +75,7 @@ const getHistory = {
         inFormat("ndjson", text, examples.HISTORY_NDJSON),
       ]),
     },
-    ...problems([...INPUT, ...SYMBOL, ...ALWAYS, ...OPEND, "not_acceptable"]),
+    ...problems([...INPUT, ...SYMBOL, ...ALWAYS, ...OPEND, "too_much_at_once", "not_acceptable"]),
   },
 };
 
@@ -91,7 +91,7 @@ const getLatest = {
       content: Object.fromEntries([inFormat("json", ref("Latest"), examples.LATEST)]),
     },
     "304": { description: "It is the one that the caller has", headers: { ...HEADERS, ETag: CACHING.ETag } },
-    ...problems([...INPUT, ...ALWAYS]),
+    ...problems([...INPUT, ...ALWAYS, "not_acceptable"]),
   },
 };
 
@@ -137,7 +137,7 @@ const postMcp = {
   operationId: "postMcp",
   summary: "A message of the Model Context Protocol",
   description:
-    "Streamable HTTP without sessions, revisions 2025-03-26 to 2026-07-28. tools/list tells what the tools take and give.",
+    "Streamable HTTP without sessions, revisions 2025-06-18 to 2026-07-28. tools/list tells what the tools take and give.",
   requestBody: { required: true, content: { "application/json": { schema: rpc, example: tools } } },
   responses: {
     "200": {
@@ -157,7 +157,7 @@ const postMcp = {
         }),
       ]),
     },
-    ...problems(["content_too_large", "unsupported_media_type", ...ALWAYS]),
+    ...problems(["content_too_large", "unsupported_media_type", "forbidden_origin", ...ALWAYS]),
   },
 };
 

@@ -26,7 +26,7 @@ export const PAGE = { symbol: "HK.00700", market: "HK", items: [HK_ROW], next_ke
 export const PAGE_NDJSON = `${JSON.stringify(HK_ROW)}\n`;
 export const PAGE_CSV = `${Object.keys(HK_ROW)}\r\n${Object.values(HK_ROW)}\r\n`;
 
-const END = { complete: true, next_key: null, error: null };
+const END = { complete: true, next_key: null, error: null, fetched_at: 1779000000, stale: false };
 export const HISTORY = { symbol: "US.AAPL", market: "US", items: [US_ROW], ...END };
 export const HISTORY_NDJSON = `${JSON.stringify(US_ROW)}\n${JSON.stringify(END)}\n`;
 export const HISTORY_CSV = `${Object.keys(US_ROW)}\r\n${Object.values(US_ROW)}\r\n`;
@@ -38,12 +38,14 @@ export const LATEST = {
       market: "HK",
       latest: HK_ROW,
       change: { shares: -408117, percent: -0.79 },
+      stale: false,
       error: null,
     },
     {
       symbol: "US.NOSUCH",
       latest: null,
       change: null,
+      stale: false,
       error: problemOf(
         new Failure("unknown_symbol", "OpenD knows no such security, or no short interest of it"),
       ),
@@ -58,6 +60,7 @@ const DETAILS: Readonly<
   invalid_parameter: ["num is a whole number from 1 to 50", { parameter: "num" }],
   unsupported_market: ["Short interest exists for the markets HK and US only", { parameter: "symbol" }],
   unauthorized: ["A key is needed: Authorization: Bearer, or X-API-Key"],
+  forbidden_origin: ["Pages of this origin may not ask"],
   unknown_symbol: ["OpenD knows no such security, or no short interest of it"],
   not_found: ["There is nothing at this path"],
   method_not_allowed: ["POST is not for this path, but GET and HEAD"],
@@ -78,6 +81,10 @@ const DETAILS: Readonly<
   opend_failed: ["OpenD refused the request"],
   opend_no_permission: ["OpenD's account has no right to this market"],
   opend_timeout: ["OpenD did not answer in time"],
+  too_much_at_once: [
+    "This is more than can be fetched at once; what is fetched is kept",
+    { retryAfterMs: 1_000 },
+  ],
   limiter_unavailable: ["The store that all data centres share cannot be asked"],
 };
 

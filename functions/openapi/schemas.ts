@@ -47,10 +47,18 @@ const cursor = {
   description: "Cursor of the rows that follow, as the parameter next_key; null at the end of the history.",
 };
 
+const freshness = {
+  fetched_at: { type: "integer", description: "When the oldest rows were fetched, Unix time in seconds." },
+  stale: {
+    type: "boolean",
+    description: "Whether rows are past their freshness, and no newer ones were to be had.",
+  },
+};
 const ending = {
   complete: { type: "boolean", description: "Whether these are all rows that were asked for." },
   next_key: { ...cursor, description: "Where to go on; null where the rows are complete." },
   error: { ...nullable(ref("Problem")), description: "What stood in the way, where something did." },
+  ...freshness,
 };
 
 function rowsOf(name: "HK" | "US", more: Readonly<Record<string, Schema>>): Schema {
@@ -91,6 +99,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
             percent: { type: ["number", "null"], description: "The same in percent of the row before." },
           }),
         ),
+        stale: freshness.stale,
         error: nullable(ref("Problem")),
       },
       ["market"],
@@ -115,6 +124,15 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   },
   Health: object({ status: { const: "ok" } }),
 };
+
+/** A page for who sees no headers. */
+export const DATED_PAGE = object({
+  symbol,
+  market,
+  items: { type: "array", items: anyRow },
+  next_key: cursor,
+  ...freshness,
+});
 
 /** The schema with each reference replaced by what it leads to, for who has no place for components. */
 export function inlined(schema: Schema): Schema {

@@ -15,16 +15,24 @@ export interface Stretch {
 }
 
 /** The rows of a page that belong to the stretch, and the cursor of the page after it. */
-export interface Step {
+export interface Step extends Freshness {
   readonly rows: readonly Row[];
   readonly next: string | null;
+}
+
+/** How old a page is, or the oldest of several. */
+export interface Freshness {
+  /** When it was fetched (Unix time, milliseconds). */
+  readonly fetchedAt: number;
+  /** Whether it is served past its freshness. */
+  readonly stale: boolean;
 }
 
 /** How a walk ended. */
 export interface WalkEnd {
   /** Where to go on; null where the stretch has been walked to its end. */
   readonly next: string | null;
-  /** What stood in the way; absent as well where the platform allows this request no further page. */
+  /** What stood in the way; absent as well where nobody wants to go on. */
   readonly failure?: Failure;
 }
 
@@ -48,19 +56,18 @@ export async function* walk(pages: PageSource, stretch: Stretch, patience: Patie
   const seen = new Set<string>();
   const letGo = pages.keepConnection();
   try {
-    let { page } = await pages.page(symbol, start);
-    let rows = rowsWithin(page, stretch);
+    let answer = await pages.page(symbol, start);
+    let rows = rowsWithin(answer.page, stretch);
     for (;;) {
-      const { next } = page;
-      yield { rows, next };
-      if (next === null || endsBefore(page, stretch)) return { next: null };
-      if (!pages.hasRoom()) return { next };
+      const { page, fetchedAt, stale } = answer;
+      const next = endsBefore(page, stretch) ? null : page.next;
+      yield { rows, next, fetchedAt, stale: stale !== undefined };
+      if (next === null) return { next };
       if (seen.has(next)) return { next, failure: walksInCircles() };
       seen.add(next);
       try {
-        const { page: following } = await patiently(() => pages.page(symbol, next), patience);
-        rows = rowsWithin(following, stretch);
-        page = following;
+        answer = await patiently(() => pages.page(symbol, next), patience);
+        rows = rowsWithin(answer.page, stretch);
       } catch (thrown) {
         return { next, failure: Failure.from(thrown) };
       }
@@ -74,17 +81,27 @@ export async function* walk(pages: PageSource, stretch: Stretch, patience: Patie
  * All rows of a walk, newest first, or those of its first pages until they are `most`.
  * @throws Failure of the first page
  */
-export async function gather(steps: Walk, most: number): Promise<{ rows: Row[]; end: WalkEnd }> {
+export async function gather(
+  steps: Walk,
+  most: number,
+): Promise<{ rows: Row[]; end: WalkEnd; freshness: Freshness }> {
   const rows: Row[] = [];
+  let freshness: Freshness = { fetchedAt: Number.POSITIVE_INFINITY, stale: false };
   for (;;) {
     const { done, value } = await steps.next();
-    if (done) return { rows, end: value };
+    if (done) return { rows, end: value, freshness };
     rows.push(...value.rows);
+    freshness = oldest(freshness, value);
     if (rows.length >= most && value.next !== null) {
       await steps.return({ next: value.next });
-      return { rows, end: { next: value.next } };
+      return { rows, end: { next: value.next }, freshness };
     }
   }
+}
+
+/** What is true of two together. */
+export function oldest(one: Freshness, other: Freshness): Freshness {
+  return { fetchedAt: Math.min(one.fetchedAt, other.fetchedAt), stale: one.stale || other.stale };
 }
 
 async function patiently(ask: () => Promise<Answer>, { ms, signal }: Patience): Promise<Answer> {

@@ -7,6 +7,7 @@ import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import { type EdgeCache, type EdgeCopy, SERVED_ONCE_MORE_MS } from "./edge-cache.ts";
 import type { GlobalStore } from "./global-store.ts";
 import { isRefusal, type KeptReply, keepPage, keepRefusal, nameOf, type PageKey, type Span } from "./kept.ts";
+import type { Room } from "./room.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** Where a reply came from: this data centre, the copy of all, another request's question, or OpenD. */
@@ -33,8 +34,7 @@ export interface LookupParts {
   readonly now: () => number;
   /** Keeps the Worker running until what it is given has ended. */
   readonly background: (work: Promise<unknown>) => void;
-  /** Whether the platform surely lets this request ask for another page. */
-  readonly hasRoom: () => boolean;
+  readonly room: Room;
   /** Tells this gateway's questions from those of another one in the same isolate. */
   readonly gateway: string;
 }
@@ -74,7 +74,7 @@ export async function lookUp(parts: LookupParts, symbol: SecuritySymbol, key: Pa
   if (now < copy.trustedUntil) return fromEdge(copy, now);
   const asking = ask(parts, symbol, key);
   if (now < copy.trustedUntil + SERVED_ONCE_MORE_MS) {
-    parts.background(asking.catch(() => undefined));
+    parts.background(parts.room.hold(asking).catch(() => undefined));
     return fromEdge(copy, now);
   }
   const late = () => new Failure("opend_timeout", "There is no newer page in time");
@@ -134,7 +134,8 @@ async function askStore(
       await parts.edge.put(key, kept, isRefusal(kept) ? undefined : spanIn(symbol, key, kept));
       if (fetch === "yours") {
         const own = { ...key, cursor: kept.cursor };
-        parts.background(fetchAndKeep(parts, symbol, own, claim, "refresh").catch(() => undefined));
+        const refreshing = fetchAndKeep(parts, symbol, own, claim, "refresh");
+        parts.background(parts.room.hold(refreshing).catch(() => undefined));
       }
       const stale = { needless: undefined, yours: "refreshing", others: "refreshing", nobody: "resting" };
       return { kept, origin: "global", stale: stale[fetch] };

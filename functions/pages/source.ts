@@ -37,8 +37,6 @@ export interface PageSource {
   page(symbol: SecuritySymbol, cursor: string, num?: number): Promise<Answer>;
   /** For a walk over pages: uses one connection to OpenD for all, until what is returned is called. */
   keepConnection(): () => void;
-  /** Whether the platform surely lets this request ask for another page. */
-  hasRoom(): boolean;
 }
 
 const NEAR_TO_FAR: readonly Origin[] = ["edge", "global", "joined", "fetched"];
@@ -46,13 +44,14 @@ const NEAR_TO_FAR: readonly Origin[] = ["edge", "global", "joined", "fetched"];
 export function createPageSource(parts: LookupParts): PageSource {
   return {
     page: (symbol, cursor, num) =>
-      within(
-        parts.requestMs,
-        () => new Failure("opend_timeout", "OpenD did not answer in time"),
-        () => findPage(parts, symbol, cursor, num),
+      parts.room.within(() =>
+        within(
+          parts.requestMs,
+          () => new Failure("opend_timeout", "OpenD did not answer in time"),
+          () => findPage(parts, symbol, cursor, num),
+        ),
       ),
     keepConnection: parts.upstream.keepConnection,
-    hasRoom: parts.hasRoom,
   };
 }
 

@@ -1,7 +1,15 @@
 import { Failure } from "../failure.ts";
 import { contentTypeOf, negotiate } from "../http/formats.ts";
 import { problemOf } from "../http/problem.ts";
-import { gather, type Step, type Walk, type WalkEnd, walk } from "../pages/history.ts";
+import {
+  type Freshness,
+  gather,
+  oldest,
+  type Step,
+  type Walk,
+  type WalkEnd,
+  walk,
+} from "../pages/history.ts";
 import type { RouteContext } from "../scope.ts";
 import { FIRST } from "../short-interest/page.ts";
 import { type SeriesWriter, seriesCsv, seriesJson, seriesNdjson } from "../short-interest/series.ts";
@@ -21,8 +29,9 @@ export async function getHistory(context: RouteContext, symbolText: string): Pro
   checkRange(query);
   const format = query.format ?? negotiate(SERIES_FORMATS, context.req.header("Accept"));
   const leaving = new AbortController();
+  const signal = AbortSignal.any([leaving.signal, context.req.raw.signal]);
   const { from, to, next_key: cursor = FIRST } = query;
-  const patience = { ms: PATIENCE_MS, signal: leaving.signal };
+  const patience = { ms: PATIENCE_MS, signal };
   const steps = walk(context.var.pages, { symbol, from, to, cursor }, patience);
   const writer = WRITERS[format](symbol);
   const headers = {
@@ -31,16 +40,12 @@ export async function getHistory(context: RouteContext, symbolText: string): Pro
     // Whether it is complete is not known yet, and its pages are kept anyway.
     "Cache-Control": "no-store",
   };
-  if (query.order === "asc") {
+  if (query.order === "asc" && context.req.method !== "HEAD") {
     // What is oldest is known last, so it is all rows or a problem.
-    const { rows, end } = await gather(steps, Number.POSITIVE_INFINITY);
+    const { rows, end, freshness } = await gather(steps, Number.POSITIVE_INFINITY);
     if (end.failure) throw end.failure;
-    if (end.next !== null) throw tooLong();
-    return context.body(
-      writer.head + writer.rows(rows.reverse()) + writer.tail({ next: null }),
-      200,
-      headers,
-    );
+    const text = writer.head + writer.rows(rows.reverse()) + writer.tail({ next: null, ...freshness });
+    return context.body(text, 200, headers);
   }
   // Before the headers are sent: what fails here is still a problem.
   const first = await steps.next();
@@ -78,20 +83,16 @@ async function* textsOf(
 ): AsyncGenerator<string> {
   let text = writer.head;
   let step = first;
+  let freshness: Freshness = { fetchedAt: Number.POSITIVE_INFINITY, stale: false };
   for (; !step.done; step = await steps.next()) {
     text += writer.rows(step.value.rows);
+    freshness = oldest(freshness, step.value);
     // A chunk is never empty.
     if (text !== "") yield text;
     text = "";
   }
   const { next, failure } = step.value;
-  const tail = writer.tail({ next, error: failure && problemOf(failure) });
+  const tail = writer.tail({ next, error: failure && problemOf(failure), ...freshness });
   if (tail === undefined) throw failure ?? new Failure("internal", "Rows are missing");
   if (text + tail !== "") yield text + tail;
-}
-
-function tooLong(): Failure {
-  return new Failure("invalid_parameter", "There are too many rows since from to send the oldest first", {
-    parameter: "from",
-  });
 }

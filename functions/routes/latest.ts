@@ -1,5 +1,6 @@
 import { Failure } from "../failure.ts";
 import { cachingHeaders } from "../http/caching.ts";
+import { negotiate } from "../http/formats.ts";
 import { problemOf } from "../http/problem.ts";
 import type { Answer, PageSource } from "../pages/source.ts";
 import type { RouteContext } from "../scope.ts";
@@ -8,6 +9,11 @@ import { record, stringify } from "../short-interest/json.ts";
 import { FIRST, type Page } from "../short-interest/page.ts";
 import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
 import { LatestQuery, parseQuery } from "./parameters.ts";
+
+interface Latest {
+  readonly item: { readonly symbol: string };
+  readonly answer?: Answer;
+}
 
 /**
  * `GET /v1/short-interest?symbols=…`: the newest row of each, and its change against the row before. What
@@ -18,7 +24,9 @@ export async function getLatest(context: RouteContext): Promise<Response> {
   // Many clients write a list as one parameter many times.
   const joined = lists && { symbols: [lists.join()] };
   const { symbols } = parseQuery(LatestQuery, { ...others, ...joined });
-  const found = await Promise.all(symbols.map((symbol) => latest(context.var.pages, symbol)));
+  // There is nothing else; who wants something else is told so.
+  negotiate(["json"], context.req.header("Accept"));
+  const found = await latestOf(context.var.pages, symbols);
   const answers = found.flatMap(({ answer }) => (answer ? [answer] : []));
   const whole = answers.length === found.length ? allOf(answers) : undefined;
   return context.body(stringify({ items: found.map(({ item }) => item) }), 200, {
@@ -27,16 +35,24 @@ export async function getLatest(context: RouteContext): Promise<Response> {
   });
 }
 
-/** The newest row of a symbol, or what stood in the way. */
-export async function latest(pages: PageSource, text: string): Promise<{ item: object; answer?: Answer }> {
+/** The newest row of each symbol, or what stood in the way; of one that is written twice, once. */
+export async function latestOf(pages: PageSource, symbols: readonly string[]): Promise<Latest[]> {
+  const found = await Promise.all(symbols.map((symbol) => latest(pages, symbol.trim())));
+  return [...new Map(found.map((each) => [each.item.symbol, each])).values()];
+}
+
+async function latest(pages: PageSource, text: string): Promise<Latest> {
   try {
     const symbol = parseSymbol(text);
     const answer = await pages.page(symbol, FIRST, 2);
     const { market } = symbol;
-    const item = { symbol: formatSymbol(symbol), market, ...newestIn(answer.page), error: null };
+    const stale = answer.stale !== undefined;
+    const item = { symbol: formatSymbol(symbol), market, ...newestIn(answer.page), stale, error: null };
     return { item, answer };
   } catch (thrown) {
-    return { item: { symbol: text, latest: null, change: null, error: problemOf(Failure.from(thrown)) } };
+    const error = problemOf(Failure.from(thrown));
+    const item = { symbol: text, latest: null, change: null, stale: false, error };
+    return { item };
   }
 }
 

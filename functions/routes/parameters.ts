@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { Failure } from "../failure.ts";
-import { END, MOST_ROWS } from "../short-interest/page.ts";
-import { SYMBOL } from "../short-interest/symbol.ts";
+import { MOST_ROWS } from "../short-interest/page.ts";
+import { LONGEST_SYMBOL, SYMBOL } from "../short-interest/symbol.ts";
 
 /** The parameters of all routes: how they are checked, and, in `/openapi.json`, how they are described. */
 
@@ -17,7 +17,7 @@ export const symbolText = v.pipe(
   v.description("Market and code, in any case: HK.00700, US.AAPL, US.BRK.B. HK.700 is HK.00700."),
   v.examples(["HK.00700"]),
 );
-export const symbol = v.pipe(symbolText, v.regex(SYMBOL));
+export const symbol = v.pipe(symbolText, v.regex(SYMBOL), v.maxLength(LONGEST_SYMBOL));
 
 const NUM = `num is a whole number from 1 to ${MOST_ROWS}`;
 export const rowCount = v.pipe(
@@ -33,9 +33,10 @@ const NEXT_KEY = `next_key is the next_key of an answer: at most ${LONGEST_CURSO
 export const nextKey = v.pipe(
   v.string(NEXT_KEY),
   v.maxLength(LONGEST_CURSOR, NEXT_KEY),
-  v.regex(/^\P{C}*$/u, NEXT_KEY),
+  // Not as a pattern: few programs that read the description know \P.
+  v.check((text) => /^\P{C}*$/u.test(text), NEXT_KEY),
   v.description("The next_key of the answer before; absent for the newest rows."),
-  v.examples(["1777478400", END]),
+  v.examples(["1777478400"]),
 );
 
 function oneOf<const Names extends readonly string[]>(parameter: string, names: Names) {
@@ -79,7 +80,7 @@ const symbols = v.pipe(
   symbolList,
 );
 
-const unknown = (names: string) => `This parameter does not exist; ${names} do`;
+const unknown = (names: string) => `There is no such parameter, but ${names}`;
 
 export const PageQuery = v.strictObject(
   {
@@ -104,7 +105,7 @@ export const HistoryQuery = v.strictObject(
 /** Of OpenD's own clients, as it is in their messages. */
 export const SocketQuery = v.object({ num: rowCount, next_key: nextKey });
 
-export const LatestQuery = v.strictObject({ symbols }, SYMBOLS);
+export const LatestQuery = v.strictObject({ symbols }, unknown("symbols and no other"));
 
 /**
  * Checks a query. A parameter that the schema does not have is refused, so that a misspelt one is noticed,
@@ -133,8 +134,10 @@ export function parseInput<const Schema extends v.GenericSchema>(
   const result = v.safeParse(schema, input, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
-  const key = issue.path?.[0]?.key;
-  throw invalid(typeof key === "string" ? key : "query", issue.message);
+  const key = String(issue.path?.[0]?.key ?? "input");
+  // A strict object says the same of a member that it lacks and of one that it does not know.
+  const missing = issue.type === "strict_object" && issue.expected !== "never";
+  throw invalid(key, missing ? `${key} is missing` : issue.message);
 }
 
 /** @throws Failure `invalid_parameter` for a range that ends before it begins */

@@ -5,6 +5,10 @@ import { formatSymbol, type SecuritySymbol } from "./symbol.ts";
 
 /** How a series ends. */
 export interface SeriesEnd {
+  /** When the oldest of its rows were fetched (Unix time, milliseconds). */
+  readonly fetchedAt: number;
+  /** Whether some of them are past their freshness. */
+  readonly stale: boolean;
   /** Where it goes on; null where it is complete. */
   readonly next: string | null;
   /** What stood in the way, as it is to be told. */
@@ -55,6 +59,8 @@ export function seriesCsv({ market }: SecuritySymbol): SeriesWriter {
   };
 }
 
-function ending({ next, error }: SeriesEnd): object {
-  return { complete: next === null, next_key: next, error: error ?? null };
+/** The members that a series ends with. */
+export function ending({ next, error, fetchedAt, stale }: SeriesEnd): object {
+  const fetched_at = Math.floor(fetchedAt / 1_000);
+  return { complete: next === null, next_key: next, error: error ?? null, fetched_at, stale };
 }

@@ -13,8 +13,9 @@ export interface SecuritySymbol {
 /** ASCII alone: upper case would make a plain letter of some others. */
 const MARKET_AND_CODE = /^([A-Za-z]{2,6})\.([!-~]+)$/;
 
-/** What a symbol of a market with short interest looks like. */
-export const SYMBOL = /^(?:[Hh][Kk]\.\d{1,5}|[Uu][Ss]\.(?=.{1,20}$)[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*)$/;
+/** What a symbol of a market with short interest looks like, in an expression that any program can read. */
+export const SYMBOL = /^([Hh][Kk]\.[0-9]{1,5}|[Uu][Ss]\.[A-Za-z0-9]+([._-][A-Za-z0-9]+)*)$/;
+export const LONGEST_SYMBOL = 23;
 
 /**
  * Reads a symbol in any case; a Hong Kong code is padded to its five digits.
@@ -28,7 +29,7 @@ export function parseSymbol(text: string): SecuritySymbol {
       parameter: "symbol",
     });
   }
-  if (!SYMBOL.test(text)) throw invalid();
+  if (text.length > LONGEST_SYMBOL || !SYMBOL.test(text)) throw invalid();
   return { market, code: market === "HK" ? code.padStart(5, "0") : code };
 }
 

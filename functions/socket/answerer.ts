@@ -13,6 +13,7 @@ import { QotMarket } from "../../gen/Qot_Common_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
 import { Failure } from "../failure.ts";
 import { GET_SHORT_INTEREST } from "../opend/short-interest.ts";
+import type { Room } from "../pages/room.ts";
 import type { PageSource } from "../pages/source.ts";
 import { parseInput, SocketQuery } from "../routes/parameters.ts";
 import { FIRST } from "../short-interest/page.ts";
@@ -20,7 +21,6 @@ import { pageProtobuf } from "../short-interest/protobuf.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
 import type { Answer, Answerer } from "./connection.ts";
 import { refusalBody } from "./refusals.ts";
-import type { Room } from "./room.ts";
 
 const INIT_WEB_SOCKET = 1;
 const KEEP_ALIVE = 1004;
@@ -71,7 +71,7 @@ export function createAnswerer({ logIn, pagesFor, room, now }: AnswererParts): A
     parseInput(SocketQuery, { num, next_key: nextKey });
     const symbol = parseSymbol(`${MARKETS.get(market) ?? "unknown"}.${code}`);
     const pages = await pagesFor(await loggedIn());
-    const answer = await room.within(() => pages.page(symbol, nextKey, num));
+    const answer = await pages.page(symbol, nextKey, num);
     return { body: pageProtobuf(answer.page) };
   }
 

@@ -4,6 +4,7 @@ import { createEdgeCache } from "../../functions/pages/edge-cache.ts";
 import type { GlobalStore } from "../../functions/pages/global-store.ts";
 import { type KeptReply, nameOf } from "../../functions/pages/kept.ts";
 import type { LookupParts } from "../../functions/pages/lookup.ts";
+import { createRoom } from "../../functions/pages/room.ts";
 import { createPageSource } from "../../functions/pages/source.ts";
 import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 import { randomFrom, usHistory } from "../stand-ins/sample-data.ts";
@@ -91,7 +92,7 @@ async function week(centres: number, shared: boolean) {
       requestMs: 15_000,
       client: "",
       now: () => now,
-      hasRoom: () => true,
+      room: createRoom(() => true),
       background: (work) => background.push(work),
       gateway: `${shared} ${centre} of ${centres}`,
     }),

@@ -1,15 +1,12 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { type Gateway, startGateway } from "../support/gateway.ts";
+import { sha256 } from "../support/keys.ts";
 
 const KEY = "si_a-key-that-reads";
 const OTHER = "another key";
 const DIGEST = await sha256(KEY);
 const API_KEYS = `reader:${DIGEST}, other.one:${(await sha256(OTHER)).toUpperCase()}`;
-
-async function sha256(text: string): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))).toHex();
-}
 
 const PATH = "/v1/short-interest/US.AAPL";
 const get = (gateway: Gateway, headers: Record<string, string> = {}, path = PATH) =>
@@ -28,6 +25,7 @@ describe("with keys", () => {
     expect(response.headers.get("Cache-Control")).toMatch(/^private, max-age=3600/);
     expect(response.headers.get("RateLimit-Policy")).toBe('"client";q=15;w=30, "upstream";q=30;w=30');
     expect(response.headers.get("RateLimit")).toBe('"client";r=14, "upstream";r=29');
+    expect(response.headers.get("Vary")).toContain("Authorization, X-API-Key");
   });
 
   it.each([
@@ -54,6 +52,12 @@ describe("with keys", () => {
     expect((await get(gateway, headers, "/healthz")).status).toBe(200);
   });
 
+  it("compares all of a digest", async () => {
+    const last = DIGEST.endsWith("0") ? "1" : "0";
+    const gateway = await startGateway({}, { API_KEYS: `near:${DIGEST.slice(0, -1)}${last}` });
+    expect((await get(gateway, { "X-API-Key": KEY })).status).toBe(401);
+  });
+
   it("lets a page in a browser ask whether it may send one", async () => {
     const preflight = await (await startGateway({}, { API_KEYS })).get(PATH, {
       method: "OPTIONS",
@@ -65,6 +69,8 @@ describe("with keys", () => {
     });
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get("Access-Control-Allow-Headers")).toBe("authorization");
+    expect(preflight.headers.get("Access-Control-Max-Age")).toBe("86400");
+    expect(preflight.headers.has("Cache-Control")).toBe(true);
   });
 
   it("gives each its own share, whatever address it comes from", async () => {

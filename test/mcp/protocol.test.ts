@@ -53,6 +53,12 @@ describe("a message", () => {
       -32_020,
     ],
     [
+      { ...HEADERS_2026, "Mcp-Method": "tools/call" },
+      request("tools/call", { name: "get_short_interest", _meta: META_2026 }),
+      400,
+      -32_020,
+    ],
+    [
       { ...HEADERS_2026, "MCP-Protocol-Version": "2030-01-01" },
       request("tools/list", { _meta: { ...META_2026, [`${META}protocolVersion`]: "2030-01-01" } }),
       400,
@@ -80,7 +86,6 @@ describe("a message", () => {
   it("of an older revision is answered in it, and of an unknown one in the newest", async () => {
     const gateway = await startGateway();
     for (const [wanted, given] of [
-      ["2025-03-26", "2025-03-26"],
       ["2025-06-18", "2025-06-18"],
       ["1999-01-01", "2025-11-25"],
     ]) {
@@ -117,6 +122,7 @@ describe("/mcp", () => {
     const allowed = await post(gateway, request("ping"), { Origin: "https://a.example" });
     expect(allowed.headers.get("Access-Control-Allow-Origin")).toBe("https://a.example");
     const other = await post(gateway, request("ping"), { Origin: "https://b.example" });
+    expect(other.status).toBe(403);
     expect(other.headers.get("Access-Control-Allow-Origin")).toBeNull();
   });
 });

@@ -103,6 +103,13 @@ it("refuses a history that ends before it begins, and a list that is not there",
   const path = "/v1/short-interest/US.AAPL/history?from=2026-02-01&to=2026-01-31";
   await refuses(gateway, path, "invalid_parameter", "from");
   await refuses(gateway, "/v1/short-interest", "invalid_parameter", "symbols");
+  const missing = await gateway.get("/v1/short-interest");
+  expect(await missing.json()).toMatchObject({ detail: "symbols is missing" });
+  const unknown = await gateway.get("/v1/short-interest?symbols=US.NONE&format=csv");
+  expect(await unknown.json()).toMatchObject({
+    parameter: "format",
+    detail: expect.stringMatching(/^There is no such parameter/),
+  });
 });
 
 it("has bad values for each parameter that is described", async () => {

@@ -155,10 +155,11 @@ describe("an answer", () => {
     const first = await get(gateway);
     const tag = first.headers.get("ETag") ?? "";
     expect(tag).toMatch(/^"[^"]+"$/);
-    const again = await get(gateway, "", { "If-None-Match": `"other", ${tag}` });
+    const again = await get(gateway, "", { "If-None-Match": `"other", ${tag}`, Origin: "https://a.example" });
     expect(again.status).toBe(304);
     expect(await again.text()).toBe("");
-    for (const header of ["ETag", "Cache-Control", "Vary", "Age", "Cache-Status", "Link"]) {
+    const retained = ["ETag", "Cache-Control", "Vary", "Age", "Cache-Status", "Link", "X-Request-Id"];
+    for (const header of [...retained, "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"]) {
       expect(again.headers.has(header), header).toBe(true);
     }
     expect((await get(gateway, "?format=csv", { "If-None-Match": tag })).status).toBe(200);
@@ -171,6 +172,7 @@ describe("an answer", () => {
       expect(response.headers.get("Access-Control-Allow-Origin")).toBe("*");
       expect(response.headers.get("Access-Control-Expose-Headers")).toContain("Retry-After");
       expect(response.headers.get("X-Content-Type-Options")).toBe("nosniff");
+      expect(response.headers.get("Content-Security-Policy")).toMatch(/^default-src 'none'/);
     }
     const preflight = await gateway.get("/v1/short-interest/HK.00700", {
       method: "OPTIONS",
@@ -187,7 +189,9 @@ describe("an answer", () => {
     expect(await allowed("https://b.example")).toBe("https://b.example");
     expect(await allowed("https://c.example")).toBeNull();
     const wrong = await startGateway({}, { ALLOWED_ORIGINS: "example.com" });
-    expect(await (await get(wrong)).json()).toMatchObject({
+    const misconfigured = await get(wrong, "", { Origin: "https://a.example" });
+    expect(misconfigured.headers.get("Access-Control-Allow-Origin")).toBe("*");
+    expect(await misconfigured.json()).toMatchObject({
       code: "misconfigured",
       parameter: "ALLOWED_ORIGINS",
     });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { startGateway } from "../support/gateway.ts";
+import { sha256 } from "../support/keys.ts";
+import { subrequests } from "../support/subrequests.ts";
 
 interface Item {
   symbol: string;
@@ -29,6 +31,7 @@ describe("the latest of many", () => {
       },
       // 51480638 after 51888755.
       change: { shares: -408117, percent: -0.79 },
+      stale: false,
       error: null,
     });
     expect(items[1]?.symbol).toBe("US.AAPL");
@@ -57,13 +60,43 @@ describe("the latest of many", () => {
   });
 
   it("makes one call for each, and none again", async () => {
-    const gateway = await startGateway({}, { CLIENT_SHARE: "30" });
+    const gateway = await startGateway({}, { CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
     const symbols = Array.from({ length: 25 }, (_, at) => `US.T${at}`).join();
     for (const _ of [1, 2]) {
       const { items } = await (await gateway.get(path(symbols))).json<{ items: Item[] }>();
       expect(items.every(({ error }) => error === null)).toBe(true);
     }
     expect((await gateway.opend.stats()).calls).toBe(25);
+  });
+
+  it("fits into the subrequests of the free plan, and what does not is there the next time", async () => {
+    const gateway = await startGateway({}, { CLIENT_SHARE: "30" });
+    const symbols = Array.from({ length: 20 }, (_, at) => `US.T${at}`).join();
+    let missing = 20;
+    for (let asked = 0; missing > 0; asked += 1) {
+      expect(asked).toBeLessThan(10);
+      const counted = await subrequests(gateway, async () => {
+        const { items } = await (await gateway.get(path(symbols))).json<{ items: Item[] }>();
+        const errors = items.flatMap(({ error }) => (error ? [error] : []));
+        expect(errors.every((error) => error.code === "too_much_at_once" && error.retry_after === 1)).toBe(
+          true,
+        );
+        expect(errors.length).toBeLessThan(missing);
+        missing = errors.length;
+      });
+      expect(counted).toBeLessThanOrEqual(50);
+    }
+    expect((await gateway.opend.stats()).calls).toBe(20);
+  });
+
+  it("is JSON, and private under keys", async () => {
+    const gateway = await startGateway();
+    const csv = await gateway.get(path("US.NONE"), { headers: { Accept: "text/csv" } });
+    expect(csv.status).toBe(406);
+    const keyed = await startGateway({}, { API_KEYS: `me:${await sha256("key")}` });
+    const response = await keyed.get(path("US.NONE"), { headers: { "X-API-Key": "key" } });
+    expect(response.headers.get("Cache-Control")).toMatch(/^private,/);
+    expect(response.headers.get("Vary")).toContain("X-API-Key");
   });
 
   it("takes a list of lists", async () => {

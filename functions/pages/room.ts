@@ -1,0 +1,58 @@
+import { Failure } from "../failure.ts";
+
+/**
+ * The subrequests that an invocation may still cause. The platform allows it so many and no more, whether it
+ * answers one request, or a connection with many.
+ */
+export interface Room {
+  /**
+   * Runs `work` when what is under way leaves room for it.
+   * @throws Failure `too_much_at_once` where there will never be any
+   */
+  within<T>(work: () => Promise<T>): Promise<T>;
+  /** Counts what is under way already. */
+  hold<T>(work: Promise<T>): Promise<T>;
+  /** Whether there is room for another page. */
+  isLeft(): boolean;
+}
+
+/** What was fetched is kept by then. */
+const RETRY_AFTER_MS = 1_000;
+
+/** @param hasRoomFor whether so many pages can be asked for at once */
+export function createRoom(hasRoomFor: (pages: number) => boolean): Room {
+  let running = 0;
+  let waiting: (() => void)[] = [];
+
+  async function hold<T>(work: Promise<T>): Promise<T> {
+    running += 1;
+    try {
+      return await work;
+    } finally {
+      running -= 1;
+      const woken = waiting;
+      waiting = [];
+      for (const wake of woken) wake();
+    }
+  }
+
+  return {
+    hold,
+    async within(work) {
+      while (!hasRoomFor(running + 1)) {
+        if (running === 0) {
+          throw new Failure(
+            "too_much_at_once",
+            "This is more than can be fetched at once; what is fetched is kept",
+            {
+              retryAfterMs: RETRY_AFTER_MS,
+            },
+          );
+        }
+        await new Promise<void>((resolve) => waiting.push(resolve));
+      }
+      return hold(work());
+    },
+    isLeft: () => hasRoomFor(running + 1),
+  };
+}
