@@ -21,7 +21,7 @@ export async function postMcp(context: RouteContext): Promise<Response> {
   }
   const server = {
     ...SERVER,
-    call: (name: string, input: unknown) => callTool(name, input, scope.pages, req.raw.signal),
+    call: (name: string, input: unknown) => callTool(name, input, scope.pages),
   };
   const { status, body } = await answerMessage(await req.text(), req.raw.headers, server);
   const headers = { "Cache-Control": "no-store" };

@@ -32,14 +32,14 @@ export interface Tool {
   /** What `tools/list` tells of it. */
   readonly listed: { readonly name: string; readonly [member: string]: unknown };
   /** @throws Failure */
-  readonly run: (input: unknown, pages: PageSource, signal: AbortSignal) => Promise<object>;
+  readonly run: (input: unknown, pages: PageSource) => Promise<object>;
 }
 
 function tool<const Input extends v.GenericSchema>(
   about: { readonly name: string; readonly title: string; readonly description: string },
   input: Input,
   output: Schema,
-  run: (input: v.InferOutput<Input>, pages: PageSource, signal: AbortSignal) => Promise<object>,
+  run: (input: v.InferOutput<Input>, pages: PageSource) => Promise<object>,
 ): Tool {
   return {
     listed: {
@@ -48,7 +48,7 @@ function tool<const Input extends v.GenericSchema>(
       outputSchema: { type: "object", ...inlined(output) },
       annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
     },
-    run: (given, pages, signal) => run(parseInput(input, given), pages, signal),
+    run: (given, pages) => run(parseInput(input, given), pages),
   };
 }
 
@@ -92,11 +92,11 @@ const getHistory = tool(
     NO_OTHER,
   ),
   ref("History"),
-  async (input, pages, signal) => {
+  async (input, pages) => {
     const symbol = parseSymbol(input.symbol);
     checkRange(input);
     const stretch = { symbol, from: input.from, to: input.to, cursor: input.next_key ?? FIRST };
-    const patience = { ms: PATIENCE_MS, signal };
+    const patience = { ms: PATIENCE_MS, signal: new AbortController().signal };
     const { rows, end, freshness } = await gather(walk(pages, stretch, patience), MOST_ROWS_READ);
     const { next, failure } = end;
     if (input.order === "asc" && next !== null) throw failure ?? tooMany();
@@ -126,20 +126,12 @@ function tooMany(): Failure {
 
 export const TOOLS: readonly Tool[] = [getShortInterest, getHistory, compareShortInterest];
 
-/**
- * Calls a tool. What fails is a result as well, so that whoever asked can read why and do better.
- * @param signal ends the waiting
- */
-export async function callTool(
-  name: string,
-  input: unknown,
-  pages: PageSource,
-  signal: AbortSignal,
-): Promise<object> {
+/** Calls a tool. What fails is a result as well, so that whoever asked can read why and do better. */
+export async function callTool(name: string, input: unknown, pages: PageSource): Promise<object> {
   try {
     const found = TOOLS.find(({ listed }) => listed.name === name);
     if (!found) throw new Failure("not_found", "There is no such tool");
-    const result = await found.run(input, pages, signal);
+    const result = await found.run(input, pages);
     return { content: [{ type: "text", text: stringify(result) }], structuredContent: result };
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;

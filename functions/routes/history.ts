@@ -29,9 +29,8 @@ export async function getHistory(context: RouteContext, symbolText: string): Pro
   checkRange(query);
   const format = query.format ?? negotiate(SERIES_FORMATS, context.req.header("Accept"));
   const leaving = new AbortController();
-  const signal = AbortSignal.any([leaving.signal, context.req.raw.signal]);
   const { from, to, next_key: cursor = FIRST } = query;
-  const patience = { ms: PATIENCE_MS, signal };
+  const patience = { ms: PATIENCE_MS, signal: leaving.signal };
   const steps = walk(context.var.pages, { symbol, from, to, cursor }, patience);
   const writer = WRITERS[format](symbol);
   const headers = {

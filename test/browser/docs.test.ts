@@ -59,6 +59,17 @@ describe("/docs", () => {
     expect(complaints).toEqual([]);
   });
 
+  it("lets a page after the first be tried out", async () => {
+    await page.goto(`${worker.origin}/docs`);
+    await page.getByText("A page of a security's history").click();
+    await page.getByRole("button", { name: "Try it out" }).click();
+    await page.locator('tr[data-param-name="symbol"] input').fill("HK.00700");
+    await page.locator('tr[data-param-name="next_key"] input').fill("1777478400");
+    const asked = page.waitForRequest((request) => request.url().includes("next_key=1777478400"));
+    await page.getByRole("button", { name: "Execute" }).click();
+    await asked;
+  });
+
   it.each([
     ["is not found", { status: 404 }, "was answered with status 404"],
     ["is not JSON", { body: "<html>" }, "is not JSON"],

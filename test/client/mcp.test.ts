@@ -10,7 +10,10 @@ const DIGEST = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683
 let running: Running;
 
 beforeAll(async () => {
-  running = await startRunning({}, { API_KEYS: `me:${DIGEST}`, CLIENT_SHARE: "30" });
+  running = await startRunning(
+    {},
+    { API_KEYS: `me:${DIGEST}`, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" },
+  );
 }, 60_000);
 
 afterAll(() => running?.close());
@@ -79,6 +82,8 @@ describe.each(WAYS)("a client that begins %s", (_, versionNegotiation) => {
         },
       ],
       next_key: "1777478400",
+      fetched_at: expect.any(Number),
+      stale: false,
     });
   });
 
@@ -88,6 +93,10 @@ describe.each(WAYS)("a client that begins %s", (_, versionNegotiation) => {
     const { items, complete } = text as { items: { timestamp_str: string }[]; complete: boolean };
     expect(items.map((row) => row.timestamp_str)).toEqual(["2026-03-15", "2026-03-31", "2026-04-15"]);
     expect(complete).toBe(true);
+
+    const whole = await call("get_short_interest_history", { symbol: "US.ROWS600", order: "asc" });
+    expect(whole.isError).toBe(true);
+    expect(whole.text).toMatchObject({ code: "invalid_parameter", parameter: "from" });
 
     let rows = 0;
     for (let next: string | null = "", parts = 0; next !== null && parts < 9; parts += 1) {
@@ -124,6 +133,7 @@ describe.each(WAYS)("a client that begins %s", (_, versionNegotiation) => {
     const { text, isError } = await call(name, input);
     expect(isError).toBe(true);
     expect(text).toMatchObject({ status: 400, parameter });
+    if (!(parameter in input)) expect(text).toMatchObject({ detail: `${parameter} is missing` });
   });
 
   it("is told that there is no such tool", async () => {

@@ -70,11 +70,7 @@ describe("a history", () => {
       });
       expect((await history(gateway, symbol, "?order=asc")).items).toEqual(rows.toReversed());
       const lines = (await (await gateway.stream(path(symbol, "?format=ndjson"))).text()).split("\n");
-      expect(lines.map((line) => line && JSON.parse(line))).toEqual([
-        ...rows,
-        { complete: true, next_key: null, error: null },
-        "",
-      ]);
+      expect(lines.map((line) => line && JSON.parse(line))).toEqual([...rows, END, ""]);
       const csv = await (await gateway.stream(path(symbol, "?format=csv&order=asc"))).text();
       expect(csv.split("\r\n").slice(1, -1)).toEqual(
         rows.toReversed().map((row) => Object.values(row).join(",")),

@@ -1,7 +1,9 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 import { type Running, startRunning } from "../support/running.ts";
 
 /** A Worker that runs keeps what /openapi.json promises, as validators of others see it. */
@@ -31,6 +33,7 @@ let open: Running;
 let keyed: Running;
 let flooded: Running;
 let unset: Running;
+let listed: Running;
 let description: Description;
 const ajv = new Ajv2020({ allowUnionTypes: true, keywords: ["components", "discriminator"] });
 addFormats.default(ajv);
@@ -40,11 +43,12 @@ beforeAll(async () => {
   keyed = await startRunning({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "1", API_KEYS: `me:${DIGEST}` });
   flooded = await startRunning({}, {}, { requestsPerMinute: 1 });
   unset = await startRunning({}, { UPSTASH_REDIS_REST_TOKEN: "" });
+  listed = await startRunning({}, { ALLOWED_ORIGINS: "https://a.example" });
   description = (await (await fetch(`${open.origin}/openapi.json`)).json()) as Description;
 }, 120_000);
 
 afterAll(async () => {
-  for (const each of [open, keyed, flooded, unset]) await each?.close();
+  for (const each of [open, keyed, flooded, unset, listed]) await each?.close();
 });
 
 /** Fails where `value` is not what `schema` says. */
@@ -56,6 +60,27 @@ function fits(schema: object, value: unknown): void {
 
 /** What has been seen of each operation: its problems by their codes, other answers by their types. */
 const seen = new Map<string, Set<string>>();
+
+/** Fails where what is not JSON as a whole does not hold what it should. */
+async function fitsInside(type: string, response: Response, schema: object): Promise<void> {
+  if (type === "application/x-protobuf") {
+    const { retType, s2c } = fromBinary(ResponseSchema, new Uint8Array(await response.arrayBuffer()));
+    expect([retType, typeof s2c?.nextKey]).toEqual([0, "string"]);
+    return;
+  }
+  const text = await response.text();
+  fits(schema, text);
+  if (type === "application/x-ndjson") {
+    const named = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+    const line = { anyOf: [named("HkRow"), named("UsRow"), named("HistoryEnd")] };
+    for (const each of text.split("\n").slice(0, -1)) fits(line, JSON.parse(each));
+  }
+  if (type === "text/csv") {
+    const [header, ...rows] = text.split("\r\n").slice(0, -1);
+    expect(header).toMatch(/^timestamp,timestamp_str,/);
+    for (const row of rows) expect(row.split(",")).toHaveLength(header?.split(",").length ?? 0);
+  }
+}
 
 const operationOf = (template: string): Operation => {
   const operation = description.paths[template]?.get ?? description.paths[template]?.post;
@@ -92,10 +117,8 @@ async function ask(
     const body: unknown = await response.json();
     fits(content.schema, body);
     note(type === "application/problem+json" ? (body as { code: string }).code : type);
-  } else if (type === "application/x-protobuf") {
-    note(type);
   } else {
-    fits(content.schema, await response.text());
+    await fitsInside(type, response.clone(), content.schema);
     note(type);
   }
   return response;
@@ -115,6 +138,12 @@ const fresh = () => {
 describe("the description", () => {
   it("is valid OpenAPI 3.1", async () => {
     expect(await new Validator().validate(structuredClone({ ...description }))).toEqual({ valid: true });
+  });
+
+  it("has patterns that other programs than JavaScript can read", () => {
+    const patterns = [...JSON.stringify(description).matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)];
+    expect(patterns.length).toBeGreaterThan(0);
+    for (const [, pattern = '""'] of patterns) expect(JSON.parse(pattern)).not.toMatch(/\\[pPdw]|\(\?/);
   });
 
   it("has an example for each answer and each problem, and all are right", () => {
@@ -195,6 +224,14 @@ describe.each([
     expect(seen.get(operationOf(template).operationId)).toContain(code);
   });
 
+  it("is too_much_at_once, where a history is long", async () => {
+    if (template !== HISTORY) return;
+    await open.upstash.redis.call("FLUSHDB");
+    await ask(open, template, path("US.ROWS1000", "order=asc"));
+    await open.upstash.redis.call("FLUSHDB");
+    expect(seen.get(operationOf(template).operationId)).toContain("too_much_at_once");
+  });
+
   it("is limiter_unavailable", async () => {
     open.upstash.fail("500");
     await ask(open, template, path(fresh()));
@@ -214,6 +251,7 @@ describe("other answers", () => {
     await tag(LATEST, "/v1/short-interest?symbols=HK.00700,US.AAPL");
     await ask(open, LATEST, "/v1/short-interest?symbols=HK.00700,US.NONE,US.NEWLY,US.NOSUCH,x,JP.1");
     await ask(open, LATEST, "/v1/short-interest");
+    await ask(open, LATEST, "/v1/short-interest?symbols=HK.00700", { Accept: "text/csv" });
     await ask(keyed, LATEST, "/v1/short-interest?symbols=HK.00700");
     await ask(unset, LATEST, "/v1/short-interest?symbols=HK.00700");
     for (let request = 0; request < 3; request += 1)
@@ -226,6 +264,7 @@ describe("other answers", () => {
       await ask(open, "/mcp", "/mcp", json, body);
     }
     await ask(open, "/mcp", "/mcp", {}, message);
+    await ask(listed, "/mcp", "/mcp", { ...json, Origin: "https://b.example" }, message);
     await ask(keyed, "/mcp", "/mcp", json, message);
     await ask(unset, "/mcp", "/mcp", json, message);
     for (let request = 0; request < 3; request += 1) await ask(flooded, "/mcp", "/mcp", json, message);

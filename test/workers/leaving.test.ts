@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { type StandInOpend, startOpend } from "../stand-ins/opend.ts";
+import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
+import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
+import { startPlainWorkerd } from "../support/plain-workerd.ts";
+
+/** Who asks for a long history, and leaves. */
+
+let redis: RedisHost;
+let opend: StandInOpend;
+let upstash: StandInUpstash;
+let worker: Awaited<ReturnType<typeof startPlainWorkerd>>;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  opend = await startOpend({ delayMs: [150, 150] });
+  upstash = await startUpstash(await redis.open());
+  worker = await startPlainWorkerd({
+    OPEND_URL: opend.url,
+    UPSTASH_REDIS_REST_URL: upstash.url,
+    UPSTASH_REDIS_REST_TOKEN: upstash.token,
+    CLIENT_SHARE: "30",
+    SUBREQUEST_LIMIT: "10000",
+  });
+}, 60_000);
+
+afterAll(async () => {
+  for (const each of [worker, upstash, opend, redis]) await each?.close();
+});
+
+it("ends with whoever reads it", { timeout: 60_000 }, async () => {
+  const leaving = new AbortController();
+  const url = `${worker.origin}/v1/short-interest/US.ROWS1000/history`;
+  const asked = fetch(url, { signal: leaving.signal }).then((response) => response.text());
+  asked.catch(() => undefined);
+  await vi.waitFor(() => expect(opend.stats().calls).toBeGreaterThanOrEqual(3), 10_000);
+  leaving.abort();
+  // The call that is under way may be answered; another one would follow within less than a second.
+  await vi.waitFor(() => expect(opend.stats().connections).toBe(0), 10_000);
+  expect(opend.stats().calls).toBeLessThan(6);
+});
