@@ -72,12 +72,13 @@ export async function lookUp(parts: LookupParts, symbol: SecuritySymbol, key: Pa
   const now = parts.now();
   if (copy === undefined || now >= copy.keptUntil) return ask(parts, symbol, key);
   if (now < copy.trustedUntil) return fromEdge(copy, now);
-  const asking = ask(parts, symbol, key);
+  const late = () => new Failure("opend_timeout", "There is no newer page in time");
+  // It may join the question of a request that was cut off, and that never ends.
+  const asking = within(parts.requestMs, late, () => ask(parts, symbol, key));
   if (now < copy.trustedUntil + SERVED_ONCE_MORE_MS) {
     parts.background(parts.room.hold(asking).catch(() => undefined));
     return fromEdge(copy, now);
   }
-  const late = () => new Failure("opend_timeout", "There is no newer page in time");
   return within(WITH_COPY_MS, late, () => asking).catch((thrown: unknown) => ({
     kept: copy,
     origin: "edge",

@@ -12,7 +12,7 @@ export interface Room {
   within<T>(work: () => Promise<T>): Promise<T>;
   /** Counts what is under way already. */
   hold<T>(work: Promise<T>): Promise<T>;
-  /** Whether there is room for another page. */
+  /** Whether there is room for another page, once nothing is under way. */
   isLeft(): boolean;
 }
 
@@ -53,6 +53,6 @@ export function createRoom(hasRoomFor: (pages: number) => boolean): Room {
       }
       return hold(work());
     },
-    isLeft: () => hasRoomFor(running + 1),
+    isLeft: () => hasRoomFor(1),
   };
 }

@@ -30,7 +30,7 @@ export interface Answer {
 export interface Answerer {
   /** Answers one request, whatever it is. */
   answer(request: RequestFrame): Promise<Answer>;
-  /** Says no to a request, and that it is the last. */
+  /** Says no to a request. */
   refuse(request: RequestFrame, why: Failure): Answer;
   /** Whether requests can still be answered. */
   hasRoom(): boolean;
