@@ -7,12 +7,14 @@ import { jsonSchemaOf, ref, type Schema } from "./schemas.ts";
 
 /** What operations are described with. */
 
-type Query = v.StrictObjectSchema<v.ObjectEntries, string>;
+interface Query {
+  readonly entries: Readonly<Record<string, v.GenericSchema>>;
+}
 
 export function queryParameters({ entries }: Query) {
   return Object.entries(entries).map(([name, entry]) => {
-    const { description, default: _, ...schema } = jsonSchemaOf(entry as v.GenericSchema);
-    const absent = v.safeParse(entry as v.GenericSchema, undefined);
+    const { description, default: _, ...schema } = jsonSchemaOf(entry);
+    const absent = v.safeParse(entry, undefined);
     return {
       name,
       in: "query",
