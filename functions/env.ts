@@ -64,7 +64,8 @@ const origins = v.pipe(
   v.transform((all) => (all.join() === "*" ? ("*" as const) : all)),
 );
 
-const KEYS = "is not a comma-separated list of name:digest, as `npm run key` prints them, each name once";
+const KEYS =
+  "is not a comma-separated list of name:digest:digest, as `npm run key` prints them, each name once";
 const HEX = "[0-9a-fA-F]{64}";
 const ENTRY = new RegExp(`^[\\w.-]{1,64}:${HEX}(?::${HEX})?$`);
 const apiKeys = v.pipe(

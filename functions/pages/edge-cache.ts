@@ -39,8 +39,8 @@ const Index = array(object({ cursor: string(), newest: number(), oldest: number(
 type Index = InferOutput<typeof Index>;
 
 /**
- * The copies that this isolate has seen last, by their URLs: what is asked for again and again is not read
- * again and again. They are trusted for no longer than what they are copies of.
+ * The copies that this isolate has read or written last, by their URLs, so that what is asked for again and
+ * again is not read again and again. They are trusted for no longer than what they are copies of.
  */
 const memory = new Map<string, EdgeCopy>();
 /** A page is 3 to 8 KB. */

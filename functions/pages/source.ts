@@ -44,12 +44,14 @@ const NEAR_TO_FAR: readonly Origin[] = ["edge", "global", "joined", "fetched"];
 export function createPageSource(parts: LookupParts): PageSource {
   return {
     page: (symbol, cursor, num) =>
-      parts.room.within(() =>
-        within(
-          parts.requestMs,
-          () => new Failure("opend_timeout", "OpenD did not answer in time"),
-          () => findPage(parts, symbol, cursor, num),
-        ),
+      within(
+        parts.requestMs,
+        () => new Failure("opend_timeout", "OpenD did not answer in time"),
+        (signal) =>
+          parts.room.within(() => {
+            signal.throwIfAborted();
+            return findPage(parts, symbol, cursor, num);
+          }),
       ),
     keepConnection: parts.upstream.keepConnection,
   };

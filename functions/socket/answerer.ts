@@ -23,6 +23,8 @@ import type { Answer, Answerer } from "./connection.ts";
 import { refusalBody } from "./refusals.ts";
 
 const INIT_WEB_SOCKET = 1;
+/** As many requests are refused before a login; then the connection ends. */
+const MOST_BEFORE_LOGIN = 32;
 const KEEP_ALIVE = 1004;
 /** Rows that OpenD gives to who names no number. */
 const DEFAULT_ROWS = 10;
@@ -49,6 +51,8 @@ export interface AnswererParts {
 export function createAnswerer({ logIn, pagesFor, room, now }: AnswererParts): Answerer {
   /** Who is logged in, or is being let in. */
   let client: Promise<string> | undefined;
+  /** Requests of whoever has not logged in. */
+  let strangers = 0;
   const seconds = () => BigInt(Math.floor(now() / 1_000));
 
   async function init(body: Uint8Array): Promise<Answer> {
@@ -56,35 +60,45 @@ export function createAnswerer({ logIn, pagesFor, room, now }: AnswererParts): A
     client = logIn(c2s?.websocketKey ?? "");
     try {
       await client;
-    } catch (thrown) {
-      return { body: refusalBody(Failure.from(thrown)), error: LOGIN_REFUSED, last: true };
+    } catch {
+      const failure = new Failure("unauthorized", "The key is not one of those that are known here");
+      return { body: refusalBody(failure), error: LOGIN_REFUSED, last: true };
     }
     const s2c = { serverTime: seconds(), connID: crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n };
     return answerOf(Login.ResponseSchema, { retType: 0, retMsg: "", errCode: 0, s2c });
   }
 
-  async function page(body: Uint8Array): Promise<Answer> {
+  async function page(body: Uint8Array, name: string): Promise<Answer> {
     const { c2s } = read(ShortInterest.RequestSchema, body);
     const { market = QotMarket.QotMarket_Unknown, code = "" } = c2s?.security ?? {};
     const { nextKey = FIRST } = c2s ?? {};
     const num = c2s && isFieldSet(c2s, ShortInterest.C2SSchema.field.num) ? c2s.num : DEFAULT_ROWS;
     parseInput(SocketQuery, { num, next_key: nextKey });
-    const symbol = parseSymbol(`${MARKETS.get(market) ?? "unknown"}.${code}`);
-    const pages = await pagesFor(await loggedIn());
+    const marketName = MARKETS.get(market);
+    if (marketName === undefined) {
+      throw new Failure(
+        "unsupported_market",
+        "Short interest exists for the markets 1 (HK) and 11 (US) only",
+      );
+    }
+    const symbol = parseSymbol(`${marketName}.${code}`);
+    const pages = await pagesFor(name);
     const answer = await pages.page(symbol, nextKey, num);
     return { body: pageProtobuf(answer.page) };
   }
 
-  async function loggedIn(): Promise<string> {
-    if (!client) throw new Failure("unauthorized", "Log in first, with InitWebSocket");
-    return client;
+  function stranger(): Answer {
+    strangers += 1;
+    const body = refusalBody(new Failure("unauthorized", "Log in first, with InitWebSocket"));
+    return { body, last: strangers >= MOST_BEFORE_LOGIN };
   }
 
   return {
     async answer({ command, body }) {
       if (command === INIT_WEB_SOCKET) return init(body);
-      await loggedIn();
-      if (command === GET_SHORT_INTEREST) return page(body);
+      if (!client) return stranger();
+      const name = await client;
+      if (command === GET_SHORT_INTEREST) return page(body, name);
       if (command === KEEP_ALIVE) {
         read(KeepAlive.RequestSchema, body);
         return answerOf(KeepAlive.ResponseSchema, { retType: 0, s2c: { time: seconds() } });

@@ -8,12 +8,18 @@ export const SOCKET_LIMITS = {
   /** Bytes of a frame that is received. */
   frameBytes: 65_536,
   /**
-   * Bytes of all replies. Nobody tells how many of them wait for a client that does not read, but they are no
+   * Bytes of all replies. Nobody tells how many of them wait for a client that does not read; so, they are no
    * more than this.
    */
   sentBytes: 8 * 1_024 * 1_024,
   /** Milliseconds without a frame. */
   idleMs: 60_000,
+  /**
+   * Milliseconds without a frame, and in all, for which a connection that ends still says no: a request that is
+   * on its way would else never be answered, and OpenD's own client waits for its answer for ever.
+   */
+  lingerMs: 1_000,
+  lingerMostMs: 5_000,
 } as const;
 
 export type SocketLimits = { readonly [limit in keyof typeof SOCKET_LIMITS]: number };
@@ -47,20 +53,44 @@ const TOO_LONG = 1009;
 export function serveConnection(socket: WebSocket, answerer: Answerer, limits: SocketLimits): void {
   let inFlight = 0;
   let sent = 0;
-  /** The close code, once no further request is taken. */
+  /** The close code, once no further request is answered. */
   let ending: number | undefined;
-  let idle: ReturnType<typeof setTimeout>;
+  let endingSince = 0;
+  let closed = false;
+  /** Ends the connection when no frame comes. */
+  let timer = setTimeout(() => end(DONE), limits.idleMs);
 
-  /** Closes when all that has been asked is answered: a client waits for ever for a reply that is lost. */
-  function end(code: number): void {
-    ending ??= code;
-    if (inFlight > 0) return;
-    clearTimeout(idle);
+  function close(code: number): void {
+    if (closed) return;
+    closed = true;
+    clearTimeout(timer);
     try {
-      socket.close(ending);
+      socket.close(code);
     } catch {
       // It is closed already.
     }
+  }
+
+  /** Answers no further request; closes when those before are answered, and none has come for a moment. */
+  function end(code: number): void {
+    if (ending === undefined) {
+      ending = code;
+      endingSince = Date.now();
+    }
+    wait();
+  }
+
+  /** Starts the time anew in which a frame must come. */
+  function wait(): void {
+    clearTimeout(timer);
+    if (closed) return;
+    if (ending === undefined) {
+      timer = setTimeout(() => end(DONE), limits.idleMs);
+      return;
+    }
+    const code = ending;
+    const left = endingSince + limits.lingerMostMs - Date.now();
+    if (inFlight === 0) timer = setTimeout(() => close(code), Math.max(0, Math.min(limits.lingerMs, left)));
   }
 
   function reply(request: RequestFrame, { body, error = 0, last = false }: Answer): void {
@@ -71,9 +101,10 @@ export function serveConnection(socket: WebSocket, answerer: Answerer, limits: S
       socket.send(frame);
     } catch {
       // Whoever asked has left.
-      end(DONE);
+      close(DONE);
     }
     if (last) end(OVER_LIMIT);
+    else if (ending !== undefined) wait();
     else if (sent >= limits.sentBytes || !answerer.hasRoom()) end(DONE);
   }
 
@@ -84,18 +115,18 @@ export function serveConnection(socket: WebSocket, answerer: Answerer, limits: S
       .catch((thrown: unknown) => answerer.refuse(request, Failure.from(thrown)));
     inFlight -= 1;
     reply(request, answer);
-    if (ending !== undefined) end(ending);
   }
 
   function refuse(request: RequestFrame, why: string, code: number): void {
-    reply(request, answerer.refuse(request, new Failure("too_many_requests", why)));
     end(code);
+    reply(request, answerer.refuse(request, new Failure("too_many_requests", why)));
   }
 
   function receive(data: ArrayBuffer | string): void {
-    clearTimeout(idle);
-    idle = setTimeout(() => end(DONE), limits.idleMs);
-    if (typeof data === "string") end(NOT_BINARY);
+    if (closed) return;
+    wait();
+    // Who speaks another protocol is owed nothing but what was asked before.
+    if (typeof data === "string") endAtOnce(NOT_BINARY);
     else receiveFrame(new Uint8Array(data));
   }
 
@@ -104,27 +135,25 @@ export function serveConnection(socket: WebSocket, answerer: Answerer, limits: S
     try {
       request = decodeRequest(bytes);
     } catch {
-      end(PROTOCOL_ERROR);
+      endAtOnce(PROTOCOL_ERROR);
       return;
     }
-    if (sent >= limits.sentBytes) return;
     if (ending !== undefined) refuse(request, "The connection is about to close", ending);
     else if (bytes.length > limits.frameBytes) refuse(request, "The frame is too long", TOO_LONG);
     else if (inFlight >= limits.inFlight) refuse(request, "Too many requests are under way", OVER_LIMIT);
     else void take(request);
   }
 
-  const gone = () => {
-    clearTimeout(idle);
-    ending ??= DONE;
-  };
+  function endAtOnce(code: number): void {
+    end(code);
+    endingSince = 0;
+    wait();
+  }
+
+  const gone = () => close(DONE);
   socket.binaryType = "arraybuffer";
   socket.addEventListener("message", ({ data }) => receive(data));
-  socket.addEventListener("close", () => {
-    gone();
-    end(DONE);
-  });
+  socket.addEventListener("close", gone);
   socket.addEventListener("error", gone);
-  idle = setTimeout(() => end(DONE), limits.idleMs);
   socket.accept();
 }

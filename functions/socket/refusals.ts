@@ -14,6 +14,7 @@ const WORDS: Partial<Record<FailureCode, string>> = {
   too_many_requests: TOO_OFTEN,
   too_much_at_once: TOO_OFTEN,
   unknown_symbol: "未知股票",
+  invalid_symbol: "未知股票",
   opend_no_permission: "无权限获取该行情",
 };
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import FutuWebsocket from "futu-api";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { GET_SHORT_INTEREST } from "../../functions/opend/short-interest.ts";
 import { type Running, startRunning } from "../support/running.ts";
 import { exchange } from "./exchange.ts";
@@ -136,6 +136,42 @@ describe("the Worker", () => {
       expect(reply.s2c.usItemList).toHaveLength(3);
       client.stop();
     }
+  });
+
+  it("settles every request of the vendor's client also where subrequests are few", {
+    timeout: 60_000,
+  }, async () => {
+    const few = await startRunning({ delayMs: [30, 60] }, { CLIENT_SHARE: "30" });
+    const client = new FutuWebsocket();
+    const { hostname, port } = new URL(few.origin);
+    let logins = 0;
+    client.onlogin = () => {
+      logins += 1;
+    };
+    client.start(hostname, Number(port), false, "");
+    const codes = Array.from({ length: 12 }, (_, at) => `T${at}`);
+    let refused = 0;
+    const loginAfter = (earlier: number) =>
+      vi.waitFor(() => expect(logins).toBeGreaterThan(earlier), { timeout: 20_000 });
+    const walk = async () => {
+      await loginAfter(0);
+      for (let code = codes.shift(); code !== undefined; code = codes.shift()) {
+        const login = logins;
+        try {
+          await client._sendCmd(GET_SHORT_INTEREST, requestOf(11, code), NAME);
+        } catch {
+          refused += 1;
+          codes.push(code);
+          // The next login comes by itself.
+          await loginAfter(login);
+        }
+      }
+    };
+    await Promise.all([walk(), walk(), walk()]);
+    client.stop();
+    expect(refused).toBeGreaterThan(0);
+    expect(few.opend.stats().calls).toBe(12);
+    await few.close();
   });
 
   it.each(["", "wrong", KEY.toUpperCase()])("keeps it out with the key %j, and it notices", async (key) => {
