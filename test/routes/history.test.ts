@@ -164,6 +164,7 @@ describe("a history", () => {
   it("is kept by nobody, and measured by its headers", async () => {
     const response = await (await startGateway()).stream(path("US.NEWLY"));
     expect(response.headers.get("Cache-Control")).toBe("no-store");
+    expect(response.headers.get("Vary")).toContain("Accept");
     expect(response.headers.get("Server-Timing")).toMatch(/connect;dur=\d+/);
     expect(response.headers.get("RateLimit")).toBe('"client";r=14, "upstream";r=29');
     await response.body?.cancel();
