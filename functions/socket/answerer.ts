@@ -31,6 +31,11 @@ const DEFAULT_ROWS = 10;
 /** OpenD's own client takes any header error at the login for a refusal that is final. */
 const LOGIN_REFUSED = -1;
 
+const MARKETS: ReadonlyMap<number, string> = new Map([
+  [QotMarket.QotMarket_HK_Security, "HK"],
+  [QotMarket.QotMarket_US_Security, "US"],
+]);
+
 export interface AnswererParts {
   /**
    * Lets a client in, by the MD5 of its key.
@@ -108,7 +113,7 @@ export function createAnswerer({ logIn, pagesFor, room, now }: AnswererParts): A
         "Of OpenD's commands there is 3249 (Qot_GetShortInterest) here, and no other",
       );
     },
-    refuse: (_, why) => ({ body: refusalBody(why) }),
+    refuse: (why) => ({ body: refusalBody(why) }),
     hasRoom: () => room.isLeft(),
   };
 }
@@ -126,8 +131,3 @@ function read<Schema extends DescMessage>(schema: Schema, body: Uint8Array): Mes
 function answerOf<Schema extends DescMessage>(schema: Schema, fields: MessageInitShape<Schema>): Answer {
   return { body: toBinary(schema, create(schema, fields)) };
 }
-
-const MARKETS: ReadonlyMap<number, string> = new Map([
-  [QotMarket.QotMarket_HK_Security, "HK"],
-  [QotMarket.QotMarket_US_Security, "US"],
-]);

@@ -37,7 +37,7 @@ export interface Answerer {
   /** Answers one request, whatever it is. */
   answer(request: RequestFrame): Promise<Answer>;
   /** Says no to a request. */
-  refuse(request: RequestFrame, why: Failure): Answer;
+  refuse(why: Failure): Answer;
   /** Whether requests can still be answered. */
   hasRoom(): boolean;
 }
@@ -112,14 +112,14 @@ export function serveConnection(socket: WebSocket, answerer: Answerer, limits: S
     inFlight += 1;
     const answer = await answerer
       .answer(request)
-      .catch((thrown: unknown) => answerer.refuse(request, Failure.from(thrown)));
+      .catch((thrown: unknown) => answerer.refuse(Failure.from(thrown)));
     inFlight -= 1;
     reply(request, answer);
   }
 
   function refuse(request: RequestFrame, why: string, code: number): void {
     end(code);
-    reply(request, answerer.refuse(request, new Failure("too_many_requests", why)));
+    reply(request, answerer.refuse(new Failure("too_many_requests", why)));
   }
 
   function receive(data: ArrayBuffer | string): void {

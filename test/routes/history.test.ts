@@ -1,6 +1,4 @@
-import { createExecutionContext } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
-import worker from "../../functions/index.ts";
 import { type Gateway, startGateway } from "../support/gateway.ts";
 import { subrequests } from "../support/subrequests.ts";
 
@@ -152,12 +150,7 @@ describe("a history", () => {
     const old = String(asked * 1_000);
     await gateway.upstash.redis("HSET", page, "fresh", old, "fetched", old);
     await gateway.opend.set({ fault: "drop" });
-    const elsewhere = `https://${crypto.randomUUID()}.test`;
-    const response = await worker.fetch(
-      new Request(elsewhere + path("US.NEWLY")),
-      gateway.env,
-      createExecutionContext(),
-    );
+    const response = await gateway.elsewhere(path("US.NEWLY"));
     expect(await response.json()).toMatchObject({ complete: true, stale: true, fetched_at: asked });
   });
 

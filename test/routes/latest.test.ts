@@ -89,6 +89,18 @@ describe("the latest of many", () => {
     expect((await gateway.opend.stats()).calls).toBe(20);
   });
 
+  it("is fresh for as long as all of it is", async () => {
+    const gateway = await startGateway();
+    await gateway.get(path("US.NONE,US.NEWLY"));
+    const page = "short-interest:page:US.NEWLY/";
+    const fetched = Number(await gateway.upstash.redis("HGET", page, "fetched"));
+    await gateway.upstash.redis("HSET", page, "fresh", String(fetched + 100_000));
+    const response = await gateway.elsewhere(path("US.NONE,US.NEWLY"));
+    const [, maxAge] = /max-age=(\d+)/.exec(response.headers.get("Cache-Control") ?? "") ?? [];
+    expect(Number(maxAge)).toBeGreaterThan(0);
+    expect(Number(maxAge)).toBeLessThanOrEqual(101);
+  });
+
   it("is JSON, and private under keys", async () => {
     const gateway = await startGateway();
     const csv = await gateway.get(path("US.NONE"), { headers: { Accept: "text/csv" } });

@@ -58,12 +58,15 @@ describe("who asks", () => {
     `${name}:${await sha256(key)}:${await sha256(`md5 of ${key}`)}`;
 
   it("has its own share, and is let in by what it sends of its key alone", async () => {
-    const API_KEYS = `${await entry("a", "one")},${await entry("b", "two")}`;
+    const httpOnly = `c:${await sha256("md5 of three")}`;
+    const API_KEYS = `${await entry("a", "one")},${await entry("b", "two")},${httpOnly}`;
     const gateway = await startGateway({}, { ...PAID, API_KEYS, CLIENT_SHARE: "1", UPSTREAM_WAIT_MS: "0" });
     const [a, b, c] = [await connect(gateway), await connect(gateway), await connect(gateway)];
     expect((await a.logIn("md5 of one")).error).toBe(0);
     expect((await b.logIn("md5 of two")).error).toBe(0);
     expect((await c.logIn("one")).error).toBe(-1);
+    const d = await connect(gateway);
+    expect((await d.logIn("md5 of three")).error).toBe(-1);
     expect((await a.page(a.sendCall("T1"))).retType).toBe(0);
     expect((await a.page(a.sendCall("T2"))).retType).toBe(-1);
     expect((await b.page(b.sendCall("T3"))).retType).toBe(0);

@@ -32,6 +32,9 @@ export async function startGateway(options: OpendOptions = {}, vars: Record<stri
       const init = { headers: { ...headers, Upgrade: "websocket" } };
       return worker.fetch(new Request(origin, init), env, createExecutionContext());
     },
+    /** Asks the Worker in another data centre, whose edge has nothing. */
+    elsewhere: async (path: string): Promise<Response> =>
+      worker.fetch(new Request(`https://${crypto.randomUUID()}.test${path}`), env, createExecutionContext()),
     /** Asks the Worker for what comes piece by piece; whoever reads it decides how fast. */
     stream: async (path: string): Promise<Response> =>
       worker.fetch(new Request(origin + path), env, createExecutionContext()),
