@@ -13,11 +13,21 @@ import { openapiJson } from "./openapi/document.ts";
 import { getHistory } from "./routes/history.ts";
 import { getLatest } from "./routes/latest.ts";
 import { getPage } from "./routes/page.ts";
+import {
+  changeWebhook,
+  createWebhook,
+  deleteWebhook,
+  getWebhook,
+  listDeliveries,
+  listWebhooks,
+  rotateSecret,
+  testWebhook,
+} from "./routes/webhooks.ts";
 import type { RouteContext, Scope } from "./scope.ts";
 import { openSocket } from "./socket/endpoint.ts";
 
 const READ = ["GET", "HEAD"];
-/** Of a message to `/mcp`, in bytes. */
+/** Of what is sent, in bytes. */
 const LONGEST_MESSAGE = 65_536;
 const A_DAY_S = 86_400;
 const A_DAY = { "Cache-Control": `public, max-age=${A_DAY_S}` };
@@ -39,6 +49,8 @@ const WITH_304 = ["Access-Control-Allow-Origin", "Access-Control-Expose-Headers"
 
 const app = new Hono<Scope>();
 
+const withLimit = bodyLimit({ maxSize: LONGEST_MESSAGE, onError: tooLong });
+
 app.use(requestId(), report);
 app.use(
   secureHeaders({
@@ -47,7 +59,8 @@ app.use(
   }),
 );
 const forPages = { origin: allowedOrigin, exposeHeaders: EXPOSED, maxAge: A_DAY_S };
-app.use("/v1/*", cors({ ...forPages, allowMethods: READ }), configure, quotas, admission);
+app.use("/v1/*", cors({ ...forPages, allowMethods: methodsOf }), configure, quotas, admission);
+app.use("/v1/webhooks/*", withLimit);
 app.use(
   "/mcp",
   cors({ ...forPages, allowMethods: ["POST"] }),
@@ -56,7 +69,7 @@ app.use(
   quotas,
   admission,
 );
-app.use("/mcp", bodyLimit({ maxSize: LONGEST_MESSAGE, onError: tooLong }));
+app.use("/mcp", withLimit);
 app.use("/problems/*", cors());
 
 const withETag = etag({ retainedHeaders: [...RETAINED_304_HEADERS, ...WITH_304] });
@@ -64,6 +77,14 @@ const withETag = etag({ retainedHeaders: [...RETAINED_304_HEADERS, ...WITH_304] 
 app.get("/v1/short-interest", withETag, getLatest);
 app.get("/v1/short-interest/:symbol", withETag, (context) => getPage(context, context.req.param("symbol")));
 app.get("/v1/short-interest/:symbol/history", (context) => getHistory(context, context.req.param("symbol")));
+app.get("/v1/webhooks", listWebhooks).post(createWebhook);
+app
+  .get("/v1/webhooks/:id", (context) => getWebhook(context, context.req.param("id")))
+  .patch((context) => changeWebhook(context, context.req.param("id")))
+  .delete((context) => deleteWebhook(context, context.req.param("id")));
+app.post("/v1/webhooks/:id/rotate", (context) => rotateSecret(context, context.req.param("id")));
+app.post("/v1/webhooks/:id/test", (context) => testWebhook(context, context.req.param("id")));
+app.get("/v1/webhooks/:id/deliveries", (context) => listDeliveries(context, context.req.param("id")));
 app.get("/openapi.json", cors(), withETag, (context) =>
   context.body(openapiJson(), 200, { "Content-Type": "application/json", ...A_DAY }),
 );
@@ -73,8 +94,14 @@ app.get("/problems/:code", (context) => context.text(explainProblem(context.req.
 app.post("/mcp", postMcp);
 app.get("/", upgradeOnly, configure, onlyAllowedOrigins, openSocket);
 
-for (const { path } of app.routes.filter(({ method }) => method === "GET")) app.all(path, only(READ));
-app.all("/mcp", only(["POST"]));
+const methods = Map.groupBy(
+  app.routes.filter(({ method }) => method !== "ALL"),
+  ({ path }) => path,
+);
+for (const [path, routes] of methods) {
+  const names = routes.flatMap(({ method }) => (method === "GET" ? READ : [method]));
+  app.all(path, only([...new Set(names)]));
+}
 
 app.notFound(() => problemResponse(new Failure("not_found", "There is nothing at this path")));
 
@@ -89,6 +116,11 @@ app.onError((thrown, context) => {
 function allowedOrigin(origin: string, context: RouteContext): string | null {
   const allowedOrigins = originsIn(context.env);
   return allowedOrigins === "*" ? "*" : (allowedOrigins.find((allowed) => allowed === origin) ?? null);
+}
+
+/** The methods that a page of another origin may use. */
+function methodsOf(_: string, { req }: RouteContext): string[] {
+  return req.path.startsWith("/v1/webhooks") ? [...READ, "POST", "PATCH", "DELETE"] : READ;
 }
 
 function originsIn(env: unknown): Config["allowedOrigins"] {
@@ -116,9 +148,8 @@ async function upgradeOnly(context: RouteContext, next: Next): Promise<Response 
 
 function only(methods: readonly string[]) {
   return ({ req }: RouteContext): Response => {
-    const names = methods.join(" and ");
     const response = problemResponse(
-      new Failure("method_not_allowed", `${req.method} is not for this path, but ${names}`),
+      new Failure("method_not_allowed", `${req.method} is not for this path, but ${methods.join(" and ")}`),
     );
     response.headers.set("Allow", methods.join(", "));
     return response;
@@ -126,7 +157,9 @@ function only(methods: readonly string[]) {
 }
 
 function tooLong(): Response {
-  return problemResponse(new Failure("content_too_large", `A message is at most ${LONGEST_MESSAGE} bytes`));
+  return problemResponse(
+    new Failure("content_too_large", `What is sent is at most ${LONGEST_MESSAGE} bytes`),
+  );
 }
 
 export default app;

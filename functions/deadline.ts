@@ -12,6 +12,8 @@ export const DEADLINES = {
   call: 5_000,
   /** One question to Upstash. */
   upstash: 3_000,
+  /** One try to send a message to a receiver. */
+  receiver: 15_000,
 } as const;
 
 export type Deadlines = { readonly [step in keyof typeof DEADLINES]: number };

@@ -3,6 +3,7 @@ import { Failure } from "./failure.ts";
 import type { AccessRule, ApiKey } from "./http/access.ts";
 import type { OpendAddress } from "./opend/connect.ts";
 import type { UpstashAddress } from "./upstash.ts";
+import type { OrderQueue } from "./webhooks/deliver.ts";
 
 /** What the Worker's variables and secrets say, checked. The README describes each. */
 export interface Config {
@@ -19,6 +20,12 @@ export interface Config {
     readonly waitMs: number;
     /** Calls in a window that one client may cause. */
     readonly clientShare: number;
+  };
+  readonly webhooks: {
+    /** Carries messages to those who send them; undefined where there are no webhooks. */
+    readonly queue: OrderQueue | undefined;
+    /** Origins that may be sent to, though the rules for addresses exclude them. */
+    readonly trustedOrigins: readonly string[];
   };
   /** How many subrequests the platform allows a request. */
   readonly subrequests: number;
@@ -54,15 +61,16 @@ const whole = (least: number, most: number, otherwise: string) => {
 };
 
 const ORIGINS = "is neither * nor a comma-separated list of origins such as https://example.com";
+const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
+const list = v.transform((text: string) => text.split(",").map((each) => each.trim()));
 const origins = v.pipe(
   v.optional(v.string(ORIGINS), "*"),
-  v.transform((text) => text.split(",").map((origin) => origin.trim())),
-  v.check(
-    (all) => all.join() === "*" || all.every((each) => URL.canParse(each) && new URL(each).origin === each),
-    ORIGINS,
-  ),
+  list,
+  v.check((all) => all.join() === "*" || all.every(isOrigin), ORIGINS),
   v.transform((all) => (all.join() === "*" ? ("*" as const) : all)),
 );
+const TRUSTED = "is not a comma-separated list of origins such as http://localhost:9000";
+const trustedOrigins = v.pipe(v.string(TRUSTED), list, v.everyItem(isOrigin, TRUSTED));
 
 const KEYS =
   "is not a comma-separated list of name:digest:digest, as `npm run key` prints them, each name once";
@@ -70,7 +78,7 @@ const HEX = "[0-9a-fA-F]{64}";
 const ENTRY = new RegExp(`^[\\w.-]{1,64}:${HEX}(?::${HEX})?$`);
 const apiKeys = v.pipe(
   v.string(KEYS),
-  v.transform((text) => text.split(",").map((each) => each.trim())),
+  list,
   v.everyItem((each) => ENTRY.test(each), KEYS),
   v.transform((all) =>
     all.map((each): ApiKey => {
@@ -94,6 +102,11 @@ const rateLimit = v.custom<Pick<RateLimit, "limit">>(
   "is not a rate-limit binding",
 );
 
+const queue = v.custom<OrderQueue>(
+  (binding) => typeof binding === "object" && binding !== null && "sendBatch" in binding,
+  "is not a queue",
+);
+
 const Variables = v.object(
   {
     OPEND_URL: url("ws:", "wss:"),
@@ -109,6 +122,8 @@ const Variables = v.object(
     ALLOWED_ORIGINS: origins,
     API_KEYS: v.optional(apiKeys),
     REQUESTS_PER_CLIENT: v.optional(rateLimit),
+    WEBHOOK_QUEUE: v.optional(queue),
+    WEBHOOK_TRUSTED_ORIGINS: v.optional(trustedOrigins),
     SUBREQUEST_LIMIT: whole(50, 10_000, "50"),
   },
   "is not set",
@@ -136,6 +151,7 @@ export function parseEnv(env: unknown): Config {
       waitMs: vars.UPSTREAM_WAIT_MS,
       clientShare: vars.CLIENT_SHARE,
     },
+    webhooks: { queue: vars.WEBHOOK_QUEUE, trustedOrigins: vars.WEBHOOK_TRUSTED_ORIGINS ?? [] },
     subrequests: vars.SUBREQUEST_LIMIT,
   };
 }

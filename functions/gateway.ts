@@ -18,10 +18,14 @@ const PERMIT_GUARD_MS = 1_000;
  */
 const SUBREQUESTS_OF_A_PAGE = 18;
 
+type EdgeStore = Pick<Cache, "match" | "put">;
+const NOWHERE = "https://nowhere.invalid";
+const NO_EDGE: EdgeStore = { match: async () => undefined, put: async () => undefined };
+
 /** What a request brings along. */
 export interface Invocation {
-  /** The Worker's own origin. */
-  readonly origin: string;
+  /** The Worker's own origin, which copies at the edge are kept under; absent where nobody knows it: then none are. */
+  readonly origin?: string | undefined;
   /** Keeps the Worker running until what it is given has ended. */
   readonly background: (work: Promise<unknown>) => void;
   /** Whoever asks, for the fair shares. */
@@ -41,13 +45,13 @@ export function roomOf(trace: Trace, config: Config): Room {
 
 /** Puts the parts together that the way of a page needs. */
 export function createGateway(config: Config, invocation: Invocation): PageSource {
-  const { origin, client, background, deadlines = DEADLINES, now = Date.now } = invocation;
+  const { origin = NOWHERE, client, background, deadlines = DEADLINES, now = Date.now } = invocation;
   const { trace = createTrace(now) } = invocation;
   const { room = roomOf(trace, config) } = invocation;
   const spend = () => {
     trace.subrequests += 1;
   };
-  const cache: Pick<Cache, "match" | "put"> = {
+  const cache: EdgeStore = {
     match(request) {
       spend();
       return caches.default.match(request);
@@ -57,7 +61,7 @@ export function createGateway(config: Config, invocation: Invocation): PageSourc
       return caches.default.put(request, response);
     },
   };
-  const edge = createEdgeCache(cache, origin, now);
+  const edge = createEdgeCache(invocation.origin === undefined ? NO_EDGE : cache, origin, now);
   const upstash = createUpstash(config.upstash, deadlines.upstash, spend);
   const store = createGlobalStore(upstash, deadlines.request, now);
   const rule = { ...config.quota, holdMs: PERMIT_GUARD_MS + deadlines.call };

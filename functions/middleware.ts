@@ -41,6 +41,7 @@ export const admission: Middleware = async (context, next) => {
     origin: new URL(context.req.url).origin,
     background: (work) => context.executionCtx.waitUntil(work),
   });
+  context.set("client", client);
   context.set("pages", pages);
   await next();
 };

@@ -9,6 +9,8 @@ export interface Scope {
     requestId: string;
     trace: Trace;
     config: Config;
+    /** Whoever asks, as `http/access.ts` names it. */
+    client: string;
     /** `private` where answers are for the holders of keys alone. */
     visibility: "public" | "private";
     pages: PageSource;

@@ -13,8 +13,15 @@ export interface ApiKey {
 export interface AccessRule {
   /** Undefined where everybody may read. */
   readonly apiKeys: readonly ApiKey[] | undefined;
-  /** Cloudflare's counter of requests, per location; it counts only where there are no keys. */
+  /** Cloudflare's counter, per location: of requests where there are no keys, and of what keys send to others. */
   readonly requests: Pick<RateLimit, "limit"> | undefined;
+}
+
+const holderOf = ({ name }: ApiKey) => `key:${name}`;
+
+/** Whether it names the holder of a key, as `admit` does. */
+export function isHolder(client: string, { apiKeys = [] }: Pick<AccessRule, "apiKeys">): boolean {
+  return apiKeys.some((key) => holderOf(key) === client);
 }
 
 /** The period of the counter is not told, and is one minute at most. */
@@ -47,12 +54,21 @@ export async function admitOpendClient(headers: Headers, md5: string, rule: Acce
 export async function admitAddress(headers: Headers, { requests }: AccessRule): Promise<string> {
   const client = addressOf(headers);
   const counted = await requests?.limit({ key: client });
-  if (counted?.success === false) {
-    throw new Failure("too_many_requests", "There are too many requests from your address", {
-      retryAfterMs: COUNTER_PERIOD_MS,
-    });
-  }
+  if (counted?.success === false) throw tooMany("There are too many requests from your address");
   return client;
+}
+
+/**
+ * Counts what a client has sent to others, by the same measure.
+ * @throws Failure `too_many_requests`
+ */
+export async function countSending(client: string, { requests }: AccessRule): Promise<void> {
+  const counted = await requests?.limit({ key: `sending ${client}` });
+  if (counted?.success === false) throw tooMany("There are too many test messages for your key");
+}
+
+function tooMany(detail: string): Failure {
+  return new Failure("too_many_requests", detail, { retryAfterMs: COUNTER_PERIOD_MS });
 }
 
 async function clientOfKey(
@@ -70,7 +86,7 @@ async function clientOfKey(
     return known !== undefined && crypto.subtle.timingSafeEqual(known, digest);
   });
   if (key === undefined) throw new Failure("unauthorized", "The key is not known");
-  return `key:${key.name}`;
+  return holderOf(key);
 }
 
 function presentedKey(headers: Headers): string | undefined {

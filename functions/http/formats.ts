@@ -20,6 +20,14 @@ export function contentTypeOf(format: FormatName): string {
   return MEDIA_TYPES[format].join("");
 }
 
+/** @throws Failure `unsupported_media_type` where what is sent is not said to be JSON */
+export function requireJson(contentType: string | undefined): void {
+  if (/^application\/json\s*(;|$)/i.test(contentType ?? "")) return;
+  throw new Failure("unsupported_media_type", "What is sent is application/json", {
+    parameter: "Content-Type",
+  });
+}
+
 /**
  * The format that a client would rather have (RFC 9110, 12.5.1).
  * @param formats what there is; the first is for who does not care

@@ -1,7 +1,7 @@
 import { Failure, type FailureCode } from "../failure.ts";
 
 interface Problem {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 413 | 415 | 429 | 500 | 502 | 503 | 504;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 415 | 422 | 429 | 500 | 502 | 503 | 504;
   readonly title: string;
   /** What a caller, or the operator, can do about it. */
   readonly advice: string;
@@ -50,16 +50,27 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     title: "No such format",
     advice: "Name a format in the Accept header that there is, or with the parameter format.",
   },
+  too_many_webhooks: {
+    status: 409,
+    title: "Too many webhooks",
+    advice: "Delete one of them, or name more symbols in one.",
+  },
   content_too_large: { status: 413, title: "Too much content", advice: "Send less at once." },
   unsupported_media_type: {
     status: 415,
     title: "Not a type of content that is taken",
     advice: "The member detail says which type is.",
   },
+  unverified_endpoint: {
+    status: 422,
+    title: "The receiver did not answer well",
+    advice: "A webhook is made when its receiver answers a signed test message with 2xx within 15 s.",
+  },
   too_many_requests: {
     status: 429,
     title: "Too many requests",
-    advice: "Wait for the seconds in Retry-After. This counts all requests from an address, kept pages too.",
+    advice:
+      "Wait for the seconds in Retry-After. This counts all requests from an address, kept pages too, or the test messages of a key.",
   },
   client_quota_exceeded: {
     status: 429,

@@ -1,4 +1,4 @@
-import { Failure } from "../failure.ts";
+import { requireJson } from "../http/formats.ts";
 import type { RouteContext } from "../scope.ts";
 import { stringify } from "../short-interest/json.ts";
 import { answerMessage } from "./protocol.ts";
@@ -14,11 +14,7 @@ const SERVER = {
 /** `POST /mcp`: one message of the Model Context Protocol. */
 export async function postMcp(context: RouteContext): Promise<Response> {
   const { req, var: scope } = context;
-  if (!/^application\/json\s*(;|$)/i.test(req.header("Content-Type") ?? "")) {
-    throw new Failure("unsupported_media_type", "A message is application/json", {
-      parameter: "Content-Type",
-    });
-  }
+  requireJson(req.header("Content-Type"));
   const server = {
     ...SERVER,
     call: (name: string, input: unknown) => callTool(name, input, scope.pages),

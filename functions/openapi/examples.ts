@@ -65,8 +65,13 @@ const DETAILS: Readonly<
   not_found: ["There is nothing at this path"],
   method_not_allowed: ["POST is not for this path, but GET and HEAD"],
   not_acceptable: ["There is no such format; there are application/json, text/csv", { parameter: "Accept" }],
-  content_too_large: ["A message is at most 65536 bytes"],
-  unsupported_media_type: ["A message is application/json", { parameter: "Content-Type" }],
+  too_many_webhooks: ["A key has at most 20 webhooks"],
+  unverified_endpoint: [
+    "The receiver answered 500 to a test message; it must answer 2xx",
+    { parameter: "url" },
+  ],
+  content_too_large: ["What is sent is at most 65536 bytes"],
+  unsupported_media_type: ["What is sent is application/json", { parameter: "Content-Type" }],
   too_many_requests: ["There are too many requests from your address", { retryAfterMs: 60_000 }],
   client_quota_exceeded: [
     "Your share of the calls that OpenD allows is used up for now; kept pages are still answered",

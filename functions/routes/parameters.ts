@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Failure } from "../failure.ts";
+import { requireJson } from "../http/formats.ts";
 import { MOST_ROWS } from "../short-interest/page.ts";
 import { LONGEST_SYMBOL, SYMBOL } from "../short-interest/symbol.ts";
 
@@ -64,14 +65,15 @@ const day = (parameter: string, description: string) => {
 };
 export const from = day("from", "First day, in the market's time zone.");
 export const to = day("to", "Last day, in the market's time zone.");
-const SYMBOLS = `symbols is a comma-separated list of 1 to ${MOST_SYMBOLS} symbols`;
+const LIST = `symbols is a list of 1 to ${MOST_SYMBOLS} symbols`;
 export const symbolList = v.pipe(
-  v.array(v.string(SYMBOLS), SYMBOLS),
-  v.minLength(1, SYMBOLS),
-  v.maxLength(MOST_SYMBOLS, SYMBOLS),
+  v.array(v.string(LIST), LIST),
+  v.minLength(1, LIST),
+  v.maxLength(MOST_SYMBOLS, LIST),
   v.description("Each as a market and a code. One that fails is a problem at its place."),
   v.examples([["HK.00700", "US.AAPL"]]),
 );
+const SYMBOLS = `symbols is a comma-separated list of 1 to ${MOST_SYMBOLS} symbols`;
 const symbols = v.pipe(
   v.string(SYMBOLS),
   v.maxLength(LONGEST_LIST, SYMBOLS),
@@ -121,6 +123,27 @@ export function parseQuery<const Schema extends v.GenericSchema>(
     return [name, values[0]] as const;
   });
   return parseInput(schema, Object.fromEntries(entries));
+}
+
+/**
+ * Checks a body of JSON.
+ * @throws Failure `unsupported_media_type`; `invalid_parameter`, which names the member
+ */
+export async function parseBody<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  request: { header: (name: string) => string | undefined; text: () => Promise<string> },
+): Promise<v.InferOutput<Schema>> {
+  requireJson(request.header("Content-Type"));
+  let body: unknown;
+  try {
+    body = JSON.parse(await request.text());
+  } catch {
+    throw invalid("body", "The body is not JSON");
+  }
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw invalid("body", "The body is not a JSON object");
+  }
+  return parseInput(schema, body);
 }
 
 /**

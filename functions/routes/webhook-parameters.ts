@@ -1,0 +1,58 @@
+import * as v from "valibot";
+import { SECRET } from "../webhooks/signature.ts";
+import { symbolList } from "./parameters.ts";
+
+/** What `/v1/webhooks` is told, in bodies of JSON. */
+
+const LONGEST_URL = 2_048;
+const LONGEST_DESCRIPTION = 200;
+
+/** Checked by `parseEndpoint`, which tells what is wrong with it more exactly. */
+const url = v.pipe(
+  v.string("url is a URL that begins with https://"),
+  v.minLength(1, "url is empty"),
+  v.maxLength(LONGEST_URL, `url has at most ${LONGEST_URL} characters`),
+  v.description(
+    "Where messages are sent to: https, a name of the internet, and no port, user name or password.",
+  ),
+  v.examples(["https://example.com/short-interest"]),
+);
+
+const DESCRIPTION = `description is a text of at most ${LONGEST_DESCRIPTION} printable characters`;
+const description = v.pipe(
+  v.string(DESCRIPTION),
+  v.maxLength(LONGEST_DESCRIPTION, DESCRIPTION),
+  v.check((text) => /^\P{C}*$/u.test(text), DESCRIPTION),
+  v.description("For whoever reads the list of webhooks."),
+);
+
+const SECRET_IS = "secret is whsec_ and 24 to 64 bytes in base64";
+const secret = v.pipe(
+  v.string(SECRET_IS),
+  v.regex(SECRET, SECRET_IS),
+  v.description(
+    "What messages are signed with, so that the receiver knows it before the first one; made up if absent.",
+  ),
+);
+
+const active = v.pipe(
+  v.boolean("active is true or false"),
+  v.description("false stops messages; true begins again, also where they were stopped for another reason."),
+);
+
+const BODY = "The body is a JSON object";
+
+export const NewWebhook = v.strictObject(
+  { url, symbols: symbolList, description: v.optional(description, ""), secret: v.optional(secret) },
+  BODY,
+);
+
+export const WebhookChanges = v.strictObject(
+  {
+    url: v.optional(url),
+    symbols: v.optional(symbolList),
+    description: v.optional(description),
+    active: v.optional(active),
+  },
+  BODY,
+);

@@ -1,0 +1,216 @@
+import { DEADLINES } from "../deadline.ts";
+import { Failure } from "../failure.ts";
+import { countSending } from "../http/access.ts";
+import type { RouteContext } from "../scope.ts";
+import { stringify } from "../short-interest/json.ts";
+import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
+import { createUpstash } from "../upstash.ts";
+import { type EndpointRule, ownHosts, parseEndpoint } from "../webhooks/endpoint.ts";
+import { entryOf, testMessage } from "../webhooks/messages.ts";
+import { isSuccess, type Try } from "../webhooks/schedule.ts";
+import { send } from "../webhooks/send.ts";
+import { newSecret } from "../webhooks/signature.ts";
+import {
+  createSubscriptions,
+  MOST_WEBHOOKS,
+  OLD_SECRET_MS,
+  type Subscription,
+  type Subscriptions,
+} from "../webhooks/subscriptions.ts";
+import { createWatchlist } from "../webhooks/watchlist.ts";
+import { parseBody } from "./parameters.ts";
+import { NewWebhook, WebhookChanges } from "./webhook-parameters.ts";
+
+/** `/v1/webhooks`: the webhooks of whoever holds the key, and of nobody else. */
+
+/** `POST /v1/webhooks`: makes one, if its receiver answers a test message well. */
+export async function createWebhook(context: RouteContext): Promise<Response> {
+  const { owner, subscriptions, rule } = officeOf(context);
+  const wanted = await parseBody(NewWebhook, context.req);
+  const made = {
+    id: `wh_${crypto.randomUUID().replaceAll("-", "")}`,
+    url: parseEndpoint(wanted.url, rule).href,
+    symbols: symbolsOf(wanted.symbols),
+    description: wanted.description,
+    reason: null,
+    createdAt: Date.now(),
+    host: new URL(context.req.url).hostname,
+    secrets: [wanted.secret ?? newSecret()],
+  };
+  const { tried, entry } = await sendTest(context, made, rule);
+  if (!isSuccess(tried)) throw unverified(tried);
+  if (!(await subscriptions.create(owner, made))) {
+    throw new Failure("too_many_webhooks", `A key has at most ${MOST_WEBHOOKS} webhooks`);
+  }
+  await subscriptions.note(made.id, entry);
+  const record = { ...recordOf({ ...made, failingSince: null }), secret: made.secrets[0] };
+  return answer(context, record, 201, { Location: `/v1/webhooks/${made.id}` });
+}
+
+/** `GET /v1/webhooks`: those of this key, oldest first. */
+export async function listWebhooks(context: RouteContext): Promise<Response> {
+  const { owner, subscriptions } = officeOf(context);
+  return answer(context, { items: (await subscriptions.find(owner)).map(recordOf) });
+}
+
+/** `GET /v1/webhooks/{id}`: one, and what is known of its symbols. */
+export async function getWebhook(context: RouteContext, id: string): Promise<Response> {
+  const { owner, subscriptions, watchlist } = officeOf(context);
+  const subscription = await find(subscriptions, owner, id);
+  const watched = await watchlist.known(subscription.symbols);
+  const records = watched.map(({ symbol, newest, checkedAt, problem }) => ({
+    symbol,
+    newest,
+    checked_at: secondsOf(checkedAt),
+    problem,
+  }));
+  return answer(context, { ...recordOf(subscription), watched: records });
+}
+
+/** `PATCH /v1/webhooks/{id}`: what is sent to another address, or again, is verified first. */
+export async function changeWebhook(context: RouteContext, id: string): Promise<Response> {
+  const { owner, subscriptions, rule } = officeOf(context);
+  const changes = await parseBody(WebhookChanges, context.req);
+  const symbols = changes.symbols && symbolsOf(changes.symbols);
+  const before = await find(subscriptions, owner, id);
+  const url = changes.url === undefined ? before.url : parseEndpoint(changes.url, rule).href;
+  const begins = changes.active === true && before.reason !== null;
+  if (url !== before.url || begins) {
+    const { tried, entry } = await sendTest(context, { ...before, url }, rule);
+    if (!isSuccess(tried)) throw unverified(tried);
+    await subscriptions.note(id, entry);
+  }
+  const reason = changes.active === false ? (before.reason ?? "paused") : begins ? null : undefined;
+  const { description } = changes;
+  if (!(await subscriptions.change(owner, id, { url, symbols, description, reason }))) throw unknown();
+  return answer(context, recordOf(await find(subscriptions, owner, id)));
+}
+
+/** `DELETE /v1/webhooks/{id}` */
+export async function deleteWebhook(context: RouteContext, id: string): Promise<Response> {
+  const { owner, subscriptions } = officeOf(context);
+  if (!(await subscriptions.remove(owner, id))) throw unknown();
+  return new Response(null, { status: 204 });
+}
+
+/** `POST /v1/webhooks/{id}/rotate`: another secret, beside which the old one signs for a day. */
+export async function rotateSecret(context: RouteContext, id: string): Promise<Response> {
+  const { owner, subscriptions } = officeOf(context);
+  const secret = newSecret();
+  const until = Date.now() + OLD_SECRET_MS;
+  if (!(await subscriptions.rotate(owner, id, secret))) throw unknown();
+  return answer(context, { id, secret, old_secret_until: secondsOf(until) });
+}
+
+/** `POST /v1/webhooks/{id}/test`: sends a test message, and says how that went. */
+export async function testWebhook(context: RouteContext, id: string): Promise<Response> {
+  const { owner, subscriptions, rule } = officeOf(context);
+  const { entry } = await sendTest(context, await find(subscriptions, owner, id), rule);
+  await subscriptions.note(id, entry);
+  return context.body(entry, 200, JSON_NOT_KEPT);
+}
+
+/** `GET /v1/webhooks/{id}/deliveries`: the last tries, newest first. */
+export async function listDeliveries(context: RouteContext, id: string): Promise<Response> {
+  const { owner, subscriptions } = officeOf(context);
+  await find(subscriptions, owner, id);
+  const entries = await subscriptions.tries(id);
+  return context.body(`{"items":[${entries.join()}]}`, 200, JSON_NOT_KEPT);
+}
+
+const JSON_NOT_KEPT = { "Content-Type": "application/json", "Cache-Control": "no-store" };
+
+function answer(
+  context: RouteContext,
+  record: object,
+  status: 200 | 201 = 200,
+  headers: Record<string, string> = {},
+): Response {
+  return context.body(stringify(record), status, { ...JSON_NOT_KEPT, ...headers });
+}
+
+/**
+ * What a request about webhooks needs.
+ * @throws Failure `unauthorized` where nobody has a key, `misconfigured` where nothing can be sent
+ */
+function officeOf({ req, var: { config, client, trace } }: RouteContext) {
+  if (!config.access.apiKeys)
+    throw new Failure("unauthorized", "Webhooks are for keys, and there are none here");
+  if (!config.webhooks.queue) {
+    throw new Failure("misconfigured", "WEBHOOK_QUEUE is not set", { parameter: "WEBHOOK_QUEUE" });
+  }
+  const upstash = createUpstash(config.upstash, DEADLINES.upstash, () => {
+    trace.subrequests += 1;
+  });
+  const rule: EndpointRule = {
+    trustedOrigins: config.webhooks.trustedOrigins,
+    ownHosts: [...ownHosts(config), new URL(req.url).hostname],
+  };
+  return {
+    owner: client,
+    subscriptions: createSubscriptions(upstash, Date.now),
+    watchlist: createWatchlist(upstash, Date.now),
+    rule,
+  };
+}
+
+/** @throws Failure `invalid_symbol` or `unsupported_market`, with the place of the first that is none */
+function symbolsOf(texts: readonly string[]): string[] {
+  const names = texts.map((text, at) => {
+    try {
+      return formatSymbol(parseSymbol(text));
+    } catch (thrown) {
+      const { code, detail } = Failure.from(thrown);
+      throw new Failure(code, `Symbol ${at + 1}: ${detail}`, { parameter: "symbols" });
+    }
+  });
+  return [...new Set(names)];
+}
+
+/** @throws Failure `not_found` */
+async function find(subscriptions: Subscriptions, owner: string, id: string): Promise<Subscription> {
+  const [found] = await subscriptions.find(owner, id);
+  if (!found) throw unknown();
+  return found;
+}
+
+/** @throws Failure `too_many_requests`: nobody is to be flooded by way of this service */
+async function sendTest(
+  { var: { config, client } }: RouteContext,
+  { id, url, secrets }: Pick<Subscription, "id" | "url" | "secrets">,
+  rule: EndpointRule,
+): Promise<{ tried: Try; entry: string }> {
+  await countSending(client, config.access);
+  const message = testMessage(id, Date.now());
+  const tried = await send({ url, message, secrets }, rule, DEADLINES.receiver, Date.now);
+  return { tried, entry: entryOf(message, tried, { dueAt: null }) };
+}
+
+function recordOf(subscription: Omit<Subscription, "secrets" | "host">) {
+  const { id, url, symbols, description, reason, failingSince, createdAt } = subscription;
+  return {
+    id,
+    url,
+    symbols,
+    description,
+    active: reason === null,
+    reason,
+    failing_since: secondsOf(failingSince),
+    created_at: secondsOf(createdAt),
+  };
+}
+
+function secondsOf(ms: number | null): number | null {
+  return ms === null ? null : Math.floor(ms / 1_000);
+}
+
+function unverified({ status, error }: Try): Failure {
+  const what = status === null ? `did not answer (${error})` : `answered ${status}`;
+  return new Failure("unverified_endpoint", `The receiver ${what} to a test message; it must answer 2xx`, {
+    parameter: "url",
+  });
+}
+
+function unknown(): Failure {
+  return new Failure("not_found", "There is no such webhook");
+}

@@ -1,0 +1,39 @@
+import type { Message } from "./messages.ts";
+
+/** Signatures of Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA256, as `v1`. */
+
+const PREFIX = "whsec_";
+const SECRET_BYTES = 32;
+
+/** A secret as it is written: 24 to 64 bytes in base64. */
+export const SECRET = /^whsec_(?:[A-Za-z0-9+/]{4}){8,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+export function newSecret(): string {
+  return PREFIX + crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64();
+}
+
+/**
+ * The headers that sign a message.
+ * @param timestamp Unix time of the try, in seconds
+ * @param secrets each signs it, so that a receiver may know any one of them
+ */
+export async function signedHeaders(
+  { id, body }: Message,
+  timestamp: number,
+  secrets: readonly string[],
+): Promise<Record<string, string>> {
+  const content = new TextEncoder().encode(`${id}.${timestamp}.${body}`);
+  const signatures = await Promise.all(secrets.map((secret) => sign(content, secret)));
+  return {
+    "webhook-id": id,
+    "webhook-timestamp": String(timestamp),
+    "webhook-signature": signatures.join(" "),
+  };
+}
+
+async function sign(content: BufferSource, secret: string): Promise<string> {
+  const bytes = Uint8Array.fromBase64(secret.slice(PREFIX.length));
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  const key = await crypto.subtle.importKey("raw", bytes, algorithm, false, ["sign"]);
+  return `v1,${new Uint8Array(await crypto.subtle.sign("HMAC", key, content)).toBase64()}`;
+}
