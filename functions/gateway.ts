@@ -1,7 +1,7 @@
 import { DEADLINES, type Deadlines } from "./deadline.ts";
 import type { Config } from "./env.ts";
 import { createPermits } from "./limit/permits.ts";
-import { createEdgeCache } from "./pages/edge-cache.ts";
+import { createEdgeCache, type EdgeCache } from "./pages/edge-cache.ts";
 import { createGlobalStore } from "./pages/global-store.ts";
 import { createRoom, type Room } from "./pages/room.ts";
 import { createPageSource, type PageSource } from "./pages/source.ts";
@@ -18,9 +18,7 @@ const PERMIT_GUARD_MS = 1_000;
  */
 const SUBREQUESTS_OF_A_PAGE = 18;
 
-type EdgeStore = Pick<Cache, "match" | "put">;
-const NOWHERE = "https://nowhere.invalid";
-const NO_EDGE: EdgeStore = { match: async () => undefined, put: async () => undefined };
+const NO_EDGE: EdgeCache = { get: async () => undefined, put: async () => undefined };
 
 /** What a request brings along. */
 export interface Invocation {
@@ -45,13 +43,13 @@ export function roomOf(trace: Trace, config: Config): Room {
 
 /** Puts the parts together that the way of a page needs. */
 export function createGateway(config: Config, invocation: Invocation): PageSource {
-  const { origin = NOWHERE, client, background, deadlines = DEADLINES, now = Date.now } = invocation;
+  const { origin, client, background, deadlines = DEADLINES, now = Date.now } = invocation;
   const { trace = createTrace(now) } = invocation;
   const { room = roomOf(trace, config) } = invocation;
   const spend = () => {
     trace.subrequests += 1;
   };
-  const cache: EdgeStore = {
+  const cache: Pick<Cache, "match" | "put"> = {
     match(request) {
       spend();
       return caches.default.match(request);
@@ -61,7 +59,7 @@ export function createGateway(config: Config, invocation: Invocation): PageSourc
       return caches.default.put(request, response);
     },
   };
-  const edge = createEdgeCache(invocation.origin === undefined ? NO_EDGE : cache, origin, now);
+  const edge = origin === undefined ? NO_EDGE : createEdgeCache(cache, origin, now);
   const upstash = createUpstash(config.upstash, deadlines.upstash, spend);
   const store = createGlobalStore(upstash, deadlines.request, now);
   const rule = { ...config.quota, holdMs: PERMIT_GUARD_MS + deadlines.call };
@@ -83,6 +81,6 @@ export function createGateway(config: Config, invocation: Invocation): PageSourc
     now,
     background,
     room,
-    gateway: origin,
+    gateway: origin ?? crypto.randomUUID(),
   });
 }

@@ -44,11 +44,17 @@ export async function runWatch(env: unknown, options: JobOptions = {}): Promise<
   const room = roomOf(trace, { ...config, subrequests: config.subrequests - DISPATCH_SUBREQUESTS });
   const clientShare = Math.max(1, Math.floor(config.quota.limit * WATCH_SHARE));
   const underway = new Set<Promise<unknown>>();
+  const background = (work: Promise<unknown>) => {
+    const ended: Promise<unknown> = work.catch(() => undefined).then(() => underway.delete(ended));
+    underway.add(ended);
+  };
+  const refreshed = async () => {
+    while (underway.size > 0) await Promise.all(underway);
+  };
   const pages = createGateway(
     { ...config, quota: { ...config.quota, clientShare } },
-    { client: "watch", background: (work) => underway.add(work), trace, room, deadlines, now },
+    { client: "watch", background, trace, room, deadlines, now },
   );
-  const refreshed = () => Promise.allSettled(underway);
   const watchlist = createWatchlist(upstash, now);
   try {
     await watch({ watchlist, pages, room, refreshed, now, wait, ms: WATCH_MS }, send);

@@ -89,6 +89,7 @@ export function nextAfter(
 export function retryAfterOf(header: string | null, now: number): number | undefined {
   if (header === null) return undefined;
   if (/^\d{1,9}$/.test(header)) return Number(header) * SECOND;
-  const date = Date.parse(header);
+  // Some things that are no dates would be read as one.
+  const date = /^[A-Z]/.test(header) ? Date.parse(header) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

@@ -68,13 +68,22 @@ async function lookAt(parts: WatchParts, due: Due, until: number): Promise<Look>
     return { symbol: due.symbol, newest: undefined, nextLookAt: now() + pauseMs, problem: code };
   }
   const [newest] = answer.page.rows;
-  const nextLookAt = nextLook(symbol.market, newest?.timestamp, answer.freshUntil, now());
+  const isOld = answer.stale !== undefined;
+  const nextLookAt = isOld
+    ? now() + AGAIN_MS
+    : nextLook(symbol.market, newest?.timestamp, answer.freshUntil, now());
   const isNews = due.newest !== undefined && newest !== undefined && newest.timestamp > due.newest;
   const message = isNews ? await publishedMessage(symbol, answer.page, now()) : undefined;
-  return { symbol: due.symbol, newest: newest?.timestamp ?? 0n, nextLookAt, problem: "", message };
+  return {
+    symbol: due.symbol,
+    newest: newest?.timestamp ?? 0n,
+    nextLookAt,
+    problem: isOld ? "stale" : "",
+    message,
+  };
 }
 
-/** The newest rows, as they are now: not a copy that is being replaced. */
+/** The newest rows, as they are now: not a copy that is being replaced, unless nothing else is to be had. */
 async function newestOf(parts: WatchParts, symbol: SecuritySymbol, until: number): Promise<Answer> {
   const ask = () => parts.pages.page(symbol, FIRST, 2);
   for (;;) {

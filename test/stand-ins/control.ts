@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { json } from "node:stream/consumers";
 import { type OpendOptions, type OpendStats, type StandInOpend, startOpend } from "./opend.ts";
+import { type Received, type Receiver, type ReceiverAnswer, startReceiver } from "./receiver.ts";
 import { startRedis } from "./redis.ts";
 import { type StandInUpstash, startUpstash, type UpstashFault } from "./upstash.ts";
 
@@ -13,6 +14,9 @@ export interface Controls {
   startUpstash: () => Promise<{ id: number; url: string; token: string }>;
   failUpstash: (id: number, fault: UpstashFault | null, after?: number) => Promise<void>;
   upstashRequests: (id: number) => Promise<number>;
+  startReceiver: () => Promise<{ id: number; origin: string }>;
+  answerAt: (id: number, path: string, answer: ReceiverAnswer) => Promise<void>;
+  received: (id: number) => Promise<readonly Received[]>;
   /** Runs a command in the Redis behind a stand-in for Upstash. */
   redis: (id: number, name: string, ...args: string[]) => Promise<unknown>;
   redisKind: () => Promise<string>;
@@ -25,6 +29,8 @@ export async function startControl() {
   const redis = await startRedis();
   const opends: StandInOpend[] = [];
   const upstashes: StandInUpstash[] = [];
+  const receivers: Receiver[] = [];
+  const receiver = (id: number) => receivers[id] ?? fail(`no receiver ${id}`);
   const opend = (id: number) => opends[id] ?? fail(`no OpenD ${id}`);
   const upstash = (id: number) => upstashes[id] ?? fail(`no Upstash ${id}`);
   const controls: Controls = {
@@ -40,6 +46,12 @@ export async function startControl() {
     },
     failUpstash: async (id, fault, after) => upstash(id).fail(fault ?? undefined, after),
     upstashRequests: async (id) => upstash(id).requests(),
+    async startReceiver() {
+      const started = await startReceiver();
+      return { id: receivers.push(started) - 1, origin: started.origin };
+    },
+    answerAt: async (id, path, answer) => receiver(id).answer(path, answer),
+    received: async (id) => receiver(id).received(),
     redis: async (id, name, ...args) => upstash(id).redis.call(name, ...args),
     redisKind: async () => redis.kind,
     async deadPort() {
@@ -66,7 +78,7 @@ export async function startControl() {
     async close() {
       server.closeAllConnections();
       server.close();
-      await Promise.all([...opends, ...upstashes].map((each) => each.close()));
+      await Promise.all([...opends, ...upstashes, ...receivers].map((each) => each.close()));
       await redis.close();
     },
   };

@@ -5,7 +5,7 @@ import type { UpstashFault } from "../stand-ins/upstash.ts";
 import { control } from "./stand-ins.ts";
 
 /** A Worker with an edge cache, an OpenD and an Upstash of its own. */
-export async function startGateway(options: OpendOptions = {}, vars: Record<string, string> = {}) {
+export async function startGateway(options: OpendOptions = {}, vars: Record<string, unknown> = {}) {
   const [opend, upstash] = await Promise.all([control.startOpend(options), control.startUpstash()]);
   const env = {
     OPEND_URL: opend.url,

@@ -1,0 +1,52 @@
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+
+/** How a receiver of webhooks answers at a path. */
+export interface ReceiverAnswer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Answers only after so many milliseconds; never if -1. */
+  readonly afterMs?: number;
+}
+
+export interface Received {
+  readonly path: string;
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  /** Unix time, milliseconds. */
+  readonly at: number;
+}
+
+export interface Receiver {
+  /** Without a path. */
+  readonly origin: string;
+  readonly received: () => readonly Received[];
+  /** From now on, at this path; everywhere else it is 204. */
+  readonly answer: (path: string, answer: ReceiverAnswer) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** Somebody's server that webhooks are sent to. */
+export async function startReceiver(): Promise<Receiver> {
+  const received: Received[] = [];
+  const answers = new Map<string, ReceiverAnswer>();
+  const server = createServer(async (request, response) => {
+    const { url: path = "/", method = "", headers } = request;
+    received.push({ path, method, headers, body: await text(request), at: Date.now() });
+    const { status = 204, headers: own = {}, afterMs = 0 } = answers.get(path) ?? {};
+    if (afterMs < 0) return;
+    setTimeout(() => response.writeHead(status, own).end(), afterMs);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    received: () => received,
+    answer: (path, answer) => answers.set(path, answer),
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

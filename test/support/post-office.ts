@@ -1,0 +1,189 @@
+import { expect } from "vitest";
+import { DEADLINES } from "../../functions/deadline.ts";
+import { type JobOptions, runDeliveries, runWatch } from "../../functions/jobs.ts";
+import type { Order } from "../../functions/webhooks/deliver.ts";
+import type { OpendOptions } from "../stand-ins/opend.ts";
+import type { ReceiverAnswer } from "../stand-ins/receiver.ts";
+import { Clock } from "./data-centre.ts";
+import { startGateway } from "./gateway.ts";
+import { sha256 } from "./keys.ts";
+import { control } from "./stand-ins.ts";
+
+const MINUTE = 60_000;
+/** As in wrangler.toml. */
+const BATCH = 10;
+
+interface Queued {
+  readonly body: Order;
+  readonly at: number;
+  readonly attempts: number;
+}
+
+/** How many things outside a Worker can still cause before it dies. What it does later does not happen. */
+class Life {
+  left = Number.POSITIVE_INFINITY;
+
+  cause(): void {
+    if (this.left <= 0) throw new Error("dead");
+    this.left -= 1;
+  }
+}
+
+/** Whose life it is that asks at an origin. */
+const lives = new Map<string, Life>();
+const real = globalThis.fetch;
+globalThis.fetch = async (input, init) => {
+  lives.get(new URL(input instanceof Request ? input.url : String(input)).origin)?.cause();
+  return real(input, init);
+};
+
+/** A queue as Cloudflare describes it, on a clock that can be set forward. What is not acknowledged comes again. */
+class TestQueue {
+  messages: Queued[] = [];
+  /** Throws at whatever is sent. */
+  broken = false;
+  readonly #clock: Clock;
+  readonly #life: Life;
+
+  constructor(clock: Clock, life: Life) {
+    this.#clock = clock;
+    this.#life = life;
+  }
+
+  readonly send = async (body: Order, { delaySeconds = 0 }: QueueSendOptions = {}) => {
+    return this.sendBatch([{ body, delaySeconds }]);
+  };
+
+  readonly sendBatch = async (batch: Iterable<MessageSendRequest<Order>>) => {
+    this.#life.cause();
+    if (this.broken) throw new Error("Too Many Requests");
+    for (const { body, delaySeconds = 0 } of batch) {
+      // A queue carries what JSON can.
+      const copy: Order = JSON.parse(JSON.stringify(body));
+      this.messages.push({ body: copy, at: this.#clock.now() + delaySeconds * 1_000, attempts: 1 });
+    }
+    return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+  };
+
+  /** Hands out what is due, in batches, all at once. @returns how many messages that were */
+  async handOut(consume: (messages: Message[]) => Promise<void>): Promise<number> {
+    const now = this.#clock.now();
+    const due = this.messages.filter(({ at }) => at <= now);
+    this.messages = this.messages.filter(({ at }) => at > now);
+    const batches = Array.from({ length: Math.ceil(due.length / BATCH) }, (_, at) =>
+      due.slice(at * BATCH, (at + 1) * BATCH),
+    );
+    await Promise.all(batches.map((batch) => this.#handOut(batch, consume)));
+    return due.length;
+  }
+
+  async #handOut(batch: Queued[], consume: (messages: Message[]) => Promise<void>): Promise<void> {
+    const answers = new Map<Queued, "ack" | number>();
+    const failed = await consume(
+      batch.map((queued) => ({
+        id: crypto.randomUUID(),
+        timestamp: new Date(this.#clock.now()),
+        body: queued.body,
+        attempts: queued.attempts,
+        ack: () => answers.set(queued, "ack"),
+        retry: ({ delaySeconds = 0 } = {}) => answers.set(queued, delaySeconds),
+      })),
+    ).then(
+      () => false,
+      () => true,
+    );
+    for (const queued of batch) {
+      const answer = failed || this.#life.left <= 0 ? 0 : (answers.get(queued) ?? "ack");
+      if (answer === "ack") continue;
+      const { body, attempts } = queued;
+      this.messages.push({ body, attempts: attempts + 1, at: this.#clock.now() + answer * 1_000 });
+    }
+  }
+}
+
+/** A Worker with webhooks, on a clock that can be set forward, and a receiver. */
+export async function startPostOffice(options: OpendOptions = {}, vars: Record<string, unknown> = {}) {
+  const clock = new Clock();
+  const life = new Life();
+  const queue = new TestQueue(clock, life);
+  const receiver = await control.startReceiver();
+  const [mine, yours] = [await sha256("mine"), await sha256("yours")];
+  const gateway = await startGateway(options, {
+    API_KEYS: `me:${mine},you:${yours}`,
+    WEBHOOK_QUEUE: queue,
+    WEBHOOK_TRUSTED_ORIGINS: receiver.origin,
+    ...vars,
+  });
+  for (const origin of [gateway.env.UPSTASH_REDIS_REST_URL, receiver.origin]) lives.set(origin, life);
+  const jobs: JobOptions = {
+    now: clock.now,
+    wait: async (ms) => clock.forward(ms),
+    deadlines: { ...DEADLINES, receiver: 500, upstash: 500 },
+  };
+
+  /** Redis goes by the true time: what it would have forgotten in this time is taken out. */
+  async function forward(ms: number): Promise<void> {
+    clock.forward(ms);
+    if (ms < MINUTE) return;
+    const claims = (await gateway.upstash.redis("KEYS", "short-interest:page:*:claim")) as string[];
+    await gateway.upstash.redis("DEL", "short-interest:opend", "short-interest:client:watch", ...claims);
+  }
+
+  const office = {
+    ...gateway,
+    forward,
+    clock,
+    life,
+    queue,
+    receiver,
+    answerAt: (path: string, answer: ReceiverAnswer) => control.answerAt(receiver.id, path, answer),
+    /** What has arrived, tests of the address aside. */
+    async messages() {
+      const all = await control.received(receiver.id);
+      return all.filter(({ body }) => !body.includes('"webhook.test"'));
+    },
+    tests: async () =>
+      (await control.received(receiver.id)).filter(({ body }) => body.includes('"webhook.test"')),
+    /** Asks as the holder of a key, with a body of JSON. */
+    ask(method: string, path: string, body?: unknown, key = "mine") {
+      const headers = {
+        "X-API-Key": key,
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      };
+      const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
+      return gateway.get(`/v1/webhooks${path}`, init);
+    },
+    /** @returns the id and the secret of a new webhook for this path of the receiver */
+    async subscribe(path = "/", symbols = ["US.AAPL"], key = "mine") {
+      const response = await office.ask("POST", "", { url: receiver.origin + path, symbols }, key);
+      expect(response.status, await response.clone().text()).toBe(201);
+      return response.json<{ id: string; secret: string }>();
+    },
+    runWatch: (more: JobOptions = {}) => runWatch(gateway.env, { ...jobs, ...more }),
+    deliver: () => queue.handOut((messages) => runDeliveries({ messages }, gateway.env, jobs)),
+    /** Lets time pass, with a watch every quarter of an hour, and deliveries as soon as they are due. */
+    async pass(ms: number) {
+      const until = clock.now() + ms;
+      for (;;) {
+        while ((await office.deliver()) > 0);
+        const next = Math.min(until, clock.now() + 15 * MINUTE, ...queue.messages.map(({ at }) => at));
+        await forward(Math.max(0, next - clock.now()));
+        if (clock.now() >= until) break;
+        if (next !== until) await office.runWatch();
+      }
+      while ((await office.deliver()) > 0);
+    },
+    /** Looks at the symbols for the first time, and then publishes a row of each. */
+    async publish() {
+      await gateway.opend.set({ unpublished: 1 });
+      await office.runWatch();
+      await gateway.opend.set({ unpublished: 0 });
+      // Rows of April are long overdue, and so looked for once a day.
+      await forward(25 * 60 * MINUTE);
+      await office.runWatch();
+    },
+  };
+  return office;
+}
+
+export type PostOffice = Awaited<ReturnType<typeof startPostOffice>>;
