@@ -109,6 +109,8 @@ export const SocketQuery = v.object({ num: rowCount, next_key: nextKey });
 
 export const LatestQuery = v.strictObject({ symbols }, unknown("symbols and no other"));
 
+export const NoQuery = v.strictObject({}, "There are no parameters here");
+
 /**
  * Checks a query. A parameter that the schema does not have is refused, so that a misspelt one is noticed,
  * and so is one that stands twice.

@@ -18,7 +18,7 @@ import {
   type Subscriptions,
 } from "../webhooks/subscriptions.ts";
 import { createWatchlist } from "../webhooks/watchlist.ts";
-import { parseBody } from "./parameters.ts";
+import { NoQuery, parseBody, parseQuery } from "./parameters.ts";
 import { NewWebhook, WebhookChanges } from "./webhook-parameters.ts";
 
 /** `/v1/webhooks`: the webhooks of whoever holds the key, and of nobody else. */
@@ -131,9 +131,10 @@ function answer(
 
 /**
  * What a request about webhooks needs.
- * @throws Failure `unauthorized` where nobody has a key, `misconfigured` where nothing can be sent
+ * @throws Failure `invalid_parameter` for a query, `unauthorized` where nobody has a key, `misconfigured` where nothing can be sent
  */
 function officeOf({ req, var: { config, client, trace } }: RouteContext) {
+  parseQuery(NoQuery, req.queries());
   if (!config.access.apiKeys)
     throw new Failure("unauthorized", "Webhooks are for keys, and there are none here");
   if (!config.webhooks.queue) {

@@ -51,7 +51,14 @@ const ENDS: Readonly<Record<string, FailureCode | "answered">> = {
 };
 
 /** Short, but not so short that a busy machine misses them. */
-const DEADLINES = { request: 5_000, connect: 1_000, login: 1_000, call: 1_000, upstash: 1_000 };
+const DEADLINES = {
+  request: 5_000,
+  connect: 1_000,
+  login: 1_000,
+  call: 1_000,
+  upstash: 1_000,
+  receiver: 1_000,
+};
 
 /** Asks the page source for one page, and tells how it ended and what was left behind. */
 async function ask(gateway: Awaited<ReturnType<typeof startGateway>>, symbol = "AAPL") {

@@ -9,7 +9,14 @@ import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 
 /** Short enough for tests of what hangs. */
-export const SHORT: Deadlines = { request: 3_000, connect: 300, login: 300, call: 300, upstash: 500 };
+export const SHORT: Deadlines = {
+  request: 3_000,
+  connect: 300,
+  login: 300,
+  call: 300,
+  upstash: 500,
+  receiver: 300,
+};
 
 /** A clock that can be set forward. */
 export class Clock {

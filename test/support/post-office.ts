@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { DEADLINES } from "../../functions/deadline.ts";
+import { DEADLINES, type Deadlines } from "../../functions/deadline.ts";
 import { type JobOptions, runDeliveries, runWatch } from "../../functions/jobs.ts";
 import type { Order } from "../../functions/webhooks/deliver.ts";
 import type { OpendOptions } from "../stand-ins/opend.ts";
@@ -12,6 +12,8 @@ import { control } from "./stand-ins.ts";
 const MINUTE = 60_000;
 /** As in wrangler.toml. */
 const BATCH = 10;
+/** Cloudflare takes up to 250. */
+const CONSUMERS = 20;
 
 interface Queued {
   readonly body: Order;
@@ -65,7 +67,7 @@ class TestQueue {
     return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
   };
 
-  /** Hands out what is due, in batches, all at once. @returns how many messages that were */
+  /** Hands out what is due, in batches, to several at once. @returns how many messages that were */
   async handOut(consume: (messages: Message[]) => Promise<void>): Promise<number> {
     const now = this.#clock.now();
     const due = this.messages.filter(({ at }) => at <= now);
@@ -73,7 +75,10 @@ class TestQueue {
     const batches = Array.from({ length: Math.ceil(due.length / BATCH) }, (_, at) =>
       due.slice(at * BATCH, (at + 1) * BATCH),
     );
-    await Promise.all(batches.map((batch) => this.#handOut(batch, consume)));
+    const consumer = async () => {
+      for (let batch = batches.shift(); batch; batch = batches.shift()) await this.#handOut(batch, consume);
+    };
+    await Promise.all(Array.from({ length: CONSUMERS }, consumer));
     return due.length;
   }
 
@@ -102,14 +107,18 @@ class TestQueue {
 }
 
 /** A Worker with webhooks, on a clock that can be set forward, and a receiver. */
-export async function startPostOffice(options: OpendOptions = {}, vars: Record<string, unknown> = {}) {
+export async function startPostOffice(
+  options: OpendOptions = {},
+  vars: Record<string, unknown> = {},
+  deadlines: Partial<Deadlines> = { receiver: 500, upstash: 500 },
+) {
   const clock = new Clock();
   const life = new Life();
   const queue = new TestQueue(clock, life);
   const receiver = await control.startReceiver();
-  const [mine, yours] = [await sha256("mine"), await sha256("yours")];
+  const keys = `me:${await sha256("mine")},you:${await sha256("yours")}`;
   const gateway = await startGateway(options, {
-    API_KEYS: `me:${mine},you:${yours}`,
+    API_KEYS: keys,
     WEBHOOK_QUEUE: queue,
     WEBHOOK_TRUSTED_ORIGINS: receiver.origin,
     ...vars,
@@ -118,7 +127,7 @@ export async function startPostOffice(options: OpendOptions = {}, vars: Record<s
   const jobs: JobOptions = {
     now: clock.now,
     wait: async (ms) => clock.forward(ms),
-    deadlines: { ...DEADLINES, receiver: 500, upstash: 500 },
+    deadlines: { ...DEADLINES, ...deadlines },
   };
 
   /** Redis goes by the true time: what it would have forgotten in this time is taken out. */
@@ -132,6 +141,7 @@ export async function startPostOffice(options: OpendOptions = {}, vars: Record<s
   const office = {
     ...gateway,
     forward,
+    keys,
     clock,
     life,
     queue,
@@ -160,7 +170,9 @@ export async function startPostOffice(options: OpendOptions = {}, vars: Record<s
       return response.json<{ id: string; secret: string }>();
     },
     runWatch: (more: JobOptions = {}) => runWatch(gateway.env, { ...jobs, ...more }),
-    deliver: () => queue.handOut((messages) => runDeliveries({ messages }, gateway.env, jobs)),
+    /** Hands out what the queue has, to a Worker whose variables are changed so. */
+    deliver: (changes: Record<string, unknown> = {}) =>
+      queue.handOut((messages) => runDeliveries({ messages }, { ...gateway.env, ...changes }, jobs)),
     /** Lets time pass, with a watch every quarter of an hour, and deliveries as soon as they are due. */
     async pass(ms: number) {
       const until = clock.now() + ms;

@@ -175,10 +175,7 @@ describe("a webhook", () => {
     const office = await startPostOffice();
     const { id } = await office.subscribe();
     await office.publish();
-    const keys = office.env.API_KEYS;
-    Object.assign(office.env, { API_KEYS: keys.split(",")[1] });
-    await office.deliver();
-    Object.assign(office.env, { API_KEYS: keys });
+    await office.deliver({ API_KEYS: office.keys.split(",")[1] });
     expect((await arrivals(office)).length).toBe(0);
     expect(await webhook(office, id)).toMatchObject({ active: false, reason: "revoked" });
     expect(await tries(office, id)).toMatchObject([{ status: null, error: "revoked", next_try_at: null }]);

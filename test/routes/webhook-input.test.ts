@@ -1,0 +1,114 @@
+import { expect, it } from "vitest";
+import { startPostOffice } from "../support/post-office.ts";
+
+const GOOD = { url: "https://example.com/", symbols: ["US.AAPL"] };
+
+/** What is bad for each member of what is sent. */
+const BAD: Readonly<Record<string, readonly unknown[]>> = {
+  url: [
+    "",
+    "example.com",
+    "http://example.com",
+    "https://127.0.0.1",
+    "https://localhost",
+    1,
+    null,
+    ["x"],
+    {},
+  ],
+  symbols: [[], "US.AAPL", null, [1], [null], {}, Array.from({ length: 51 }, (_, at) => `US.T${at}`)],
+  description: ["x".repeat(201), "a\nb", "\u0000", 1, null],
+  secret: ["", "x", "whsec_", "whsec_AAAA", `whsec_${"A".repeat(31)}`, 1, null],
+  active: ["true", 1, null],
+};
+const ONLY_TO_MAKE = ["secret"];
+const ONLY_TO_CHANGE = ["active"];
+
+it.each(Object.entries(BAD))("refuses a bad %s", async (member, values) => {
+  const office = await startPostOffice();
+  const { id } = await office.subscribe();
+  for (const value of values) {
+    const asks = [
+      ...(ONLY_TO_CHANGE.includes(member) ? [] : [["POST", "", { ...GOOD, [member]: value }] as const]),
+      ...(ONLY_TO_MAKE.includes(member) ? [] : [["PATCH", `/${id}`, { [member]: value }] as const]),
+    ];
+    for (const [method, path, body] of asks) {
+      const response = await office.ask(method, path, body);
+      expect(await response.json(), `${method} ${JSON.stringify(value)}`).toMatchObject({
+        status: 400,
+        code: "invalid_parameter",
+        parameter: member,
+      });
+    }
+  }
+  expect((await office.tests()).length).toBe(1);
+});
+
+it("refuses a bad symbol in the list, and says which", async () => {
+  const office = await startPostOffice();
+  for (const [symbol, code] of [
+    ["AAPL", "invalid_symbol"],
+    ["", "invalid_symbol"],
+    ["US.AAPL US.TSLA", "invalid_symbol"],
+    ["JP.7203", "unsupported_market"],
+  ]) {
+    const response = await office.ask("POST", "", { ...GOOD, symbols: ["US.AAPL", symbol] });
+    expect(await response.json()).toMatchObject({
+      status: 400,
+      code,
+      parameter: "symbols",
+      detail: expect.stringMatching(/^Symbol 2: /),
+    });
+  }
+});
+
+it("refuses members that there are not, and ones that are missing", async () => {
+  const office = await startPostOffice();
+  const { id } = await office.subscribe();
+  for (const [method, path, body, parameter] of [
+    ["POST", "", { ...GOOD, events: ["x"] }, "events"],
+    ["POST", "", { ...GOOD, active: true }, "active"],
+    ["POST", "", { url: GOOD.url }, "symbols"],
+    ["POST", "", { symbols: GOOD.symbols }, "url"],
+    ["POST", "", {}, "url"],
+    ["PATCH", `/${id}`, { secret: "x" }, "secret"],
+    ["PATCH", `/${id}`, { id: "x" }, "id"],
+    ["PATCH", `/${id}`, JSON.parse('{"__proto__":{}}'), "__proto__"],
+  ] as const) {
+    expect(await (await office.ask(method, path, body)).json()).toMatchObject({
+      status: 400,
+      code: "invalid_parameter",
+      parameter,
+    });
+  }
+});
+
+it("refuses a body that is not a JSON object", async () => {
+  const office = await startPostOffice();
+  const post = (body: string, type = "application/json") =>
+    office.get("/v1/webhooks", {
+      method: "POST",
+      headers: { "X-API-Key": "mine", "Content-Type": type },
+      body,
+    });
+  for (const body of ["", "{", "null", "1", '"x"', "[]", "[{}]", "\u0000"]) {
+    expect(await (await post(body)).json()).toMatchObject({ code: "invalid_parameter", parameter: "body" });
+  }
+  expect(await (await post(JSON.stringify(GOOD), "text/plain")).json()).toMatchObject({
+    status: 415,
+    code: "unsupported_media_type",
+  });
+  const long = JSON.stringify({ ...GOOD, description: "x".repeat(65_536) });
+  expect(await (await post(long)).json()).toMatchObject({ status: 413, code: "content_too_large" });
+});
+
+it("refuses parameters in the query", async () => {
+  const office = await startPostOffice();
+  for (const path of ["?limit=1", "/x?secret=1", "/x/deliveries?limit=1"]) {
+    expect(await (await office.ask("GET", path)).json()).toMatchObject({
+      status: 400,
+      code: "invalid_parameter",
+      parameter: expect.stringMatching(/^(limit|secret)$/),
+    });
+  }
+});
