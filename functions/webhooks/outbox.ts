@@ -114,8 +114,8 @@ if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
 redis.call('LPUSH', KEYS[3], ARGV[8])
 redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[9]) - 1)
 if outcome == 'delivered' then
-  redis.call('HSET', KEYS[2], 'failing', '')
-elseif redis.call('HGET', KEYS[2], 'failing') == '' then
+  redis.call('HSET', KEYS[2], 'failing', '0')
+elseif redis.call('HGET', KEYS[2], 'failing') == '0' then
   redis.call('HSET', KEYS[2], 'failing', now)
 end
 if reason ~= '' then
@@ -141,7 +141,7 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
       if (reply === "nothing") return undefined;
       if (typeof reply === "number") return reply;
       const [body, tries, owner, url, host, secrets, failing] = reply;
-      const failingSince = failing === "" ? undefined : Number(failing);
+      const failingSince = failing === "0" ? undefined : Number(failing);
       const message = { id: messageId, body };
       return { claim, message, tries, owner, url, host, failingSince, secrets: secretsAt(now(), secrets) };
     },

@@ -125,7 +125,7 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
       ...(url === undefined ? [] : ["url", url]),
       ...(description === undefined ? [] : ["description", description]),
       // Who begins anew has not failed yet.
-      ...(reason === undefined ? [] : ["reason", reason ?? "", "failing", ""]),
+      ...(reason === undefined ? [] : ["reason", reason ?? "", "failing", "0"]),
       ...more,
     ];
     const args = [id, owner, String(MOST_WEBHOOKS), mode, symbols.join(" "), active, ...pairs];
@@ -149,7 +149,7 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
           description,
           reason: reason === "" ? null : parse(Reason, reason),
           createdAt: Number(created),
-          failingSince: failing === "" ? null : Number(failing),
+          failingSince: failing === "0" ? null : Number(failing),
           host,
           secrets: secretsAt(now(), secrets),
         };

@@ -117,7 +117,7 @@ function callOf(client: Redis): Call {
   const evaluate = (script: string, args: string[]) => {
     scripts.set(createHash("sha1").update(script).digest("hex"), script);
     const [keys = "0", ...rest] = args;
-    return client.eval(withTime(script), Number(keys), ...rest);
+    return client.eval(mended(script), Number(keys), ...rest);
   };
   return async (name, ...args) => {
     const command = name.toUpperCase();
@@ -136,11 +136,27 @@ function callOf(client: Redis): Call {
   };
 }
 
-/** Its own TIME is rounded to a second, and jumps. */
-function withTime(script: string): string {
+/**
+ * Its own TIME is rounded to a second, and jumps. A sorted set that is empty goes on to be there. A table is a list
+ * to it only if it was written down at once.
+ */
+function mended(script: string): string {
   const ms = Date.now();
   const time = `{'${Math.floor(ms / 1_000)}', '${(ms % 1_000) * 1_000}'}`;
   return `local imitated = redis.call
-local redis = {call = function(name, ...) if name == 'TIME' then return ${time} end return imitated(name, ...) end}
-${script}`;
+local redis = {call = function(name, key, ...)
+  if name == 'TIME' then return ${time} end
+  local reply = imitated(name, key, ...)
+  if name == 'ZREM' and imitated('ZCARD', key) == 0 then imitated('DEL', key) end
+  return reply
+end}
+local function list(value)
+  if type(value) ~= 'table' then return value end
+  local values = {}
+  for at = 1, #value do values[at] = list(value[at]) end
+  return {table.unpack(values)}
+end
+return list((function()
+${script}
+end)())`;
 }
