@@ -1,0 +1,75 @@
+import { createHash } from "node:crypto";
+import { Webhook } from "standardwebhooks";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { type Receiver, startReceiver } from "../stand-ins/receiver.ts";
+import { type Running, startRunning } from "../support/running.ts";
+
+/** A Worker with a queue and a cron of its own, as the runtime has them. */
+
+const KEY = "key";
+let receiver: Receiver;
+let running: Running;
+
+beforeAll(async () => {
+  receiver = await startReceiver();
+  running = await startRunning(
+    { unpublished: 1 },
+    {
+      API_KEYS: `me:${createHash("sha256").update(KEY).digest("hex")}`,
+      WEBHOOK_TRUSTED_ORIGINS: receiver.origin,
+    },
+  );
+}, 60_000);
+
+afterAll(async () => {
+  await running?.close();
+  await receiver?.close();
+});
+
+async function subscribe(path: string, symbols: readonly string[]) {
+  const response = await fetch(`${running.origin}/v1/webhooks`, {
+    method: "POST",
+    headers: { "X-API-Key": KEY, "Content-Type": "application/json" },
+    body: JSON.stringify({ url: receiver.origin + path, symbols }),
+  });
+  expect(response.status).toBe(201);
+  return (await response.json()) as { id: string; secret: string };
+}
+
+async function runCron(): Promise<void> {
+  const response = await fetch(`${running.origin}/cdn-cgi/handler/scheduled`);
+  expect(await response.text()).toBe("ok");
+}
+
+/** The messages that have come to a path, the test message aside. */
+const at = (path: string) => receiver.received().filter((each) => each.path === path).slice(1);
+
+it("tells of a row that is published, tries again what failed, and stops there", async () => {
+  const good = await subscribe("/good", ["HK.00700"]);
+  await subscribe("/bad", ["HK.00700"]);
+  receiver.answer("/bad", { status: 500 });
+  await runCron();
+  running.opend.set({ unpublished: 0 });
+  // As an hour later, when the kept page is old.
+  await running.upstash.redis.call("DEL", "short-interest:page:HK.00700/");
+  await running.upstash.redis.call("ZADD", "short-interest:webhooks:watch", "0", "HK.00700");
+  await runCron();
+
+  await vi.waitFor(() => expect([at("/good").length, at("/bad").length]).toEqual([1, 1]), 10_000);
+  const [message] = at("/good");
+  const headers = message?.headers as Record<string, string>;
+  expect(new Webhook(good.secret).verify(message?.body ?? "", headers)).toMatchObject({
+    type: "short_interest.published",
+    data: { symbol: "HK.00700", row: { timestamp_str: "2026-04-30", aggregated_short: 51480638 } },
+  });
+  receiver.answer("/bad", {});
+  // The second try comes after five seconds, and after it there is no other.
+  await vi.waitFor(() => expect(at("/bad").length).toBe(2), 15_000);
+  expect(at("/bad")[1]?.headers["webhook-id"]).toBe(at("/bad")[0]?.headers["webhook-id"]);
+  await vi.waitFor(
+    async () => expect(await running.upstash.redis.call("ZCARD", "short-interest:webhooks:pending")).toBe(0),
+    5_000,
+  );
+  await runCron();
+  expect([at("/good").length, at("/bad").length]).toEqual([1, 2]);
+}, 60_000);
