@@ -4,6 +4,8 @@ import { HistoryQuery, LatestQuery, PageQuery, symbol } from "../routes/paramete
 import * as examples from "./examples.ts";
 import { CACHING, HEADERS, header, inFormat, problems, queryParameters, TIMING } from "./parts.ts";
 import { jsonSchemaOf, ref, SCHEMAS } from "./schemas.ts";
+import { WEBHOOK_SCHEMAS } from "./webhook-schemas.ts";
+import { MESSAGES, WEBHOOK_PATHS } from "./webhooks.ts";
 
 /** The description of the API, OpenAPI 3.1. */
 
@@ -193,13 +195,15 @@ const document = () => ({
     "/v1/short-interest/{symbol}": { get: getPage },
     "/v1/short-interest/{symbol}/history": { get: getHistory },
     "/v1/short-interest": { get: getLatest },
+    ...WEBHOOK_PATHS,
     "/mcp": { post: postMcp },
     "/problems/{code}": { get: getProblem },
     "/openapi.json": { get: getDescription },
     "/healthz": { get: getHealth },
   },
+  webhooks: MESSAGES,
   components: {
-    schemas: SCHEMAS,
+    schemas: { ...SCHEMAS, ...WEBHOOK_SCHEMAS },
     securitySchemes: {
       bearer: { type: "http", scheme: "bearer" },
       apiKey: { type: "apiKey", in: "header", name: "X-API-Key" },

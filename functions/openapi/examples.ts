@@ -11,6 +11,17 @@ const HK_ROW = {
   close_price: 467.8,
   last_close_price: 479.2,
 };
+export const HK_ROWS = [
+  HK_ROW,
+  {
+    timestamp: 1776960000,
+    timestamp_str: "2026-04-24",
+    aggregated_short: 51888755,
+    aggregated_short_ratio: 0.56,
+    close_price: 493.4,
+    last_close_price: 495.2,
+  },
+];
 const US_ROW = {
   timestamp: 1777521600,
   timestamp_str: "2026-04-30",

@@ -7,20 +7,26 @@ import { COLUMNS, type Column } from "../short-interest/columns.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** A valibot schema of input as JSON Schema, of what it is once it is read. */
-export function jsonSchemaOf(schema: v.GenericSchema): Schema {
+/**
+ * A valibot schema of input as JSON Schema.
+ * @param typeMode of what it is before it is read, or after
+ */
+export function jsonSchemaOf(schema: v.GenericSchema, typeMode: "input" | "output" = "output"): Schema {
   // Checks that JSON Schema cannot express are left to the descriptions.
-  const options = { typeMode: "output", target: "draft-2020-12", errorMode: "ignore" } as const;
+  const options = { typeMode, target: "draft-2020-12", errorMode: "ignore" } as const;
   const { $schema: _, ...json } = toJsonSchema(schema, options);
   return json;
 }
 
 const text = { type: "string" };
-const nullable = (schema: Schema): Schema => ({ oneOf: [schema, { type: "null" }] });
+export const nullable = (schema: Schema): Schema => ({ oneOf: [schema, { type: "null" }] });
 const COMPONENTS = "#/components/schemas/";
 export const ref = (name: string): Schema => ({ $ref: COMPONENTS + name });
 
-function object(properties: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema {
+export function object(
+  properties: Readonly<Record<string, Schema>>,
+  optional: readonly string[] = [],
+): Schema {
   return {
     type: "object",
     properties,
@@ -38,9 +44,9 @@ function row(columns: readonly Column[], description: string): Schema {
 }
 
 const MARKET = "Where the security is listed.";
-const market = { enum: Object.keys(COLUMNS), description: MARKET };
+export const MARKETS = { enum: Object.keys(COLUMNS), description: MARKET };
 const ROWS = { HK: "HkRow", US: "UsRow" } as const;
-const anyRow = { anyOf: [ref(ROWS.HK), ref(ROWS.US)] };
+export const anyRow = { anyOf: [ref(ROWS.HK), ref(ROWS.US)] };
 const symbol = { ...text, description: "The symbol, with a Hong Kong code padded to five digits." };
 const cursor = {
   type: ["string", "null"],
@@ -91,7 +97,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     ...object(
       {
         symbol,
-        market,
+        market: MARKETS,
         latest: nullable(anyRow),
         change: nullable(
           object({
@@ -128,7 +134,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
 /** A page for who sees no headers. */
 export const DATED_PAGE = object({
   symbol,
-  market,
+  market: MARKETS,
   items: { type: "array", items: anyRow },
   next_key: cursor,
   ...freshness,

@@ -1,30 +1,9 @@
-import { fromBinary } from "@bufbuild/protobuf";
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { Ajv2020 } from "ajv/dist/2020.js";
-import addFormats from "ajv-formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
+import { type Contract, readContract } from "../support/contract.ts";
 import { type Running, startRunning } from "../support/running.ts";
 
 /** A Worker that runs keeps what /openapi.json promises, as validators of others see it. */
-
-interface Content {
-  readonly schema: object;
-  readonly example?: unknown;
-  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
-}
-interface Answer {
-  readonly headers?: Readonly<Record<string, { readonly required: boolean; readonly schema: object }>>;
-  readonly content?: Readonly<Record<string, Content>>;
-}
-interface Operation {
-  readonly operationId: string;
-  readonly responses: Readonly<Record<string, Answer>>;
-}
-interface Description {
-  readonly components: object;
-  readonly paths: Readonly<Record<string, { readonly get?: Operation; readonly post?: Operation }>>;
-}
 
 const KEY = "key";
 const DIGEST = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683";
@@ -34,9 +13,7 @@ let keyed: Running;
 let flooded: Running;
 let unset: Running;
 let listed: Running;
-let description: Description;
-const ajv = new Ajv2020({ allowUnionTypes: true, keywords: ["components", "discriminator"] });
-addFormats.default(ajv);
+let contract: Contract;
 
 beforeAll(async () => {
   open = await startRunning({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "30" });
@@ -44,85 +21,20 @@ beforeAll(async () => {
   flooded = await startRunning({}, {}, { requestsPerMinute: 1 });
   unset = await startRunning({}, { UPSTASH_REDIS_REST_TOKEN: "" });
   listed = await startRunning({}, { ALLOWED_ORIGINS: "https://a.example" });
-  description = (await (await fetch(`${open.origin}/openapi.json`)).json()) as Description;
+  contract = await readContract(open.origin);
 }, 120_000);
 
 afterAll(async () => {
   for (const each of [open, keyed, flooded, unset, listed]) await each?.close();
 });
 
-/** Fails where `value` is not what `schema` says. */
-function fits(schema: object, value: unknown): void {
-  const validate = ajv.compile({ components: description.components, ...schema });
-  validate(value);
-  expect(validate.errors ?? [], JSON.stringify(value)).toEqual([]);
-}
-
-/** What has been seen of each operation: its problems by their codes, other answers by their types. */
-const seen = new Map<string, Set<string>>();
-
-/** Fails where what is not JSON as a whole does not hold what it should. */
-async function fitsInside(type: string, response: Response, schema: object): Promise<void> {
-  if (type === "application/x-protobuf") {
-    const { retType, s2c } = fromBinary(ResponseSchema, new Uint8Array(await response.arrayBuffer()));
-    expect([retType, typeof s2c?.nextKey]).toEqual([0, "string"]);
-    return;
-  }
-  const text = await response.text();
-  fits(schema, text);
-  if (type === "application/x-ndjson") {
-    const named = (name: string) => ({ $ref: `#/components/schemas/${name}` });
-    const line = { anyOf: [named("HkRow"), named("UsRow"), named("HistoryEnd")] };
-    for (const each of text.split("\n").slice(0, -1)) fits(line, JSON.parse(each));
-  }
-  if (type === "text/csv") {
-    const [header, ...rows] = text.split("\r\n").slice(0, -1);
-    expect(header).toMatch(/^timestamp,timestamp_str,/);
-    for (const row of rows) expect(row.split(",")).toHaveLength(header?.split(",").length ?? 0);
-  }
-}
-
-const operationOf = (template: string): Operation => {
-  const operation = description.paths[template]?.get ?? description.paths[template]?.post;
-  if (!operation) throw new Error(`${template} is not described`);
-  return operation;
-};
-
-/** Asks, and fails where the answer is not one of those described for `template`. */
-async function ask(
+const ask = (
   running: Running,
   template: string,
   path: string,
   headers: Record<string, string> = {},
   body?: string,
-) {
-  const operation = operationOf(template);
-  const init = body === undefined ? { headers } : { method: "POST", headers, body };
-  const response = await fetch(running.origin + path, init);
-  const described = operation.responses[response.status];
-  if (!described) throw new Error(`${path}: ${response.status} is not described`);
-  for (const [name, { required, schema }] of Object.entries(described.headers ?? {})) {
-    const value = response.headers.get(name);
-    if (required) expect(value, `${name} of ${path}`).not.toBeNull();
-    if (value !== null) fits(schema, "type" in schema && schema.type === "integer" ? Number(value) : value);
-  }
-  const [type = ""] = (response.headers.get("Content-Type") ?? "").split(";");
-  const content = described.content?.[type];
-  const note = (what: string) => {
-    seen.set(operation.operationId, (seen.get(operation.operationId) ?? new Set()).add(what));
-  };
-  if (!described.content) note(String(response.status));
-  else if (!content) throw new Error(`${path}: ${type} is not described`);
-  else if (type.endsWith("json") && type !== "application/x-ndjson") {
-    const body: unknown = await response.json();
-    fits(content.schema, body);
-    note(type === "application/problem+json" ? (body as { code: string }).code : type);
-  } else {
-    await fitsInside(type, response.clone(), content.schema);
-    note(type);
-  }
-  return response;
-}
+) => contract.ask(running.origin, template, path, body === undefined ? { headers } : { headers, body });
 
 const PAGE = "/v1/short-interest/{symbol}";
 const HISTORY = "/v1/short-interest/{symbol}/history";
@@ -137,24 +49,27 @@ const fresh = () => {
 
 describe("the description", () => {
   it("is valid OpenAPI 3.1", async () => {
-    expect(await new Validator().validate(structuredClone({ ...description }))).toEqual({ valid: true });
+    expect(await new Validator().validate(structuredClone({ ...contract.description }))).toEqual({
+      valid: true,
+    });
   });
 
   it("has patterns that other programs than JavaScript can read", () => {
-    const patterns = [...JSON.stringify(description).matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)];
+    const patterns = [...JSON.stringify(contract.description).matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)];
     expect(patterns.length).toBeGreaterThan(0);
     for (const [, pattern = '""'] of patterns) expect(JSON.parse(pattern)).not.toMatch(/\\[pPdw]|\(\?/);
   });
 
   it("has an example for each answer and each problem, and all are right", () => {
-    for (const { operationId, responses } of Object.keys(description.paths).map(operationOf)) {
-      for (const [status, { content = {} }] of Object.entries(responses)) {
+    for (const { operationId, requestBody, responses } of contract.operations()) {
+      const asked = requestBody ? { asked: requestBody } : {};
+      for (const [status, { content = {} }] of Object.entries({ ...responses, ...asked })) {
         for (const [type, { schema, example, examples }] of Object.entries(content)) {
           const all = examples ? Object.values(examples).map(({ value }) => value) : [example];
           for (const each of all) {
             if (type === "application/x-protobuf") continue;
             expect(each, `${operationId} ${status} ${type}`).toBeDefined();
-            fits(schema, each);
+            contract.fits(schema, each);
           }
         }
       }
@@ -162,7 +77,7 @@ describe("the description", () => {
   });
 
   it("has the very answer of the stand-in as its example of a page", async () => {
-    const content = operationOf(PAGE).responses["200"]?.content;
+    const content = contract.operationOf(PAGE).responses["200"]?.content;
     for (const [type, { example }] of Object.entries(content ?? {})) {
       if (example === undefined) continue;
       const response = await fetch(`${open.origin}/v1/short-interest/HK.00700?num=1`, {
@@ -196,15 +111,15 @@ describe.each([
     ["unknown_symbol", () => ask(open, template, path("US.NOSUCH"))],
   ])("is %s", async (code, refused) => {
     await refused();
-    expect(seen.get(operationOf(template).operationId)).toContain(code);
+    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain(code);
   });
 
   it("is too_many_requests and client_quota_exceeded", async () => {
     // A new minute may begin after the first.
     for (let request = 0; request < 3; request += 1) await ask(flooded, template, path("US.AAPL"));
     for (const symbol of [fresh(), fresh()]) await ask(keyed, template, path(symbol), { "X-API-Key": KEY });
-    expect(seen.get(operationOf(template).operationId)).toContain("too_many_requests");
-    expect(seen.get(operationOf(template).operationId)).toContain("client_quota_exceeded");
+    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("too_many_requests");
+    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("client_quota_exceeded");
   });
 
   it.each([
@@ -221,7 +136,7 @@ describe.each([
     await ask(open, template, path(fresh()));
     open.opend.set({ fault: "" });
     await open.upstash.redis.call("FLUSHDB");
-    expect(seen.get(operationOf(template).operationId)).toContain(code);
+    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain(code);
   });
 
   it("is too_much_at_once, where a history is long", async () => {
@@ -229,14 +144,14 @@ describe.each([
     await open.upstash.redis.call("FLUSHDB");
     await ask(open, template, path("US.ROWS1000", "order=asc"));
     await open.upstash.redis.call("FLUSHDB");
-    expect(seen.get(operationOf(template).operationId)).toContain("too_much_at_once");
+    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("too_much_at_once");
   });
 
   it("is limiter_unavailable", async () => {
     open.upstash.fail("500");
     await ask(open, template, path(fresh()));
     open.upstash.fail(undefined);
-    expect(seen.get(operationOf(template).operationId)).toContain("limiter_unavailable");
+    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("limiter_unavailable");
   });
 });
 
@@ -274,17 +189,7 @@ describe("other answers", () => {
   });
 
   it("are not described where there are none", () => {
-    for (const { operationId, responses } of Object.keys(description.paths).map(operationOf)) {
-      const described = Object.entries(responses).flatMap(([status, { content }]) =>
-        content
-          ? Object.entries(content).flatMap(([type, { examples }]) =>
-              examples ? Object.keys(examples) : type,
-            )
-          : status,
-      );
-      // A fault in the program cannot be asked for.
-      const promised = new Set(described.filter((what) => what !== "internal"));
-      expect([...(seen.get(operationId) ?? [])].sort(), operationId).toEqual([...promised].sort());
-    }
+    const others = contract.operations((path) => !path.startsWith("/v1/webhooks"));
+    for (const operation of others) contract.allSeenOf(operation);
   });
 });

@@ -42,7 +42,11 @@ async function runCron(): Promise<void> {
 }
 
 /** The messages that have come to a path, the test message aside. */
-const at = (path: string) => receiver.received().filter((each) => each.path === path).slice(1);
+const at = (path: string) =>
+  receiver
+    .received()
+    .filter((each) => each.path === path)
+    .slice(1);
 
 it("tells of a row that is published, tries again what failed, and stops there", async () => {
   const good = await subscribe("/good", ["HK.00700"]);
