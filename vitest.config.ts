@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/{browser,client,stand-ins,vendor,workers}/**"],
+          exclude: ["test/{browser,client,python,stand-ins,vendor,workers}/**"],
           testTimeout: 30_000,
         },
       },
@@ -28,7 +28,14 @@ export default defineConfig({
         },
       },
       {
-        // What needs a browser is not part of `npm test`, which needs Node alone.
+        // What needs Python or a browser is not part of `npm test`, which needs Node alone.
+        test: {
+          name: "python",
+          include: ["test/python/**/*.test.ts"],
+          testTimeout: 30_000,
+        },
+      },
+      {
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],

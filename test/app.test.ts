@@ -88,6 +88,10 @@ describe("a bad configuration", () => {
     ["UPSTREAM_WINDOW_SECONDS", "soon"],
     ["UPSTREAM_WAIT_MS", "1.5"],
     ["SUBREQUEST_LIMIT", "49"],
+    ["WEBHOOK_TRUSTED_ORIGINS", "localhost:9000"],
+    ["WEBHOOK_TRUSTED_ORIGINS", "http://localhost:9000/"],
+    ["WEBHOOK_TRUSTED_ORIGINS", ""],
+    ["WEBHOOK_QUEUE", "a name"],
   ])("%s = %j is named, and not shown", async (variable, value) => {
     const gateway = await startGateway({}, { [variable]: value });
     const response = await gateway.get("/v1/short-interest/US.AAPL");

@@ -1,24 +1,17 @@
-import { createHash } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { type Receiver, startReceiver } from "../stand-ins/receiver.ts";
 import { type Running, startRunning } from "../support/running.ts";
+import { API_KEYS, makeWebhook } from "../support/webhook-maker.ts";
 
 /** A Worker with a queue and a cron of its own, as the runtime has them. */
 
-const KEY = "key";
 let receiver: Receiver;
 let running: Running;
 
 beforeAll(async () => {
   receiver = await startReceiver();
-  running = await startRunning(
-    { unpublished: 1 },
-    {
-      API_KEYS: `me:${createHash("sha256").update(KEY).digest("hex")}`,
-      WEBHOOK_TRUSTED_ORIGINS: receiver.origin,
-    },
-  );
+  running = await startRunning({ unpublished: 1 }, { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: receiver.origin });
 }, 60_000);
 
 afterAll(async () => {
@@ -27,11 +20,7 @@ afterAll(async () => {
 });
 
 async function subscribe(path: string, symbols: readonly string[]) {
-  const response = await fetch(`${running.origin}/v1/webhooks`, {
-    method: "POST",
-    headers: { "X-API-Key": KEY, "Content-Type": "application/json" },
-    body: JSON.stringify({ url: receiver.origin + path, symbols }),
-  });
+  const response = await makeWebhook(running, receiver.origin + path, symbols);
   expect(response.status).toBe(201);
   return (await response.json()) as { id: string; secret: string };
 }

@@ -1,0 +1,22 @@
+import { createHash, randomBytes } from "node:crypto";
+import type { Running } from "./running.ts";
+
+const KEY = "key";
+/** The variable that lets `makeWebhook` in. */
+export const API_KEYS = `me:${createHash("sha256").update(KEY).digest("hex")}`;
+
+export const newSecret = () => `whsec_${randomBytes(32).toString("base64")}`;
+
+/** Makes a webhook of a Worker that runs. Its receiver has to verify the test message for that. */
+export function makeWebhook(
+  running: Running,
+  url: string,
+  symbols: readonly string[],
+  secret = newSecret(),
+): Promise<Response> {
+  return fetch(`${running.origin}/v1/webhooks`, {
+    method: "POST",
+    headers: { "X-API-Key": KEY, "Content-Type": "application/json" },
+    body: JSON.stringify({ url, symbols, secret }),
+  });
+}
