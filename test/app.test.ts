@@ -88,7 +88,7 @@ describe("a bad configuration", () => {
     ["UPSTREAM_WINDOW_SECONDS", "soon"],
     ["UPSTREAM_WAIT_MS", "1.5"],
     ["SUBREQUEST_LIMIT", "49"],
-    ["WEBHOOK_TRUSTED_ORIGINS", "localhost:9000"],
+    ["WEBHOOK_TRUSTED_ORIGINS", "a.example:9000"],
     ["WEBHOOK_TRUSTED_ORIGINS", "http://localhost:9000/"],
     ["WEBHOOK_TRUSTED_ORIGINS", ""],
     ["WEBHOOK_QUEUE", "a name"],
