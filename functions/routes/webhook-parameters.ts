@@ -1,10 +1,10 @@
 import * as v from "valibot";
+import { LONGEST_URL } from "../webhooks/endpoint.ts";
 import { SECRET } from "../webhooks/signature.ts";
 import { symbolList } from "./parameters.ts";
 
 /** What `/v1/webhooks` is told, in bodies of JSON. */
 
-const LONGEST_URL = 2_048;
 const LONGEST_DESCRIPTION = 200;
 
 /** Checked by `parseEndpoint`, which tells what is wrong with it more exactly. */

@@ -8,7 +8,7 @@ export interface EndpointRule {
   readonly trustedOrigins: readonly string[];
 }
 
-const LONGEST_URL = 2_048;
+export const LONGEST_URL = 2_048;
 /** Names that lead nowhere on the internet (RFC 6761, RFC 6762, RFC 8375; ICANN on .internal). */
 const PRIVATE_NAME = /(^|\.)(localhost|localdomain|local|internal|intranet|lan|home\.arpa|invalid)$/;
 

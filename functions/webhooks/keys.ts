@@ -26,6 +26,9 @@ export const KEYS = {
   tries: `${PREFIX}tries`,
 } as const;
 
+/** Tries that are remembered of each webhook. */
+export const MOST_TRIES = 100;
+
 /**
  * Lua that others begin with: `subscribe(id, before, after)` makes a webhook that wanted the symbols `before`
  * one that wants those of `after`; both are lists with spaces. What nobody wants any more is forgotten, so that

@@ -1,6 +1,6 @@
 import { array, literal, number, string, tuple, union } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { KEYS, SUBSCRIBE } from "./keys.ts";
+import { KEYS, MOST_TRIES, SUBSCRIBE } from "./keys.ts";
 import type { Message } from "./messages.ts";
 import type { Next } from "./schedule.ts";
 import { secretsAt } from "./subscriptions.ts";
@@ -48,8 +48,6 @@ const QUEUED_MS = 15 * 60_000;
 const CLAIM_MS = 10 * 60_000;
 /** By how much the queue may be late. */
 const LATE_MS = 5 * 60_000;
-/** Tries that are remembered of each webhook. */
-const MOST_TRIES = 100;
 
 /** KEYS pending; ARGV now, most, until */
 const DUE = `

@@ -43,7 +43,7 @@ export async function send(letter: Letter, rule: EndpointRule, ms: number, now: 
       fetch(url, { method: "POST", headers, body: letter.message.body, redirect: "manual", signal }),
     );
     // What it says is nobody's business, and may be endless.
-    await response.body?.cancel().catch(() => undefined);
+    response.body?.cancel().catch(() => undefined);
     const retryAfterMs = retryAfterOf(response.headers.get("Retry-After"), now());
     return ended({ status: response.status, error: null, retryAfterMs });
   } catch (thrown) {

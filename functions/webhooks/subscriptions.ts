@@ -1,6 +1,6 @@
 import { array, parse, picklist, string, tuple } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { KEYS, SUBSCRIBE } from "./keys.ts";
+import { KEYS, MOST_TRIES, SUBSCRIBE } from "./keys.ts";
 import { Reason } from "./schedule.ts";
 
 /** What a caller decides of a webhook. */
@@ -34,8 +34,6 @@ export const MOST_WEBHOOKS = 20;
 export const OLD_SECRET_MS = 24 * 3_600_000;
 /** Secrets at most that sign at once. */
 const MOST_SECRETS = 4;
-/** Tries that are remembered of each. */
-const MOST_TRIES = 100;
 
 /** The webhooks of all owners. An owner never sees those of another one. */
 export interface Subscriptions {

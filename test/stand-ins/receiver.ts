@@ -8,6 +8,8 @@ export interface ReceiverAnswer {
   readonly headers?: Readonly<Record<string, string>>;
   /** Answers only after so many milliseconds; never if -1. */
   readonly afterMs?: number;
+  /** Goes on with its body for ever. */
+  readonly endless?: boolean;
 }
 
 export interface Received {
@@ -35,9 +37,14 @@ export async function startReceiver(): Promise<Receiver> {
   const server = createServer(async (request, response) => {
     const { url: path = "/", method = "", headers } = request;
     received.push({ path, method, headers, body: await text(request), at: Date.now() });
-    const { status = 204, headers: own = {}, afterMs = 0 } = answers.get(path) ?? {};
+    const { status = 204, headers: own = {}, afterMs = 0, endless = false } = answers.get(path) ?? {};
     if (afterMs < 0) return;
-    setTimeout(() => response.writeHead(status, own).end(), afterMs);
+    setTimeout(() => {
+      response.writeHead(status, own);
+      if (!endless) return response.end();
+      const writing = setInterval(() => response.write("x".repeat(1_000)), 1);
+      response.on("close", () => clearInterval(writing));
+    }, afterMs);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {

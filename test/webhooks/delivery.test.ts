@@ -109,6 +109,15 @@ describe("a receiver that fails", () => {
     expect(await webhook(office, id)).toMatchObject({ failing_since: expect.any(Number) });
   });
 
+  it("has got it where its answer never ends", async () => {
+    const office = await startPostOffice();
+    const { id } = await office.subscribe();
+    await office.answerAt("/", { status: 200, endless: true });
+    await office.publish();
+    await office.deliver();
+    expect(await tries(office, id)).toMatchObject([{ status: 200, error: null, next_try_at: null }]);
+  });
+
   it("is left alone for as long as its Retry-After says", async () => {
     const office = await startPostOffice();
     await office.subscribe();
