@@ -38,6 +38,7 @@ const EXPOSED = [
   "Cache-Status",
   "ETag",
   "Link",
+  "Location",
   "RateLimit",
   "RateLimit-Policy",
   "Retry-After",

@@ -9,7 +9,7 @@ export type FailureCode =
   | "not_found"
   | "method_not_allowed"
   | "not_acceptable"
-  | "too_many_webhooks"
+  | "limit_reached"
   | "content_too_large"
   | "unsupported_media_type"
   | "unverified_endpoint"

@@ -31,21 +31,26 @@ export interface Invocation {
   readonly trace?: Trace;
   /** What the invocation may still cause; by default it is new. */
   readonly room?: Room;
+  /** Whether only fresh pages will do. */
+  readonly freshOnly?: boolean;
   readonly deadlines?: Deadlines;
   /** Unix time, milliseconds. */
   readonly now?: () => number;
 }
 
-/** What the platform lets an invocation cause. */
-export function roomOf(trace: Trace, config: Config): Room {
-  return createRoom((pages) => trace.subrequests + pages * SUBREQUESTS_OF_A_PAGE <= config.subrequests);
+/**
+ * What the platform lets an invocation cause.
+ * @param each subrequests that a page may take
+ */
+export function roomOf(trace: Trace, limit: number, each = SUBREQUESTS_OF_A_PAGE): Room {
+  return createRoom((pages) => trace.subrequests + pages * each <= limit);
 }
 
 /** Puts the parts together that the way of a page needs. */
 export function createGateway(config: Config, invocation: Invocation): PageSource {
-  const { origin, client, background, deadlines = DEADLINES, now = Date.now } = invocation;
+  const { origin, client, background, freshOnly = false, deadlines = DEADLINES, now = Date.now } = invocation;
   const { trace = createTrace(now) } = invocation;
-  const { room = roomOf(trace, config) } = invocation;
+  const { room = roomOf(trace, config.subrequests) } = invocation;
   const spend = () => {
     trace.subrequests += 1;
   };
@@ -78,6 +83,7 @@ export function createGateway(config: Config, invocation: Invocation): PageSourc
     permits,
     requestMs: deadlines.request,
     client,
+    freshOnly,
     now,
     background,
     room,

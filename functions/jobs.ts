@@ -19,6 +19,8 @@ const WATCH_SHARE = 1 / 3;
 const WATCH_MS = 10 * 60_000;
 /** Subrequests that are left for what was published: a question, and a message to the queue for each hundred. */
 const DISPATCH_SUBREQUESTS = 11;
+/** For a page that is not kept at the edge, and the note of it, with each script's text sent once more. */
+const SUBREQUESTS_OF_A_LOOK = 8;
 
 /** What tests pass in. */
 const DEFAULTS = {
@@ -39,30 +41,28 @@ export async function runWatch(env: unknown, options: JobOptions = {}): Promise<
   const upstash = countedUpstash(config, trace, deadlines.upstash);
   const outbox = createOutbox(upstash, now);
   const send = () => dispatch({ outbox, queue: counted(queue, trace) });
-  await send();
-
-  const room = roomOf(trace, { ...config, subrequests: config.subrequests - DISPATCH_SUBREQUESTS });
+  const room = roomOf(trace, config.subrequests - DISPATCH_SUBREQUESTS, SUBREQUESTS_OF_A_LOOK);
   const clientShare = Math.max(1, Math.floor(config.quota.limit * WATCH_SHARE));
-  const underway = new Set<Promise<unknown>>();
-  const background = (work: Promise<unknown>) => {
-    const ended: Promise<unknown> = work.catch(() => undefined).then(() => underway.delete(ended));
-    underway.add(ended);
-  };
-  const refreshed = async () => {
-    while (underway.size > 0) await Promise.all(underway);
-  };
+  const underway: Promise<unknown>[] = [];
   const pages = createGateway(
     { ...config, quota: { ...config.quota, clientShare } },
-    { client: "watch", background, trace, room, deadlines, now },
+    {
+      client: "watch",
+      background: (work) => underway.push(work.catch(() => undefined)),
+      freshOnly: true,
+      trace,
+      room,
+      deadlines,
+      now,
+    },
   );
   const watchlist = createWatchlist(upstash, now);
-  try {
-    await watch({ watchlist, pages, room, refreshed, now, wait, ms: WATCH_MS }, send);
-  } catch (thrown) {
-    // The rest has its turn the next time.
-    console.error(`the watch has ended early: ${Failure.from(thrown).code}`);
-  }
-  await refreshed();
+  // What is left undone has its turn the next time.
+  const logged = (what: string) => (thrown: unknown) =>
+    console.error(`${what} has ended early: ${Failure.from(thrown).code}`);
+  await send().catch(logged("sending what is due"));
+  await watch({ watchlist, pages, room, now, wait, ms: WATCH_MS }, send).catch(logged("the watch"));
+  for (const work of underway) await work;
 }
 
 /** A batch of the queue. */
@@ -75,11 +75,16 @@ export async function runDeliveries(
   const config = parseEnv(env);
   const { queue, trustedOrigins } = config.webhooks;
   if (!queue) throw new Failure("misconfigured", "WEBHOOK_QUEUE is not set", { parameter: "WEBHOOK_QUEUE" });
+  // Without any key nobody is the owner of anything, which cannot be meant.
+  if (!config.access.apiKeys) {
+    throw new Failure("misconfigured", "API_KEYS is not set, but there are webhooks", {
+      parameter: "API_KEYS",
+    });
+  }
   const parts: DeliveryParts = {
     outbox: createOutbox(createUpstash(config.upstash, deadlines.upstash), now),
     queue,
-    trustedOrigins,
-    ownHosts: ownHosts(config),
+    rule: { trustedOrigins, ownHosts: ownHosts(config) },
     isOwner: (owner) => isHolder(owner, config.access),
     ms: deadlines.receiver,
     now,

@@ -50,10 +50,10 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     title: "No such format",
     advice: "Name a format in the Accept header that there is, or with the parameter format.",
   },
-  too_many_webhooks: {
+  limit_reached: {
     status: 409,
-    title: "Too many webhooks",
-    advice: "Delete one of them, or name more symbols in one.",
+    title: "As many as there may be",
+    advice: "The member detail says of what. Delete a webhook, or wait until an old secret has ended.",
   },
   content_too_large: { status: 413, title: "Too much content", advice: "Send less at once." },
   unsupported_media_type: {

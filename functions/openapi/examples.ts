@@ -76,7 +76,7 @@ const DETAILS: Readonly<
   not_found: ["There is nothing at this path"],
   method_not_allowed: ["POST is not for this path, but GET and HEAD"],
   not_acceptable: ["There is no such format; there are application/json, text/csv", { parameter: "Accept" }],
-  too_many_webhooks: ["A key has at most 20 webhooks"],
+  limit_reached: ["A key has at most 20 webhooks"],
   unverified_endpoint: [
     "The receiver answered 500 to a test message; it must answer 2xx",
     { parameter: "url" },

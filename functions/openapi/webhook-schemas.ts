@@ -32,7 +32,7 @@ const watched = object({
   checked_at: secondsOrNull("When it was looked at, Unix time; null where it has not been yet."),
   problem: {
     type: ["string", "null"],
-    description: "The code of what stood in the way, or stale where all there was is an old copy.",
+    description: "The code of what stood in the way; null where nothing did.",
   },
 });
 const delivery = object({

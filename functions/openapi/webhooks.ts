@@ -1,6 +1,6 @@
 import type * as v from "valibot";
 import type { FailureCode } from "../failure.ts";
-import { NewWebhook, WebhookChanges } from "../routes/webhook-parameters.ts";
+import { NewSecret, NewWebhook, WebhookChanges } from "../routes/webhook-parameters.ts";
 import { PUBLISHED, TEST } from "../webhooks/messages.ts";
 import { HK_ROWS } from "./examples.ts";
 import { HEADERS, header, inFormat, problems } from "./parts.ts";
@@ -75,7 +75,7 @@ export const WEBHOOK_PATHS = {
             Location: header("Where it is."),
           },
         ),
-        ...problems([...BODY, ...SENDING, ...COMMON, "too_many_webhooks"]),
+        ...problems([...BODY, ...SENDING, ...COMMON, "limit_reached"]),
       },
     },
     get: {
@@ -132,13 +132,21 @@ export const WEBHOOK_PATHS = {
       description: "For a day messages are signed with both.",
       security,
       parameters: [idParameter],
+      requestBody: { ...bodyOf(NewSecret, {}), required: false },
       responses: {
         "200": answered("The new secret", "RotatedSecret", {
           id: ID,
           secret: SECRET,
           old_secret_until: 1779086400,
         }),
-        ...problems(["invalid_parameter", "not_found", ...COMMON]),
+        ...problems([
+          "invalid_parameter",
+          "unsupported_media_type",
+          "content_too_large",
+          "limit_reached",
+          "not_found",
+          ...COMMON,
+        ]),
       },
     },
   },

@@ -30,6 +30,8 @@ export interface LookupParts {
   readonly requestMs: number;
   /** Whoever asks, for the fair shares. */
   readonly client: string;
+  /** Whether only a fresh page will do, and an old copy is as good as none. */
+  readonly freshOnly: boolean;
   /** Unix time, milliseconds. */
   readonly now: () => number;
   /** Keeps the Worker running until what it is given has ended. */
@@ -131,7 +133,7 @@ async function askStore(
   const claim = crypto.randomUUID();
   for (let pauseMs = LOOK_AGAIN_MS; !signal.aborted; pauseMs = Math.min(2 * pauseMs, LOOK_AGAIN_MOST_MS)) {
     const { kept, fetch, restMs } = await parts.store.read(key, claim);
-    if (kept) {
+    if (kept && (fetch === "needless" || !parts.freshOnly)) {
       await parts.edge.put(key, kept, isRefusal(kept) ? undefined : spanIn(symbol, key, kept));
       if (fetch === "yours") {
         const own = { ...key, cursor: kept.cursor };

@@ -128,17 +128,19 @@ export function parseQuery<const Schema extends v.GenericSchema>(
 }
 
 /**
- * Checks a body of JSON.
+ * Checks a body of JSON. None at all is an empty object.
  * @throws Failure `unsupported_media_type`; `invalid_parameter`, which names the member
  */
 export async function parseBody<const Schema extends v.GenericSchema>(
   schema: Schema,
   request: { header: (name: string) => string | undefined; text: () => Promise<string> },
 ): Promise<v.InferOutput<Schema>> {
+  const text = await request.text();
+  if (text === "") return parseInput(schema, {});
   requireJson(request.header("Content-Type"));
   let body: unknown;
   try {
-    body = JSON.parse(await request.text());
+    body = JSON.parse(text);
   } catch {
     throw invalid("body", "The body is not JSON");
   }

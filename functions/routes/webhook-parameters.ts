@@ -22,7 +22,7 @@ const DESCRIPTION = `description is a text of at most ${LONGEST_DESCRIPTION} pri
 const description = v.pipe(
   v.string(DESCRIPTION),
   v.maxLength(LONGEST_DESCRIPTION, DESCRIPTION),
-  v.check((text) => /^\P{C}*$/u.test(text), DESCRIPTION),
+  v.check((text) => /^[^\p{Cc}\p{Cn}\p{Co}\p{Cs}]*$/u.test(text), DESCRIPTION),
   v.description("For whoever reads the list of webhooks."),
 );
 
@@ -40,7 +40,7 @@ const active = v.pipe(
   v.description("false stops messages; true begins again, also where they were stopped for another reason."),
 );
 
-const BODY = "The body is a JSON object";
+const BODY = "There is no such member";
 
 export const NewWebhook = v.strictObject(
   { url, symbols: symbolList, description: v.optional(description, ""), secret: v.optional(secret) },
@@ -56,3 +56,7 @@ export const WebhookChanges = v.strictObject(
   },
   BODY,
 );
+
+export const NewSecret = v.strictObject({ secret: v.optional(secret) }, BODY);
+
+export const Nothing = v.strictObject({}, BODY);

@@ -12,6 +12,7 @@ import { send } from "../webhooks/send.ts";
 import { newSecret } from "../webhooks/signature.ts";
 import {
   createSubscriptions,
+  MOST_SECRETS,
   MOST_WEBHOOKS,
   OLD_SECRET_MS,
   type Subscription,
@@ -19,7 +20,7 @@ import {
 } from "../webhooks/subscriptions.ts";
 import { createWatchlist } from "../webhooks/watchlist.ts";
 import { NoQuery, parseBody, parseQuery } from "./parameters.ts";
-import { NewWebhook, WebhookChanges } from "./webhook-parameters.ts";
+import { NewSecret, NewWebhook, Nothing, WebhookChanges } from "./webhook-parameters.ts";
 
 /** `/v1/webhooks`: the webhooks of whoever holds the key, and of nobody else. */
 
@@ -40,9 +41,9 @@ export async function createWebhook(context: RouteContext): Promise<Response> {
   const { tried, entry } = await sendTest(context, made, rule);
   if (!isSuccess(tried)) throw unverified(tried);
   if (!(await subscriptions.create(owner, made))) {
-    throw new Failure("too_many_webhooks", `A key has at most ${MOST_WEBHOOKS} webhooks`);
+    throw new Failure("limit_reached", `A key has at most ${MOST_WEBHOOKS} webhooks`);
   }
-  await subscriptions.note(made.id, entry);
+  await subscriptions.note(made.id, entry, true);
   const record = { ...recordOf({ ...made, failingSince: null }), secret: made.secrets[0] };
   return answer(context, record, 201, { Location: `/v1/webhooks/${made.id}` });
 }
@@ -78,11 +79,17 @@ export async function changeWebhook(context: RouteContext, id: string): Promise<
   if (url !== before.url || begins) {
     const { tried, entry } = await sendTest(context, { ...before, url }, rule);
     if (!isSuccess(tried)) throw unverified(tried);
-    await subscriptions.note(id, entry);
+    await subscriptions.note(id, entry, true);
   }
   const reason = changes.active === false ? (before.reason ?? "paused") : begins ? null : undefined;
-  const { description } = changes;
-  if (!(await subscriptions.change(owner, id, { url, symbols, description, reason }))) throw unknown();
+  const changed = {
+    // What is not asked for is not written: somebody else may change it meanwhile.
+    url: changes.url === undefined ? undefined : url,
+    symbols,
+    description: changes.description,
+    reason,
+  };
+  if (!(await subscriptions.change(owner, id, changed))) throw unknown();
   return answer(context, recordOf(await find(subscriptions, owner, id)));
 }
 
@@ -96,17 +103,22 @@ export async function deleteWebhook(context: RouteContext, id: string): Promise<
 /** `POST /v1/webhooks/{id}/rotate`: another secret, beside which the old one signs for a day. */
 export async function rotateSecret(context: RouteContext, id: string): Promise<Response> {
   const { owner, subscriptions } = officeOf(context);
-  const secret = newSecret();
+  const { secret = newSecret() } = await parseBody(NewSecret, context.req);
   const until = Date.now() + OLD_SECRET_MS;
-  if (!(await subscriptions.rotate(owner, id, secret))) throw unknown();
+  const rotated = await subscriptions.rotate(owner, id, secret);
+  if (rotated === "none") throw unknown();
+  if (rotated === "full") {
+    throw new Failure("limit_reached", `Already ${MOST_SECRETS} secrets sign; the first ends within a day`);
+  }
   return answer(context, { id, secret, old_secret_until: secondsOf(until) });
 }
 
 /** `POST /v1/webhooks/{id}/test`: sends a test message, and says how that went. */
 export async function testWebhook(context: RouteContext, id: string): Promise<Response> {
   const { owner, subscriptions, rule } = officeOf(context);
-  const { entry } = await sendTest(context, await find(subscriptions, owner, id), rule);
-  await subscriptions.note(id, entry);
+  await parseBody(Nothing, context.req);
+  const { tried, entry } = await sendTest(context, await find(subscriptions, owner, id), rule);
+  await subscriptions.note(id, entry, isSuccess(tried));
   return context.body(entry, 200, JSON_NOT_KEPT);
 }
 

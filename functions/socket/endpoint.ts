@@ -11,7 +11,7 @@ export async function openSocket(context: RouteContext): Promise<Response> {
   const origin = new URL(context.req.url).origin;
   const keyless = config.access.apiKeys === undefined;
   if (keyless) await admitAddress(headers, config.access);
-  const room = roomOf(trace, config);
+  const room = roomOf(trace, config.subrequests);
   const { 0: client, 1: server } = new WebSocketPair();
   const answerer = createAnswerer({
     logIn: (md5) => admitOpendClient(headers, md5, config.access),

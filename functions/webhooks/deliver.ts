@@ -1,11 +1,13 @@
 import { type InferOutput, number, object, optional, parse, string } from "valibot";
+import { Failure } from "../failure.ts";
+import type { EndpointRule } from "./endpoint.ts";
 import { entryOf } from "./messages.ts";
 import type { Delivery, Outbox } from "./outbox.ts";
 import { Next, nextAfter, type Try } from "./schedule.ts";
 import { send } from "./send.ts";
 
 /** How a try went. */
-const Ended = object({ claim: number(), next: Next, entry: string() });
+const Ended = object({ claim: number(), next: Next, url: string(), entry: string() });
 /** What the queue carries: a delivery to be tried, or how a try went that could not be noted yet. */
 const Order = object({ delivery: string(), ended: optional(Ended) });
 export type Order = InferOutput<typeof Order>;
@@ -15,9 +17,7 @@ export type OrderQueue = Pick<Queue<Order>, "send" | "sendBatch">;
 export interface DeliveryParts {
   readonly outbox: Outbox;
   readonly queue: OrderQueue;
-  /** Hosts that nothing is sent to, and origins that it is sent to nevertheless. */
-  readonly ownHosts: readonly string[];
-  readonly trustedOrigins: readonly string[];
+  readonly rule: EndpointRule;
   /** Whether the owner of a webhook still has a key. */
   readonly isOwner: (owner: string) => boolean;
   /** How long a receiver may take to answer, in milliseconds. */
@@ -60,7 +60,8 @@ export async function deliver(parts: DeliveryParts, messages: readonly Message[]
         const waitMs = await follow(parts, parse(Order, message.body));
         if (waitMs === undefined) message.ack();
         else message.retry({ delaySeconds: secondsOf(waitMs) });
-      } catch {
+      } catch (thrown) {
+        console.error(`a delivery has to wait: ${Failure.from(thrown).code}`);
         message.retry({ delaySeconds: AGAIN_S });
       }
     }),
@@ -85,23 +86,23 @@ async function follow(parts: DeliveryParts, { delivery, ended }: Order): Promise
 
 async function tryOnce(parts: DeliveryParts, delivery: Delivery): Promise<InferOutput<typeof Ended>> {
   const { claim, message, owner, tries, failingSince, host, url, secrets } = delivery;
-  if (!parts.isOwner(owner)) {
-    const next = { outcome: "given_up", dueAt: null, ends: "revoked" } as const;
-    const none: Try = { at: parts.now(), milliseconds: 0, status: null, error: "revoked" };
-    return { claim, next, entry: entryOf(message, none, next) };
-  }
-  const rule = { ...parts, ownHosts: [...parts.ownHosts, host] };
-  const tried = await send({ url, secrets, message }, rule, parts.ms, parts.now);
+  const rule = { ...parts.rule, ownHosts: [...parts.rule.ownHosts, host] };
+  const isRevoked = !parts.isOwner(owner);
+  // The list of keys may be wrong for a while, so it fails like a receiver that does not answer.
+  const tried: Try = isRevoked
+    ? { at: parts.now(), milliseconds: 0, status: null, error: "revoked" }
+    : await send({ url, secrets, message }, rule, parts.ms, parts.now);
   const next = nextAfter(tried, tries, failingSince, Math.random());
-  return { claim, next, entry: entryOf(message, tried, next) };
+  const ends = isRevoked && next.outcome === "given_up" ? "revoked" : next.ends;
+  return { claim, next: { ...next, ends }, url, entry: entryOf(message, tried, next) };
 }
 
 async function note(
   { outbox, queue, now }: DeliveryParts,
   delivery: string,
-  { claim, next, entry }: InferOutput<typeof Ended>,
+  { claim, next, url, entry }: InferOutput<typeof Ended>,
 ): Promise<void> {
-  await outbox.end(delivery, claim, next, entry);
+  await outbox.end(delivery, claim, next, url, entry);
   if (next.dueAt === null) return;
   // Where that fails, it is due in the outbox a little later.
   await queue.send({ delivery }, { delaySeconds: secondsOf(next.dueAt - now()) }).catch(() => undefined);

@@ -2,7 +2,7 @@
  * Where webhooks are kept in Redis. Times are Unix times in milliseconds.
  *
  * - `webhook:{id}`: a hash of what is known of a subscription;
- * - `webhooks:{owner}`: the ids of an owner's, by the time they were made;
+ * - `owner:{owner}`: the ids of an owner's, by the time they were made;
  * - `subscribers:{symbol}`: the ids of the active ones that want it;
  * - `watch`: the symbols that somebody wants, by when to look at them next;
  * - `newest`: what was last seen of each of them, as `timestamp checkedAt code`;
@@ -30,18 +30,19 @@ export const KEYS = {
 export const MOST_TRIES = 100;
 
 /**
- * Lua that others begin with: `subscribe(id, before, after)` makes a webhook that wanted the symbols `before`
- * one that wants those of `after`; both are lists with spaces. What nobody wants any more is forgotten, so that
- * whoever wants it later is told of nothing that is old by then.
+ * Lua that others begin with: `subscribe(id, before, after, now)` makes a webhook that wanted the symbols `before`
+ * one that wants those of `after`; both are lists with spaces. A symbol that nobody has wanted has its turn after
+ * those that are due already. One that nobody wants any more is forgotten, so that whoever wants it later is told of
+ * nothing that is old by then.
  */
 export const SUBSCRIBE = `
 local prefix = '${PREFIX}'
-local function subscribe(id, before, after)
+local function subscribe(id, before, after, now)
   local wanted = {}
   for symbol in string.gmatch(after, '%S+') do
     wanted[symbol] = true
     redis.call('SADD', prefix .. 'subscribers:' .. symbol, id)
-    if not redis.call('ZSCORE', prefix .. 'watch', symbol) then redis.call('ZADD', prefix .. 'watch', 0, symbol) end
+    if not redis.call('ZSCORE', prefix .. 'watch', symbol) then redis.call('ZADD', prefix .. 'watch', now, symbol) end
   end
   for symbol in string.gmatch(before, '%S+') do
     if not wanted[symbol] then
@@ -55,6 +56,6 @@ local function subscribe(id, before, after)
 end
 local function unsubscribe(id)
   local webhook = redis.call('HMGET', prefix .. 'webhook:' .. id, 'active', 'symbols')
-  if webhook[1] == '1' then subscribe(id, webhook[2], '') end
+  if webhook[1] == '1' then subscribe(id, webhook[2], '', 0) end
 end
 `;

@@ -34,9 +34,10 @@ export interface Outbox {
   /**
    * Notes how a try went.
    * @param claim as `begin` has given it
+   * @param url where it was sent to
    * @param entry the try, as JSON, for its webhook's list
    */
-  end(delivery: string, claim: number, next: Next, entry: string): Promise<void>;
+  end(delivery: string, claim: number, next: Next, url: string, entry: string): Promise<void>;
 }
 
 /** Until what is in the queue should have arrived. */
@@ -72,12 +73,17 @@ local function forget(delivery)
 end
 `;
 
-/** KEYS pending, webhook, event; ARGV delivery, now, claim */
+/** KEYS pending, webhook, event; ARGV delivery, now, claim, when to look again at one that is paused */
 const BEGIN = `${SUBSCRIBE}${STATE}
 local delivery, now, claim = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 if not redis.call('ZSCORE', KEYS[1], delivery) then return 'nothing' end
 local body = redis.call('GET', KEYS[3])
-if not body or redis.call('HGET', KEYS[2], 'active') ~= '1' then
+local webhook = redis.call('HMGET', KEYS[2], 'owner', 'url', 'host', 'secrets', 'failing', 'active', 'reason')
+if body and webhook[6] == '0' and webhook[7] == 'paused' then
+  redis.call('ZADD', KEYS[1], ARGV[4], delivery)
+  return 'nothing'
+end
+if not body or webhook[6] ~= '1' then
   forget(delivery)
   return 'nothing'
 end
@@ -86,7 +92,6 @@ if now < claimed then return 'nothing' end
 if now < due then return due - now end
 setState(delivery, tries, due, claim)
 redis.call('ZADD', KEYS[1], claim, delivery)
-local webhook = redis.call('HMGET', KEYS[2], 'owner', 'url', 'host', 'secrets', 'failing')
 return {body, tries, webhook[1], webhook[2], webhook[3], webhook[4], webhook[5]}
 `;
 const text = string();
@@ -96,25 +101,37 @@ const BeginReply = union([
   tuple([text, number(), text, text, text, text, text]),
 ]);
 
-/** KEYS pending, webhook, log; ARGV delivery, webhook's id, claim, outcome, due, until, now, entry, most, reason or '' */
+/**
+ * KEYS pending, webhook, log; ARGV delivery, webhook's id, claim, outcome, due, until, now, entry, most, reason or '',
+ * URL. What the receiver at an address says that the webhook has no longer says nothing of it.
+ */
 const END = `${SUBSCRIBE}${STATE}
 local delivery, id, outcome, now, reason = ARGV[1], ARGV[2], ARGV[4], ARGV[7], ARGV[10]
 local tries, _, claimed = stateOf(delivery)
 if not redis.call('ZSCORE', KEYS[1], delivery) then return 0 end
 if outcome ~= 'delivered' and claimed ~= tonumber(ARGV[3]) then return 0 end
-if outcome == 'later' then
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  forget(delivery)
+  return 0
+end
+local hasMoved = redis.call('HGET', KEYS[2], 'url') ~= ARGV[11]
+if outcome ~= 'delivered' and hasMoved then
+  setState(delivery, 0, 0, 0)
+  redis.call('ZADD', KEYS[1], now, delivery)
+elseif outcome == 'later' then
   setState(delivery, tries + 1, tonumber(ARGV[5]), 0)
   redis.call('ZADD', KEYS[1], ARGV[6], delivery)
 else
   forget(delivery)
 end
-if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
 redis.call('LPUSH', KEYS[3], ARGV[8])
 redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[9]) - 1)
+if hasMoved then return 1 end
 if outcome == 'delivered' then
   redis.call('HSET', KEYS[2], 'failing', '0')
 elseif redis.call('HGET', KEYS[2], 'failing') == '0' then
   redis.call('HSET', KEYS[2], 'failing', now)
+  if reason == 'failing' then reason = '' end
 end
 if reason ~= '' then
   unsubscribe(id)
@@ -134,7 +151,7 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
       const { messageId, webhookId } = partsOf(delivery);
       const claim = now() + CLAIM_MS;
       const keys = [KEYS.pending, KEYS.webhook(webhookId), KEYS.event(messageId)];
-      const args = [delivery, now(), claim].map(String);
+      const args = [delivery, now(), claim, now() + QUEUED_MS].map(String);
       const reply = await upstash.run({ script: BEGIN, keys, args }, BeginReply);
       if (reply === "nothing") return undefined;
       if (typeof reply === "number") return reply;
@@ -143,7 +160,7 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
       const message = { id: messageId, body };
       return { claim, message, tries, owner, url, host, failingSince, secrets: secretsAt(now(), secrets) };
     },
-    async end(delivery, claim, { outcome, dueAt, ends }, entry) {
+    async end(delivery, claim, { outcome, dueAt, ends }, url, entry) {
       const { webhookId } = partsOf(delivery);
       const due = Math.ceil(dueAt ?? 0);
       const args = [
@@ -157,6 +174,7 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
         entry,
         MOST_TRIES,
         ends ?? "",
+        url,
       ];
       const keys = [KEYS.pending, KEYS.webhook(webhookId), KEYS.log(webhookId)];
       await upstash.run({ script: END, keys, args: args.map(String) }, number());

@@ -56,7 +56,7 @@ export const PAUSES: readonly number[] = [
 /** Up to this part is added, so that those who failed together do not come back together. */
 const JITTER = 0.1;
 const LONGEST_RETRY_AFTER = DAY;
-/** Who answers nothing well for as long is not sent to any more. */
+/** Who has answered nothing well for as long is not sent to any more. */
 const FAILING_FOR = 5 * DAY;
 
 /**
@@ -73,11 +73,10 @@ export function nextAfter(
   if (isSuccess({ status })) return { outcome: "delivered", dueAt: null, ends: null };
   if (status === 410) return { outcome: "given_up", dueAt: null, ends: "gone" };
   const now = at + milliseconds;
+  if (now - (failingSince ?? now) >= FAILING_FOR)
+    return { outcome: "given_up", dueAt: null, ends: "failing" };
   const pause = PAUSES[tries];
-  if (pause === undefined) {
-    const ends = now - (failingSince ?? now) >= FAILING_FOR ? "failing" : null;
-    return { outcome: "given_up", dueAt: null, ends };
-  }
+  if (pause === undefined) return { outcome: "given_up", dueAt: null, ends: null };
   const wished = Math.min(retryAfterMs, LONGEST_RETRY_AFTER);
   return { outcome: "later", dueAt: now + Math.max(pause * (1 + JITTER * random), wished), ends: null };
 }

@@ -1,4 +1,4 @@
-import { array, parse, picklist, string, tuple } from "valibot";
+import { array, number, parse, picklist, string, tuple } from "valibot";
 import type { Upstash } from "../upstash.ts";
 import { KEYS, MOST_TRIES, SUBSCRIBE } from "./keys.ts";
 import { Reason } from "./schedule.ts";
@@ -33,7 +33,7 @@ export const MOST_WEBHOOKS = 20;
 /** The secret that a rotation replaces goes on signing for this long. */
 export const OLD_SECRET_MS = 24 * 3_600_000;
 /** Secrets at most that sign at once. */
-const MOST_SECRETS = 4;
+export const MOST_SECRETS = 4;
 
 /** The webhooks of all owners. An owner never sees those of another one. */
 export interface Subscriptions {
@@ -45,17 +45,20 @@ export interface Subscriptions {
   change(owner: string, id: string, changes: Changes): Promise<boolean>;
   /** @returns false where there is none */
   remove(owner: string, id: string): Promise<boolean>;
-  /** Signs with `secret` from now on, and for a while with those before. @returns false where there is none */
-  rotate(owner: string, id: string, secret: string): Promise<boolean>;
-  /** Notes a try, as JSON. */
-  note(id: string, entry: string): Promise<void>;
+  /** Signs with `secret` from now on, and for a while with those before; not where as many sign as may. */
+  rotate(owner: string, id: string, secret: string): Promise<"done" | "none" | "full">;
+  /**
+   * Notes a test, as JSON.
+   * @param isSuccess whether its receiver does not fail any more
+   */
+  note(id: string, entry: string, isSuccess: boolean): Promise<void>;
   /** The last tries, newest first. */
   tries(id: string): Promise<string[]>;
 }
 
 /**
- * KEYS webhook, owner's list; ARGV id, owner, most, 'create'|'change'|'remove', symbols, active '1'|'0', then pairs
- * of what is set besides; in a change '' is what it was. → 'done', 'none' or 'full'
+ * KEYS webhook, owner's list; ARGV id, owner, most, 'create'|'change'|'remove', symbols, active '1'|'0', now, then
+ * pairs of what is set besides; in a change '' is what it was. → 'done', 'none' or 'full'
  */
 const SET = `${SUBSCRIBE}
 local id, owner, mode, symbols, active = ARGV[1], ARGV[2], ARGV[4], ARGV[5], ARGV[6]
@@ -69,14 +72,14 @@ else
   if symbols == '' then symbols = webhook[3] end
   if active == '' then active = webhook[2] end
 end
-subscribe(id, before, active == '1' and symbols or '')
+subscribe(id, before, active == '1' and symbols or '', ARGV[7])
 if mode == 'remove' then
   redis.call('DEL', KEYS[1], prefix .. 'deliveries:' .. id)
   redis.call('ZREM', KEYS[2], id)
   return 'done'
 end
 redis.call('HSET', KEYS[1], 'symbols', symbols, 'active', active)
-for at = 7, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
+for at = 8, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
 if mode == 'create' then redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'created'), id) end
 return 'done'
 `;
@@ -98,20 +101,30 @@ return found
 const text = string();
 const GetReply = array(tuple([text, text, text, text, text, text, text, text, text]));
 
-/** KEYS webhook; ARGV owner, secret, now, ms that the others go on, most → 'done' or 'none' */
+/** KEYS webhook; ARGV owner, secret, now, ms that the others go on, most → 'done', 'none' or 'full' */
 const ROTATE = `
 local webhook = redis.call('HMGET', KEYS[1], 'owner', 'secrets')
 if webhook[1] ~= ARGV[1] then return 'none' end
 local secrets, count = ARGV[2], 1
 for secret, ends in string.gmatch(webhook[2], '([^%s@]+)@?(%d*)') do
   if ends == '' then ends = ARGV[3] + ARGV[4] end
-  if tonumber(ends) > tonumber(ARGV[3]) and count < tonumber(ARGV[5]) then
+  if tonumber(ends) > tonumber(ARGV[3]) then
     secrets = secrets .. ' ' .. secret .. '@' .. string.format('%.0f', ends)
     count = count + 1
   end
 end
+if count > tonumber(ARGV[5]) then return 'full' end
 redis.call('HSET', KEYS[1], 'secrets', secrets)
 return 'done'
+`;
+
+/** KEYS webhook, its log; ARGV entry, most, '1' where it was a success */
+const NOTE = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('LPUSH', KEYS[2], ARGV[1])
+redis.call('LTRIM', KEYS[2], 0, tonumber(ARGV[2]) - 1)
+if ARGV[3] == '1' then redis.call('HSET', KEYS[1], 'failing', '0') end
+return 1
 `;
 
 /** @param now Unix time, milliseconds */
@@ -126,7 +139,7 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
       ...(reason === undefined ? [] : ["reason", reason ?? "", "failing", "0"]),
       ...more,
     ];
-    const args = [id, owner, String(MOST_WEBHOOKS), mode, symbols.join(" "), active, ...pairs];
+    const args = [id, owner, String(MOST_WEBHOOKS), mode, symbols.join(" "), active, String(now()), ...pairs];
     return upstash.run({ script: SET, keys: [KEYS.webhook(id), KEYS.owned(owner)], args }, SetReply);
   }
 
@@ -157,16 +170,12 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
     remove: async (owner, id) => (await set(owner, id, "remove", { reason: "paused" }, [])) === "done",
     async rotate(owner, id, secret) {
       const args = [owner, secret, now(), OLD_SECRET_MS, MOST_SECRETS].map(String);
-      return (await upstash.run({ script: ROTATE, keys: [KEYS.webhook(id)], args }, SetReply)) === "done";
+      return upstash.run({ script: ROTATE, keys: [KEYS.webhook(id)], args }, SetReply);
     },
-    note: (id, entry) =>
-      upstash.ask(async (redis) => {
-        await redis
-          .pipeline()
-          .lpush(KEYS.log(id), entry)
-          .ltrim(KEYS.log(id), 0, MOST_TRIES - 1)
-          .exec();
-      }),
+    async note(id, entry, isSuccess) {
+      const args = [entry, String(MOST_TRIES), isSuccess ? "1" : ""];
+      await upstash.run({ script: NOTE, keys: [KEYS.webhook(id), KEYS.log(id)], args }, number());
+    },
     tries: (id) => upstash.ask((redis) => redis.lrange(KEYS.log(id), 0, MOST_TRIES - 1)),
   };
 }

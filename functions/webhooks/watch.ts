@@ -9,10 +9,9 @@ import type { Due, Look, Watchlist } from "./watchlist.ts";
 
 export interface WatchParts {
   readonly watchlist: Watchlist;
+  /** Gives fresh pages alone. */
   readonly pages: PageSource;
   readonly room: Room;
-  /** Ends when nothing is refreshed any more behind what `pages` has answered. */
-  readonly refreshed: () => Promise<unknown>;
   /** Unix time, milliseconds. */
   readonly now: () => number;
   /** Waits so many milliseconds. */
@@ -23,29 +22,44 @@ export interface WatchParts {
 
 /** Symbols that are taken on at once. */
 const AT_ONCE = 10;
-/** What is the symbol's own trouble, and how long it is left alone then. All else is everybody's trouble. */
+/** What is a symbol's own trouble, and how long it is left alone then. */
 const ITS_OWN: Partial<Record<FailureCode, number>> = {
   unknown_symbol: 96 * AGAIN_MS,
   opend_no_permission: 4 * AGAIN_MS,
   opend_failed: 4 * AGAIN_MS,
   opend_protocol_error: 4 * AGAIN_MS,
 };
+/** What is nobody's trouble but this watch's: the symbol has its turn the next time. */
+const QUOTAS: ReadonlySet<FailureCode> = new Set(["client_quota_exceeded", "upstream_quota_exceeded"]);
+const ENDING: ReadonlySet<FailureCode> = new Set([
+  ...QUOTAS,
+  "too_much_at_once",
+  "limiter_unavailable",
+  "internal",
+]);
+/** Others may be everybody's trouble: after as many in a row the watch is over. */
+const MOST_TROUBLES = 2;
 
 /**
  * Looks at the symbols whose turn it is, one after the other, until none is left or something stands in the way of
  * all; the rest have their turn the next time.
  * @param published called when there is something to send
+ * @throws Failure that ended it early
  */
 export async function watch(parts: WatchParts, published: () => Promise<void>): Promise<void> {
   const { watchlist, pages, room, now } = parts;
   const until = now() + parts.ms;
   const letGo = pages.keepConnection();
+  let troubles = 0;
   try {
     for (;;) {
       const due = await watchlist.due(AT_ONCE);
       for (const each of due) {
         if (!room.isLeft() || now() >= until) return;
-        if ((await watchlist.saw(await lookAt(parts, each, until))) > 0) await published();
+        const { look, failure } = await lookAt(parts, each, until);
+        if ((await watchlist.saw(look)) > 0) await published();
+        troubles = failure && ITS_OWN[failure.code] === undefined ? troubles + 1 : 0;
+        if (failure && troubles >= MOST_TROUBLES) throw failure;
       }
       if (due.length < AT_ONCE) return;
     }
@@ -54,48 +68,39 @@ export async function watch(parts: WatchParts, published: () => Promise<void>): 
   }
 }
 
-/** @throws Failure where the others would fail as well */
-async function lookAt(parts: WatchParts, due: Due, until: number): Promise<Look> {
+/** @throws Failure where there is nothing to say of the symbol */
+async function lookAt(
+  parts: WatchParts,
+  due: Due,
+  until: number,
+): Promise<{ look: Look; failure?: Failure }> {
   const { now } = parts;
   const symbol = parseSymbol(due.symbol);
   let answer: Answer;
   try {
     answer = await newestOf(parts, symbol, until);
   } catch (thrown) {
-    const { code } = Failure.from(thrown);
-    const pauseMs = ITS_OWN[code];
-    if (pauseMs === undefined) throw thrown;
-    return { symbol: due.symbol, newest: undefined, nextLookAt: now() + pauseMs, problem: code };
+    const failure = Failure.from(thrown);
+    const { code } = failure;
+    if (ENDING.has(code)) throw failure;
+    const nextLookAt = now() + (ITS_OWN[code] ?? AGAIN_MS);
+    return { look: { symbol: due.symbol, newest: undefined, nextLookAt, problem: code }, failure };
   }
   const [newest] = answer.page.rows;
-  const isOld = answer.stale !== undefined;
-  const nextLookAt = isOld
-    ? now() + AGAIN_MS
-    : nextLook(symbol.market, newest?.timestamp, answer.freshUntil, now());
+  const nextLookAt = nextLook(symbol.market, newest?.timestamp, answer.freshUntil, now());
   const isNews = due.newest !== undefined && newest !== undefined && newest.timestamp > due.newest;
   const message = isNews ? await publishedMessage(symbol, answer.page, now()) : undefined;
-  return {
-    symbol: due.symbol,
-    newest: newest?.timestamp ?? 0n,
-    nextLookAt,
-    problem: isOld ? "stale" : "",
-    message,
-  };
+  return { look: { symbol: due.symbol, newest: newest?.timestamp ?? 0n, nextLookAt, problem: "", message } };
 }
 
-/** The newest rows, as they are now: not a copy that is being replaced, unless nothing else is to be had. */
+/** The newest rows, as soon as the quota has a call for them. */
 async function newestOf(parts: WatchParts, symbol: SecuritySymbol, until: number): Promise<Answer> {
-  const ask = () => parts.pages.page(symbol, FIRST, 2);
   for (;;) {
     try {
-      const answer = await ask();
-      if (answer.stale === undefined) return answer;
-      await parts.refreshed();
-      return await ask();
+      return await parts.pages.page(symbol, FIRST, 2);
     } catch (thrown) {
       const { code, retryAfterMs } = Failure.from(thrown);
-      const isQuota = code === "client_quota_exceeded" || code === "upstream_quota_exceeded";
-      if (!isQuota || retryAfterMs === undefined || parts.now() + retryAfterMs > until) throw thrown;
+      if (!QUOTAS.has(code) || retryAfterMs === undefined || parts.now() + retryAfterMs > until) throw thrown;
       await parts.wait(retryAfterMs);
     }
   }

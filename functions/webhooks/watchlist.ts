@@ -16,7 +16,7 @@ export interface Look {
   readonly newest: bigint | undefined;
   /** When to look again. */
   readonly nextLookAt: number;
-  /** The code of what stood in the way, or `stale` where all there was is an old copy; empty where nothing did. */
+  /** The code of what stood in the way; empty where nothing did. */
   readonly problem: string;
   /** The message to send where the row is newer than what was seen before. */
   readonly message?: { readonly id: string; readonly body: string } | undefined;

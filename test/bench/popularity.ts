@@ -94,6 +94,7 @@ async function week(centres: number, shared: boolean) {
       now: () => now,
       room: createRoom(() => true),
       background: (work) => background.push(work),
+      freshOnly: false,
       gateway: `${shared} ${centre} of ${centres}`,
     }),
   );

@@ -19,6 +19,7 @@ it("the README's receiver in Python takes what is signed with its secret, and no
   const running = await startRunning({ unpublished: 1 }, { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: origin });
   try {
     await vi.waitFor(() => fetch(origin), 10_000);
+    expect((await fetch(origin, { method: "POST", body: "{}" })).status).toBe(401);
     expect((await makeWebhook(running, origin, ["HK.00700"])).status).toBe(422);
     expect((await makeWebhook(running, origin, ["HK.00700"], secret)).status).toBe(201);
     const cron = `${running.origin}/cdn-cgi/handler/scheduled`;

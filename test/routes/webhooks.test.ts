@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { type PostOffice, startPostOffice } from "../support/post-office.ts";
+import { describe, expect, it, vi } from "vitest";
+import { startPostOffice } from "../support/post-office.ts";
 import { verify } from "../support/verify.ts";
 
 const read = async (response: Response) => response.json<Record<string, unknown>>();
@@ -71,13 +71,32 @@ describe("a new webhook", () => {
     });
   });
 
+  it.each([
+    ["OpenD's", "https://opend.example/x"],
+    ["Upstash's", "https://some.upstash.io/x"],
+    ["this service's", "ORIGIN/v1/webhooks"],
+  ])("is not made for %s address", async (_, url) => {
+    const office = await startPostOffice();
+    const vars = { OPEND_URL: "wss://opend.example", UPSTASH_REDIS_REST_URL: "https://some.upstash.io" };
+    Object.assign(office.env, vars);
+    const response = await office.ask("POST", "", {
+      url: url.replace("ORIGIN", office.origin),
+      symbols: ["US.AAPL"],
+    });
+    expect(await response.json()).toMatchObject({
+      code: "invalid_parameter",
+      parameter: "url",
+      detail: "url is this service, or one behind it",
+    });
+  });
+
   it("is the twentieth of a key at most, also where many are made at once", async () => {
     const office = await startPostOffice();
     const make = () => office.ask("POST", "", { url: office.receiver.origin, symbols: ["US.AAPL"] });
     const statuses = (await Promise.all(Array.from({ length: 25 }, make))).map(({ status }) => status);
     expect(statuses.filter((status) => status === 201).length).toBe(20);
     expect(statuses.filter((status) => status === 409).length).toBe(5);
-    expect(await (await make()).json()).toMatchObject({ code: "too_many_webhooks" });
+    expect(await (await make()).json()).toMatchObject({ code: "limit_reached" });
     const { items } = await (await office.ask("GET", "")).json<{ items: { id: string }[] }>();
     expect(items.length).toBe(20);
     await office.ask("DELETE", `/${items[0]?.id}`);
@@ -187,6 +206,30 @@ describe("a webhook", () => {
     expect((await office.tests()).length).toBe(2);
   });
 
+  it("is changed by two at once without one undoing the other", async () => {
+    const office = await startPostOffice();
+    const { id } = await office.subscribe("/old");
+    await office.ask("PATCH", `/${id}`, { active: false });
+    await office.answerAt("/old", { afterMs: 300 });
+    const before = (await office.tests()).length;
+    const beginning = office.ask("PATCH", `/${id}`, { active: true });
+    await vi.waitFor(async () => expect((await office.tests()).length).toBe(before + 1));
+    const url = `${office.receiver.origin}/new`;
+    expect((await office.ask("PATCH", `/${id}`, { url })).status).toBe(200);
+    expect(await read(await beginning)).toMatchObject({ url, active: true });
+  });
+
+  it("that has ended is not said to be paused", async () => {
+    const office = await startPostOffice();
+    const { id } = await office.subscribe();
+    await office.answerAt("/", { status: 410 });
+    await office.publish();
+    await office.deliver();
+    expect(await read(await office.ask("PATCH", `/${id}`, { active: false }))).toMatchObject({
+      reason: "gone",
+    });
+  });
+
   it("leaves nothing behind when it is deleted", async () => {
     const office = await startPostOffice();
     const { id } = await office.subscribe("/", ["US.AAPL", "HK.00700"]);
@@ -200,6 +243,18 @@ describe("a webhook", () => {
     // The messages themselves leave by themselves.
     expect(left.filter((key) => !key.startsWith("short-interest:webhooks:event:"))).toEqual([]);
     for (const key of left) expect(await office.upstash.redis("PTTL", key)).toBeGreaterThan(0);
+  });
+
+  it("leaves nothing behind when it is deleted during a test", async () => {
+    const office = await startPostOffice();
+    const { id } = await office.subscribe();
+    await office.answerAt("/", { afterMs: 300 });
+    const before = (await office.tests()).length;
+    const testing = office.ask("POST", `/${id}/test`);
+    await vi.waitFor(async () => expect((await office.tests()).length).toBe(before + 1));
+    await office.ask("DELETE", `/${id}`);
+    await testing;
+    expect(await office.upstash.redis("KEYS", "short-interest:webhooks:*")).toEqual([]);
   });
 
   it("is tested when it is wanted, and says how that went", async () => {
@@ -220,75 +275,5 @@ describe("a webhook", () => {
     for (let time = 0; time < 110; time += 1) await office.ask("POST", `/${id}/test`);
     const { items } = await (await office.ask("GET", `/${id}/deliveries`)).json<{ items: unknown[] }>();
     expect(items.length).toBe(100);
-  });
-});
-
-describe("a rotation", () => {
-  it("gives a new secret, and says how long the old one goes on", async () => {
-    const office = await startPostOffice();
-    const { id, secret } = await office.subscribe();
-    const rotated = await read(await office.ask("POST", `/${id}/rotate`));
-    expect(rotated).toEqual({
-      id,
-      secret: expect.stringMatching(/^whsec_/),
-      old_secret_until: expect.any(Number),
-    });
-    expect(rotated.secret).not.toBe(secret);
-    expect(Math.abs(Number(rotated.old_secret_until) - Date.now() / 1_000 - 86_400)).toBeLessThan(10);
-  });
-});
-
-describe("webhooks", () => {
-  const all = async (office: PostOffice, key: string) => {
-    const asks = [
-      ["POST", "", { url: office.receiver.origin, symbols: ["US.AAPL"] }],
-      ["GET", ""],
-      ["GET", "/x"],
-    ] as const;
-    return Promise.all(
-      asks.map(async ([method, path, body]) => read(await office.ask(method, path, body, key))),
-    );
-  };
-
-  it("are for the holders of keys", async () => {
-    const office = await startPostOffice();
-    for (const problem of await all(office, "nobody's"))
-      expect(problem).toMatchObject({ code: "unauthorized" });
-    const open = await startPostOffice({}, { API_KEYS: undefined });
-    for (const problem of await all(open, "mine")) {
-      expect(problem).toMatchObject({ code: "unauthorized", detail: expect.stringContaining("none here") });
-    }
-  });
-
-  it("need a queue", async () => {
-    const office = await startPostOffice({}, { WEBHOOK_QUEUE: undefined });
-    for (const problem of await all(office, "mine")) {
-      expect(problem).toMatchObject({ code: "misconfigured", parameter: "WEBHOOK_QUEUE" });
-    }
-    await office.runWatch();
-  });
-
-  it("need Upstash", async () => {
-    const office = await startPostOffice();
-    await office.upstash.fail("500");
-    for (const problem of await all(office, "mine"))
-      expect(problem).toMatchObject({ code: "limiter_unavailable" });
-  });
-
-  it("have other methods than the rest", async () => {
-    const office = await startPostOffice();
-    const allow = async (method: string, path: string) => {
-      const response = await office.ask(method, path);
-      expect(response.status).toBe(405);
-      return response.headers.get("Allow");
-    };
-    expect(await allow("DELETE", "")).toBe("GET, HEAD, POST");
-    expect(await allow("POST", "/x")).toBe("GET, HEAD, PATCH, DELETE");
-    expect(await allow("GET", "/x/rotate")).toBe("POST");
-    const headers = { Origin: "https://a.example", "Access-Control-Request-Method": "DELETE" };
-    const preflight = await office.get("/v1/webhooks/x", { method: "OPTIONS", headers });
-    expect(preflight.headers.get("Access-Control-Allow-Methods")).toBe("GET,HEAD,POST,PATCH,DELETE");
-    const reading = await office.get("/v1/short-interest/US.AAPL", { method: "OPTIONS", headers });
-    expect(reading.headers.get("Access-Control-Allow-Methods")).toBe("GET,HEAD");
   });
 });

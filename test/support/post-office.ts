@@ -11,7 +11,7 @@ import { control } from "./stand-ins.ts";
 
 const MINUTE = 60_000;
 /** As in wrangler.toml. */
-const BATCH = 10;
+const BATCH = 5;
 /** Cloudflare takes up to 250. */
 const CONSUMERS = 20;
 
@@ -59,7 +59,11 @@ class TestQueue {
   readonly sendBatch = async (batch: Iterable<MessageSendRequest<Order>>) => {
     this.#life.cause();
     if (this.broken) throw new Error("Too Many Requests");
-    for (const { body, delaySeconds = 0 } of batch) {
+    const all = [...batch];
+    // As Cloudflare does.
+    if (all.length > 100) throw new Error("Too many messages in a batch");
+    for (const { body, delaySeconds = 0 } of all) {
+      if (delaySeconds > 86_400) throw new Error("The delay is too long");
       // A queue carries what JSON can.
       const copy: Order = JSON.parse(JSON.stringify(body));
       this.messages.push({ body: copy, at: this.#clock.now() + delaySeconds * 1_000, attempts: 1 });
@@ -174,16 +178,16 @@ export async function startPostOffice(
     deliver: (changes: Record<string, unknown> = {}) =>
       queue.handOut((messages) => runDeliveries({ messages }, { ...gateway.env, ...changes }, jobs)),
     /** Lets time pass, with a watch every quarter of an hour, and deliveries as soon as they are due. */
-    async pass(ms: number) {
+    async pass(ms: number, changes: Record<string, unknown> = {}) {
       const until = clock.now() + ms;
       for (;;) {
-        while ((await office.deliver()) > 0);
+        while ((await office.deliver(changes)) > 0);
         const next = Math.min(until, clock.now() + 15 * MINUTE, ...queue.messages.map(({ at }) => at));
         await forward(Math.max(0, next - clock.now()));
         if (clock.now() >= until) break;
         if (next !== until) await office.runWatch();
       }
-      while ((await office.deliver()) > 0);
+      while ((await office.deliver(changes)) > 0);
     },
     /** Looks at the symbols for the first time, and then publishes a row of each. */
     async publish() {

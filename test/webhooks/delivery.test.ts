@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type PostOffice, startPostOffice } from "../support/post-office.ts";
 import { verify } from "../support/verify.ts";
 
@@ -59,117 +59,6 @@ describe("a published row", () => {
   });
 });
 
-describe("a receiver that fails", () => {
-  it("is tried again by the schedule, each time under the same id, until it answers well", async () => {
-    const office = await startPostOffice();
-    const { id, secret } = await office.subscribe();
-    await office.answerAt("/", { status: 500 });
-    await office.publish();
-    await office.pass(20 * HOUR);
-    await office.answerAt("/", {});
-    await office.pass(2 * DAY);
-    const messages = await arrivals(office);
-    expect(new Set(messages.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
-    expect(new Set(messages.map(({ body }) => body)).size).toBe(1);
-    const sentAt = messages.map(({ headers }) => Number(headers["webhook-timestamp"]));
-    const pauses = sentAt.slice(1).map((at, before) => at - (sentAt[before] ?? 0));
-    for (const [at, pause] of [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400].entries()) {
-      expect(pauses[at]).toBeGreaterThanOrEqual(pause);
-      expect(pauses[at]).toBeLessThanOrEqual(1.1 * pause + 2);
-    }
-    expect(pauses.length).toBe(7);
-    for (const message of messages) verify(message, secret);
-    const noted = await tries(office, id);
-    expect(noted.map(({ status }) => status)).toEqual([204, 500, 500, 500, 500, 500, 500, 500]);
-    expect(noted[0]).toEqual({
-      id: messages[0]?.headers["webhook-id"],
-      type: "short_interest.published",
-      symbol: "US.AAPL",
-      at: sentAt.at(-1),
-      status: 204,
-      error: null,
-      milliseconds: expect.any(Number),
-      next_try_at: null,
-    });
-    expect(noted[1]?.next_try_at).toBeGreaterThanOrEqual(Number(noted[1]?.at) + 50_400);
-    expect(await webhook(office, id)).toMatchObject({ active: true, failing_since: null });
-  });
-
-  it.each([
-    ["redirects", { status: 302, headers: { Location: "/elsewhere" } }, 302, null],
-    ["is too slow", { afterMs: -1 }, null, "timeout"],
-  ])("has not got it where it %s", async (_, answer, status, error) => {
-    const office = await startPostOffice();
-    const { id } = await office.subscribe();
-    await office.answerAt("/", answer);
-    await office.publish();
-    await office.deliver();
-    expect((await arrivals(office, "/elsewhere")).length).toBe(0);
-    expect(await tries(office, id)).toMatchObject([{ status, error, next_try_at: expect.any(Number) }]);
-    expect(await webhook(office, id)).toMatchObject({ failing_since: expect.any(Number) });
-  });
-
-  it("has got it where its answer never ends", async () => {
-    const office = await startPostOffice();
-    const { id } = await office.subscribe();
-    await office.answerAt("/", { status: 200, endless: true });
-    await office.publish();
-    await office.deliver();
-    expect(await tries(office, id)).toMatchObject([{ status: 200, error: null, next_try_at: null }]);
-  });
-
-  it("is left alone for as long as its Retry-After says", async () => {
-    const office = await startPostOffice();
-    await office.subscribe();
-    await office.answerAt("/", { status: 503, headers: { "Retry-After": "3600" } });
-    await office.publish();
-    await office.deliver();
-    await office.answerAt("/", {});
-    await office.pass(59 * MINUTE);
-    expect((await arrivals(office)).length).toBe(1);
-    await office.pass(2 * MINUTE);
-    expect((await arrivals(office)).length).toBe(2);
-  });
-
-  it("ends its webhook with 410, and its other messages with it", async () => {
-    const office = await startPostOffice();
-    const { id } = await office.subscribe("/", ["US.AAPL", "US.TSLA"]);
-    await office.answerAt("/", { status: 410 });
-    await office.publish();
-    await office.pass(2 * DAY);
-    expect((await arrivals(office)).length).toBeLessThanOrEqual(2);
-    expect(await webhook(office, id)).toMatchObject({ active: false, reason: "gone" });
-    expect(await office.upstash.redis("ZCARD", "short-interest:webhooks:pending")).toBe(0);
-    expect(await office.upstash.redis("ZCARD", "short-interest:webhooks:watch")).toBe(0);
-  });
-
-  it("is given up after ten tries, and switched off where five days have brought nothing but failures", async () => {
-    const office = await startPostOffice();
-    const { id } = await office.subscribe("/", ["HK.00700"]);
-    await office.answerAt("/", { status: 500 });
-    await office.publish();
-    await office.pass(4 * DAY);
-    expect((await arrivals(office)).length).toBe(10);
-    expect(await office.upstash.redis("ZCARD", "short-interest:webhooks:pending")).toBe(0);
-    expect(await office.upstash.redis("HLEN", "short-interest:webhooks:tries")).toBe(0);
-    expect(await webhook(office, id)).toMatchObject({ active: true, reason: null });
-    // Another row, whose last try is more than five days after the first failure.
-    await office.upstash.redis("HSET", "short-interest:webhooks:newest", "HK.00700", "1776960000 0 ");
-    await office.pass(5 * DAY);
-    expect((await arrivals(office)).length).toBe(20);
-    const off = await webhook(office, id);
-    expect(off).toMatchObject({ active: false, reason: "failing", failing_since: expect.any(Number) });
-    // Its owner switches it on again, which is verified.
-    expect((await office.ask("PATCH", `/${id}`, { active: true })).status).toBe(422);
-    await office.answerAt("/", {});
-    expect(await (await office.ask("PATCH", `/${id}`, { active: true })).json()).toMatchObject({
-      active: true,
-      reason: null,
-      failing_since: null,
-    });
-  }, 60_000);
-});
-
 describe("a webhook", () => {
   it("is sent nothing after its address has become one that nothing is sent to", async () => {
     const office = await startPostOffice();
@@ -180,14 +69,105 @@ describe("a webhook", () => {
     expect(await tries(office, id)).toMatchObject([{ status: null, error: "refused_address" }]);
   });
 
-  it("ends with its owner's key", async () => {
+  it.each([
+    ["OpenD", "https://opend.example/", { OPEND_URL: "wss://opend.example" }],
+    ["this service", "https://gateway.example/", {}],
+  ])("is sent nothing after its address has become that of %s", async (_, url, vars) => {
+    const office = await startPostOffice();
+    const { id } = await office.subscribe();
+    const key = `short-interest:webhooks:webhook:${id}`;
+    await office.upstash.redis("HSET", key, "url", url, "host", "gateway.example");
+    await office.publish();
+    await office.deliver(vars);
+    expect(await tries(office, id)).toMatchObject([{ status: null, error: "refused_address" }]);
+  });
+
+  it("waits while its owner has no key, and ends when that lasts", async () => {
     const office = await startPostOffice();
     const { id } = await office.subscribe();
     await office.publish();
-    await office.deliver({ API_KEYS: office.keys.split(",")[1] });
-    expect((await arrivals(office)).length).toBe(0);
-    expect(await webhook(office, id)).toMatchObject({ active: false, reason: "revoked" });
-    expect(await tries(office, id)).toMatchObject([{ status: null, error: "revoked", next_try_at: null }]);
+    const yoursAlone = { API_KEYS: office.keys.split(",")[1] };
+    await office.deliver(yoursAlone);
+    expect(await tries(office, id)).toMatchObject([
+      { status: null, error: "revoked", next_try_at: expect.any(Number) },
+    ]);
+    await office.forward(6_000);
+    await office.deliver();
+    expect((await arrivals(office)).length).toBe(1);
+
+    const other = await office.subscribe("/other", ["US.TSLA"]);
+    await office.publish();
+    await office.pass(4 * DAY, yoursAlone);
+    expect((await arrivals(office, "/other")).length).toBe(0);
+    expect(await webhook(office, other.id)).toMatchObject({ active: false, reason: "revoked" });
+  });
+
+  it("waits while nobody has a key", async () => {
+    const office = await startPostOffice();
+    const { id } = await office.subscribe();
+    await office.publish();
+    await expect(office.deliver({ API_KEYS: undefined })).resolves.toBe(1);
+    expect(await tries(office, id)).toEqual([]);
+    await office.deliver();
+    expect((await arrivals(office)).length).toBe(1);
+  });
+
+  it("that has moved is sent what its old receiver refuses, and does not end with that one", async () => {
+    const office = await startPostOffice();
+    const { id } = await office.subscribe("/old");
+    await office.answerAt("/old", { status: 410, afterMs: 300 });
+    await office.publish();
+    const delivering = office.deliver();
+    await vi.waitFor(async () => expect((await arrivals(office, "/old")).length).toBe(1));
+    const url = `${office.receiver.origin}/new`;
+    expect((await office.ask("PATCH", `/${id}`, { url })).status).toBe(200);
+    await delivering;
+    await office.pass(HOUR);
+    expect((await arrivals(office, "/new")).length).toBe(1);
+    expect(await webhook(office, id)).toMatchObject({ url, active: true, failing_since: null });
+  });
+
+  it("that is paused has what was under way after that", async () => {
+    const office = await startPostOffice();
+    const { id } = await office.subscribe();
+    await office.answerAt("/", { status: 500 });
+    await office.publish();
+    await office.deliver();
+    await office.ask("PATCH", `/${id}`, { active: false });
+    await office.answerAt("/", {});
+    await office.pass(5 * HOUR);
+    expect((await arrivals(office)).length).toBe(1);
+    await office.ask("PATCH", `/${id}`, { active: true });
+    await office.pass(HOUR);
+    expect((await arrivals(office)).length).toBe(2);
+  });
+
+  it("that is slow is not sent a second message by a watch that comes in between", async () => {
+    const office = await startPostOffice();
+    await office.subscribe();
+    await office.answerAt("/", { afterMs: 300 });
+    await office.publish();
+    const delivering = office.deliver();
+    await vi.waitFor(async () => expect((await arrivals(office)).length).toBe(1));
+    office.clock.forward(9 * MINUTE);
+    await office.runWatch();
+    await office.deliver();
+    await delivering;
+    await office.pass(HOUR);
+    expect((await arrivals(office)).length).toBe(1);
+  });
+
+  it("that answers a test well does not fail any more", async () => {
+    const office = await startPostOffice();
+    const { id } = await office.subscribe();
+    await office.answerAt("/", { status: 500 });
+    await office.publish();
+    await office.deliver();
+    await office.ask("POST", `/${id}/test`);
+    expect((await webhook(office, id)).failing_since).toEqual(expect.any(Number));
+    await office.answerAt("/", {});
+    await office.ask("POST", `/${id}/test`);
+    expect((await webhook(office, id)).failing_since).toBeNull();
   });
 
   it("signs with both secrets for a day after a rotation, and then with the new one", async () => {

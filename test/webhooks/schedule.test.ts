@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { DEADLINES } from "../../functions/deadline.ts";
 import { nextAfter, PAUSES, retryAfterOf, type Try } from "../../functions/webhooks/schedule.ts";
 
 const DAY = 86_400_000;
@@ -54,6 +55,10 @@ describe("what follows a try", () => {
     });
   });
 
+  it("may take the receiver 15 s", () => {
+    expect(DEADLINES.receiver).toBe(15_000);
+  });
+
   it("counts from the end of the try", () => {
     expect(nextAfter(tried(500, { milliseconds: 15_000 }), 0, undefined, 0).dueAt).toBe(NOW + 20_000);
   });
@@ -63,9 +68,9 @@ describe("what follows a try", () => {
     expect([1_000, 60_000, 3 * DAY].map(dueAfter)).toEqual([NOW + 5_000, NOW + 60_000, NOW + DAY]);
   });
 
-  it("is the end of a webhook that has failed for five days, when a message is given up", () => {
+  it("is the end of a webhook that has failed for five days", () => {
     const ends = (days: number, tries: number) => nextAfter(tried(500), tries, NOW - days * DAY, 0).ends;
-    expect([ends(4.9, 9), ends(5, 9), ends(5, 8)]).toEqual([null, "failing", null]);
+    expect([ends(4.9, 9), ends(5, 9), ends(5, 8)]).toEqual([null, "failing", "failing"]);
   });
 });
 

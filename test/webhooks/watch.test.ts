@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { SHORT } from "../support/data-centre.ts";
 import { type PostOffice, startPostOffice } from "../support/post-office.ts";
 
 const MINUTE = 60_000;
@@ -62,6 +63,7 @@ describe("the watch", () => {
     // The newest row is of yesterday.
     office.clock.forward(until("2026-05-01T00:00Z"));
     await office.subscribe("/", ["HK.00700", "US.AAPL"]);
+    for (const symbol of ["HK.00700", "US.AAPL"]) await office.upstash.redis("ZADD", WATCH, "0", symbol);
     await office.runWatch();
     for (const moment of ["2026-05-02T00:00Z", "2026-05-08T00:00Z", "2026-05-12T15:50Z"]) {
       await office.forward(until(moment));
@@ -143,6 +145,66 @@ describe("the watch", () => {
     expect(await office.upstash.redis("HLEN", NEWEST)).toBe(25);
   });
 
+  it("waits for calls also where it has old copies of all", async () => {
+    const office = await startPostOffice({ unpublished: 1 }, { SUBREQUEST_LIMIT: "10000" });
+    await office.subscribe("/", symbols(25));
+    const wait = async () => {
+      await office.opend.set({ limit: 1_000 });
+      await office.forward(MINUTE);
+    };
+    await office.runWatch({ wait });
+    await office.opend.set({ unpublished: 0 });
+    await office.forward(25 * HOUR);
+    await office.runWatch({ wait });
+    expect(office.queue.messages.length).toBe(25);
+  });
+
+  it("is over after ten minutes, whatever is left", async () => {
+    const office = await startPostOffice({}, { SUBREQUEST_LIMIT: "10000" });
+    await office.subscribe("/", symbols(12));
+    const began = office.clock.now();
+    await office.runWatch();
+    const minutes = (office.clock.now() - began) / MINUTE;
+    expect(minutes).toBeGreaterThan(8);
+    expect(minutes).toBeLessThanOrEqual(10.1);
+    expect(await calls(office)).toBe(10);
+  });
+
+  it("looks at what is new after what is due, however much of it comes", async () => {
+    const office = await startPostOffice({ unpublished: 1 });
+    await office.subscribe("/victim", ["US.AAPL"]);
+    await office.runWatch();
+    await office.opend.set({ unpublished: 0 });
+    await office.forward(25 * HOUR);
+    // It was due a minute before the others were wanted; those are by the true time.
+    await office.upstash.redis("ZADD", WATCH, String(Date.now() - MINUTE), "US.AAPL");
+    const { id } = await office.subscribe("/many", symbols(50), "yours");
+    for (let time = 0; time < 4; time += 1) {
+      const others = symbols(50 * (time + 2)).slice(-50);
+      await office.ask("PATCH", `/${id}`, { symbols: others }, "yours");
+      await office.runWatch();
+      await office.forward(15 * MINUTE);
+    }
+    await office.deliver();
+    expect((await office.messages()).map(({ path }) => path)).toEqual(["/victim"]);
+  });
+
+  it("is not held up by a symbol that OpenD never answers", async () => {
+    const office = await startPostOffice({ unpublished: 1 });
+    await office.subscribe("/", ["US.AAPL", "US.T1", "US.T2", "US.T3"]);
+    await office.opend.set({ fault: "silence" });
+    await office.runWatch({ deadlines: SHORT });
+    await office.opend.set({ fault: "" });
+    await office.forward(MINUTE);
+    // The two that it has tried are put off, and the others not passed over for them.
+    await office.upstash.redis("DEL", "short-interest:health:tripped", "short-interest:health:resting");
+    await office.forward(6 * MINUTE);
+    await office.runWatch();
+    const seen = (await office.upstash.redis("HGETALL", NEWEST)) as string[];
+    expect(seen.filter((each) => / $/.test(each)).length).toBe(2);
+    expect(seen.filter((each) => each.endsWith("opend_timeout")).length).toBe(2);
+  });
+
   it("shares its calls with a watch that overlaps", async () => {
     const office = await startPostOffice({}, { SUBREQUEST_LIMIT: "10000" });
     await office.subscribe("/", symbols(30));
@@ -185,8 +247,8 @@ describe("the watch", () => {
     await office.opend.set({ fault: "drop" });
     await office.forward(25 * HOUR);
     await office.runWatch();
-    // It has the old copy, and looks again soon.
-    expect((await seen())["US.AAPL"]).toMatchObject(["1777521600", expect.any(String), "stale"]);
+    // It looks again soon.
+    expect((await seen())["US.AAPL"]).toMatchObject(["1777521600", expect.any(String), "opend_unreachable"]);
     await office.opend.set({ fault: "", unpublished: 0 });
     await office.pass(HOUR);
     expect((await seen())["US.AAPL"]).toMatchObject(["1777521600", expect.any(String), ""]);

@@ -77,6 +77,11 @@ describe.each(OPERATIONS)("%s%s %s", (template, suffix, method, body) => {
   });
 
   it("refuses what is not described", async () => {
+    if (suffix === "/rotate") {
+      const text = { ...json({}), headers: { "Content-Type": "text/plain" } };
+      await ask(running, template, path(id), text);
+      await ask(running, template, path(id), json({ secret: "x".repeat(65_537) }));
+    }
     if (!body) return;
     const bodies = [
       { ...body, x: 1 },
@@ -98,12 +103,14 @@ it("answers as described", async () => {
   await ask(running, ONE, `${LIST}/${id}`);
   await ask(running, ONE, `${LIST}/${id}`, json({ active: false }, "PATCH"));
   await ask(running, ONE, `${LIST}/${id}`, json({ active: true }, "PATCH"));
-  await ask(running, `${ONE}/rotate`, `${LIST}/${id}/rotate`, { method: "POST" });
+  for (let time = 0; time < 4; time += 1) {
+    await ask(running, `${ONE}/rotate`, `${LIST}/${id}/rotate`, { method: "POST" });
+  }
   await ask(running, `${ONE}/test`, `${LIST}/${id}/test`, { method: "POST" });
   await ask(running, `${ONE}/deliveries`, `${LIST}/${id}/deliveries`);
 });
 
-it("is too_many_webhooks and too_many_requests", async () => {
+it("is limit_reached and too_many_requests", async () => {
   const make = json({ url: receiver.origin, symbols: ["US.AAPL"] });
   for (let made = 1; made <= 20; made += 1) await ask(running, LIST, LIST, make);
   const first = await ask(flooded, LIST, LIST, make);
