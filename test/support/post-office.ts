@@ -42,6 +42,8 @@ globalThis.fetch = async (input, init) => {
 /** A queue as Cloudflare describes it, on a clock that can be set forward. What is not acknowledged comes again. */
 class TestQueue {
   messages: Queued[] = [];
+  /** The longest that a message was to wait, in seconds. */
+  longestDelay = 0;
   /** Throws at whatever is sent. */
   broken = false;
   readonly #clock: Clock;
@@ -63,6 +65,7 @@ class TestQueue {
     // As Cloudflare does.
     if (all.length > 100) throw new Error("Too many messages in a batch");
     for (const { body, delaySeconds = 0 } of all) {
+      this.longestDelay = Math.max(this.longestDelay, delaySeconds);
       if (delaySeconds > 86_400) throw new Error("The delay is too long");
       // A queue carries what JSON can.
       const copy: Order = JSON.parse(JSON.stringify(body));

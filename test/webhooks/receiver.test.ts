@@ -107,6 +107,8 @@ describe("a receiver that fails", () => {
     await office.publish();
     await office.pass(4 * DAY);
     expect((await arrivals(office)).length).toBe(10);
+    // A queue that forgets after a day must not have it for as long.
+    expect(office.queue.longestDelay).toBe(12 * 3_600);
     expect(await office.upstash.redis("ZCARD", "short-interest:webhooks:pending")).toBe(0);
     expect(await office.upstash.redis("HLEN", "short-interest:webhooks:tries")).toBe(0);
     expect(await webhook(office, id)).toMatchObject({ active: true, reason: null });
