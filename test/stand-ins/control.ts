@@ -17,6 +17,7 @@ export interface Controls {
   startReceiver: () => Promise<{ id: number; origin: string }>;
   answerAt: (id: number, path: string, answer: ReceiverAnswer) => Promise<void>;
   received: (id: number) => Promise<readonly Received[]>;
+  endlessAnswers: (id: number) => Promise<number>;
   /** Runs a command in the Redis behind a stand-in for Upstash. */
   redis: (id: number, name: string, ...args: string[]) => Promise<unknown>;
   redisKind: () => Promise<string>;
@@ -52,6 +53,7 @@ export async function startControl() {
     },
     answerAt: async (id, path, answer) => receiver(id).answer(path, answer),
     received: async (id) => receiver(id).received(),
+    endlessAnswers: async (id) => receiver(id).endless(),
     redis: async (id, name, ...args) => upstash(id).redis.call(name, ...args),
     redisKind: async () => redis.kind,
     async deadPort() {

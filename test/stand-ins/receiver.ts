@@ -25,6 +25,8 @@ export interface Receiver {
   /** Without a path. */
   readonly origin: string;
   readonly received: () => readonly Received[];
+  /** Answers that never end and that somebody still reads. */
+  readonly endless: () => number;
   /** From now on, at this path; everywhere else it is 204. */
   readonly answer: (path: string, answer: ReceiverAnswer) => void;
   readonly close: () => Promise<void>;
@@ -33,6 +35,7 @@ export interface Receiver {
 /** Somebody's server that webhooks are sent to. */
 export async function startReceiver(): Promise<Receiver> {
   const received: Received[] = [];
+  let unended = 0;
   const answers = new Map<string, ReceiverAnswer>();
   const server = createServer(async (request, response) => {
     const { url: path = "/", method = "", headers } = request;
@@ -42,14 +45,19 @@ export async function startReceiver(): Promise<Receiver> {
     setTimeout(() => {
       response.writeHead(status, own);
       if (!endless) return response.end();
+      unended += 1;
       const writing = setInterval(() => response.write("x".repeat(1_000)), 1);
-      response.on("close", () => clearInterval(writing));
+      response.on("close", () => {
+        unended -= 1;
+        clearInterval(writing);
+      });
     }, afterMs);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received: () => received,
+    endless: () => unended,
     answer: (path, answer) => answers.set(path, answer),
     async close() {
       server.closeAllConnections();

@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type PostOffice, startPostOffice } from "../support/post-office.ts";
+import { control } from "../support/stand-ins.ts";
 import { verify } from "../support/verify.ts";
 
 const MINUTE = 60_000;
@@ -73,6 +74,8 @@ describe("a receiver that fails", () => {
     await office.publish();
     await office.deliver();
     expect(await tries(office, id)).toMatchObject([{ status: 200, error: null, next_try_at: null }]);
+    // Nobody goes on reading it.
+    await vi.waitFor(async () => expect(await control.endlessAnswers(office.receiver.id)).toBe(0));
   });
 
   it("is left alone for as long as its Retry-After says", async () => {
