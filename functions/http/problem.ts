@@ -15,7 +15,7 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   },
   invalid_parameter: {
     status: 400,
-    title: "Parameter out of range",
+    title: "Parameter that cannot be taken",
     advice: "The member parameter names it, and detail says what it may be.",
   },
   unsupported_market: {
@@ -39,7 +39,7 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     advice:
       "OpenD knows no such security, or has no short interest of its kind. This is believed for ten minutes.",
   },
-  not_found: { status: 404, title: "No such path", advice: "/docs shows what there is." },
+  not_found: { status: 404, title: "There is no such thing", advice: "/docs shows what there is." },
   method_not_allowed: {
     status: 405,
     title: "Method not allowed",
