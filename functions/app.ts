@@ -10,6 +10,7 @@ import { explainProblem, problemResponse } from "./http/problem.ts";
 import { postMcp } from "./mcp/endpoint.ts";
 import { admission, configure, quotas, report } from "./middleware.ts";
 import { openapiJson } from "./openapi/document.ts";
+import { getFront } from "./routes/front.ts";
 import { getHistory } from "./routes/history.ts";
 import { getLatest } from "./routes/latest.ts";
 import { getPage } from "./routes/page.ts";
@@ -54,6 +55,21 @@ const withLimit = bodyLimit({ maxSize: LONGEST_MESSAGE, onError: tooLong });
 
 app.use(requestId(), report);
 app.use(
+  "/",
+  secureHeaders({
+    contentSecurityPolicy: {
+      defaultSrc: ["'none'"],
+      scriptSrc: ["'self'"],
+      styleSrc: ["'self'"],
+      connectSrc: ["'self'"],
+      imgSrc: ["data:"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+  }),
+);
+app.use(
   secureHeaders({
     crossOriginResourcePolicy: "cross-origin",
     contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
@@ -93,7 +109,7 @@ app.get("/healthz", (context) => context.json({ status: "ok" }, 200, { "Cache-Co
 app.get("/problems/:code", (context) => context.text(explainProblem(context.req.param("code")), 200, A_DAY));
 
 app.post("/mcp", postMcp);
-app.get("/", upgradeOnly, configure, onlyAllowedOrigins, openSocket);
+app.get("/", unlessUpgrade(getFront), configure, onlyAllowedOrigins, openSocket);
 
 const methods = Map.groupBy(
   app.routes.filter(({ method }) => method !== "ALL"),
@@ -142,9 +158,11 @@ async function onlyAllowedOrigins(context: RouteContext, next: Next): Promise<vo
   await next();
 }
 
-async function upgradeOnly(context: RouteContext, next: Next): Promise<Response | undefined> {
-  if (context.req.header("Upgrade")?.toLowerCase() !== "websocket") return context.notFound();
-  await next();
+function unlessUpgrade(route: (context: RouteContext) => Promise<Response>) {
+  return async (context: RouteContext, next: Next): Promise<Response | undefined> => {
+    if (context.req.header("Upgrade")?.toLowerCase() !== "websocket") return route(context);
+    await next();
+  };
 }
 
 function only(methods: readonly string[]) {

@@ -1,0 +1,78 @@
+import { Problem, rememberKey } from "./api.ts";
+import { isFinal, sentenceFor } from "./problems.ts";
+import { filled, type Texts } from "./texts.ts";
+
+/** What the page says of what it is doing, or cannot do. */
+export interface Status {
+  /** @param part from 0 to 1; undefined where the end is not known */
+  loading(text: string, part: number | undefined): void;
+  /** Says what stands in the way, and calls `retry` when it may be gone, or when somebody wants to try. */
+  problem(thrown: unknown, symbol: string, retry: () => void): void;
+  /** Notes that stand beside what is shown. */
+  notes(texts: readonly string[]): void;
+  done(): void;
+}
+
+export function createStatus(texts: Texts): Status {
+  const element = <Kind extends HTMLElement>(id: string) => document.getElementById(id) as Kind;
+  const bar = element<HTMLProgressElement>("progress");
+  const message = element("message");
+  const notes = element("notes");
+  const again = element<HTMLButtonElement>("retry");
+  const keyForm = element<HTMLFormElement>("key");
+  let counting: ReturnType<typeof setInterval> | undefined;
+  let retry = () => {};
+
+  function done(): void {
+    clearInterval(counting);
+    for (const each of [bar, again, keyForm]) each.hidden = true;
+    message.textContent = "";
+  }
+
+  again.addEventListener("click", () => retry());
+  keyForm.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const input = element<HTMLInputElement>("key-input");
+    rememberKey(input.value.trim());
+    input.value = "";
+    retry();
+  });
+
+  return {
+    done,
+    notes: (all) => {
+      notes.textContent = all.join(" ");
+    },
+    loading(text, part) {
+      done();
+      bar.hidden = false;
+      if (part === undefined) bar.removeAttribute("value");
+      else bar.value = part;
+      bar.textContent = text;
+      message.textContent = text;
+    },
+    problem(thrown, symbol, tryAgain) {
+      done();
+      retry = tryAgain;
+      const problem = thrown instanceof Problem ? thrown : new Problem(String(thrown));
+      const sentence = filled(texts[sentenceFor(problem)], { symbol, code: problem.code });
+      message.textContent = sentence;
+      if (problem.code === "unauthorized") {
+        if (sessionStorage.length === 0) message.textContent = texts.key;
+        keyForm.hidden = false;
+      } else if (problem.retryAfterS !== undefined) {
+        const until = Date.now() + problem.retryAfterS * 1_000;
+        const count = () => {
+          const seconds = Math.ceil((until - Date.now()) / 1_000);
+          if (seconds > 0) message.textContent = `${sentence} ${filled(texts.retryIn, { seconds })}`;
+          else {
+            done();
+            tryAgain();
+          }
+        };
+        count();
+        counting = setInterval(count, 1_000);
+      } else if (!isFinal(problem)) again.hidden = false;
+    },
+  };
+}
