@@ -133,6 +133,7 @@ function render(): void {
   element("figures").hidden = figures.days.length === 0;
   if (figures.days.length === 0) return;
   chart.draw(figures.lines, { label: filled(texts.chart, { symbols: names }), date: texts.date, language });
+  performance.mark("chart");
   const what = measure === "shares" ? texts.shares_short : texts.percent_short;
   const caption = shown.length > 1 ? `${what}, ${texts.ofStart}` : names;
   table.draw(caption, figures.columns, figures.days);

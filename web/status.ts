@@ -48,7 +48,6 @@ export function createStatus(texts: Texts): Status {
       bar.hidden = false;
       if (part === undefined) bar.removeAttribute("value");
       else bar.value = part;
-      bar.textContent = text;
       message.textContent = text;
     },
     problem(thrown, symbol, tryAgain) {

@@ -1,22 +1,18 @@
-import { existsSync } from "node:fs";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type LocalWorker, startLocalWorker } from "../stand-ins/worker.ts";
-
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+import { startBrowser, type Visit, visit } from "../support/browser.ts";
 
 let worker: LocalWorker;
 let browser: Browser;
+let visitor: Visit;
 let page: Page;
-let requests: string[];
-let complaints: string[];
+let requests: readonly string[];
+let complaints: readonly string[];
 
 beforeAll(async () => {
-  if (!existsSync(CHROMIUM)) {
-    throw new Error(`${CHROMIUM} does not exist: install Chromium, or set CHROMIUM to where it is`);
-  }
+  browser = await startBrowser();
   worker = await startLocalWorker({});
-  browser = await chromium.launch({ executablePath: CHROMIUM });
 }, 60_000);
 
 afterAll(async () => {
@@ -25,18 +21,11 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  page = await browser.newPage();
-  // Shorter than the test may take, so that a failure says what was waited for.
-  page.setDefaultTimeout(10_000);
-  requests = [];
-  complaints = [];
-  page.on("request", (request) => requests.push(request.url()));
-  // Violations of the Content-Security-Policy are among the errors on the console.
-  page.on("console", (said) => said.type() === "error" && complaints.push(said.text()));
-  page.on("pageerror", (error) => complaints.push(error.message));
+  visitor = await visit(browser);
+  ({ page, requests, complaints } = visitor);
 });
 
-afterEach(() => page.close());
+afterEach(() => visitor.close());
 
 describe("/docs", () => {
   it("shows the title and the operations", async () => {
