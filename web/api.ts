@@ -79,7 +79,13 @@ export async function fetchPage(
 export async function fetchCsv(symbol: string, from: string | undefined, signal: AbortSignal): Promise<Blob> {
   const range = from === undefined ? "" : `&from=${from}`;
   const response = await ask(`${pathOf(symbol)}/history?format=csv${range}`, signal);
-  return response.blob();
+  try {
+    return await response.blob();
+  } catch {
+    signal.throwIfAborted();
+    // CSV that cannot be had to its end is broken off. What was fetched is kept, so the next time goes further.
+    throw new Problem("opend_unreachable");
+  }
 }
 
 const pathOf = (symbol: string) => `/v1/short-interest/${encodeURIComponent(symbol)}`;

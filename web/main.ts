@@ -129,6 +129,7 @@ function render(): void {
     shown.length > 1
       ? comparisonOf(shown, range, measure, texts, formats)
       : figuresOf(first, range, measure, texts, formats);
+  element("download").textContent = shown.length > 1 ? `${texts.download}: ${first.symbol}` : texts.download;
   const names = shown.map(({ symbol }) => symbol).join(", ");
   element("figures").hidden = figures.days.length === 0;
   if (figures.days.length === 0) return;

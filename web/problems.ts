@@ -1,29 +1,42 @@
+import type { FailureCode } from "../functions/failure.ts";
 import type { Problem } from "./api.ts";
 import type { TextName } from "./texts.ts";
 
-/** The sentence for each code of a problem; what is not here is unexpected. */
-const SENTENCES: Readonly<Record<string, TextName>> = {
-  unauthorized: "unauthorized",
+/** The sentence for each code; what the page cannot cause is unexpected. */
+const SENTENCES = {
   invalid_symbol: "invalid_symbol",
+  invalid_parameter: "unexpected",
   unsupported_market: "unsupported_market",
+  unauthorized: "unauthorized",
+  forbidden_origin: "unexpected",
   unknown_symbol: "unknown_symbol",
+  not_found: "unexpected",
+  method_not_allowed: "unexpected",
+  not_acceptable: "unexpected",
+  too_many_webhooks: "unexpected",
+  content_too_large: "unexpected",
+  unsupported_media_type: "unexpected",
+  unverified_endpoint: "unexpected",
   too_many_requests: "too_many_requests",
-  too_much_at_once: "too_many_requests",
   client_quota_exceeded: "quota",
   upstream_quota_exceeded: "quota",
+  internal: "unexpected",
+  misconfigured: "operator",
+  too_much_at_once: "too_many_requests",
   opend_unreachable: "unreachable",
-  opend_timeout: "unreachable",
-  limiter_unavailable: "unreachable",
   opend_key_refused: "operator",
-  opend_no_permission: "operator",
   opend_protocol_error: "operator",
   opend_failed: "operator",
-  misconfigured: "operator",
+  opend_no_permission: "operator",
+  opend_timeout: "unreachable",
+  limiter_unavailable: "unreachable",
+  /** Of the page's own. */
   offline: "offline",
-};
+} as const satisfies Readonly<Record<FailureCode | "offline", TextName>>;
+const sentences: ReadonlyMap<string, TextName> = new Map(Object.entries(SENTENCES));
 
 export function sentenceFor({ code }: Problem): TextName {
-  return SENTENCES[code] ?? "unexpected";
+  return sentences.get(code) ?? "unexpected";
 }
 
 /** Asking for the same again would be answered the same. */

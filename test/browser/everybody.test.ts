@@ -178,7 +178,8 @@ describe("on a slow machine", () => {
       times.push(Number(await page.evaluate("performance.getEntriesByName('chart')[0].startTime")));
     }
     console.log(`The chart stood after ${times.map(Math.round).join(", ")} ms.`);
-    expect(Math.min(...times)).toBeLessThan(1_000);
+    const [, , median] = times.toSorted((one, other) => one - other);
+    expect(median).toBeLessThan(1_000);
   });
 
   it("loads less than 100 KB in all, and nothing from elsewhere", async () => {

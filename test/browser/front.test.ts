@@ -208,6 +208,21 @@ describe("a problem", () => {
     expect(refused).toBe(2);
   });
 
+  it("in the middle of a download is said, and the next one comes whole", async () => {
+    const visitor = await open("/?symbol=US.ROWS100&range=all");
+    const { page } = visitor;
+    await until(visitor);
+    // What breaks off is CSV, as it does where rows are missing.
+    await page.route("**/history?**", (route) => route.abort("connectionreset"), { times: 1 });
+    await page.getByRole("button", { name: "Download CSV" }).click();
+    await page.getByText("There is no connection to this service.").waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Try again" }).click(),
+    ]);
+    expect((await readFile(await download.path(), "utf8")).split("\r\n").length).toBe(102);
+  });
+
   it("in the middle of a history leaves what is there, and goes on", async () => {
     const visitor = await open("/?symbol=US.TSLA");
     const { page } = visitor;

@@ -83,7 +83,8 @@ if (vars.UPSTASH_REDIS_REST_URL === undefined) {
 const worker = await startLocalWorker(vars, { port });
 ending.unshift(worker.close);
 console.log(`Worker:  ${worker.origin}, with an empty edge cache of its own`);
-console.log(`\nTry:     curl '${worker.origin}/v1/short-interest/HK.00700?num=3'\n`);
+console.log(`\nTry:     curl '${worker.origin}/v1/short-interest/HK.00700?num=3'`);
+console.log(`Look:    ${worker.origin}/?symbol=HK.00700\n`);
 
 let ended = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
