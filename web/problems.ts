@@ -13,7 +13,7 @@ const SENTENCES = {
   not_found: "unexpected",
   method_not_allowed: "unexpected",
   not_acceptable: "unexpected",
-  too_many_webhooks: "unexpected",
+  limit_reached: "unexpected",
   content_too_large: "unexpected",
   unsupported_media_type: "unexpected",
   unverified_endpoint: "unexpected",
