@@ -8,6 +8,15 @@ export interface History {
   /** Where it goes on; null where it is loaded to its end, undefined where nothing is loaded yet. */
   readonly next: string | null | undefined;
   readonly staleS: number | undefined;
+  /** When its first page was loaded (Unix time, milliseconds). */
+  readonly loadedAt: number;
+}
+
+/** After this a page that stays open loads it again. */
+const KEPT_MS = 3_600_000;
+
+export function isOld({ loadedAt }: History, now: number): boolean {
+  return now - loadedAt > KEPT_MS;
 }
 
 export const RANGES = ["3M", "1Y", "3Y", "all"] as const;
@@ -20,16 +29,18 @@ const MONTHS: Readonly<Record<Range, number>> = {
 };
 
 export function nothingOf(symbol: string): History {
-  return { symbol, market: "", points: [], next: undefined, staleS: undefined };
+  return { symbol, market: "", points: [], next: undefined, staleS: undefined, loadedAt: Date.now() };
 }
 
 /** The first day of a range that ends with the newest row, `YYYY-MM-DD`; undefined for all. */
 export function firstDay({ points }: Pick<History, "points">, range: Range): string | undefined {
   const newest = points[0];
   if (!newest || range === "all") return undefined;
-  const day = new Date(newest.date);
-  day.setUTCMonth(day.getUTCMonth() - MONTHS[range]);
-  return day.toISOString().slice(0, 10);
+  const [year = 0, month = 0, day = 0] = newest.date.split("-").map(Number);
+  const first = month - 1 - MONTHS[range];
+  // A month may have no such day; then it is its last.
+  const last = new Date(Date.UTC(year, first + 1, 0)).getUTCDate();
+  return new Date(Date.UTC(year, first, Math.min(day, last))).toISOString().slice(0, 10);
 }
 
 /** The rows of a range. */
@@ -68,5 +79,6 @@ export async function loadMore(history: History, signal: AbortSignal): Promise<H
     points: [...history.points, ...page.points],
     next: page.next,
     staleS: history.staleS ?? page.staleS,
+    loadedAt: history.loadedAt,
   };
 }

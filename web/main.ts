@@ -1,9 +1,10 @@
-import { fetchCsv } from "./api.ts";
+import { fetchCsv, Problem } from "./api.ts";
 import { createChart } from "./chart.ts";
 import { comparisonOf, figuresOf, formatsOf, MEASURES, type Measure } from "./figures.ts";
 import {
   firstDay,
   type History,
+  isOld,
   isWanting,
   loadedPart,
   loadMore,
@@ -11,6 +12,7 @@ import {
   RANGES,
   type Range,
 } from "./history.ts";
+import { isItsOwn } from "./problems.ts";
 import { createStatus } from "./status.ts";
 import { createTable } from "./table.ts";
 import { filled, type Language, TEXTS } from "./texts.ts";
@@ -78,7 +80,9 @@ async function show(): Promise<void> {
   loading = new AbortController();
   const { signal } = loading;
   status.done();
+  for (const [symbol, known] of histories) if (isOld(known, Date.now())) histories.delete(symbol);
   render();
+  const problems: [symbol: string, thrown: unknown][] = [];
   for (const symbol of wanted.symbols) {
     try {
       for (;;) {
@@ -90,11 +94,15 @@ async function show(): Promise<void> {
         render();
       }
     } catch (thrown) {
-      if (!signal.aborted) status.problem(thrown, symbol, show);
-      return;
+      if (signal.aborted) return;
+      problems.push([symbol, thrown]);
+      // What is only this one's trouble does not keep the others from being shown.
+      if (!(thrown instanceof Problem && isItsOwn(thrown))) break;
     }
   }
-  status.done();
+  const last = problems.at(-1);
+  if (last) status.problem(last[1], last[0], show);
+  else status.done();
 }
 
 function progressOf({ symbol, points }: History): string {
@@ -169,9 +177,11 @@ function renderCompared(): void {
     button.type = "button";
     button.textContent = `${symbol} ×`;
     button.ariaLabel = filled(texts.remove, { symbol });
-    button.addEventListener("click", () =>
-      want({ symbols: wanted.symbols.filter((each) => each !== symbol) }),
-    );
+    button.addEventListener("click", () => {
+      want({ symbols: wanted.symbols.filter((each) => each !== symbol) });
+      // The button is gone, and the focus with it.
+      element("other").focus();
+    });
     item.append(button);
     return item;
   });

@@ -39,9 +39,9 @@ export function sentenceFor({ code }: Problem): TextName {
   return sentences.get(code) ?? "unexpected";
 }
 
-/** Asking for the same again would be answered the same. */
-const FINAL = new Set(["invalid_symbol", "unsupported_market", "unknown_symbol", "unauthorized"]);
+/** What is wrong with the security that was asked for. Asking again would be answered the same. */
+const ITS_OWN = new Set(["invalid_symbol", "unsupported_market", "unknown_symbol"]);
 
-export function isFinal({ code }: Problem): boolean {
-  return FINAL.has(code);
+export function isItsOwn({ code }: Problem): boolean {
+  return ITS_OWN.has(code);
 }

@@ -1,5 +1,5 @@
 import { Problem, rememberKey } from "./api.ts";
-import { isFinal, sentenceFor } from "./problems.ts";
+import { isItsOwn, sentenceFor } from "./problems.ts";
 import { filled, type Texts } from "./texts.ts";
 
 /** What the page says of what it is doing, or cannot do. */
@@ -17,6 +17,8 @@ export function createStatus(texts: Texts): Status {
   const element = <Kind extends HTMLElement>(id: string) => document.getElementById(id) as Kind;
   const bar = element<HTMLProgressElement>("progress");
   const message = element("message");
+  // Beside what is read out, which would be read out each second.
+  const countdown = element("countdown");
   const notes = element("notes");
   const again = element<HTMLButtonElement>("retry");
   const keyForm = element<HTMLFormElement>("key");
@@ -26,7 +28,7 @@ export function createStatus(texts: Texts): Status {
   function done(): void {
     clearInterval(counting);
     for (const each of [bar, again, keyForm]) each.hidden = true;
-    message.textContent = "";
+    for (const each of [message, countdown]) each.textContent = "";
   }
 
   again.addEventListener("click", () => retry());
@@ -63,7 +65,7 @@ export function createStatus(texts: Texts): Status {
         const until = Date.now() + problem.retryAfterS * 1_000;
         const count = () => {
           const seconds = Math.ceil((until - Date.now()) / 1_000);
-          if (seconds > 0) message.textContent = `${sentence} ${filled(texts.retryIn, { seconds })}`;
+          if (seconds > 0) countdown.textContent = filled(texts.retryIn, { seconds });
           else {
             done();
             tryAgain();
@@ -71,7 +73,7 @@ export function createStatus(texts: Texts): Status {
         };
         count();
         counting = setInterval(count, 1_000);
-      } else if (!isFinal(problem)) again.hidden = false;
+      } else if (!isItsOwn(problem)) again.hidden = false;
     },
   };
 }

@@ -81,6 +81,21 @@ describe("the page", () => {
     expect(complaints).toEqual([]);
   });
 
+  it("counts months as calendars do", async () => {
+    const visitor = await visit(browser);
+    visits.push(visitor);
+    const items = ["2026-05-31", "2026-03-01", "2026-02-28", "2026-02-27"].map((day) => ({
+      timestamp: Date.parse(day) / 1_000,
+      timestamp_str: day,
+      aggregated_short: 1,
+    }));
+    const body = JSON.stringify({ symbol: "HK.00001", market: "HK", items, next_key: null });
+    await visitor.page.route("**/v1/short-interest/HK.00001*", (route) => route.fulfill({ body }));
+    await visitor.page.goto(`${running.origin}/?symbol=HK.1&range=3M`);
+    await until(visitor);
+    expect(await days(visitor)).toEqual(["2026-05-31", "2026-03-01", "2026-02-28"]);
+  });
+
   it("has the closing price and days to cover beside it, and says what stands at a day", async () => {
     const visitor = await open("/?symbol=US.AAPL&measure=percent");
     const { page } = visitor;
@@ -119,6 +134,7 @@ describe("the page", () => {
     await page.getByText("At most five can be compared.").waitFor();
     await picture("compare");
     await page.getByRole("button", { name: "Remove HK.09988" }).click();
+    expect(await page.evaluate("document.activeElement.id")).toBe("other");
     expect(await page.locator("#table thead th").count()).toBe(5);
     expect(page.url()).toContain("compare=US.AAPL,US.TSLA,US.SPY");
     expect(complaints).toEqual([]);
@@ -176,6 +192,13 @@ describe("a problem", () => {
     expect(await page.getByRole("button", { name: "Try again" }).isVisible()).toBe(false);
   });
 
+  it("of one of several leaves the others", async () => {
+    const visitor = await open("/?symbol=HK.00700&compare=US.NOSUCH,US.AAPL");
+    const { page } = visitor;
+    await page.getByText("There is no short interest of US.NOSUCH.").waitFor();
+    expect(await page.locator("#table thead th").allTextContents()).toEqual(["Date", "HK.00700", "US.AAPL"]);
+  });
+
   it("can be tried again", async () => {
     running.opend.set({ fault: "drop" });
     const visitor = await open("/?symbol=US.T1");
@@ -200,7 +223,8 @@ describe("a problem", () => {
       await route.fulfill({ status: 429, headers, body: '{"code":"upstream_quota_exceeded"}' });
     });
     await page.goto(`${running.origin}/?symbol=US.T2`);
-    await page.getByText(/used up for the moment\. Trying again in [123] s\./).waitFor();
+    await page.getByText("used up for the moment.").waitFor();
+    await page.getByText(/^Trying again in [123] s\.$/).waitFor();
     await picture("retry");
     const began = Date.now();
     await page.getByRole("heading", { name: "US.T2" }).waitFor();
