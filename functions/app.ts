@@ -54,27 +54,25 @@ const app = new Hono<Scope>();
 const withLimit = bodyLimit({ maxSize: LONGEST_MESSAGE, onError: tooLong });
 
 app.use(requestId(), report);
-app.use(
-  "/",
-  secureHeaders({
-    contentSecurityPolicy: {
-      defaultSrc: ["'none'"],
-      scriptSrc: ["'self'"],
-      styleSrc: ["'self'"],
-      connectSrc: ["'self'"],
-      imgSrc: ["data:"],
-      baseUri: ["'none'"],
-      formAction: ["'none'"],
-      frameAncestors: ["'none'"],
-    },
-  }),
-);
-app.use(
-  secureHeaders({
-    crossOriginResourcePolicy: "cross-origin",
-    contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-  }),
-);
+const SECURE = { crossOriginResourcePolicy: "cross-origin" } as const;
+const forData = secureHeaders({
+  ...SECURE,
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+});
+const forTheFront = secureHeaders({
+  ...SECURE,
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'"],
+    styleSrc: ["'self'"],
+    connectSrc: ["'self'"],
+    imgSrc: ["data:"],
+    baseUri: ["'none'"],
+    formAction: ["'none'"],
+    frameAncestors: ["'none'"],
+  },
+});
+app.use((context, next) => (context.req.path === "/" ? forTheFront : forData)(context, next));
 const forPages = { origin: allowedOrigin, exposeHeaders: EXPOSED, maxAge: A_DAY_S };
 app.use("/v1/*", cors({ ...forPages, allowMethods: methodsOf }), configure, quotas, admission);
 app.use("/v1/webhooks/*", withLimit);

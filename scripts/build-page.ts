@@ -10,6 +10,8 @@ import { TEXTS } from "../web/texts.ts";
 
 const TO = "public/page";
 
+const uplotLicence = (await readFile("node_modules/uplot/LICENSE", "utf8")).trim();
+
 const { outputFiles } = await build({
   entryPoints: ["web/main.ts", "web/page.css"],
   entryNames: "[name].[hash]",
@@ -18,7 +20,7 @@ const { outputFiles } = await build({
   minify: true,
   format: "esm",
   target: ["chrome120", "firefox121", "safari17.4"],
-  legalComments: "inline",
+  banner: { js: `/*! uPlot, ${uplotLicence.replaceAll("\n", " ")} */` },
   write: false,
 });
 

@@ -41,8 +41,19 @@ export class Problem extends Error {
 
 const KEY = "short-interest-key";
 
+/** What no header can carry is no key, and is not kept. */
 export function rememberKey(key: string): void {
-  sessionStorage.setItem(KEY, key);
+  if (/^[!-~]+$/.test(key)) sessionStorage.setItem(KEY, key);
+  else sessionStorage.removeItem(KEY);
+}
+
+/** The key of this tab; null where there is none, or where the browser keeps nothing. */
+export function rememberedKey(): string | null {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
 }
 
 interface Answer {
@@ -52,15 +63,25 @@ interface Answer {
   readonly next_key: string | null;
 }
 
+async function answerIn(response: Response): Promise<Answer> {
+  try {
+    return JSON.parse(await response.text(), exactly);
+  } catch {
+    throw new Problem("not JSON");
+  }
+}
+
 /** @throws Problem */
 export async function fetchPage(
   symbol: string,
   cursor: string | null,
   signal: AbortSignal,
 ): Promise<PointsPage> {
+  // Dots alone would lead to another path.
+  if (!/[A-Z0-9]/i.test(symbol)) throw new Problem("invalid_symbol");
   const query = cursor === null ? "" : `&next_key=${encodeURIComponent(cursor)}`;
   const response = await ask(`${pathOf(symbol)}?num=50${query}`, signal);
-  const answer: Answer = JSON.parse(await response.text(), exactly);
+  const answer = await answerIn(response);
   const isStale = response.headers.get("Cache-Status")?.includes("fwd=stale");
   return {
     symbol: answer.symbol,
@@ -76,13 +97,12 @@ export async function fetchPage(
  * @param from first day, `YYYY-MM-DD`; absent for all
  * @throws Problem
  */
-export async function fetchCsv(symbol: string, from: string | undefined, signal: AbortSignal): Promise<Blob> {
+export async function fetchCsv(symbol: string, from: string | undefined): Promise<Blob> {
   const range = from === undefined ? "" : `&from=${from}`;
-  const response = await ask(`${pathOf(symbol)}/history?format=csv${range}`, signal);
+  const response = await ask(`${pathOf(symbol)}/history?format=csv${range}`);
   try {
     return await response.blob();
   } catch {
-    signal.throwIfAborted();
     // CSV that cannot be had to its end is broken off. What was fetched is kept, so the next time goes further.
     throw new Problem("opend_unreachable");
   }
@@ -90,20 +110,28 @@ export async function fetchCsv(symbol: string, from: string | undefined, signal:
 
 const pathOf = (symbol: string) => `/v1/short-interest/${encodeURIComponent(symbol)}`;
 
-async function ask(path: string, signal: AbortSignal): Promise<Response> {
-  const key = sessionStorage.getItem(KEY);
+async function ask(path: string, signal?: AbortSignal): Promise<Response> {
+  const key = rememberedKey();
   const headers: Record<string, string> = key === null ? {} : { "X-API-Key": key };
   let response: Response;
   try {
-    response = await fetch(path, { headers, signal });
+    response = await fetch(path, { headers, ...(signal && { signal }) });
   } catch {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     throw new Problem("offline");
   }
   if (response.ok) return response;
   const { code = `HTTP ${response.status}` } = (await response.json().catch(() => ({}))) as { code?: string };
-  const retryAfter = response.headers.get("Retry-After");
-  throw new Problem(code, retryAfter === null ? undefined : Number(retryAfter));
+  throw new Problem(code, secondsOf(response.headers.get("Retry-After")));
+}
+
+/** Retry-After is a number of seconds, or a date (RFC 9110, 10.2.3); never less than one here. */
+function secondsOf(retryAfter: string | null): number | undefined {
+  if (retryAfter === null) return undefined;
+  const seconds = /^\d+$/.test(retryAfter)
+    ? Number(retryAfter)
+    : (Date.parse(retryAfter) - Date.now()) / 1_000;
+  return Number.isFinite(seconds) ? Math.max(1, seconds) : undefined;
 }
 
 function pointOf(row: Readonly<Record<string, Figure | string>>): Point {

@@ -8,6 +8,8 @@ export interface Line {
   /** Values by day, `YYYY-MM-DD`. */
   readonly values: ReadonlyMap<string, number>;
   readonly format: (value: number) => string;
+  /** The same in little room. */
+  readonly onAxis: (value: number) => string;
 }
 
 /** What the chart stands for, where it is not seen. */
@@ -19,12 +21,16 @@ export interface ChartText {
 
 const NARROW_PX = 640;
 const COLOURS = 5;
+/** Lines are told apart without their colours, too. */
+const DASHES = [[], [6, 3], [2, 2], [10, 4], [10, 3, 2, 3]];
 const DAY_MS = 86_400_000;
 
 /** A chart in `frame`, as wide as it. `slider` moves its crosshair, and says what stands there. */
 export function createChart(frame: HTMLElement, slider: HTMLInputElement) {
   let chart: uPlot | undefined;
   let shown: { lines: readonly Line[]; text: ChartText } | undefined;
+  /** Where the slider stands. */
+  let day = "";
 
   function draw(lines: readonly Line[], text: ChartText): void {
     shown = { lines, text };
@@ -35,7 +41,7 @@ export function createChart(frame: HTMLElement, slider: HTMLInputElement) {
     ];
     const options = optionsOf(frame, lines, text, days);
     const say = (at: number) => {
-      const day = days[at] ?? "";
+      day = days[at] ?? "";
       const values = lines.map((line) => {
         const value = line.values.get(day);
         return `${line.label}: ${value === undefined ? "–" : line.format(value)}`;
@@ -48,7 +54,9 @@ export function createChart(frame: HTMLElement, slider: HTMLInputElement) {
     frame.setAttribute("aria-label", text.label);
     slider.max = String(Math.max(0, days.length - 1));
     chart = new uPlot(options, data, frame);
-    say(days.length - 1);
+    // It stays where it was, if that is still there.
+    const before = days.indexOf(day);
+    say(before < 0 ? days.length - 1 : before);
   }
 
   const again = () => shown && draw(shown.lines, shown.text);
@@ -68,8 +76,14 @@ export function createChart(frame: HTMLElement, slider: HTMLInputElement) {
       chart?.destroy();
       chart = undefined;
       shown = undefined;
+      day = "";
     },
   };
+}
+
+/** A day alone stands in the middle of a week. */
+function around(_: uPlot, day: number): [number, number] {
+  return [day - (3 * DAY_MS) / 1_000, day + (3 * DAY_MS) / 1_000];
 }
 
 function optionsOf(
@@ -95,7 +109,7 @@ function optionsOf(
   const valueAxis = (scale: Line["scale"], side: uPlot.Axis.Side): uPlot.Axis[] => {
     const line = has(scale);
     if (!line) return [];
-    const values = (_: uPlot, splits: number[]) => splits.map((value) => line.format(value));
+    const values = (_: uPlot, splits: number[]) => splits.map((value) => line.onAxis(value));
     const grid = scale === "left" ? axis.grid : { show: false };
     return [{ ...axis, grid, scale, side, values, size: isNarrow ? 48 : 64 }];
   };
@@ -103,7 +117,8 @@ function optionsOf(
     width: frame.clientWidth,
     height: isNarrow ? 260 : 380,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), "Etc/UTC"),
-    cursor: { y: false },
+    cursor: { y: false, drag: { x: false, y: false } },
+    ...(days.length === 1 ? { scales: { x: { range: around } } } : {}),
     axes: [
       { ...axis, values: (_, splits) => splits.map((seconds) => onAxis.format(seconds * 1_000)), space: 70 },
       ...valueAxis("left", 3),
@@ -123,7 +138,7 @@ function optionsOf(
           stroke: colour(`--series-${(at % COLOURS) + 1}`),
           width: 2,
           spanGaps: true,
-          dash: line.scale === "left" ? [] : [6, 3],
+          dash: DASHES[at % DASHES.length] ?? [],
           points: { show: days.length < 2 },
           value: (_, value) => (value === null ? "–" : line.format(value)),
         }),

@@ -13,14 +13,15 @@ export function formatsOf(language: string) {
     const format = new Intl.NumberFormat(language, options);
     return (value: number | bigint) => format.format(value);
   };
+  const decimal = number({ maximumFractionDigits: 2 });
+  const signed = number({ signDisplay: "exceptZero", maximumFractionDigits: 2 });
   return {
     count: number({}),
-    short: number({ notation: "compact", maximumFractionDigits: 1 }),
-    decimal: number({ maximumFractionDigits: 2 }),
-    percent: (value: number | bigint) => `${number({ maximumFractionDigits: 2 })(value)} %`,
-    signed: number({ signDisplay: "exceptZero" }),
-    signedPercent: (value: number) =>
-      `${number({ signDisplay: "exceptZero", maximumFractionDigits: 2 })(value)} %`,
+    short: number({ notation: "compact", maximumSignificantDigits: 5 }),
+    decimal,
+    percent: (value: number | bigint) => `${decimal(value)}\u00a0%`,
+    signed,
+    signedPercent: (value: number) => `${signed(value)}\u00a0%`,
     age: (seconds: number) => {
       const [value, unit] =
         seconds >= 172_800
@@ -58,10 +59,15 @@ export function figuresOf(
     { of: ({ price }) => price, label: texts.price, scale: "right" },
     ...(isUs ? [{ of: ({ cover }: Point) => cover, label: texts.cover, scale: "third" } as const] : []),
   ];
-  const formatOf = (scale: Line["scale"]) =>
-    scale !== "left" ? formats.decimal : measure === "shares" ? formats.short : formats.percent;
+  const shortFormats =
+    measure === "shares" ? { format: formats.count, onAxis: formats.short } : both(formats.percent);
   const lines = kinds.map(
-    ({ of, label, scale }): Line => ({ label, scale, format: formatOf(scale), values: valuesOf(points, of) }),
+    ({ of, label, scale }): Line => ({
+      label,
+      scale,
+      values: valuesOf(points, of),
+      ...(scale === "left" ? shortFormats : both(formats.decimal)),
+    }),
   );
   const column = (
     label: string,
@@ -103,7 +109,7 @@ export function comparisonOf(
   const days = [...new Set(all.flatMap(({ values }) => [...values.keys()]))].sort().reverse();
   return {
     lines: all.map(
-      ({ symbol, values }): Line => ({ label: symbol, scale: "left", values, format: formats.percent }),
+      ({ symbol, values }): Line => ({ label: symbol, scale: "left", values, ...both(formats.percent) }),
     ),
     columns: [
       dateColumn(texts),
@@ -115,6 +121,11 @@ export function comparisonOf(
     ],
     days,
   };
+}
+
+/** Written the same beside the axis and in full. */
+function both(format: Line["format"]) {
+  return { format, onAxis: format };
 }
 
 function dateColumn({ date }: Texts): TableColumn {

@@ -1,4 +1,5 @@
-import { Problem, rememberKey } from "./api.ts";
+import { Problem, rememberedKey, rememberKey } from "./api.ts";
+import { element } from "./element.ts";
 import { isItsOwn, sentenceFor } from "./problems.ts";
 import { filled, type Texts } from "./texts.ts";
 
@@ -14,14 +15,13 @@ export interface Status {
 }
 
 export function createStatus(texts: Texts): Status {
-  const element = <Kind extends HTMLElement>(id: string) => document.getElementById(id) as Kind;
-  const bar = element<HTMLProgressElement>("progress");
+  const bar = element("progress", HTMLProgressElement);
   const message = element("message");
   // Beside what is read out, which would be read out each second.
   const countdown = element("countdown");
   const notes = element("notes");
-  const again = element<HTMLButtonElement>("retry");
-  const keyForm = element<HTMLFormElement>("key");
+  const again = element("retry", HTMLButtonElement);
+  const keyForm = element("key", HTMLFormElement);
   let counting: ReturnType<typeof setInterval> | undefined;
   let retry = () => {};
 
@@ -31,12 +31,17 @@ export function createStatus(texts: Texts): Status {
     for (const each of [message, countdown]) each.textContent = "";
   }
 
-  again.addEventListener("click", () => retry());
+  again.addEventListener("click", () => {
+    // What was pressed is hidden now.
+    message.focus();
+    retry();
+  });
   keyForm.addEventListener("submit", (event) => {
     event.preventDefault();
-    const input = element<HTMLInputElement>("key-input");
+    const input = element("key-input", HTMLInputElement);
     rememberKey(input.value.trim());
     input.value = "";
+    message.focus();
     retry();
   });
 
@@ -59,7 +64,7 @@ export function createStatus(texts: Texts): Status {
       const sentence = filled(texts[sentenceFor(problem)], { symbol, code: problem.code });
       message.textContent = sentence;
       if (problem.code === "unauthorized") {
-        if (sessionStorage.length === 0) message.textContent = texts.key;
+        if (rememberedKey() === null) message.textContent = texts.key;
         keyForm.hidden = false;
       } else if (problem.retryAfterS !== undefined) {
         const until = Date.now() + problem.retryAfterS * 1_000;

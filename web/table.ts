@@ -11,9 +11,11 @@ export function createTable(table: HTMLTableElement) {
   let shown: { caption: string; columns: readonly TableColumn[]; days: readonly string[] } | undefined;
 
   function draw(caption: string, columns: readonly TableColumn[], days: readonly string[]): void {
+    const labels = (all: readonly TableColumn[]) => all.map(({ label }) => label).join();
+    if (shown && labels(shown.columns) !== labels(columns)) sorted = { at: 0, ascending: false };
     shown = { caption, columns, days };
-    if (sorted.at >= columns.length) sorted = { at: 0, ascending: false };
-    const focused = table.contains(document.activeElement) ? sorted.at : undefined;
+    const headings: (Element | null)[] = [...(table.tHead?.querySelectorAll("button") ?? [])];
+    const focused = headings.indexOf(document.activeElement);
     const head = document.createElement("tr");
     head.append(...columns.map(heading));
     const by = columns[sorted.at];
@@ -21,7 +23,7 @@ export function createTable(table: HTMLTableElement) {
     table.tHead?.replaceChildren(head);
     table.tBodies[0]?.replaceChildren(...rows);
     if (table.caption) table.caption.textContent = caption;
-    if (focused !== undefined) table.tHead?.querySelectorAll("button")[focused]?.focus();
+    if (focused >= 0) table.tHead?.querySelectorAll("button")[focused]?.focus();
   }
 
   function heading({ label }: TableColumn, at: number): HTMLElement {

@@ -28,6 +28,7 @@ const en = {
   chart: "Chart of {symbols}. The table below has the same figures.",
   position: "Day in the chart",
   change: "{shares} ({percent}) against {date}",
+  points: "{points} percentage points against {date}",
   on: "on {date}",
   download: "Download CSV",
   loading: "Loading {symbol}: {rows} rows, back to {date}",
@@ -78,13 +79,14 @@ const ja: Texts = {
   most: "比較できるのは5銘柄までです。",
   date: "日付",
   shares_short: "空売り残高",
-  percent_short: "空売り比率",
+  percent_short: "空売り残高比率",
   price: "終値",
   cover: "買い戻し日数",
   ofStart: "期首を100とした比率",
   chart: "{symbols} のグラフ。同じ数値が下の表にあります。",
   position: "グラフの日付",
   change: "{date} から {shares}({percent})",
+  points: "{date} から {points} ポイント",
   on: "{date} 時点",
   download: "CSV をダウンロード",
   loading: "{symbol} を読み込み中:{rows} 件、{date} まで",
@@ -114,8 +116,8 @@ const ja: Texts = {
 
 const zh: Texts = {
   language: "中文",
-  title: "未平仓卖空",
-  about: "港股与美股的未平仓卖空数据",
+  title: "空头持仓",
+  about: "港股与美股的空头持仓数据",
   symbol: "证券代码",
   symbolHint: "HK.00700、US.AAPL",
   show: "显示",
@@ -132,19 +134,20 @@ const zh: Texts = {
   remove: "移除 {symbol}",
   most: "最多可对比五只证券。",
   date: "日期",
-  shares_short: "未平仓卖空股数",
-  percent_short: "卖空比例",
+  shares_short: "空头持仓股数",
+  percent_short: "空头持仓比例",
   price: "收盘价",
   cover: "回补天数",
   ofStart: "以期初为100的比例",
   chart: "{symbols} 的图表。下方表格有相同的数据。",
   position: "图表中的日期",
   change: "较 {date} {shares}({percent})",
+  points: "较 {date} {points} 个百分点",
   on: "截至 {date}",
   download: "下载 CSV",
   loading: "正在加载 {symbol}:{rows} 行,至 {date}",
   loadingFirst: "正在加载 {symbol} …",
-  empty: "{symbol} 没有公布未平仓卖空数据。",
+  empty: "{symbol} 没有公布空头持仓数据。",
   stale: "{symbol}:数据为{age}前的,目前无法取得更新的数据。",
   retryIn: "{seconds} 秒后重试。",
   retry: "重试",
@@ -156,8 +159,8 @@ const zh: Texts = {
   noscript: "此页面需要 JavaScript,API 则不需要:",
   unauthorized: "此密钥未登记。",
   invalid_symbol: "{symbol} 不是证券代码。请输入市场与代码:HK.00700、US.AAPL、US.BRK.B",
-  unsupported_market: "只有香港(HK)与美国(US)的证券有未平仓卖空数据。",
-  unknown_symbol: "没有 {symbol} 的未平仓卖空数据。请检查代码。",
+  unsupported_market: "只有香港(HK)与美国(US)的证券有空头持仓数据。",
+  unknown_symbol: "没有 {symbol} 的空头持仓数据。请检查代码。",
   too_many_requests: "请求过于频繁,稍候会继续。",
   quota: "数据源允许的查询次数暂时已用完。",
   unreachable: "目前无法连接数据源。",
@@ -172,4 +175,8 @@ export type Language = keyof typeof TEXTS;
 /** A text with its values in it. */
 export function filled(text: string, values: Readonly<Record<string, string | number>>): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+}
+
+export function languageOf(lang: string): Language {
+  return lang === "ja" || lang === "zh" ? lang : "en";
 }

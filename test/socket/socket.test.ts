@@ -233,7 +233,7 @@ describe("a connection", () => {
   });
 });
 
-it("GET / without an upgrade is not there", async () => {
+it("GET / without an upgrade is not its, but the page's, where there is one", async () => {
   expect((await (await startGateway()).get("/")).status).toBe(404);
 });
 
