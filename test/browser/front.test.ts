@@ -67,7 +67,9 @@ describe("the page", () => {
     await page.keyboard.press("ArrowLeft");
     const [, before] = await front.days(visitor);
     expect(await slider.getAttribute("aria-valuetext")).toMatch(
-      new RegExp(`^${before}, Percent short: [\\d.]+\u00a0%, Closing price: [\\d.]+, Days to cover: [\\d.]+$`),
+      new RegExp(
+        `^${before}, Percent short: [\\d.]+\u00a0%, Closing price: [\\d.]+, Days to cover: [\\d.]+$`,
+      ),
     );
     expect(await page.locator(".u-legend .u-value").first().textContent()).toBe(before);
     // And with the mouse.
