@@ -155,6 +155,8 @@ describe("the page", () => {
     const linked = await front.open("/?symbol=HK.00700&compare=HK.09988&measure=percent");
     await front.until(linked);
     expect(await linked.page.locator("#table caption").textContent()).toMatch(/^Percent short, percent of/);
+    const starts = await linked.page.locator("#table tbody tr").last().locator("td").allTextContents();
+    expect(starts).toContain("100\u00a0%");
     const shares = await front.open("/?symbol=HK.00700&compare=HK.09988");
     await front.until(shares);
     const newest = ({ page: each }: Visit) => each.locator("#table tbody td").first().textContent();

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -88,10 +88,12 @@ async function startServer(): Promise<RedisHost> {
 
 function startMock(): RedisHost {
   const clients: Redis[] = [];
+  // Those of the same name have the same data.
+  const host = randomUUID();
   return {
     kind: "ioredis-mock",
     async open() {
-      const client: Redis = new RedisMock({ host: "in-process", db: clients.length });
+      const client: Redis = new RedisMock({ host, db: clients.length });
       clients.push(client);
       const call = callOf(client);
       return {
