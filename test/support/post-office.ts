@@ -206,3 +206,15 @@ export async function startPostOffice(
 }
 
 export type PostOffice = Awaited<ReturnType<typeof startPostOffice>>;
+
+/** What is remembered of the tries of a webhook, tests aside. */
+export const tries = async (office: PostOffice, id: string) => {
+  const response = await office.ask("GET", `/${id}/deliveries`);
+  const { items } = await response.json<{ items: Record<string, unknown>[] }>();
+  return items.filter(({ type }) => type !== "webhook.test");
+};
+export const webhook = async (office: PostOffice, id: string) =>
+  (await office.ask("GET", `/${id}`)).json<Record<string, unknown>>();
+/** What has arrived at a path, tests aside. */
+export const arrivals = async (office: PostOffice, path = "/") =>
+  (await office.messages()).filter((message) => message.path === path);

@@ -1,21 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
-import { type PostOffice, startPostOffice } from "../support/post-office.ts";
+import { arrivals, startPostOffice, tries, webhook } from "../support/post-office.ts";
 import { control } from "../support/stand-ins.ts";
 import { verify } from "../support/verify.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-
-const tries = async (office: PostOffice, id: string) => {
-  const response = await office.ask("GET", `/${id}/deliveries`);
-  const { items } = await response.json<{ items: Record<string, unknown>[] }>();
-  return items.filter(({ type }) => type !== "webhook.test");
-};
-const webhook = async (office: PostOffice, id: string) =>
-  (await office.ask("GET", `/${id}`)).json<Record<string, unknown>>();
-const arrivals = async (office: PostOffice, path = "/") =>
-  (await office.messages()).filter((message) => message.path === path);
 
 describe("a receiver that fails", () => {
   it("is tried again by the schedule, each time under the same id, until it answers well", async () => {
