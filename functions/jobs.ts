@@ -1,4 +1,4 @@
-import { DEADLINES } from "./deadline.ts";
+import { DEADLINES, type Deadlines } from "./deadline.ts";
 import { type Config, parseEnv } from "./env.ts";
 import { Failure } from "./failure.ts";
 import { createGateway, roomOf } from "./gateway.ts";
@@ -23,13 +23,20 @@ const DISPATCH_SUBREQUESTS = 11;
 const SUBREQUESTS_OF_A_LOOK = 8;
 
 /** What tests pass in. */
-const DEFAULTS = {
+interface Surroundings {
   /** Unix time, milliseconds. */
+  readonly now: () => number;
+  /** Waits so many milliseconds. */
+  readonly wait: (ms: number) => Promise<void>;
+  readonly deadlines: Deadlines;
+}
+export type JobOptions = Partial<Surroundings>;
+
+const DEFAULTS: Surroundings = {
   now: Date.now,
-  wait: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
-  deadlines: DEADLINES as { readonly [step in keyof typeof DEADLINES]: number },
+  wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  deadlines: DEADLINES,
 };
-export type JobOptions = Partial<typeof DEFAULTS>;
 
 /** The cron: sends what was left lying, and looks for news. */
 export async function runWatch(env: unknown, options: JobOptions = {}): Promise<void> {

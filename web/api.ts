@@ -6,8 +6,6 @@ export type Figure = number | bigint | null;
 export interface Point {
   /** The trading day, `YYYY-MM-DD`. */
   readonly date: string;
-  /** Its midnight, Unix time in seconds. */
-  readonly time: number;
   readonly shares: Figure;
   /** In percent. */
   readonly percent: Figure;
@@ -141,7 +139,6 @@ function pointOf(row: Readonly<Record<string, Figure | string>>): Point {
   };
   return {
     date: String(row.timestamp_str),
-    time: Number(row.timestamp),
     shares: figure("aggregated_short", "shares_short"),
     percent: figure("aggregated_short_ratio", "short_percent"),
     price: figure("close_price"),

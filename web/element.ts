@@ -1,10 +1,9 @@
-/**
- * The element of web/page.html with this id.
- * @param kind its class, which is looked at
- */
-export function element<Kind extends HTMLElement = HTMLElement>(id: string, kind?: new () => Kind): Kind {
+/** The element of web/page.html with this id. */
+export function element(id: string): HTMLElement;
+/** @param kind its class, which is looked at */
+export function element<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind;
+export function element(id: string, kind = HTMLElement): HTMLElement {
   const found = document.getElementById(id);
-  const wanted = kind ?? HTMLElement;
-  if (!(found instanceof wanted)) throw new Error(`There is no ${wanted.name} ${id}`);
-  return found as Kind;
+  if (!(found instanceof kind)) throw new Error(`There is no ${kind.name} ${id}`);
+  return found;
 }

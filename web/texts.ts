@@ -1,7 +1,6 @@
 /** What the page says, in each language. `{name}` stands for a value. */
 
 const en = {
-  language: "English",
   title: "Short interest",
   about: "Short interest of Hong Kong and US securities",
   symbol: "Symbol",
@@ -59,7 +58,6 @@ export type TextName = keyof typeof en;
 export type Texts = Readonly<Record<TextName, string>>;
 
 const ja: Texts = {
-  language: "日本語",
   title: "空売り残高",
   about: "香港株・米国株の空売り残高",
   symbol: "銘柄コード",
@@ -115,7 +113,6 @@ const ja: Texts = {
 };
 
 const zh: Texts = {
-  language: "中文",
   title: "空头持仓",
   about: "港股与美股的空头持仓数据",
   symbol: "证券代码",

@@ -143,7 +143,8 @@ function answer(
 
 /**
  * What a request about webhooks needs.
- * @throws Failure `invalid_parameter` for a query, `unauthorized` where nobody has a key, `misconfigured` where nothing can be sent
+ * @throws Failure `invalid_parameter` for a query, `unauthorized` where nobody has a key, `misconfigured` where
+ *   nothing can be sent
  */
 function officeOf({ req, var: { config, client, trace } }: RouteContext) {
   parseQuery(NoQuery, req.queries());

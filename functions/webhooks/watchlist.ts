@@ -1,6 +1,7 @@
 import { array, number, string, tuple } from "valibot";
 import type { Upstash } from "../upstash.ts";
 import { KEYS, SUBSCRIBE } from "./keys.ts";
+import type { Message } from "./messages.ts";
 
 /** A symbol to look at. */
 export interface Due {
@@ -19,7 +20,7 @@ export interface Look {
   /** The code of what stood in the way; empty where nothing did. */
   readonly problem: string;
   /** The message to send where the row is newer than what was seen before. */
-  readonly message?: { readonly id: string; readonly body: string } | undefined;
+  readonly message?: Message | undefined;
 }
 
 /** What is known of a symbol that somebody wants. */

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Running } from "./running.ts";
 
-const KEY = "key";
-/** The variable that lets `makeWebhook` in. */
+/** The key that `API_KEYS` lets in. */
+export const KEY = "key";
 export const API_KEYS = `me:${createHash("sha256").update(KEY).digest("hex")}`;
 
 export const newSecret = () => `whsec_${randomBytes(32).toString("base64")}`;

@@ -1,14 +1,12 @@
-import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Receiver, startReceiver } from "../stand-ins/receiver.ts";
 import { UNLIMITED } from "../stand-ins/worker.ts";
 import { type Contract, type Question, readContract } from "../support/contract.ts";
 import { type Running, startRunning } from "../support/running.ts";
+import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 
 /** A Worker that runs keeps what /openapi.json promises of webhooks. */
 
-const KEY = "key";
-const API_KEYS = `me:${createHash("sha256").update(KEY).digest("hex")}`;
 const LIST = "/v1/webhooks";
 const ONE = "/v1/webhooks/{id}";
 
