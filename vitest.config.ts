@@ -7,6 +7,8 @@ process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
+    // Each request writes a line.
+    silent: "passed-only",
     projects: [
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "wrangler.toml" } })],

@@ -8,12 +8,14 @@ import { type Config, parseEnv } from "./env.ts";
 import { Failure } from "./failure.ts";
 import { explainProblem, problemResponse } from "./http/problem.ts";
 import { postMcp } from "./mcp/endpoint.ts";
-import { admission, configure, quotas, report } from "./middleware.ts";
+import { admission, configure, holdersOnly, quotas, report } from "./middleware.ts";
 import { openapiJson } from "./openapi/document.ts";
 import { getFront } from "./routes/front.ts";
 import { getHistory } from "./routes/history.ts";
 import { getLatest } from "./routes/latest.ts";
+import { getMetrics } from "./routes/metrics.ts";
 import { getPage } from "./routes/page.ts";
+import { getReadiness } from "./routes/readiness.ts";
 import {
   changeWebhook,
   createWebhook,
@@ -75,7 +77,7 @@ const forTheFront = secureHeaders({
 app.use((context, next) => (context.req.path === "/" ? forTheFront : forData)(context, next));
 const forPages = { origin: allowedOrigin, exposeHeaders: EXPOSED, maxAge: A_DAY_S };
 app.use("/v1/*", cors({ ...forPages, allowMethods: methodsOf }), configure, quotas, admission);
-app.use("/v1/webhooks/*", withLimit);
+app.use("/v1/webhooks/*", holdersOnly, withLimit);
 app.use(
   "/mcp",
   cors({ ...forPages, allowMethods: ["POST"] }),
@@ -104,6 +106,8 @@ app.get("/openapi.json", cors(), withETag, (context) =>
   context.body(openapiJson(), 200, { "Content-Type": "application/json", ...A_DAY }),
 );
 app.get("/healthz", (context) => context.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));
+app.get("/readyz", configure, admission, holdersOnly, getReadiness);
+app.get("/metrics", configure, admission, holdersOnly, getMetrics);
 app.get("/problems/:code", (context) => context.text(explainProblem(context.req.param("code")), 200, A_DAY));
 
 app.post("/mcp", postMcp);
@@ -118,14 +122,14 @@ for (const [path, routes] of methods) {
   app.all(path, only([...new Set(names)]));
 }
 
-app.notFound(() => problemResponse(new Failure("not_found", "There is nothing at this path")));
+app.notFound((context) => refusal(context, new Failure("not_found", "There is nothing at this path")));
 
-app.onError((thrown, context) => {
-  const failure = Failure.from(thrown);
-  // The message of an unexpected error may hold anything, so only its kind is written down.
-  if (failure.code === "internal") console.error(`internal error: ${thrown.name} (${context.var.requestId})`);
+app.onError((thrown, context) => refusal(context, Failure.from(thrown)));
+
+function refusal(context: RouteContext, failure: Failure): Response {
+  context.set("code", failure.code);
   return problemResponse(failure);
-});
+}
 
 /** The value of Access-Control-Allow-Origin for a request from `origin`; null for none. */
 function allowedOrigin(origin: string, context: RouteContext): string | null {
@@ -164,19 +168,19 @@ function unlessUpgrade(route: (context: RouteContext) => Promise<Response>) {
 }
 
 function only(methods: readonly string[]) {
-  return ({ req }: RouteContext): Response => {
-    const response = problemResponse(
-      new Failure("method_not_allowed", `${req.method} is not for this path, but ${methods.join(" and ")}`),
+  return (context: RouteContext): Response => {
+    const { method } = context.req;
+    const response = refusal(
+      context,
+      new Failure("method_not_allowed", `${method} is not for this path, but ${methods.join(" and ")}`),
     );
     response.headers.set("Allow", methods.join(", "));
     return response;
   };
 }
 
-function tooLong(): Response {
-  return problemResponse(
-    new Failure("content_too_large", `What is sent is at most ${LONGEST_MESSAGE} bytes`),
-  );
+function tooLong(): never {
+  throw new Failure("content_too_large", `What is sent is at most ${LONGEST_MESSAGE} bytes`);
 }
 
 export default app;

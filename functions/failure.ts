@@ -27,6 +27,12 @@ export type FailureCode =
   | "opend_timeout"
   | "limiter_unavailable";
 
+/** A quota is used up: the same call may be made a moment later. */
+export const QUOTA_CODES: ReadonlySet<FailureCode> = new Set([
+  "client_quota_exceeded",
+  "upstream_quota_exceeded",
+]);
+
 interface FailureFacts {
   /** The request parameter or configuration variable that is at fault. */
   readonly parameter?: string;

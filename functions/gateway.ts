@@ -1,12 +1,14 @@
 import { DEADLINES, type Deadlines } from "./deadline.ts";
 import type { Config } from "./env.ts";
+import { Failure } from "./failure.ts";
 import { createPermits } from "./limit/permits.ts";
 import { createEdgeCache, type EdgeCache } from "./pages/edge-cache.ts";
 import { createGlobalStore } from "./pages/global-store.ts";
 import { createRoom, type Room } from "./pages/room.ts";
 import { createPageSource, type PageSource } from "./pages/source.ts";
 import { createUpstream } from "./pages/upstream.ts";
-import { createTrace, type Trace } from "./trace.ts";
+import { formatSymbol } from "./short-interest/symbol.ts";
+import { count, createTrace, type Trace } from "./trace.ts";
 import { createUpstash } from "./upstash.ts";
 
 /** How old a permit may be when its call is sent, in milliseconds. */
@@ -51,25 +53,22 @@ export function createGateway(config: Config, invocation: Invocation): PageSourc
   const { origin, client, background, freshOnly = false, deadlines = DEADLINES, now = Date.now } = invocation;
   const { trace = createTrace(now) } = invocation;
   const { room = roomOf(trace, config.subrequests) } = invocation;
-  const spend = () => {
-    trace.subrequests += 1;
-  };
   const cache: Pick<Cache, "match" | "put"> = {
     match(request) {
-      spend();
+      trace.spend();
       return caches.default.match(request);
     },
     put(request, response) {
-      spend();
+      trace.spend();
       return caches.default.put(request, response);
     },
   };
   const edge = origin === undefined ? NO_EDGE : createEdgeCache(cache, origin, now);
-  const upstash = createUpstash(config.upstash, deadlines.upstash, spend);
+  const upstash = createUpstash(config.upstash, deadlines.upstash, trace.spend);
   const store = createGlobalStore(upstash, deadlines.request, now);
   const rule = { ...config.quota, holdMs: PERMIT_GUARD_MS + deadlines.call };
   const permits = createPermits(upstash, rule, background);
-  return createPageSource({
+  const source = createPageSource({
     edge: { ...edge, get: (key) => trace.time("edge", edge.get(key)) },
     store: { ...store, read: (key, claim) => trace.time("store", store.read(key, claim)) },
     upstream: createUpstream({
@@ -87,6 +86,27 @@ export function createGateway(config: Config, invocation: Invocation): PageSourc
     now,
     background,
     room,
+    failed: (code) => count(trace.fetchFailures, code),
     gateway: origin ?? crypto.randomUUID(),
   });
+  return traced(source, trace);
+}
+
+/** Writes down what comes of each page. */
+function traced(source: PageSource, { symbols, pages, stale, missed }: Trace): PageSource {
+  return {
+    ...source,
+    async page(symbol, cursor, num) {
+      symbols.add(formatSymbol(symbol));
+      try {
+        const answer = await source.page(symbol, cursor, num);
+        count(pages, answer.origin);
+        if (answer.stale !== undefined) count(stale, answer.stale);
+        return answer;
+      } catch (thrown) {
+        count(missed, Failure.from(thrown).code);
+        throw thrown;
+      }
+    },
+  };
 }

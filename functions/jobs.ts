@@ -3,6 +3,8 @@ import { type Config, parseEnv } from "./env.ts";
 import { Failure } from "./failure.ts";
 import { createGateway, roomOf } from "./gateway.ts";
 import { isHolder } from "./http/access.ts";
+import { countsOf } from "./telemetry/counters.ts";
+import { countersOf, writeLine } from "./telemetry/recorder.ts";
 import { createTrace, type Trace } from "./trace.ts";
 import { createUpstash, type Upstash } from "./upstash.ts";
 import { type DeliveryParts, deliver, dispatch, type OrderQueue } from "./webhooks/deliver.ts";
@@ -17,8 +19,11 @@ import { createWatchlist } from "./webhooks/watchlist.ts";
 const WATCH_SHARE = 1 / 3;
 /** The watch ends before the next one begins. */
 const WATCH_MS = 10 * 60_000;
-/** Subrequests that are left for what was published: a question, and a message to the queue for each hundred. */
-const DISPATCH_SUBREQUESTS = 11;
+/**
+ * Subrequests that are left for the end: for what was published a question, and a message to the queue for each
+ * hundred; for the counters one, and once more with their script's text.
+ */
+const LAST_SUBREQUESTS = 13;
 /** For a page that is not kept at the edge, and the note of it, with each script's text sent once more. */
 const SUBREQUESTS_OF_A_LOOK = 8;
 
@@ -44,11 +49,12 @@ export async function runWatch(env: unknown, options: JobOptions = {}): Promise<
   const config = parseEnv(env);
   const { queue } = config.webhooks;
   if (!queue) return;
+  const began = now();
   const trace = createTrace(now);
   const upstash = countedUpstash(config, trace, deadlines.upstash);
   const outbox = createOutbox(upstash, now);
   const send = () => dispatch({ outbox, queue: counted(queue, trace) });
-  const room = roomOf(trace, config.subrequests - DISPATCH_SUBREQUESTS, SUBREQUESTS_OF_A_LOOK);
+  const room = roomOf(trace, config.subrequests - LAST_SUBREQUESTS, SUBREQUESTS_OF_A_LOOK);
   const clientShare = Math.max(1, Math.floor(config.quota.limit * WATCH_SHARE));
   const underway: Promise<unknown>[] = [];
   const pages = createGateway(
@@ -70,6 +76,8 @@ export async function runWatch(env: unknown, options: JobOptions = {}): Promise<
   await send().catch(logged("sending what is due"));
   await watch({ watchlist, pages, room, now, wait, ms: WATCH_MS }, send).catch(logged("the watch"));
   for (const work of underway) await work;
+  writeLine({ route: "watch", requestId: crypto.randomUUID(), ms: now() - began }, trace);
+  await countersOf(config.upstash, trace, () => undefined).flush(countsOf(trace, undefined));
 }
 
 /** A batch of the queue. */
@@ -100,15 +108,13 @@ export async function runDeliveries(
 }
 
 function countedUpstash(config: Config, trace: Trace, ms: number): Upstash {
-  return createUpstash(config.upstash, ms, () => {
-    trace.subrequests += 1;
-  });
+  return createUpstash(config.upstash, ms, trace.spend);
 }
 
 function counted(queue: OrderQueue, trace: Trace): Pick<OrderQueue, "sendBatch"> {
   return {
     sendBatch(messages) {
-      trace.subrequests += 1;
+      trace.spend();
       return queue.sendBatch(messages);
     },
   };

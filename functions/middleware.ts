@@ -1,23 +1,40 @@
 import type { MiddlewareHandler } from "hono";
+import { matchedRoutes } from "hono/route";
 import { parseEnv } from "./env.ts";
+import { Failure } from "./failure.ts";
 import { createGateway } from "./gateway.ts";
 import { admit } from "./http/access.ts";
 import { quotaLeft, quotaPolicy } from "./http/quota.ts";
 import type { Scope } from "./scope.ts";
+import { createRecorder } from "./telemetry/recorder.ts";
 import { createTrace } from "./trace.ts";
 
 type Middleware = MiddlewareHandler<Scope>;
 
-/** Says on each answer which request it is of, and what that spent its time on. */
+/** Says on each answer which request it is of, and what that spent its time on; and writes it down. */
 export const report: Middleware = async (context, next) => {
+  const began = Date.now();
   const trace = createTrace(Date.now);
+  const recorder = createRecorder((work) => context.executionCtx.waitUntil(work));
   context.set("trace", trace);
+  context.set("background", recorder.background);
   await next();
   context.header("X-Request-Id", context.var.requestId);
   // Without one a cache in front would keep it for as long as it likes.
   if (!context.res.headers.has("Cache-Control")) context.header("Cache-Control", "no-store");
   const steps = Array.from(trace.steps, ([step, ms]) => `${step};dur=${ms}`);
   if (steps.length > 0) context.header("Server-Timing", steps.join(", "));
+  const { requestId, client, code, config } = context.var;
+  const occasion = {
+    route: `${context.req.method} ${matchedRoutes(context).at(-1)?.path}`,
+    requestId,
+    status: context.res.status,
+    code,
+    fault: code === "internal" ? context.error?.name : undefined,
+    client,
+    ms: Date.now() - began,
+  };
+  recorder.end(occasion, trace, config?.upstash);
 };
 
 /** @throws Failure `misconfigured` */
@@ -33,16 +50,22 @@ export const configure: Middleware = async (context, next) => {
  * @throws Failure as `admit` does
  */
 export const admission: Middleware = async (context, next) => {
-  const { config, trace } = context.var;
+  const { config, trace, background } = context.var;
   const client = await admit(context.req.raw.headers, config.access);
-  const pages = createGateway(config, {
-    client,
-    trace,
-    origin: new URL(context.req.url).origin,
-    background: (work) => context.executionCtx.waitUntil(work),
-  });
+  const pages = createGateway(config, { client, trace, origin: new URL(context.req.url).origin, background });
   context.set("client", client);
   context.set("pages", pages);
+  await next();
+};
+
+/**
+ * For what is the operator's, and the holders' of a key.
+ * @throws Failure `unauthorized` where there are no keys
+ */
+export const holdersOnly: Middleware = async ({ var: { config } }, next) => {
+  if (!config.access.apiKeys) {
+    throw new Failure("unauthorized", "This is for the holders of keys, and API_KEYS is not set here");
+  }
   await next();
 };
 

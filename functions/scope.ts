@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { Config } from "./env.ts";
+import type { FailureCode } from "./failure.ts";
 import type { PageSource } from "./pages/source.ts";
 import type { Trace } from "./trace.ts";
 
@@ -14,6 +15,10 @@ export interface Scope {
     /** `private` where answers are for the holders of keys alone. */
     visibility: "public" | "private";
     pages: PageSource;
+    /** Keeps the Worker running until what it is given has ended. */
+    background: (work: Promise<unknown>) => void;
+    /** Why there was no answer, once there is none. */
+    code?: FailureCode;
   };
 }
 

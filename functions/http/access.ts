@@ -59,12 +59,16 @@ export async function admitAddress(headers: Headers, { requests }: AccessRule): 
 }
 
 /**
- * Counts what a client has sent to others, by the same measure.
+ * Counts what the holder of a key makes this service do to others, by the same measure.
  * @throws Failure `too_many_requests`
  */
-export async function countSending(client: string, { requests }: AccessRule): Promise<void> {
-  const counted = await requests?.limit({ key: `sending ${client}` });
-  if (counted?.success === false) throw tooMany("There are too many test messages for your key");
+export async function countCostly(
+  client: string,
+  what: "test messages" | "looks at OpenD",
+  { requests }: AccessRule,
+): Promise<void> {
+  const counted = await requests?.limit({ key: `${what} ${client}` });
+  if (counted?.success === false) throw tooMany(`There are too many ${what} for your key`);
 }
 
 function tooMany(detail: string): Failure {

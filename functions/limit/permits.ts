@@ -54,6 +54,11 @@ export interface Permits {
    * @param inVain whether it asked for a security that does not exist, and so counts twice for its client
    */
   settling(permit: Permit, inVain: boolean): ScriptCall;
+  /**
+   * How many the account would be given right now.
+   * @throws Failure `limiter_unavailable`
+   */
+  left(): Promise<number>;
   /** OpenD itself refused: grants nothing for a window. Returns its length in milliseconds. */
   block(): Promise<number>;
 }
@@ -119,6 +124,11 @@ export function createPermits(
     },
     giveBack: ({ id, client }) => returned(id, client),
     settling: ({ id, client }, inVain) => settling(LOG, clientLogOf(client), id, rule.windowMs, inVain),
+    async left() {
+      const wish = { id: "", clientLog: "", reserve: 0 };
+      const { remaining } = await upstash.ask((redis) => limiterFor(wish, redis).getRemaining(ACCOUNT));
+      return remaining;
+    },
     async block() {
       // Where Upstash cannot be told, OpenD goes on refusing by itself.
       await upstash.ask((redis) => block(redis, LOG, rule.windowMs)).catch(ignored);

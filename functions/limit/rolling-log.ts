@@ -72,6 +72,14 @@ end
 return {1, start - now, math.max(left - 1, 0), math.max(ownLeft - 1, 0), 0}
 `;
 
+/** KEYS log, block; ARGV limit, windowMs → permits that could start now */
+const LEFT = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+return math.max(0, ARGV[1] - redis.call('ZCOUNT', KEYS[1], now - ARGV[2], '+inf'))
+`;
+
 /**
  * KEYS log, client's log; ARGV permit, windowMs, a second entry for the client or ''. The call has been
  * answered: it reached OpenD by now.
@@ -145,8 +153,8 @@ export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
       return verdict;
     },
     async getRemaining({ redis }, log) {
-      const used = await redis.zcount(log, Date.now() - windowMs, "+inf");
-      return { limit, remaining: Math.max(0, limit - used), reset: Date.now() + windowMs };
+      const reply = await redis.createScript(LEFT).exec([log, blockKey(log)], [limit, windowMs].map(String));
+      return { limit, remaining: parse(number(), reply), reset: Date.now() + windowMs };
     },
     async resetTokens({ redis }, log) {
       await redis.del(log, blockKey(log));

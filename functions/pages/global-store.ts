@@ -134,6 +134,14 @@ end
 return 0
 `;
 
+/**
+ * For how long nobody asks OpenD, because it failed, in milliseconds.
+ * @throws Failure `limiter_unavailable`
+ */
+export async function restMs(upstash: Upstash): Promise<number> {
+  return Math.max(0, await upstash.ask((redis) => redis.pttl(`${HEALTH}:resting`)));
+}
+
 const ReadReply = tuple([
   picklist(["needless", "yours", "others", "nobody"]),
   number(),

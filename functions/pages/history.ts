@@ -1,5 +1,5 @@
 import { pause } from "../deadline.ts";
-import { Failure, type FailureCode } from "../failure.ts";
+import { Failure, QUOTA_CODES } from "../failure.ts";
 import { isSliceable, type Page, type Row } from "../short-interest/page.ts";
 import { dateOf, type SecuritySymbol } from "../short-interest/symbol.ts";
 import type { Answer, PageSource } from "./source.ts";
@@ -44,8 +44,6 @@ export interface Patience {
   readonly ms: number;
   readonly signal: AbortSignal;
 }
-
-const QUOTAS: ReadonlySet<FailureCode> = new Set(["upstream_quota_exceeded", "client_quota_exceeded"]);
 
 /**
  * Walks through a history, newest row first, page by page: only as far as it is read.
@@ -112,7 +110,7 @@ async function patiently(ask: () => Promise<Answer>, { ms, signal }: Patience): 
       return await ask();
     } catch (thrown) {
       const { code, retryAfterMs } = Failure.from(thrown);
-      if (!QUOTAS.has(code) || retryAfterMs === undefined) throw thrown;
+      if (!QUOTA_CODES.has(code) || retryAfterMs === undefined) throw thrown;
       if (Date.now() + retryAfterMs > until) throw thrown;
       await pause(retryAfterMs, signal);
     }

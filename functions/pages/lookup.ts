@@ -1,5 +1,5 @@
 import { within } from "../deadline.ts";
-import { Failure, type FailureCode } from "../failure.ts";
+import { Failure, type FailureCode, QUOTA_CODES } from "../failure.ts";
 import type { Need, Permits } from "../limit/permits.ts";
 import { parsePageReply } from "../opend/short-interest.ts";
 import { isSliceable, MOST_ROWS, type Page, pageOf } from "../short-interest/page.ts";
@@ -37,6 +37,8 @@ export interface LookupParts {
   /** Keeps the Worker running until what it is given has ended. */
   readonly background: (work: Promise<unknown>) => void;
   readonly room: Room;
+  /** Told of each call that brought no page, and of each that could not be made for want of OpenD. */
+  readonly failed: (code: FailureCode) => void;
   /** Tells this gateway's questions from those of another one in the same isolate. */
   readonly gateway: string;
 }
@@ -175,6 +177,8 @@ async function fetchAndKeep(
 
   const { reply, permit } = await parts.upstream.fetch(request, need).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
+    // A call that the quota does not allow is refused, not failed.
+    if (!QUOTA_CODES.has(failure.code)) parts.failed(failure.code);
     // That this client may not refresh it keeps nobody else from it.
     const pause = failure.code === "client_quota_exceeded" ? 0 : pauseMs;
     later(store.release(key, claim, { failed: FAILING.has(failure.code), pauseMs: pause }, []));
@@ -190,6 +194,7 @@ async function fetchAndKeep(
     const failure = Failure.from(thrown);
     const settling = permits.settling(permit, failure.code === "unknown_symbol");
     if (failure.code !== "unknown_symbol") {
+      parts.failed(failure.code);
       // Before the claim is given up: nobody is to call in between.
       const told = failure.code === "upstream_quota_exceeded" ? await blocked(permits, failure) : failure;
       later(store.release(key, claim, { failed: false, pauseMs }, [settling]));

@@ -127,6 +127,7 @@ async function callOnce(
     }
     signal.throwIfAborted();
     called = true;
+    trace.calls += 1;
     const body = encodePageRequest(request);
     const reply = await trace.time("call", session.call(GET_SHORT_INTEREST, body, ending.signal));
     trace.left = (await taking).left;
@@ -154,7 +155,7 @@ async function open(
   } else {
     await taking;
   }
-  trace.subrequests += 1;
+  trace.spend();
   return trace.time("connect", openSession(opend, deadlines, signal));
 }
 

@@ -52,26 +52,37 @@ export async function getHistory(context: RouteContext, symbolText: string): Pro
     await steps.return({ next: null });
     return context.body(null, 200, headers);
   }
-  return context.body(streamOf(steps, textsOf(steps, first, writer), leaving), 200, headers);
+  const { stream, ended } = streamOf(steps, textsOf(steps, first, writer), leaving);
+  context.var.background(ended);
+  return context.body(stream, 200, headers);
 }
 
 /** Newest first, each page when it is read. */
 function streamOf(steps: Walk, texts: AsyncGenerator<string>, leaving: AbortController) {
   const encoder = new TextEncoder();
-  return new ReadableStream<Uint8Array>(
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await texts.next();
-        if (done) controller.close();
-        else controller.enqueue(encoder.encode(value));
+        try {
+          const { done, value } = await texts.next();
+          if (!done) return controller.enqueue(encoder.encode(value));
+          controller.close();
+        } catch (thrown) {
+          end();
+          throw thrown;
+        }
+        end();
       },
       async cancel() {
+        end();
         leaving.abort(new Failure("internal", "Whoever asked has left"));
         await steps.return({ next: null });
       },
     },
     { highWaterMark: 0 },
   );
+  return { stream, ended };
 }
 
 /** @param first what `steps` has given already */

@@ -1,6 +1,6 @@
 import { DEADLINES } from "../deadline.ts";
 import { Failure } from "../failure.ts";
-import { countSending } from "../http/access.ts";
+import { countCostly } from "../http/access.ts";
 import type { RouteContext } from "../scope.ts";
 import { stringify } from "../short-interest/json.ts";
 import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
@@ -143,19 +143,14 @@ function answer(
 
 /**
  * What a request about webhooks needs.
- * @throws Failure `invalid_parameter` for a query, `unauthorized` where nobody has a key, `misconfigured` where
- *   nothing can be sent
+ * @throws Failure `invalid_parameter` for a query, `misconfigured` where nothing can be sent
  */
 function officeOf({ req, var: { config, client, trace } }: RouteContext) {
   parseQuery(NoQuery, req.queries());
-  if (!config.access.apiKeys)
-    throw new Failure("unauthorized", "Webhooks are for keys, and there are none here");
   if (!config.webhooks.queue) {
     throw new Failure("misconfigured", "WEBHOOK_QUEUE is not set", { parameter: "WEBHOOK_QUEUE" });
   }
-  const upstash = createUpstash(config.upstash, DEADLINES.upstash, () => {
-    trace.subrequests += 1;
-  });
+  const upstash = createUpstash(config.upstash, DEADLINES.upstash, trace.spend);
   const rule: EndpointRule = {
     trustedOrigins: config.webhooks.trustedOrigins,
     ownHosts: [...ownHosts(config), new URL(req.url).hostname],
@@ -194,7 +189,7 @@ async function sendTest(
   { id, url, secrets }: Pick<Subscription, "id" | "url" | "secrets">,
   rule: EndpointRule,
 ): Promise<{ tried: Try; entry: string }> {
-  await countSending(client, config.access);
+  await countCostly(client, "test messages", config.access);
   const message = testMessage(id, Date.now());
   const tried = await send({ url, message, secrets }, rule, DEADLINES.receiver, Date.now);
   return { tried, entry: entryOf(message, tried, { dueAt: null }) };

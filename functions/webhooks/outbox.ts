@@ -38,6 +38,8 @@ export interface Outbox {
    * @param entry the try, as JSON, for its webhook's list
    */
   end(delivery: string, claim: number, next: Next, url: string, entry: string): Promise<void>;
+  /** How many have not come to an end. */
+  size(): Promise<number>;
 }
 
 /** Until what is in the queue should have arrived. */
@@ -179,6 +181,7 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
       const keys = [KEYS.pending, KEYS.webhook(webhookId), KEYS.log(webhookId)];
       await upstash.run({ script: END, keys, args: args.map(String) }, number());
     },
+    size: () => upstash.ask((redis) => redis.zcard(KEYS.pending)),
   };
 }
 

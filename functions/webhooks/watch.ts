@@ -1,4 +1,4 @@
-import { Failure, type FailureCode } from "../failure.ts";
+import { Failure, type FailureCode, QUOTA_CODES } from "../failure.ts";
 import type { Room } from "../pages/room.ts";
 import type { Answer, PageSource } from "../pages/source.ts";
 import { FIRST } from "../short-interest/page.ts";
@@ -30,9 +30,8 @@ const ITS_OWN: Partial<Record<FailureCode, number>> = {
   opend_protocol_error: 4 * AGAIN_MS,
 };
 /** What is nobody's trouble but this watch's: the symbol has its turn the next time. */
-const QUOTAS: ReadonlySet<FailureCode> = new Set(["client_quota_exceeded", "upstream_quota_exceeded"]);
 const ENDING: ReadonlySet<FailureCode> = new Set([
-  ...QUOTAS,
+  ...QUOTA_CODES,
   "too_much_at_once",
   "limiter_unavailable",
   "internal",
@@ -100,7 +99,8 @@ async function newestOf(parts: WatchParts, symbol: SecuritySymbol, until: number
       return await parts.pages.page(symbol, FIRST, 2);
     } catch (thrown) {
       const { code, retryAfterMs } = Failure.from(thrown);
-      if (!QUOTAS.has(code) || retryAfterMs === undefined || parts.now() + retryAfterMs > until) throw thrown;
+      if (!QUOTA_CODES.has(code) || retryAfterMs === undefined || parts.now() + retryAfterMs > until)
+        throw thrown;
       await parts.wait(retryAfterMs);
     }
   }

@@ -93,6 +93,7 @@ async function week(centres: number, shared: boolean) {
       client: "",
       now: () => now,
       room: createRoom(() => true),
+      failed: () => undefined,
       background: (work) => background.push(work),
       freshOnly: false,
       gateway: `${shared} ${centre} of ${centres}`,

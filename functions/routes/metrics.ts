@@ -1,0 +1,57 @@
+import { DEADLINES } from "../deadline.ts";
+import { createPermits } from "../limit/permits.ts";
+import { restMs } from "../pages/global-store.ts";
+import type { RouteContext } from "../scope.ts";
+import { COUNTED } from "../telemetry/counters.ts";
+import { countersOf } from "../telemetry/recorder.ts";
+import { createUpstash } from "../upstash.ts";
+import { createOutbox } from "../webhooks/outbox.ts";
+import { NoQuery, parseQuery } from "./parameters.ts";
+
+const PREFIX = "short_interest_";
+/** Prometheus' text format. */
+const TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+const GAUGES = {
+  permits_left: "Calls that the quota would allow right now.",
+  opend_rest_seconds: "For how long OpenD is left alone, because it failed; 0 where it is not.",
+  webhook_messages_pending: "Messages that are not delivered yet, nor given up.",
+} as const;
+
+/** `GET /metrics`: what all data centres together have counted, and how things stand. */
+export async function getMetrics({ req, body, var: scope }: RouteContext): Promise<Response> {
+  parseQuery(NoQuery, req.queries());
+  const { config, trace, background } = scope;
+  const upstash = createUpstash(config.upstash, DEADLINES.upstash, trace.spend);
+  const counters = countersOf(config.upstash, trace, background);
+  await counters.flush();
+  const [counts, permits_left, rest, webhook_messages_pending] = await Promise.all([
+    counters.read(),
+    createPermits(upstash, { ...config.quota, holdMs: 0 }, background).left(),
+    restMs(upstash),
+    createOutbox(upstash, Date.now).size(),
+  ]);
+  const gauges = { permits_left, opend_rest_seconds: rest / 1_000, webhook_messages_pending };
+  const nothingYet = new Map([["upstream_calls_total", 0]]);
+  const text = [
+    ...familiesOf("counter", COUNTED, new Map([...nothingYet, ...counts])),
+    ...familiesOf("gauge", GAUGES, new Map(Object.entries(gauges))),
+  ].join("\n");
+  return body(`${text}\n`, 200, { "Content-Type": TYPE, "Cache-Control": "no-store" });
+}
+
+/** Lines of each metric: what it is, and its series, sorted. */
+function familiesOf(
+  type: "counter" | "gauge",
+  about: Readonly<Record<string, string>>,
+  values: ReadonlyMap<string, number>,
+): string[] {
+  return Object.entries(about).flatMap(([name, help]) => [
+    `# HELP ${PREFIX}${name} ${help}`,
+    `# TYPE ${PREFIX}${name} ${type}`,
+    ...[...values]
+      .filter(([series]) => series.replace(/\{.*/, "") === name)
+      .map(([series, value]) => `${PREFIX}${series} ${value}`)
+      .sort(),
+  ]);
+}

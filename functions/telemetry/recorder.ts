@@ -1,0 +1,56 @@
+import { DEADLINES } from "../deadline.ts";
+import type { Trace } from "../trace.ts";
+import { createUpstash, type UpstashAddress } from "../upstash.ts";
+import { type Counters, countsOf, createCounters } from "./counters.ts";
+import { logLine, type Occasion } from "./line.ts";
+
+/** Follows a request, and all that it starts, to their end; then writes down what they were. */
+export interface Recorder {
+  /** Keeps the Worker running until what it is given has ended. */
+  background(work: Promise<unknown>): void;
+  /**
+   * The request has been answered.
+   * @param upstash where to count it; absent where it is not known
+   */
+  end(occasion: Occasion, trace: Trace, upstash: UpstashAddress | undefined): void;
+}
+
+export function createRecorder(waitUntil: (work: Promise<unknown>) => void): Recorder {
+  const started: Promise<unknown>[] = [];
+  return {
+    background(work) {
+      started.push(work);
+      waitUntil(work);
+    },
+    end(occasion, trace, upstash) {
+      const written = async () => {
+        // What has been started may start more.
+        for (const work of started) await work.catch(() => undefined);
+        writeLine(occasion, trace);
+        const counts = countsOf(trace, occasion.code);
+        if (upstash && counts.size > 0) countersOf(upstash, trace, waitUntil).add(counts);
+      };
+      waitUntil(written());
+    },
+  };
+}
+
+/** What is the operator's to look into is an error to the platform as well. */
+export function writeLine(occasion: Occasion, trace: Trace): void {
+  // biome-ignore lint/suspicious/noConsole: it is the log of a Worker
+  const write = (occasion.status ?? 0) >= 500 ? console.error : console.log;
+  write(logLine(occasion, trace));
+}
+
+export function countersOf(
+  address: UpstashAddress,
+  trace: Trace,
+  background: (work: Promise<unknown>) => void,
+): Counters {
+  return createCounters(
+    createUpstash(address, DEADLINES.upstash, trace.spend),
+    address.url,
+    background,
+    Date.now,
+  );
+}
