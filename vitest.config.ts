@@ -7,8 +7,6 @@ process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
-    // Each request writes a line.
-    silent: "passed-only",
     projects: [
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "wrangler.toml" } })],
@@ -16,6 +14,7 @@ export default defineConfig({
           name: "workerd",
           include: ["test/**/*.test.ts"],
           exclude: ["test/{browser,client,python,stand-ins,vendor,workers}/**"],
+          setupFiles: "test/support/quiet.ts",
           testTimeout: 30_000,
         },
       },

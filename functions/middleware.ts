@@ -18,6 +18,7 @@ export const report: Middleware = async (context, next) => {
   const recorder = createRecorder((work) => context.executionCtx.waitUntil(work));
   context.set("trace", trace);
   context.set("background", recorder.background);
+  context.set("sending", recorder.sending);
   await next();
   context.header("X-Request-Id", context.var.requestId);
   // Without one a cache in front would keep it for as long as it likes.

@@ -17,6 +17,8 @@ export interface Scope {
     pages: PageSource;
     /** Keeps the Worker running until what it is given has ended. */
     background: (work: Promise<unknown>) => void;
+    /** Told when the body of the answer will have been sent, where it goes on after the answer has begun. */
+    sending: (ended: Promise<unknown>) => void;
     /** Why there was no answer, once there is none. */
     code?: FailureCode;
   };

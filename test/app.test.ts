@@ -1,3 +1,4 @@
+import { createExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { startGateway } from "./support/gateway.ts";
 
@@ -117,7 +118,8 @@ describe("a bad configuration", () => {
 
   it("lacks a binding", async () => {
     const { default: app } = await import("../functions/app.ts");
-    const response = await app.request("/v1/short-interest/US.AAPL", {}, {});
+    const context = createExecutionContext();
+    const response = await app.request("/v1/short-interest/US.AAPL", {}, {}, context);
     expect(await response.json()).toMatchObject({
       code: "misconfigured",
       parameter: "OPEND_URL",

@@ -53,7 +53,7 @@ export async function getHistory(context: RouteContext, symbolText: string): Pro
     return context.body(null, 200, headers);
   }
   const { stream, ended } = streamOf(steps, textsOf(steps, first, writer), leaving);
-  context.var.background(ended);
+  context.var.sending(ended);
   return context.body(stream, 200, headers);
 }
 

@@ -8,6 +8,8 @@ import { logLine, type Occasion } from "./line.ts";
 export interface Recorder {
   /** Keeps the Worker running until what it is given has ended. */
   background(work: Promise<unknown>): void;
+  /** Waits for the end of a body that is still being sent. That alone keeps the Worker running. */
+  sending(ended: Promise<unknown>): void;
   /**
    * The request has been answered.
    * @param upstash where to count it; absent where it is not known
@@ -17,20 +19,27 @@ export interface Recorder {
 
 export function createRecorder(waitUntil: (work: Promise<unknown>) => void): Recorder {
   const started: Promise<unknown>[] = [];
+  let body: Promise<unknown> | undefined;
   return {
+    sending(ended) {
+      body = ended;
+    },
     background(work) {
       started.push(work);
       waitUntil(work);
     },
     end(occasion, trace, upstash) {
-      const written = async () => {
+      const write = async () => {
+        await body;
         // What has been started may start more.
         for (const work of started) await work.catch(() => undefined);
         writeLine(occasion, trace);
         const counts = countsOf(trace, occasion.code);
         if (upstash && counts.size > 0) countersOf(upstash, trace, waitUntil).add(counts);
       };
-      waitUntil(written());
+      const written = write();
+      // Nobody may ever read the body to its end.
+      if (body === undefined) waitUntil(written);
     },
   };
 }

@@ -106,7 +106,7 @@ describe("a new webhook", () => {
   });
 
   it("is not made where a key has sent too many test messages", async () => {
-    const limit = async ({ key }: { key: string }) => ({ success: key !== "sending key:me" });
+    const limit = async ({ key }: { key: string }) => ({ success: key !== "test messages key:me" });
     const office = await startPostOffice({}, { REQUESTS_PER_CLIENT: { limit } });
     const response = await office.ask("POST", "", { url: office.receiver.origin, symbols: ["US.AAPL"] });
     expect(await response.json()).toMatchObject({ status: 429, code: "too_many_requests", retry_after: 60 });
