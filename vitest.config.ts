@@ -14,7 +14,7 @@ export default defineConfig({
           name: "workerd",
           include: ["test/**/*.test.ts"],
           exclude: ["test/{browser,client,python,stand-ins,vendor,workers}/**"],
-          setupFiles: "test/support/quiet.ts",
+          setupFiles: "test/support/log.ts",
           testTimeout: 30_000,
         },
       },

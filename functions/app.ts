@@ -106,8 +106,8 @@ app.get("/openapi.json", cors(), withETag, (context) =>
   context.body(openapiJson(), 200, { "Content-Type": "application/json", ...A_DAY }),
 );
 app.get("/healthz", (context) => context.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));
-app.get("/readyz", configure, admission, holdersOnly, getReadiness);
-app.get("/metrics", configure, admission, holdersOnly, getMetrics);
+app.get("/readyz", configure, quotas, admission, holdersOnly, getReadiness);
+app.get("/metrics", configure, quotas, admission, holdersOnly, getMetrics);
 app.get("/problems/:code", (context) => context.text(explainProblem(context.req.param("code")), 200, A_DAY));
 
 app.post("/mcp", postMcp);

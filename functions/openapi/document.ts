@@ -2,6 +2,7 @@ import type { FailureCode } from "../failure.ts";
 import { explainProblem, PROBLEMS } from "../http/problem.ts";
 import { HistoryQuery, LatestQuery, PageQuery, symbol } from "../routes/parameters.ts";
 import * as examples from "./examples.ts";
+import { OPERATOR_PATHS, OPERATOR_SCHEMAS } from "./operator.ts";
 import { CACHING, HEADERS, header, inFormat, problems, queryParameters, TIMING } from "./parts.ts";
 import { jsonSchemaOf, ref, SCHEMAS } from "./schemas.ts";
 import { WEBHOOK_SCHEMAS } from "./webhook-schemas.ts";
@@ -97,19 +98,6 @@ const getLatest = {
   },
 };
 
-const getHealth = {
-  operationId: "getHealth",
-  summary: "Says that the Worker runs",
-  security: [],
-  responses: {
-    "200": {
-      description: "It runs",
-      headers: HEADERS,
-      content: Object.fromEntries([inFormat("json", ref("Health"), { status: "ok" })]),
-    },
-  },
-};
-
 const getProblem = {
   operationId: "getProblem",
   summary: "Explains a code of a problem",
@@ -199,11 +187,11 @@ const document = () => ({
     "/mcp": { post: postMcp },
     "/problems/{code}": { get: getProblem },
     "/openapi.json": { get: getDescription },
-    "/healthz": { get: getHealth },
+    ...OPERATOR_PATHS,
   },
   webhooks: MESSAGES,
   components: {
-    schemas: { ...SCHEMAS, ...WEBHOOK_SCHEMAS },
+    schemas: { ...SCHEMAS, ...OPERATOR_SCHEMAS, ...WEBHOOK_SCHEMAS },
     securitySchemes: {
       bearer: { type: "http", scheme: "bearer" },
       apiKey: { type: "apiKey", in: "header", name: "X-API-Key" },

@@ -128,7 +128,6 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     ),
     description: "Problem details (RFC 9457).",
   },
-  Health: object({ status: { const: "ok" } }),
 };
 
 /** A page for who sees no headers. */

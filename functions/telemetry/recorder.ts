@@ -44,10 +44,10 @@ export function createRecorder(waitUntil: (work: Promise<unknown>) => void): Rec
   };
 }
 
-/** What is the operator's to look into is an error to the platform as well. */
+/** A fault of this program, or of its configuration, is an error to the platform as well. */
 export function writeLine(occasion: Occasion, trace: Trace): void {
   // biome-ignore lint/suspicious/noConsole: it is the log of a Worker
-  const write = (occasion.status ?? 0) >= 500 ? console.error : console.log;
+  const write = occasion.status === 500 ? console.error : console.log;
   write(logLine(occasion, trace));
 }
 

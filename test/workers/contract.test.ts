@@ -184,6 +184,16 @@ describe("other answers", () => {
     await ask(unset, "/mcp", "/mcp", json, message);
     for (let request = 0; request < 3; request += 1) await ask(flooded, "/mcp", "/mcp", json, message);
     await ask(open, "/healthz", "/healthz");
+    for (const path of ["/readyz", "/metrics"]) {
+      await ask(open, path, path);
+      await ask(keyed, path, path, { "X-API-Key": KEY });
+      await ask(keyed, path, `${path}?verbose`, { "X-API-Key": KEY });
+      keyed.upstash.fail("500");
+      await ask(keyed, path, path, { "X-API-Key": KEY });
+      keyed.upstash.fail(undefined);
+      await ask(unset, path, path);
+      for (let request = 0; request < 3; request += 1) await ask(flooded, path, path);
+    }
     await ask(open, "/problems/{code}", "/problems/internal");
     await ask(open, "/problems/{code}", "/problems/nothing");
   });
