@@ -129,6 +129,10 @@ const Variables = v.object(
   "is not set",
 );
 
+const BINDINGS: readonly string[] = ["REQUESTS_PER_CLIENT", "WEBHOOK_QUEUE"];
+/** The variables that are text; the README describes each. */
+export const VARIABLE_NAMES = Object.keys(Variables.entries).filter((name) => !BINDINGS.includes(name));
+
 /**
  * Checks the Worker's bindings.
  * @throws Failure `misconfigured`, which names the variable and never its value

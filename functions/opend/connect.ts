@@ -11,9 +11,18 @@ export interface OpendAddress {
   readonly access?: { readonly clientId: string; readonly clientSecret: string } | undefined;
 }
 
+/** As much of a WebSocket as a session needs, so that other runtimes can bring theirs. */
+export interface Socket {
+  addEventListener(type: "message", listener: (event: { readonly data: ArrayBuffer | string }) => void): void;
+  addEventListener(type: "close" | "error", listener: () => void): void;
+  accept(): void;
+  send(frame: Uint8Array<ArrayBuffer>): void;
+  close(code: number): void;
+}
+
 /** A WebSocket that is not accepted yet: whoever opened it first sets its listeners. */
 export interface Connection {
-  readonly socket: WebSocket;
+  readonly socket: Socket;
   /** Drops the connection at once, also under a peer that does not answer a Close. */
   readonly drop: () => void;
 }

@@ -11,6 +11,8 @@ const RELAY_LOST = 2;
 
 /** A logged-in connection to OpenD. Whoever opened it closes it. */
 export interface OpendSession {
+  /** OpenD's clock at the login, in Unix seconds; 0 where it did not say. */
+  readonly serverTime: bigint;
   /**
    * Sends one command and waits for the reply to it. When `signal` aborts first, the connection is dropped.
    * @returns the body of the reply
@@ -22,6 +24,14 @@ export interface OpendSession {
   close(): void;
 }
 
+/** What differs between runtimes. */
+export interface Runtime {
+  readonly connect: typeof connect;
+  /** MD5 of a text, as lowercase hexadecimal. */
+  readonly md5Hex: (text: string) => Promise<string>;
+}
+const WORKERD: Runtime = { connect, md5Hex };
+
 /**
  * Connects and logs in. When `signal` aborts meanwhile, nothing of it is left open.
  * @throws Failure `opend_unreachable`, `opend_timeout`, `opend_key_refused`, `opend_protocol_error`
@@ -30,15 +40,16 @@ export async function openSession(
   address: OpendAddress,
   deadlines: Deadlines,
   signal: AbortSignal,
+  runtime = WORKERD,
 ): Promise<OpendSession> {
-  const exchange = new Exchange(await connect(address, deadlines.connect, signal));
-  try {
-    await logIn(exchange, address.key, deadlines.login, signal);
-  } catch (thrown) {
+  const key = address.key === undefined ? "" : await runtime.md5Hex(address.key);
+  const exchange = new Exchange(await runtime.connect(address, deadlines.connect, signal));
+  const serverTime = await logIn(exchange, key, deadlines.login, signal).catch((failure: unknown) => {
     exchange.drop();
-    throw thrown;
-  }
+    throw failure;
+  });
   return {
+    serverTime,
     async call(command, body, calling) {
       const reply = await exchange.ask(command, body, deadlines.call, calling).catch((failure: unknown) => {
         exchange.drop();
@@ -52,16 +63,24 @@ export async function openSession(
   };
 }
 
-async function logIn(exchange: Exchange, key: string | undefined, ms: number, signal: AbortSignal) {
-  const request = create(RequestSchema, {
-    c2s: { websocketKey: key === undefined ? "" : await md5Hex(key), programmingLanguage: "JavaScript" },
-  });
+/**
+ * @param websocketKey MD5 of the key; empty for none
+ * @returns OpenD's clock
+ */
+async function logIn(
+  exchange: Exchange,
+  websocketKey: string,
+  ms: number,
+  signal: AbortSignal,
+): Promise<bigint> {
+  const request = create(RequestSchema, { c2s: { websocketKey, programmingLanguage: "JavaScript" } });
   const reply = await exchange.ask(INIT_WEB_SOCKET, toBinary(RequestSchema, request), ms, signal);
   if (reply.error !== 0) throw failureOfLoginHeader(reply.error);
   const response = parseLogin(reply.body);
   if (response.retType !== 0 || response.s2c === undefined) {
     throw failureOfLogin(response.retType, response.retMsg);
   }
+  return response.s2c.serverTime;
 }
 
 function parseLogin(body: Uint8Array) {

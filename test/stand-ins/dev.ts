@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import { parseEnv } from "../../functions/env.ts";
+import { parseEnv, VARIABLE_NAMES } from "../../functions/env.ts";
 import { Failure } from "../../functions/failure.ts";
 import { variable } from "../../scripts/vars.ts";
 import { startOpend } from "./opend.ts";
@@ -8,23 +8,6 @@ import { startUpstash } from "./upstash.ts";
 import { startLocalWorker } from "./worker.ts";
 
 /** `npm run dev`: the Worker on this machine, with stand-ins for whatever is not configured. */
-
-const NAMES = [
-  "OPEND_URL",
-  "OPEND_KEY",
-  "OPEND_ACCESS_CLIENT_ID",
-  "OPEND_ACCESS_CLIENT_SECRET",
-  "UPSTASH_REDIS_REST_URL",
-  "UPSTASH_REDIS_REST_TOKEN",
-  "UPSTREAM_LIMIT",
-  "UPSTREAM_WINDOW_SECONDS",
-  "UPSTREAM_WAIT_MS",
-  "CLIENT_SHARE",
-  "ALLOWED_ORIGINS",
-  "API_KEYS",
-  "WEBHOOK_TRUSTED_ORIGINS",
-  "SUBREQUEST_LIMIT",
-];
 
 const port = Number(process.env.PORT ?? 8787);
 if (!(await canListenOn(port))) {
@@ -35,7 +18,7 @@ if (!(await canListenOn(port))) {
 }
 
 const vars: Record<string, string> = {};
-for (const name of NAMES) {
+for (const name of VARIABLE_NAMES) {
   const value = variable(name);
   if (value !== undefined) vars[name] = value;
 }

@@ -1,0 +1,287 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type OpendOptions, type StandInOpend, startOpend } from "../stand-ins/opend.ts";
+import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
+import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
+import { CERTIFICATE, PRIVATE_KEY } from "../support/certificate.ts";
+import { type Running, startRunning } from "../support/running.ts";
+import { API_KEYS, KEY } from "../support/webhook-maker.ts";
+
+/** `npm run doctor`, as an operator and a program see it. */
+
+const SECRETS = { OPEND_KEY: "opend-secret", token: "upstash-secret", access: "access-secret" };
+
+let directory: string;
+let redis: RedisHost;
+const ending: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis();
+  directory = await mkdtemp(join(tmpdir(), "doctor-"));
+});
+afterAll(async () => {
+  for (const end of ending) await end();
+  await redis?.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+interface Started {
+  readonly opend: StandInOpend;
+  readonly upstash: StandInUpstash;
+  /** The variables that lead to them. */
+  readonly vars: Readonly<Record<string, string>>;
+}
+
+/** An OpenD and an Upstash for a test. */
+async function start(options: OpendOptions = {}): Promise<Started> {
+  const opend = await startOpend({ key: SECRETS.OPEND_KEY, ...options });
+  const upstash = await startUpstash(await redis.open(), SECRETS.token);
+  ending.push(opend.close, upstash.close);
+  const vars = {
+    OPEND_URL: opend.url,
+    OPEND_KEY: SECRETS.OPEND_KEY,
+    UPSTASH_REDIS_REST_URL: upstash.url,
+    UPSTASH_REDIS_REST_TOKEN: upstash.token,
+  };
+  return { opend, upstash, vars };
+}
+
+interface Report {
+  readonly ok: boolean;
+  readonly exit: number;
+  readonly checks: readonly { name: string; status: string; found: string; remedy?: string }[];
+}
+
+/** Runs it where there is no `.dev.vars`. Fails where it prints a secret. */
+async function doctor(env: Record<string, string>, ...args: string[]) {
+  const script = join(import.meta.dirname, "../../scripts/doctor.ts");
+  const options = { cwd: directory, env: { PATH: process.env.PATH, ...env } };
+  const { code, text } = await new Promise<{ code: number; text: string }>((resolve) => {
+    execFile(process.execPath, [script, ...args], options, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, text: stdout + stderr });
+    });
+  });
+  for (const secret of Object.values(SECRETS)) expect(text).not.toContain(secret);
+  return { code, text };
+}
+
+async function report(env: Record<string, string>, ...args: string[]): Promise<Report> {
+  const { code, text } = await doctor(env, "--json", ...args);
+  const parsed: Report = JSON.parse(text);
+  expect([parsed.exit, parsed.ok]).toEqual([code, code === 0]);
+  return parsed;
+}
+
+/** The exit code, and the name of what failed. */
+async function failure(env: Record<string, string>, ...args: string[]) {
+  const { checks, exit } = await report(env, ...args);
+  const failed = checks.filter(({ status }) => status === "failed");
+  for (const { remedy } of failed) expect(remedy).toMatch(/\S/);
+  return { exit, failed: failed.map(({ name }) => name) };
+}
+
+const CHECKS = [
+  "configuration",
+  "upstash",
+  "upstash latency",
+  "upstash clock",
+  "upstash scripts",
+  "limiter",
+  "opend dns",
+  "opend tcp",
+  "opend upgrade",
+  "opend access",
+  "opend key",
+  "opend login",
+  "opend clock",
+  "opend call",
+];
+
+describe.concurrent("where all is well", () => {
+  it("says so step by step, makes one call, with a permit, and leaves nothing behind", async () => {
+    const { opend, upstash, vars } = await start();
+    const { code, text } = await doctor(vars);
+    expect(code).toBe(0);
+    const lines = text.split("\n").filter((line) => /^\S/.test(line));
+    expect(lines.map((line) => line.slice(2, 18).trim())).toEqual(CHECKS);
+    expect(lines.map((line) => line.slice(0, 1)).join("")).toBe("✓✓✓✓✓✓!✓✓✓✓✓✓✓");
+    expect(text).toContain("Qot_GetShortInterest (3249) gives 50 rows of HK.00700");
+    const { calls, connections } = opend.stats();
+    expect([calls, connections]).toEqual([1, 0]);
+    expect(await upstash.redis.call("ZCARD", "short-interest:opend")).toBe(1);
+    expect(await upstash.redis.call("KEYS", "short-interest:doctor*")).toEqual([]);
+  });
+
+  it("says so in JSON", async () => {
+    const { vars } = await start();
+    const { checks } = await report(vars);
+    expect(checks.map(({ name }) => name)).toEqual(CHECKS);
+    expect(checks.find(({ name }) => name === "limiter")?.found).toContain("3 got one");
+  });
+
+  it("makes no call where the gateway has no permit to spare", async () => {
+    const { opend, upstash, vars } = await start();
+    const now = Date.now() + 60_000;
+    await upstash.redis.call("ZADD", "short-interest:opend", String(now), "another");
+    const { exit, checks } = await report({ ...vars, UPSTREAM_LIMIT: "1", UPSTREAM_WAIT_MS: "0" });
+    expect(exit).toBe(0);
+    expect(checks.at(-1)).toMatchObject({ name: "opend call", status: "skipped" });
+    expect(opend.stats().calls).toBe(0);
+  });
+});
+
+describe.concurrent("what is wrong with Upstash", () => {
+  it.each([
+    ["upstash", 20, () => ({ UPSTASH_REDIS_REST_TOKEN: "wrong" })],
+    ["upstash", 20, () => ({ UPSTASH_REDIS_REST_URL: "http://127.0.0.1:1" })],
+    ["upstash", 20, ({ upstash }: Started) => upstash.fail("500")],
+    ["upstash", 20, ({ upstash }: Started) => upstash.fail("HTML")],
+    ["upstash", 20, ({ upstash }: Started) => upstash.fail("nonsense")],
+    ["upstash latency", 21, ({ upstash }: Started) => upstash.fail("500", 1)],
+    ["upstash clock", 24, ({ upstash }: Started) => upstash.fail("500", 6)],
+    ["upstash scripts", 22, ({ upstash }: Started) => upstash.fail("401", 7)],
+    ["limiter", 23, ({ upstash }: Started) => upstash.fail("500", 9)],
+  ])("%s (%i)", async (name, exit, spoil) => {
+    const started = await start();
+    const changes = spoil(started) ?? {};
+    const { opend, vars } = started;
+    expect(await failure({ ...vars, ...changes })).toEqual({ exit, failed: [name] });
+    // Without Upstash there is no permit.
+    expect(opend.stats().calls).toBe(0);
+  });
+
+  it("is that it does not answer in time", async () => {
+    const { upstash, vars } = await start();
+    upstash.fail("hang");
+    expect(await failure(vars)).toEqual({ exit: 20, failed: ["upstash"] });
+  });
+});
+
+describe.concurrent("what is wrong with OpenD", () => {
+  it.each([
+    ["opend dns", 30, {}, { OPEND_URL: "ws://opend.invalid" }],
+    ["opend tcp", 31, {}, { OPEND_URL: "ws://127.0.0.1:1" }],
+    ["opend upgrade", 33, { fault: "redirect" }, {}],
+    ["opend access", 34, { fault: "not a WebSocket" }, {}],
+    ["opend access", 34, { accessClientSecret: SECRETS.access }, {}],
+    [
+      "opend access",
+      34,
+      { accessClientSecret: SECRETS.access },
+      { OPEND_ACCESS_CLIENT_ID: "id", OPEND_ACCESS_CLIENT_SECRET: "wrong" },
+    ],
+    ["opend key", 36, {}, { OPEND_KEY: "wrong" }],
+    ["opend key", 36, {}, { OPEND_KEY: "" }],
+    ["opend key", 36, { fault: "login: no body" }, {}],
+    ["opend login", 35, { fault: "login: relay lost" }, {}],
+    ["opend login", 35, { fault: "login: drop" }, {}],
+    ["opend login", 35, { fault: "login: not protobuf" }, {}],
+    ["opend login", 35, { fault: "mute" }, {}],
+    ["opend upgrade", 33, { fault: "hanging connect" }, {}],
+    ["opend call", 37, { fault: "drop" }, {}],
+    ["opend call", 37, { fault: "silence" }, {}],
+    ["opend call", 37, { fault: "no permission" }, {}],
+    ["opend call", 37, { fault: "frequency" }, {}],
+    ["opend call", 37, { fault: "unknown stock" }, {}],
+    ["opend call", 37, { fault: "wrong market" }, {}],
+    ["opend call", 37, { fault: "not protobuf" }, {}],
+  ])("%s (%i): %j %j", async (name, exit, options, changes: Record<string, string>) => {
+    const { opend, vars } = await start(options);
+    expect(await failure({ ...vars, ...changes })).toEqual({ exit, failed: [name] });
+    expect(opend.stats().connections).toBe(0);
+  });
+
+  it("is nothing where Access lets the token in", async () => {
+    const { vars } = await start({ accessClientSecret: SECRETS.access });
+    const access = { OPEND_ACCESS_CLIENT_ID: "id", OPEND_ACCESS_CLIENT_SECRET: SECRETS.access };
+    const { exit, checks } = await report({ ...vars, ...access });
+    expect(exit).toBe(0);
+    expect(checks).toContainEqual(
+      expect.objectContaining({ name: "opend access", found: "the service token is let through" }),
+    );
+  });
+
+  it("is a port that says nothing of HTTP, such as OpenD's API port", async () => {
+    const { vars } = await start();
+    const server = createServer((socket) => socket.once("data", () => socket.end("FT\0\0")));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    ending.push(() => new Promise((resolve) => server.close(resolve)));
+    const OPEND_URL = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect(await failure({ ...vars, OPEND_URL })).toEqual({ exit: 33, failed: ["opend upgrade"] });
+  });
+
+  it("is a certificate of no authority, until there is one", async () => {
+    const { opend, vars } = await start();
+    const to = Number(new URL(opend.url).port);
+    const server = createTlsServer({ cert: CERTIFICATE, key: PRIVATE_KEY }, (socket) => {
+      const other = connect(to, "127.0.0.1");
+      socket.on("error", () => other.destroy()).pipe(other);
+      other.on("error", () => socket.destroy()).pipe(socket);
+    });
+    server.on("tlsClientError", () => undefined);
+    await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+    ending.push(() => new Promise((resolve) => server.close(resolve)));
+    const secure = { ...vars, OPEND_URL: `wss://localhost:${(server.address() as AddressInfo).port}` };
+    expect(await failure(secure)).toEqual({ exit: 32, failed: ["opend tls"] });
+    const authority = join(directory, "authority.pem");
+    await writeFile(authority, CERTIFICATE);
+    expect(await failure({ ...secure, NODE_EXTRA_CA_CERTS: authority })).toEqual({ exit: 0, failed: [] });
+  });
+});
+
+describe.concurrent("what is wrong with the variables", () => {
+  it.each([
+    [{}, "OPEND_URL is not set"],
+    [{ OPEND_URL: "ws://a:hunter2@b" }, "OPEND_URL holds a user name"],
+  ])("%j", async (env, found) => {
+    const { exit, checks } = await report(env as Record<string, string>);
+    expect(exit).toBe(10);
+    expect(checks).toMatchObject([{ name: "configuration", status: "failed", found }]);
+    expect(JSON.stringify(checks)).not.toContain("hunter2");
+  });
+
+  it.each([["-x"], ["https://a.example", "more"], ["nonsense"]])("arguments %j", async (...args) => {
+    const { code, text } = await doctor({}, ...args);
+    expect([code, text]).toEqual([1, "usage: npm run doctor -- [--json] [https://address-of-the-gateway]\n"]);
+  });
+});
+
+describe("a gateway that is deployed", () => {
+  let running: Running;
+  beforeAll(async () => {
+    running = await startRunning({}, { API_KEYS });
+  }, 60_000);
+  afterAll(() => running?.close());
+
+  it("is well", async () => {
+    const { exit, checks } = await report({ API_KEY: KEY }, running.origin);
+    expect([exit, checks.map(({ status }) => status)]).toEqual([0, ["ok", "ok", "ok"]]);
+  });
+
+  it("wants a key", async () => {
+    expect(await failure({}, running.origin)).toEqual({ exit: 42, failed: ["service page"] });
+    expect(await failure({ API_KEY: "wrong" }, running.origin)).toEqual({
+      exit: 41,
+      failed: ["service readyz"],
+    });
+  });
+
+  it("has lost its OpenD", async () => {
+    running.opend.set({ fault: "login: drop" });
+    const { exit, checks } = await report({ API_KEY: KEY }, running.origin);
+    running.opend.set({ fault: "" });
+    expect(exit).toBe(41);
+    expect(checks[1]?.found).toContain("OpenD dropped the connection");
+  });
+
+  it("is something else, or nothing", async () => {
+    const { upstash } = await start();
+    expect(await failure({}, "http://127.0.0.1:1")).toEqual({ exit: 40, failed: ["service"] });
+    expect(await failure({}, upstash.url)).toEqual({ exit: 40, failed: ["service"] });
+  });
+});
