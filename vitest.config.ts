@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 
 // Start-up would otherwise ask the internet for an example of request.cf.
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
+// It would warn of the secrets that wrangler.toml wants; each test brings its own.
+process.env.WRANGLER_LOG = "error";
 
 export default defineConfig({
   test: {

@@ -35,8 +35,12 @@ export async function startLocalWorker(
     // The variables given are all there are.
     envFiles: [],
     bindings: {
+      // An OpenD without a key has an empty one: wrangler.toml wants it to be set.
       ...Object.fromEntries(
-        Object.entries(vars).map(([name, value]) => [name, { type: "plain_text" as const, value }]),
+        Object.entries({ OPEND_KEY: "", ...vars }).map(([name, value]) => [
+          name,
+          { type: "secret_text" as const, value },
+        ]),
       ),
       ...(requestsPerMinute !== undefined && {
         REQUESTS_PER_CLIENT: {
