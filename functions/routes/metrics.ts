@@ -1,11 +1,6 @@
-import { DEADLINES } from "../deadline.ts";
-import { createPermits } from "../limit/permits.ts";
-import { restMs } from "../pages/global-store.ts";
+import { conditionOf } from "../condition.ts";
 import type { RouteContext } from "../scope.ts";
 import { COUNTED } from "../telemetry/counters.ts";
-import { countersOf } from "../telemetry/recorder.ts";
-import { createUpstash } from "../upstash.ts";
-import { createOutbox } from "../webhooks/outbox.ts";
 import { NoQuery, parseQuery } from "./parameters.ts";
 
 const PREFIX = "short_interest_";
@@ -21,17 +16,16 @@ const GAUGES = {
 /** `GET /metrics`: what all data centres together have counted, and how things stand. */
 export async function getMetrics({ req, body, var: scope }: RouteContext): Promise<Response> {
   parseQuery(NoQuery, req.queries());
-  const { config, trace, background } = scope;
-  const upstash = createUpstash(config.upstash, DEADLINES.upstash, trace.spend);
-  const counters = countersOf(config.upstash, trace, background);
-  await counters.flush();
-  const [counts, permits_left, rest, webhook_messages_pending] = await Promise.all([
-    counters.read(),
-    createPermits(upstash, { ...config.quota, holdMs: 0 }, background).left(),
-    restMs(upstash),
-    createOutbox(upstash, Date.now).size(),
-  ]);
-  const gauges = { permits_left, opend_rest_seconds: rest / 1_000, webhook_messages_pending };
+  const { counts, permitsLeft, restMs, pending } = await conditionOf(
+    scope.config,
+    scope.trace,
+    scope.background,
+  );
+  const gauges = {
+    permits_left: permitsLeft,
+    opend_rest_seconds: restMs / 1_000,
+    webhook_messages_pending: pending,
+  };
   const nothingYet = new Map([["upstream_calls_total", 0]]);
   const text = [
     ...familiesOf("counter", COUNTED, new Map([...nothingYet, ...counts])),
