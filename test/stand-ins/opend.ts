@@ -73,6 +73,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
   http.on("connection", (socket) => {
     raw.add(socket);
     socket.on("close", () => raw.delete(socket));
+    if (options.fault === "reset") socket.destroy();
   });
   http.on("upgrade", (request, socket, head) => {
     openings += 1;

@@ -3,7 +3,10 @@ import type { AddressInfo } from "node:net";
 import type { Database } from "./redis.ts";
 
 /** The ways in which a stand-in for Upstash can fail. */
-export type UpstashFault = "hang" | "401" | "500" | "HTML" | "nonsense";
+export type UpstashFault = "hang" | "slow" | "401" | "500" | "HTML" | "nonsense";
+
+/** How long a slow one may take before it does what it is asked to, and again before it says so. */
+const SLOW_MS = 1_200;
 
 /** Upstash's REST interface over a Redis: `/`, `/pipeline` and `/multi-exec`. */
 export interface StandInUpstash {
@@ -30,6 +33,9 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
     requests += 1;
     const answer = (status: number, body: unknown) =>
       response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
+    const dawdle = async () => {
+      if (fault === "slow") await new Promise((resolve) => setTimeout(resolve, Math.random() * SLOW_MS));
+    };
     if (fault === "hang") return;
     if (fault === "500") return answer(500, { error: "ERR internal" });
     if (fault === "HTML")
@@ -41,8 +47,10 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
     const encode = request.headers["upstash-encoding"] === "base64" ? inBase64 : (value: unknown) => value;
     try {
       const body: unknown = JSON.parse(await textOf(request));
+      await dawdle();
       if (request.url === "/") {
         const outcome = await run(redis, commandOf(body));
+        await dawdle();
         return answer("error" in outcome ? 400 : 200, encodeOutcome(outcome, encode));
       }
       if (request.url !== "/pipeline" && request.url !== "/multi-exec")
@@ -51,6 +59,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
       const commands = body.map(commandOf);
       const outcomes =
         request.url === "/pipeline" ? await pipeline(redis, commands) : await transaction(redis, commands);
+      await dawdle();
       return answer(
         200,
         outcomes.map((outcome) => encodeOutcome(outcome, encode)),

@@ -20,6 +20,8 @@ export interface LocalWorkerOptions {
   readonly requestsPerMinute?: number;
   /** Where an inspector can connect; nowhere by default. */
   readonly inspectorPort?: number;
+  /** Whether what the Worker writes to its console is printed, and not its warnings alone. */
+  readonly console?: boolean;
 }
 
 /** More requests than anything on this machine makes. */
@@ -27,7 +29,7 @@ export const UNLIMITED: LocalWorkerOptions = { requestsPerMinute: 1_000_000_000 
 
 export async function startLocalWorker(
   vars: Readonly<Record<string, string>>,
-  { port = 0, requestsPerMinute, inspectorPort }: LocalWorkerOptions = {},
+  { port = 0, requestsPerMinute, inspectorPort, console: isHeard = false }: LocalWorkerOptions = {},
 ): Promise<LocalWorker> {
   const state = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
   const worker = await startWorker({
@@ -55,7 +57,7 @@ export async function startLocalWorker(
       inspector: inspectorPort === undefined ? false : { port: inspectorPort },
       watch: false,
       persist: state,
-      logLevel: "warn",
+      logLevel: isHeard ? "log" : "warn",
     },
   });
   await worker.ready;

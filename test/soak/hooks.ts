@@ -1,0 +1,159 @@
+import { randomBytes } from "node:crypto";
+import { Webhook } from "standardwebhooks";
+import { array, nullable, object, parse, picklist, string, unknown } from "valibot";
+import type { Received, Receiver } from "../stand-ins/receiver.ts";
+import { randomFrom } from "../stand-ins/sample-data.ts";
+import { ask, expectCode, IN_THE_WAY, MOST_MS, told } from "./ask.ts";
+import { isSame, parseExactly } from "./exact.ts";
+import { pick } from "./plan.ts";
+import { truthOf } from "./truth.ts";
+import { KEPT, type World } from "./world.ts";
+
+/** The holder of a key who has webhooks, and the receiver of what is sent. */
+
+const HOLDER = "hooks";
+const MOST = 6;
+/** A message and several questions to Upstash. */
+const MOST_HOOK_MS = MOST_MS + 12_000;
+/** A webhook may be gone since it was asked for, or never have been made. */
+const REFUSED: ReadonlySet<string> = new Set([
+  ...IN_THE_WAY,
+  "not_found",
+  "unverified_endpoint",
+  "limit_reached",
+]);
+
+interface Hook {
+  readonly id: string;
+  readonly path: string;
+  readonly symbol: string;
+  readonly secret: string;
+}
+
+const Made = object({ id: string() });
+const Watched = object({ watched: array(object({ newest: nullable(string()) })) });
+const Message = object({ type: picklist(["short_interest.published", "webhook.test"]), data: unknown() });
+const Published = object({ symbol: string() });
+
+export class Hooks {
+  readonly #world: World;
+  readonly #receiver: Receiver;
+  readonly #hooks: Hook[] = [];
+  /** Their secrets by their paths, also of those that were not made in the end. */
+  readonly #secrets = new Map<string, string>();
+  /** The symbols whose news have come, by the paths where they did. */
+  readonly #news = new Map<string, string>();
+  #seen = 0;
+
+  constructor(world: World, receiver: Receiver) {
+    this.#world = world;
+    this.#receiver = receiver;
+  }
+
+  /** Makes webhooks, looks at them, has them tested, and ends them, until the run ends. */
+  async run(): Promise<void> {
+    for (let at = 0; !this.#world.ended; at += 1) {
+      const random = randomFrom(`${this.#world.parts.seed} hooks ${at}`);
+      const wish = random();
+      const hook = this.#hooks.at(Math.floor(random() * this.#hooks.length));
+      if (!hook || (wish < 0.3 && this.#hooks.length < MOST)) await this.make(pick(KEPT, random));
+      else if (wish < 0.4) await this.#end(hook);
+      else if (wish < 0.6) this.watch();
+      else if (wish < 0.7) await this.#ask(`/${hook.id}/test`, "POST", "{}");
+      else await this.#ask(pick(["", `/${hook.id}`, `/${hook.id}/deliveries`], random));
+      this.check();
+      await new Promise((resolve) => setTimeout(resolve, 1_000 + random() * 2_000));
+    }
+  }
+
+  #centre() {
+    const centres = this.#world.parts.centres.all().filter(({ keyed }) => keyed);
+    return centres[0];
+  }
+
+  async #ask(path: string, method = "GET", body?: string, own: readonly string[] = []) {
+    const centre = this.#centre();
+    if (!centre) return undefined;
+    const { callers } = this.#world.parts;
+    const answer = await ask(this.#world, centre, {
+      path: `/v1/webhooks${path}`,
+      method,
+      caller: callers(HOLDER),
+      ...(body !== undefined && { body, headers: { "Content-Type": "application/json" } }),
+      mostMs: MOST_HOOK_MS,
+      own,
+    });
+    if (answer?.code !== undefined) expectCode(this.#world, `${method} webhooks`, answer, REFUSED);
+    return answer;
+  }
+
+  async make(symbol: string): Promise<Hook | undefined> {
+    const secret = `whsec_${randomBytes(32).toString("base64")}`;
+    const path = `/hooks/${this.#secrets.size}`;
+    this.#secrets.set(path, secret);
+    this.#world.parts.secrets.add(secret);
+    const body = JSON.stringify({ url: this.#receiver.origin + path, symbols: [symbol], secret });
+    // It is shown once, to whoever has just chosen it.
+    const answer = await this.#ask("", "POST", body, [secret]);
+    if (answer?.status !== 201) return undefined;
+    const hook = { id: parse(Made, JSON.parse(answer.text)).id, path, symbol, secret };
+    this.#hooks.push(hook);
+    return hook;
+  }
+
+  async #end(hook: Hook): Promise<void> {
+    this.#hooks.splice(this.#hooks.indexOf(hook), 1);
+    await this.#ask(`/${hook.id}`, "DELETE");
+  }
+
+  /** Runs the watch. It may wait for the quota for minutes, so nobody waits for it. */
+  watch(): void {
+    const centre = this.#centre();
+    if (centre) fetch(`${centre.origin}/cdn-cgi/handler/scheduled`).catch(() => undefined);
+  }
+
+  /** Whether the watch has seen the newest row of the symbol. */
+  async hasSeen({ id }: Hook): Promise<boolean> {
+    const answer = await this.#ask(`/${id}`);
+    if (answer?.status !== 200) return false;
+    const { watched } = parse(Watched, parseExactly(answer.text));
+    return watched.every(({ newest }) => newest !== null);
+  }
+
+  hasNews({ path, symbol }: Hook): boolean {
+    this.check();
+    return this.#news.get(path) === symbol;
+  }
+
+  /** Looks at what has come since: each message must be signed, and true. */
+  check(): void {
+    const received = this.#receiver.received();
+    for (const message of received.slice(this.#seen)) {
+      try {
+        this.#checkOne(message);
+      } catch (thrown) {
+        this.#world.parts.report.violated("kept", `a message to ${message.path}: ${told(thrown)}`);
+      }
+    }
+    this.#seen = received.length;
+  }
+
+  #checkOne({ path, headers, body }: Received): void {
+    const { report, secrets, published } = this.#world.parts;
+    const texts = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+    const secret = this.#secrets.get(path) ?? "";
+    new Webhook(secret).verify(body, texts);
+    const leaked = secrets.foundIn(`${JSON.stringify(texts)}\n${body}`);
+    if (leaked) report.violated("secrets", `'${leaked}' in a message to a receiver`);
+    const { type, data } = parse(Message, parseExactly(body));
+    report.count(`messages: ${type}`);
+    if (type === "webhook.test") return;
+    const { symbol } = parse(Published, data);
+    const { market } = truthOf(symbol);
+    const right = published.after(truthOf(symbol), "").some(([row, previous]) => {
+      return isSame(data, { symbol, market, row: row?.record ?? null, previous: previous?.record ?? null });
+    });
+    if (!right) report.violated("kept", `a message tells of a row of ${symbol} that there is not: ${body}`);
+    this.#news.set(path, symbol);
+  }
+}

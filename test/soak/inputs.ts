@@ -1,0 +1,27 @@
+/** Requests that do not depend on anything that can go wrong. */
+
+type BadInput = readonly [path: string, code: string, headers?: Readonly<Record<string, string>>];
+
+const PAGE = "/v1/short-interest/US.AAPL";
+
+/** What cannot be understood, and the code that says so. */
+export const BAD_INPUT: readonly BadInput[] = [
+  ["/v1/short-interest/AAPL", "invalid_symbol"],
+  ["/v1/short-interest/JP.7203", "unsupported_market"],
+  ["/v1/short-interest/US.%00", "invalid_symbol"],
+  [`${PAGE}?num=0`, "invalid_parameter"],
+  [`${PAGE}?num=51`, "invalid_parameter"],
+  [`${PAGE}?num=1&num=2`, "invalid_parameter"],
+  [`${PAGE}?limit=5`, "invalid_parameter"],
+  [`${PAGE}?format=xml`, "invalid_parameter"],
+  [`${PAGE}?next_key=${"9".repeat(300)}`, "invalid_parameter"],
+  [PAGE, "not_acceptable", { Accept: "image/png" }],
+  [`${PAGE}/history?from=yesterday`, "invalid_parameter"],
+  [`${PAGE}/history?from=2026-02-01&to=2026-01-01`, "invalid_parameter"],
+  ["/v1/short-interest", "invalid_parameter"],
+  ["/v1/short-interest?symbols=", "invalid_parameter"],
+  ["/nothing", "not_found"],
+];
+
+/** Of what answers by itself. */
+export const OTHER_PATHS = ["/healthz", "/openapi.json", "/problems/opend_timeout"] as const;

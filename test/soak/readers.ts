@@ -1,0 +1,198 @@
+import { randomFrom } from "../stand-ins/sample-data.ts";
+import { checkHistory, checkLatest, checkPage, type PageFormat, type Stretch } from "./answers.ts";
+import { ask, expectCode, IN_THE_WAY, MOST_HISTORY_MS, told } from "./ask.ts";
+import type { DataCentre } from "./data-centres.ts";
+import { parseExactly } from "./exact.ts";
+import { BAD_INPUT, OTHER_PATHS } from "./inputs.ts";
+import { pick } from "./plan.ts";
+import { talk } from "./talk.ts";
+import { askTool } from "./tools.ts";
+import { truthOf } from "./truth.ts";
+import { KEPT, type World } from "./world.ts";
+
+/** Those who read: each step is drawn from the seed, whatever the steps before have met with. */
+
+type Random = () => number;
+const FORMATS: readonly PageFormat[] = ["json", "csv", "ndjson", "protobuf"];
+const NOT_KNOWN: ReadonlySet<string> = new Set([...IN_THE_WAY, "unknown_symbol"]);
+const whole = (random: Random, least: number, most: number) =>
+  least + Math.floor(random() * (most - least + 1));
+
+export interface PageWish {
+  readonly symbol: string;
+  readonly cursor: string;
+  readonly num: number;
+  readonly format: PageFormat;
+}
+
+/** Asks for a page, which must be true, and must come where it is kept. Returns the cursor of the next one. */
+export async function readPage(world: World, centre: DataCentre, caller: string, wish: PageWish) {
+  const { report, published, callers } = world.parts;
+  const { symbol, cursor, num, format } = wish;
+  const query = new URLSearchParams({ num: String(num), format, ...(cursor !== "" && { next_key: cursor }) });
+  const path = `/v1/short-interest/${symbol}?${query}`;
+  const name = `${symbol} ${cursor} ${num}`;
+  // What this one has answered is at its edge; the first pages are in the store, which all can read.
+  const isAtEdge = centre.answered.has(name);
+  const isInStore = cursor === "" && KEPT.includes(symbol);
+  const wasWell = world.wasUpstashWell(Date.now());
+  const answer = await ask(world, centre, { path, caller: callers(caller) });
+  if (!answer) return undefined;
+  if (answer.status !== 200) {
+    expectCode(world, path, answer, IN_THE_WAY);
+    const isWell = wasWell && world.wasUpstashWell(Date.now());
+    if (isAtEdge || (isInStore && isWell)) {
+      report.violated(
+        "kept",
+        `${path} is kept ${isAtEdge ? "here" : "in the store"}, but was ${answer.code}`,
+      );
+    }
+    return undefined;
+  }
+  const checked = checkPage(published, wish, answer.body, answer.headers.get("Link"));
+  if (typeof checked === "string") {
+    report.violated("kept", `${checked}: ${answer.text.slice(0, 300)}`);
+    return undefined;
+  }
+  report.count(`read: pages as ${format}`);
+  if (checked.rows === num || checked.next === null) centre.answered.add(name);
+  return checked.next;
+}
+
+/** From the newest row to the oldest, at whichever data centre is near. */
+async function walk(world: World, caller: string, random: Random): Promise<void> {
+  const wish = { symbol: pick(KEPT, random), num: whole(random, 10, 50), format: pick(FORMATS, random) };
+  let cursor: string | null | undefined = "";
+  while (typeof cursor === "string" && !world.ended) {
+    const centre = world.parts.centres.at(whole(random, 0, 3));
+    cursor = await readPage(world, centre, caller, { ...wish, cursor });
+  }
+  if (cursor === null) world.parts.report.count("read: walks to the end");
+}
+
+async function readHistory(world: World, centre: DataCentre, caller: string, random: Random): Promise<void> {
+  const { report, published, callers } = world.parts;
+  const symbol = pick(KEPT, random);
+  const days = [pick(truthOf(symbol).rows, random).date, pick(truthOf(symbol).rows, random).date].sort();
+  const [from, to] = [random() < 0.5 ? days[0] : undefined, random() < 0.5 ? days[1] : undefined];
+  const stretch: Stretch = {
+    symbol,
+    ...(from && { from }),
+    ...(to && { to }),
+    order: pick(["asc", "desc"] as const, random),
+    format: pick(["json", "csv", "ndjson"] as const, random),
+  };
+  const { symbol: _, ...query } = stretch;
+  const path = `/v1/short-interest/${symbol}/history?${new URLSearchParams({ ...query })}`;
+  const answer = await ask(world, centre, { path, caller: callers(caller), mostMs: MOST_HISTORY_MS });
+  if (!answer) return;
+  if (answer.status !== 200) return expectCode(world, path, answer, IN_THE_WAY);
+  if (answer.cut) {
+    // Only breaking off can say in CSV that rows are missing.
+    if (stretch.format !== "csv" || stretch.order === "asc")
+      report.violated("ends", `${path} was broken off`);
+    report.count("read: histories broken off");
+    return;
+  }
+  const { problem, code } = checkHistory(published, stretch, answer.text);
+  if (problem) report.violated("kept", problem);
+  if (code !== undefined) expectCode(world, path, { ...answer, code }, IN_THE_WAY);
+  report.count(code === undefined ? "read: histories" : "read: histories in part");
+}
+
+async function readLatest(world: World, centre: DataCentre, caller: string, random: Random): Promise<void> {
+  const { report, published, callers } = world.parts;
+  const symbols = [...new Set(Array.from({ length: whole(random, 1, 5) }, () => pick(KEPT, random)))];
+  const path = `/v1/short-interest?symbols=${symbols.join()}`;
+  const answer = await ask(world, centre, { path, caller: callers(caller) });
+  if (!answer) return;
+  if (answer.status !== 200) return expectCode(world, path, answer, IN_THE_WAY);
+  const { problem, codes } = checkLatest(published, symbols, parseExactly(answer.text));
+  if (problem) report.violated("kept", `${path}: ${problem}: ${answer.text.slice(0, 300)}`);
+  for (const code of codes) expectCode(world, path, { ...answer, code }, IN_THE_WAY);
+  report.count("read: the newest of several");
+}
+
+/** What there is none of is asked for as well, and what cannot be understood. */
+async function readWrongly(world: World, centre: DataCentre, caller: string, random: Random): Promise<void> {
+  const { callers, report } = world.parts;
+  const who = callers(caller);
+  if (random() < 0.4) {
+    const path = `/v1/short-interest/US.NOSUCH${whole(random, 1, 4)}`;
+    const answer = await ask(world, centre, { path, caller: who });
+    if (answer) expectCode(world, path, answer, NOT_KNOWN);
+    return;
+  }
+  const [path, code, headers = {}] = pick(BAD_INPUT, random);
+  const answer = await ask(world, centre, { path, caller: who, headers });
+  if (answer) expectCode(world, path, answer, new Set([code]));
+  report.count("read: what cannot be understood");
+}
+
+async function readOther(world: World, centre: DataCentre, caller: string, random: Random): Promise<void> {
+  const path = pick(OTHER_PATHS, random);
+  const answer = await ask(world, centre, { path, caller: world.parts.callers(caller) });
+  if (answer && answer.status !== 200)
+    world.parts.report.violated("surprise", `${path} was ${answer.status}`);
+}
+
+/** Leaves before the answer is here, or in the midst of it. */
+async function leave(world: World, centre: DataCentre, caller: string, random: Random): Promise<void> {
+  const path = `/v1/short-interest/${pick(KEPT, random)}${random() < 0.5 ? "/history" : ""}`;
+  const signal = AbortSignal.timeout(whole(random, 1, 60));
+  const { headers } = world.parts.callers(caller);
+  await fetch(centre.origin + path, { headers, signal }).then(
+    (response) => response.body?.cancel(),
+    () => undefined,
+  );
+  world.parts.report.count("read: left in the middle");
+}
+
+/** A page that is not kept, while something is wrong: it comes, or it is said why not. */
+async function readNew(world: World, centre: DataCentre, caller: string): Promise<void> {
+  if (world.spell?.kind !== "fault") return;
+  await readPage(world, centre, caller, { symbol: world.newSymbol(), cursor: "", num: 10, format: "json" });
+}
+
+async function step(world: World, caller: string, random: Random): Promise<void> {
+  const centre = world.parts.centres.at(whole(random, 0, 3));
+  const chance = random() * 100;
+  if (chance < 50) {
+    const symbol = pick(KEPT, random);
+    const cursor = random() < 0.6 ? "" : pick(truthOf(symbol).rows, random).cursor;
+    const wish = { symbol, cursor, num: whole(random, 1, 50), format: pick(FORMATS, random) };
+    await readPage(world, centre, caller, wish);
+  } else if (chance < 56) await walk(world, caller, random);
+  else if (chance < 64) await readHistory(world, centre, caller, random);
+  else if (chance < 71) await readLatest(world, centre, caller, random);
+  else if (chance < 79) await readWrongly(world, centre, caller, random);
+  else if (chance < 85) await talk(world, centre, caller, random);
+  else if (chance < 91) await askTool(world, centre, caller, random);
+  else if (chance < 95) await leave(world, centre, caller, random);
+  else if (chance < 97) await readOther(world, centre, caller, random);
+  else await readNew(world, centre, caller);
+}
+
+/** Before anything is wrong: reads all that is to be kept, each history at one of the data centres. */
+export async function warm(world: World): Promise<void> {
+  const { centres, callers } = world.parts;
+  for (const [at, symbol] of KEPT.entries()) {
+    const path = `/v1/short-interest/${symbol}/history`;
+    const answer = await ask(world, centres.at(at % 4), { path, caller: callers("warm") });
+    if (answer?.status !== 200) throw new Error(`${path} was answered ${answer?.status} ${answer?.code}`);
+  }
+}
+
+/** Asks one thing after the other until the run ends. */
+export async function read(world: World, caller: string): Promise<void> {
+  for (let at = 0; !world.ended; at += 1) {
+    const random = randomFrom(`${world.parts.seed} ${caller} ${at}`);
+    const pauseMs = whole(random, 100, 500);
+    try {
+      await step(world, caller, random);
+    } catch (thrown) {
+      world.parts.report.violated("surprise", `${caller}, step ${at}: ${told(thrown)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}

@@ -1,0 +1,91 @@
+import { createHash, randomBytes } from "node:crypto";
+import { startOpend } from "../stand-ins/opend.ts";
+import { type Receiver, startReceiver } from "../stand-ins/receiver.ts";
+import { startRedis } from "../stand-ins/redis.ts";
+import { startUpstash } from "../stand-ins/upstash.ts";
+import { problemsInReadme } from "../support/readme.ts";
+import { startDataCentres } from "./data-centres.ts";
+import type { Report } from "./report.ts";
+import { createCaller, Secrets } from "./secrets.ts";
+import { Publication } from "./truth.ts";
+import type { WorldParts } from "./world.ts";
+
+/** OpenD, Upstash, a receiver of webhooks, and the Workers between them. */
+
+export const WORKERS = 4;
+export const READERS = 8;
+const RUSHING = 6;
+const UNPUBLISHED = 1;
+
+const many = (name: string, count: number) => Array.from({ length: count }, (_, at) => `${name}-${at}`);
+const CALLERS = [
+  "greedy",
+  "modest",
+  "hooks",
+  "last",
+  "warm",
+  ...many("reader", READERS),
+  ...many("rush", RUSHING),
+];
+
+/** What no Worker should ever have to say. */
+const TROUBLE = /internal error|uncaught|unhandled|exception/i;
+
+/** @param ending what is to be called in the end, the last first; it is added to as soon as there is something to end */
+export async function startScene(
+  seed: string,
+  report: Report,
+  ending: (() => Promise<unknown>)[],
+): Promise<{ parts: WorldParts; receiver: Receiver }> {
+  const secrets = new Secrets();
+  const callers = new Map(CALLERS.map((name, at) => [name, createCaller(name, at + 1)]));
+  for (const caller of callers.values()) secrets.addCaller(caller);
+  const secret = () => `secret_${randomBytes(16).toString("hex")}`;
+  const [key, token, accessClientId, accessClientSecret] = [secret(), secret(), secret(), secret()];
+
+  const redis = await startRedis();
+  ending.push(redis.close);
+  const opend = await startOpend({ key, accessClientSecret, unpublished: UNPUBLISHED });
+  ending.push(opend.close);
+  const upstash = await startUpstash(await redis.open(), token);
+  ending.push(upstash.close);
+  const receiver = await startReceiver();
+  ending.push(receiver.close);
+  secrets.add(key, createHash("md5").update(key).digest("hex"), token, accessClientId, accessClientSecret);
+  secrets.add(new URL(opend.url).host, new URL(upstash.url).host);
+
+  const open = {
+    OPEND_URL: opend.url,
+    OPEND_KEY: key,
+    OPEND_ACCESS_CLIENT_ID: accessClientId,
+    OPEND_ACCESS_CLIENT_SECRET: accessClientSecret,
+    UPSTASH_REDIS_REST_URL: upstash.url,
+    UPSTASH_REDIS_REST_TOKEN: token,
+  };
+  const keyed = {
+    ...open,
+    API_KEYS: [...callers.values()].map(({ entry }) => entry).join(),
+    WEBHOOK_TRUSTED_ORIGINS: receiver.origin,
+  };
+  // Half of them want a key; at the others everybody may read, and a caller is an address.
+  const vars = Array.from({ length: WORKERS }, (_, at) => (at % 2 === 0 ? keyed : open));
+  const centres = await startDataCentres(vars, (line) => {
+    const leaked = secrets.foundIn(line);
+    if (leaked) report.violated("secrets", `'${leaked}' on the console: ${line}`);
+    if (TROUBLE.test(line)) report.violated("surprise", `on the console: ${line}`);
+    report.count("console: lines");
+  });
+  ending.push(centres.close);
+  console.log(`over ${redis.kind}`);
+  const problems = await problemsInReadme();
+  const published = new Publication(UNPUBLISHED);
+  const parts = {
+    ...{ seed, centres, opend, upstash, report, secrets, published, problems },
+    callers: (name: string) => callers.get(name) ?? missing(name),
+  };
+  return { parts, receiver };
+}
+
+function missing(name: string): never {
+  throw new Error(`There is no caller ${name}`);
+}
