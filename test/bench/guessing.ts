@@ -2,6 +2,8 @@ import { startOpend } from "../stand-ins/opend.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
+import { median } from "./measure.ts";
+import type { Report } from "./report.ts";
 
 const GUESSES = 1_000;
 const GUESSES_A_SECOND = 50;
@@ -13,7 +15,7 @@ const MOST_RATIO = 1.2;
  * What one caller who guesses symbols does to another: the time of kept pages with and without the
  * guessing, in turns so that the machine's drift cancels out, and whether the other's own new pages come.
  */
-export async function benchGuessing(): Promise<void> {
+export async function benchGuessing(report: Report): Promise<void> {
   const redis = await startRedis();
   const [opend, upstash] = [await startOpend(), await startUpstash(await redis.open())];
   const worker = await startLocalWorker(
@@ -60,25 +62,23 @@ export async function benchGuessing(): Promise<void> {
     ["US.TSLA", "US.SPY", "HK.00700"].map((symbol) => get(symbol, "192.0.2.1")),
   );
   const [quiet, during] = [median(times.quiet), median(times.guessed)];
-  console.log(`one caller guesses ${GUESSES} symbols, ${GUESSES_A_SECOND} a second`);
-  console.log(
-    `  answers to the guesses        ${[...statuses].map(([code, n]) => `${n} × ${code}`).join(", ")}`,
+  report.line(`${GUESSES} symbols, ${GUESSES_A_SECOND} a second`);
+  report.line(
+    `answers to the guesses        ${[...statuses].map(([code, n]) => `${n} × ${code}`).join(", ")}`,
   );
-  console.log(`  calls that it caused          ${opend.stats().calls - 1 - fresh.length}`);
-  console.log(
-    `  another's kept page           ${during.toFixed(2)} ms, without ${quiet.toFixed(2)} ms: × ${(during / quiet).toFixed(2)}`,
+  report.line(`calls that it caused          ${opend.stats().calls - 1 - fresh.length}`);
+  report.line(
+    `another's kept page           ${during.toFixed(2)} ms, without ${quiet.toFixed(2)} ms: × ${(during / quiet).toFixed(2)}`,
   );
-  console.log(`  another's three new pages     ${fresh.join(", ")}`);
-  if (during / quiet > MOST_RATIO || fresh.some((status) => status !== 200)) {
-    console.error("One caller's guesses are felt by another");
-    process.exitCode = 1;
-  }
+  report.line(`another's three new pages     ${fresh.join(", ")}`);
+  report.compare({
+    what: "another's kept page while one caller guesses symbols",
+    value: during / quiet,
+    target: { most: MOST_RATIO },
+  });
+  if (fresh.some((status) => status !== 200)) report.broken("one caller's guesses are felt by another");
   await worker.close();
   await upstash.close();
   await opend.close();
   await redis.close();
-}
-
-function median(times: readonly number[]): number {
-  return [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
 }

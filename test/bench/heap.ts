@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
-import { WebSocket } from "ws";
+import { number, object } from "valibot";
+import { Anything, openInspector } from "./inspector.ts";
 
 /** The heap of a Worker's isolate, as its inspector tells it. */
 export interface Heap {
@@ -8,33 +9,19 @@ export interface Heap {
   close(): void;
 }
 
-/** @param port of the inspector; the Worker has answered a request already */
+/** @param port of the development server's inspector; the Worker has answered a request already */
 export async function inspectHeap(port: number): Promise<Heap> {
-  // The inspector lets in only whom it takes for a developer's tool.
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, { origin: "http://localhost" });
-  const waiting = new Map<number, (result: { usedSize: number }) => void>();
-  let last = 0;
-  socket.on("message", (data) => {
-    const { id, result } = JSON.parse(String(data)) as { id?: number; result: { usedSize: number } };
-    if (id === undefined) return;
-    waiting.get(id)?.(result);
-  });
-  await new Promise((resolve) => socket.on("open", resolve));
-  const call = (method: string) => {
-    last += 1;
-    const id = last;
-    socket.send(JSON.stringify({ id, method }));
-    return new Promise<{ usedSize: number }>((resolve) => waiting.set(id, resolve));
-  };
-  await call("Runtime.enable");
-  await call("HeapProfiler.enable");
+  const inspector = await openInspector(`127.0.0.1:${port}`, "ws");
+  await inspector.call("Runtime.enable", Anything);
+  await inspector.call("HeapProfiler.enable", Anything);
   return {
     async usedKiB() {
       // The garbage is collected for a snapshot; asked to collect it alone, workerd does not answer.
-      await call("HeapProfiler.takeHeapSnapshot");
-      return (await call("Runtime.getHeapUsage")).usedSize / 1_024;
+      await inspector.call("HeapProfiler.takeHeapSnapshot", Anything);
+      const { usedSize } = await inspector.call("Runtime.getHeapUsage", object({ usedSize: number() }));
+      return usedSize / 1_024;
     },
-    close: () => socket.close(),
+    close: inspector.close,
   };
 }
 

@@ -3,6 +3,7 @@ import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
 import { residentKiB, workerds } from "./memory.ts";
+import type { Report } from "./report.ts";
 
 const READERS = 50;
 const ROUNDS = 40;
@@ -13,9 +14,8 @@ const MOST_RATIO = 1.2;
  * What a history costs in calls, and in memory: the Worker's, at its highest, while many read short or long
  * ones at once.
  */
-export async function benchHistory(): Promise<void> {
+export async function benchHistory(report: Report): Promise<void> {
   const redis = await startRedis();
-  console.log("histories of 100 and 1,000 rows, of one security each");
   const peaks: number[] = [];
   for (const rows of [100, 1_000]) {
     const [opend, upstash] = [await startOpend(), await startUpstash(await redis.open())];
@@ -48,13 +48,16 @@ export async function benchHistory(): Promise<void> {
     }
     const kept = opend.stats().calls - cold;
     peaks.push(peak);
-    console.log(
-      `  ${rows} rows: ${cold} calls cold, ${kept} kept; ${READERS} readers: ${Math.round(peak / 1_024)} MiB`,
+    report.line(
+      `${rows} rows: ${cold} calls cold, ${kept} kept; ${READERS} readers: ${Math.round(peak / 1_024)} MiB`,
     );
     for (const each of [worker, upstash, opend]) await each.close();
   }
   await redis.close();
   const [short = 1, long = 0] = peaks;
-  console.log(`  memory of long ones × ${(long / short).toFixed(2)}`);
-  if (long / short > MOST_RATIO) throw new Error(`More than × ${MOST_RATIO}`);
+  report.compare({
+    what: "memory while many read 1,000 rows, beside 100",
+    value: long / short,
+    target: { most: MOST_RATIO },
+  });
 }

@@ -2,6 +2,7 @@ import { startOpend } from "../stand-ins/opend.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
+import type { Report } from "./report.ts";
 
 const WINDOW_MS = 30_000;
 const WINDOWS = 2;
@@ -12,7 +13,7 @@ const ASKERS = 16;
  * The limit at saturation, with OpenD's real 30 calls in 30 s and 0 to 800 ms of random delay on the way
  * to it: 200 symbols at once, then new ones without a pause for two windows more.
  */
-export async function benchLimit(): Promise<void> {
+export async function benchLimit(report: Report): Promise<void> {
   const redis = await startRedis();
   const [opend, upstash] = [await startOpend({ delayMs: [0, 800] }), await startUpstash(await redis.open())];
   const worker = await startLocalWorker(
@@ -41,25 +42,22 @@ export async function benchLimit(): Promise<void> {
   );
   const { calls, refused, worstWindow, mostConnections } = opend.stats();
   const answered = burst.filter((status) => status === 200).length;
-  console.log(
-    `limit, ${BURST} symbols at once and then ${WINDOWS} windows of ${WINDOW_MS / 1_000} s (${redis.kind})`,
+  report.line(
+    `${BURST} symbols at once and then ${WINDOWS} windows of ${WINDOW_MS / 1_000} s (${redis.kind})`,
   );
-  console.log(`  answered in the burst         ${answered} of ${BURST}`);
-  console.log(
-    `  asked in all                  ${asked}: ${[...statuses].map(([code, n]) => `${n} × ${code}`).join(", ")}`,
+  report.line(`answered in the burst         ${answered} of ${BURST}`);
+  report.line(
+    `asked in all                  ${asked}: ${[...statuses].map(([code, n]) => `${n} × ${code}`).join(", ")}`,
   );
-  console.log(
-    `  calls that reached OpenD      ${calls}, at most ${worstWindow} in any ${WINDOW_MS / 1_000} s`,
-  );
-  console.log(`  refused by OpenD              ${refused}`);
-  console.log(`  connections at once           ${mostConnections} at most`);
+  report.line(`calls that reached OpenD      ${calls}, at most ${worstWindow} in any ${WINDOW_MS / 1_000} s`);
+  report.line(`refused by OpenD              ${refused}`);
+  report.line(`connections at once           ${mostConnections} at most`);
 
   await worker.close();
   await upstash.close();
   await opend.close();
   await redis.close();
   if (refused > 0 || worstWindow > 30 || answered !== 30) {
-    console.error("The limit did not hold");
-    process.exitCode = 1;
+    report.broken("the limit did not hold");
   }
 }

@@ -1,4 +1,3 @@
-import { create, toBinary } from "@bufbuild/protobuf";
 import { Failure } from "../../functions/failure.ts";
 import { createEdgeCache } from "../../functions/pages/edge-cache.ts";
 import type { GlobalStore } from "../../functions/pages/global-store.ts";
@@ -6,8 +5,10 @@ import { type KeptReply, nameOf } from "../../functions/pages/kept.ts";
 import type { LookupParts } from "../../functions/pages/lookup.ts";
 import { createRoom } from "../../functions/pages/room.ts";
 import { createPageSource } from "../../functions/pages/source.ts";
-import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
-import { randomFrom, usHistory } from "../stand-ins/sample-data.ts";
+import { randomFrom } from "../stand-ins/sample-data.ts";
+import { worstWindow, zipf } from "./measure.ts";
+import type { Report } from "./report.ts";
+import { replyOf } from "./sample.ts";
 
 const WEEK_MS = 7 * 24 * 3_600_000;
 const REQUESTS = 60_000;
@@ -15,22 +16,16 @@ const SYMBOLS = 500;
 const LIMIT = 30;
 const WINDOW_MS = 30_000;
 
-const reply = toBinary(
-  ResponseSchema,
-  create(ResponseSchema, {
-    retType: 0,
-    s2c: { usItemList: [...(usHistory("AAPL") ?? [])].slice(0, 50), nextKey: "-1" },
-  }),
-).slice();
+const reply = replyOf(50);
 
 /**
  * A week of popularity on a virtual clock: the page source, the lookup and the edge cache are the
  * Worker's own; the cache, the store and OpenD's quota behind them are kept in memory, for Redis cannot
  * be told the time.
  */
-export async function benchPopularity(): Promise<void> {
-  console.log(`a week of ${REQUESTS} requests, Zipf over ${SYMBOLS} symbols, on a virtual clock`);
-  console.log("  data centres  global store     calls  saved  worst 30 s    kept   stale  refused");
+export async function benchPopularity(report: Report): Promise<void> {
+  report.line(`${REQUESTS} requests, Zipf over ${SYMBOLS} symbols`);
+  report.line("data centres  global store     calls  saved  worst 30 s    kept   stale  refused");
   for (const centres of [1, 10, 200]) {
     let without = 0;
     for (const shared of [false, true]) {
@@ -38,7 +33,7 @@ export async function benchPopularity(): Promise<void> {
       if (!shared) without = calls;
       const percent = (count: number, of = REQUESTS) => `${((100 * count) / of).toFixed(1)} %`;
       const cells = [
-        String(centres).padStart(14),
+        String(centres).padStart(12),
         (shared ? "yes" : "no").padStart(14),
         String(calls).padStart(10),
         percent(without - calls, without).padStart(7),
@@ -47,11 +42,8 @@ export async function benchPopularity(): Promise<void> {
         percent(stale).padStart(8),
         percent(refused).padStart(9),
       ];
-      console.log(cells.join(""));
-      if (worst > LIMIT) {
-        console.error("The quota did not hold");
-        process.exitCode = 1;
-      }
+      report.line(cells.join(""));
+      if (worst > LIMIT) report.broken("the quota did not hold");
     }
   }
 }
@@ -115,7 +107,7 @@ async function week(centres: number, shared: boolean) {
     }
     await Promise.all(background.splice(0));
   }
-  return { ...counts, calls: calls.length, worst: worstWindow(calls) };
+  return { ...counts, calls: calls.length, worst: worstWindow(calls, WINDOW_MS) };
 }
 
 function memoryStore(now: () => number): GlobalStore {
@@ -144,26 +136,5 @@ function memoryCache(now: () => number): Pick<Cache, "match" | "put"> {
       const [, seconds = "0"] = /max-age=(\d+)/.exec(response.headers.get("Cache-Control") ?? "") ?? [];
       entries.set(String(url), { response, until: now() + Number(seconds) * 1_000 });
     },
-  };
-}
-
-function worstWindow(times: readonly number[]): number {
-  let oldest = 0;
-  return times.reduce((worst, time, at) => {
-    while (time - (times[oldest] ?? time) > WINDOW_MS) oldest += 1;
-    return Math.max(worst, at - oldest + 1);
-  }, 0);
-}
-
-function zipf(count: number, random: () => number): () => number {
-  const weights = Array.from({ length: count }, (_, rank) => 1 / (rank + 1));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return () => {
-    let left = random() * sum;
-    for (const [rank, weight] of weights.entries()) {
-      left -= weight;
-      if (left < 0) return rank;
-    }
-    return 0;
   };
 }

@@ -1,25 +1,82 @@
-import { cpus } from "node:os";
+import { readFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { object, parse, string } from "valibot";
+import { startRedis } from "../stand-ins/redis.ts";
+import { benchBundle } from "./bundle.ts";
+import { benchCold } from "./cold.ts";
 import { benchGuessing } from "./guessing.ts";
 import { benchHistory } from "./history.ts";
+import { benchKept } from "./kept.ts";
 import { benchLimit } from "./limit.ts";
+import { benchLimiter } from "./limiter.ts";
 import { benchPopularity } from "./popularity.ts";
+import { benchRender } from "./render.ts";
+import { Report } from "./report.ts";
 import { benchSockets } from "./sockets.ts";
 import { benchTrips } from "./trips.ts";
+import { benchWorkers } from "./workers.ts";
 
-/** `npm run bench`, or `npm run bench -- popularity` for one of them. */
-const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
-  trips: benchTrips,
-  popularity: benchPopularity,
-  guessing: benchGuessing,
-  history: benchHistory,
-  sockets: benchSockets,
-  limit: benchLimit,
+/** `npm run bench`, which writes `BENCHMARKS.md`, or `npm run bench -- popularity` for one of them, which does not. */
+const BENCHES: Readonly<Record<string, readonly [title: string, (report: Report) => Promise<void>]>> = {
+  kept: ["a kept page, and an empty Worker that only looks into the cache", benchKept],
+  cold: ["a cold page, and the official client's connect, login and call", benchCold],
+  render: ["from OpenD's bytes to JSON text, and the same with protobufjs", benchRender],
+  limiter: ["the limiter at saturation, and the algorithms of @upstash/ratelimit", benchLimiter],
+  workers: ["calls to OpenD, by the number of Workers", benchWorkers],
+  bundle: ["the Worker's script", benchBundle],
+  trips: ["round trips to Upstash for a page", benchTrips],
+  popularity: ["a week of requests, on a virtual clock", benchPopularity],
+  guessing: ["one caller guesses symbols, and another is there too", benchGuessing],
+  history: ["histories of 100 and 1,000 rows, of one security each", benchHistory],
+  sockets: ["many of OpenD's own clients at once", benchSockets],
+  limit: ["the limit, through the whole Worker", benchLimit],
 };
 
+const INTRO = `\`npm run bench\` has written this. Everything is measured in one run, and what is compared takes turns, so that the
+machine's own drift is the same for both. Nothing ran on Cloudflare's network: ratios say more than figures.`;
+
 const wanted = process.argv.slice(2);
-console.log(`${cpus()[0]?.model ?? "unknown processor"} × ${cpus().length}, Node ${process.version}\n`);
-for (const [name, bench] of Object.entries(BENCHES)) {
+const unknown = wanted.filter((name) => !(name in BENCHES));
+if (unknown.length > 0) {
+  console.error(`There is no ${unknown.join(", ")}; there are ${Object.keys(BENCHES).join(", ")}`);
+  process.exit(1);
+}
+
+const about = await surroundings();
+console.log(`${Array.from(about, ([name, value]) => `${name}: ${value}`).join("\n")}\n`);
+const report = new Report();
+for (const [name, [title, bench]] of Object.entries(BENCHES)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  await bench();
+  report.begin(title);
+  try {
+    await bench(report);
+  } catch (thrown) {
+    report.broken(String(thrown));
+    console.error(thrown);
+  }
   console.log();
+}
+if (wanted.length === 0) await report.write("BENCHMARKS.md", INTRO, about);
+// A bench that was broken off may have left something running.
+process.exit();
+
+async function surroundings(): Promise<Map<string, string>> {
+  const redis = await startRedis();
+  await redis.close();
+  return new Map([
+    ["date", new Date().toISOString().slice(0, 10)],
+    ["processors", `${cpus().length} × ${cpus()[0]?.model ?? "unknown"}`],
+    ["memory", `${Math.round(totalmem() / 2 ** 30)} GiB`],
+    ["system", `${process.platform} ${release()}`],
+    ["Node", process.version],
+    ...["workerd", "wrangler", "futu-api", "protobufjs", "@upstash/ratelimit"].map(
+      (name): [string, string] => [name, versionOf(name)],
+    ),
+    ["Redis", redis.kind],
+  ]);
+}
+
+function versionOf(name: string): string {
+  const text = readFileSync(`node_modules/${name}/package.json`, "utf8");
+  return parse(object({ version: string() }), JSON.parse(text)).version;
 }

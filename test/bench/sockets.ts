@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { API_KEYS, exchangeMany } from "../support/opend-client.ts";
 import { startRunning } from "../support/running.ts";
 import { freePort, inspectHeap } from "./heap.ts";
+import type { Report } from "./report.ts";
 
 const CONNECTIONS = 200;
 const REQUESTS = 50;
@@ -11,7 +12,7 @@ const ROUNDS = 6;
 const MOST_KIB = 0.5;
 
 /** Many of OpenD's own clients at once, again and again: what they cause, and what is left of them. */
-export async function benchSockets(): Promise<void> {
+export async function benchSockets(report: Report): Promise<void> {
   const inspectorPort = await freePort();
   const vars = { API_KEYS, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" };
   const running = await startRunning({}, vars, { inspectorPort });
@@ -20,7 +21,7 @@ export async function benchSockets(): Promise<void> {
   const { port } = new URL(running.origin);
   const idle = connectionsTo(port);
   const after: number[] = [];
-  console.log(`${CONNECTIONS} connections × ${REQUESTS} requests over ${SYMBOLS} symbols, ${ROUNDS} times`);
+  report.line(`${CONNECTIONS} connections × ${REQUESTS} requests over ${SYMBOLS} symbols, ${ROUNDS} times`);
   for (let round = 0; round < ROUNDS; round += 1) {
     const began = performance.now();
     const replies = await exchangeMany(running.origin, CONNECTIONS, REQUESTS, SYMBOLS);
@@ -30,16 +31,20 @@ export async function benchSockets(): Promise<void> {
     while (connectionsTo(port) > idle) await new Promise((resolve) => setTimeout(resolve, 50));
     after.push(await heap.usedKiB());
     const { calls, connections } = running.opend.stats();
-    console.log(
-      `  ${Math.round(good / seconds)} answers/s; ${calls} calls, ${connections} connections to OpenD left, heap ${Math.round(after.at(-1) ?? 0)} KiB`,
+    report.line(
+      `${Math.round(good / seconds)} answers/s; ${calls} calls, ${connections} connections to OpenD left, heap ${Math.round(after.at(-1) ?? 0)} KiB`,
     );
   }
   heap.close();
   await running.close();
   const [, second = 0, ...later] = after;
   const kept = ((later.at(-1) ?? 0) - second) / (later.length * CONNECTIONS);
-  console.log(`  ${kept.toFixed(2)} KiB left of a connection`);
-  if (kept > MOST_KIB) throw new Error(`More than ${MOST_KIB} KiB`);
+  report.compare({
+    what: "memory that is left of a connection",
+    value: kept,
+    unit: ["", " KiB"],
+    target: { most: MOST_KIB },
+  });
 }
 
 /** Established TCP connections to a local port. */

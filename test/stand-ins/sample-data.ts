@@ -56,6 +56,13 @@ function hkRows(seed: string, count: number, newest: number): HkInit[] {
   });
 }
 
+// Made once: it takes longer than a call.
+const newYorkHour = new Intl.DateTimeFormat("en-US", {
+  timeZone: "America/New_York",
+  hour: "numeric",
+  hourCycle: "h23",
+});
+
 /** Rows of mid-month and month's end, going back from April 2026. The oldest ten lack what was not published. */
 function usRows(seed: string, count: number): UsInit[] {
   const random = randomFrom(seed);
@@ -115,12 +122,7 @@ function round(value: number, digits: number): number {
 
 /** Unix time in seconds of the midnight in New York that begins a UTC date. */
 function newYorkMidnight(date: Date): number {
-  const hour = new Intl.DateTimeFormat("en-US", {
-    timeZone: "America/New_York",
-    hour: "numeric",
-    hourCycle: "h23",
-  });
-  const offset = 24 - Number(hour.format(date));
+  const offset = 24 - Number(newYorkHour.format(date));
   return date.getTime() / 1_000 + offset * 3_600;
 }
 

@@ -22,6 +22,8 @@ export interface LocalWorkerOptions {
   readonly inspectorPort?: number;
   /** Whether what the Worker writes to its console is printed, and not its warnings alone. */
   readonly console?: boolean;
+  /** The configuration file of another Worker than this project's. */
+  readonly config?: string;
 }
 
 /** More requests than anything on this machine makes. */
@@ -29,11 +31,17 @@ export const UNLIMITED: LocalWorkerOptions = { requestsPerMinute: 1_000_000_000 
 
 export async function startLocalWorker(
   vars: Readonly<Record<string, string>>,
-  { port = 0, requestsPerMinute, inspectorPort, console: isHeard = false }: LocalWorkerOptions = {},
+  {
+    port = 0,
+    requestsPerMinute,
+    inspectorPort,
+    console: isHeard = false,
+    config = "wrangler.toml",
+  }: LocalWorkerOptions = {},
 ): Promise<LocalWorker> {
   const state = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
   const worker = await startWorker({
-    config: "wrangler.toml",
+    config,
     // The variables given are all there are.
     envFiles: [],
     bindings: {

@@ -3,7 +3,9 @@ declare module "futu-api" {
   export default class FutuWebsocket {
     onlogin: ((success: boolean, reason: unknown) => void) | null;
     start(ip: string, port: number, ssl: boolean, key: string | undefined): void;
+    /** Ends what it tells, but leaves its connection open. */
     stop(): void;
+    readonly websock: { close(): void } | null;
     getConnID(): unknown;
     /** The client has no method for command 3249, but this reaches it. */
     _sendCmd(command: number, request: object, name: string): Promise<unknown>;
@@ -15,7 +17,7 @@ declare module "futu-api/proto.js" {
     create(fields: object): object;
     encode(message: object): { finish(): Uint8Array };
     decode(bytes: Uint8Array): object;
-    toObject(message: object, options: object): unknown;
+    toObject(message: object, options: object): object;
   }
   const root: { lookupType(name: string): MessageType };
   export default root;
