@@ -133,11 +133,21 @@ const BINDINGS: readonly string[] = ["REQUESTS_PER_CLIENT", "WEBHOOK_QUEUE"];
 /** The variables that are text; the README describes each. */
 export const VARIABLE_NAMES = Object.keys(Variables.entries).filter((name) => !BINDINGS.includes(name));
 
+/** What has been found of bindings, which are the same objects for as long as an isolate lives. */
+const known = new WeakMap<object, Config>();
+
 /**
  * Checks the Worker's bindings.
  * @throws Failure `misconfigured`, which names the variable and never its value
  */
 export function parseEnv(env: unknown): Config {
+  if (typeof env !== "object" || env === null) return readEnv(env);
+  const config = known.get(env) ?? readEnv(env);
+  known.set(env, config);
+  return config;
+}
+
+function readEnv(env: unknown): Config {
   const result = v.safeParse(Variables, env, { abortEarly: true });
   if (!result.success) {
     const [issue] = result.issues;

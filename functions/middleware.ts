@@ -20,16 +20,18 @@ export const report: Middleware = async (context, next) => {
   context.set("background", recorder.background);
   context.set("sending", recorder.sending);
   await next();
-  context.header("X-Request-Id", context.var.requestId);
+  // Not by way of the context, which makes a new answer for each header.
+  const { headers, status } = context.res;
+  headers.set("X-Request-Id", context.var.requestId);
   // Without one a cache in front would keep it for as long as it likes.
-  if (!context.res.headers.has("Cache-Control")) context.header("Cache-Control", "no-store");
+  if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
   const steps = Array.from(trace.steps, ([step, ms]) => `${step};dur=${ms}`);
-  if (steps.length > 0) context.header("Server-Timing", steps.join(", "));
+  if (steps.length > 0) headers.set("Server-Timing", steps.join(", "));
   const { requestId, client, code, config } = context.var;
   const occasion = {
     route: `${context.req.method} ${matchedRoutes(context).at(-1)?.path}`,
     requestId,
-    status: context.res.status,
+    status,
     code,
     fault: code === "internal" ? context.error?.name : undefined,
     client,
@@ -73,11 +75,10 @@ export const holdersOnly: Middleware = async ({ var: { config } }, next) => {
 /** Says what the quotas are and have left, but not where a shared cache would tell it to others. */
 export const quotas: Middleware = async (context, next) => {
   await next();
-  if (context.var.visibility === "private") {
-    context.header("Vary", "Authorization, X-API-Key", { append: true });
-  }
-  if (context.res.headers.get("Cache-Control")?.startsWith("public")) return;
-  context.header("RateLimit-Policy", quotaPolicy(context.var.config.quota));
+  const { headers, ok } = context.res;
+  if (context.var.visibility === "private") headers.append("Vary", "Authorization, X-API-Key");
+  if (headers.get("Cache-Control")?.startsWith("public")) return;
+  headers.set("RateLimit-Policy", quotaPolicy(context.var.config.quota));
   const { left } = context.var.trace;
-  if (left && context.res.ok) context.header("RateLimit", quotaLeft(left));
+  if (left && ok) headers.set("RateLimit", quotaLeft(left));
 };

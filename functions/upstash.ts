@@ -34,7 +34,37 @@ export interface Upstash {
  * @param asking called with each question
  */
 export function createUpstash(address: UpstashAddress, ms: number, asking = () => {}): Upstash {
-  const redis = new Redis({
+  /** Made when it is first asked: it takes longer than all else that a kept page needs. */
+  let client: Redis | undefined;
+  const redisOf = () => {
+    client ??= connectTo(address, ms);
+    return client;
+  };
+  const unavailable = () =>
+    new Failure("limiter_unavailable", "The store that all data centres share cannot be asked");
+  async function ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
+    asking();
+    try {
+      return await within(ms, unavailable, () => question(redisOf()));
+    } catch {
+      throw unavailable();
+    }
+  }
+  return {
+    ask,
+    run: ({ script, keys, args }, reply) =>
+      ask(async (redis) => parse(reply, await redis.createScript(script).exec([...keys], [...args]))),
+    runAll: (calls) =>
+      ask(async (redis) => {
+        const pipeline = redis.pipeline();
+        for (const { script, keys, args } of calls) pipeline.eval(script, [...keys], [...args]);
+        await pipeline.exec();
+      }),
+  };
+}
+
+function connectTo(address: UpstashAddress, ms: number): Redis {
+  return new Redis({
     ...address,
     // Retrying is left to clients: a limiter that hangs must fail closed, and soon.
     retry: { retries: 0 },
@@ -47,25 +77,4 @@ export function createUpstash(address: UpstashAddress, ms: number, asking = () =
     readYourWrites: false,
     enableTelemetry: false,
   });
-  const unavailable = () =>
-    new Failure("limiter_unavailable", "The store that all data centres share cannot be asked");
-  async function ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
-    asking();
-    try {
-      return await within(ms, unavailable, () => question(redis));
-    } catch {
-      throw unavailable();
-    }
-  }
-  return {
-    ask,
-    run: ({ script, keys, args }, reply) =>
-      ask(async () => parse(reply, await redis.createScript(script).exec([...keys], [...args]))),
-    runAll: (calls) =>
-      ask(async () => {
-        const pipeline = redis.pipeline();
-        for (const { script, keys, args } of calls) pipeline.eval(script, [...keys], [...args]);
-        await pipeline.exec();
-      }),
-  };
 }

@@ -40,3 +40,10 @@ function cacheStatus({ origin, stale }: CacheFacts, ttl: number): string {
 function seconds(ms: number): number {
   return Math.max(0, Math.floor(ms / 1_000));
 }
+
+/** A strong ETag: a digest of exactly these bytes. Made of what is at hand, it need not be read out of the answer. */
+export async function entityTag(body: string | Uint8Array<ArrayBuffer>): Promise<string> {
+  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", bytes));
+  return `"${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}"`;
+}

@@ -215,9 +215,14 @@ async function blocked(permits: LookupParts["permits"], { code, detail }: Failur
   return new Failure(code, detail, { retryAfterMs: await permits.block() });
 }
 
+/** What copies have in them, for as long as this isolate remembers them: reading one takes longer than answering. */
+const pages = new WeakMap<KeptReply, Page>();
+
 /** @throws Failure as the reply states, or where it cannot be read */
-export function readPage(symbol: SecuritySymbol, { reply, cursor }: KeptReply): Page {
-  return pageOf(symbol.market, cursor, parsePageReply(reply));
+export function readPage(symbol: SecuritySymbol, kept: KeptReply): Page {
+  const page = pages.get(kept) ?? pageOf(symbol.market, kept.cursor, parsePageReply(kept.reply));
+  pages.set(kept, page);
+  return page;
 }
 
 /**

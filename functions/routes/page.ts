@@ -1,4 +1,4 @@
-import { cachingHeaders } from "../http/caching.ts";
+import { cachingHeaders, entityTag } from "../http/caching.ts";
 import { contentTypeOf, type FormatName, negotiate } from "../http/formats.ts";
 import type { RouteContext } from "../scope.ts";
 import { pageCsv } from "../short-interest/csv.ts";
@@ -28,8 +28,7 @@ export async function getPage(context: RouteContext, symbolText: string): Promis
   return context.body(body, 200, {
     "Content-Type": contentTypeOf(format),
     Vary: "Accept",
-    // No digest is made of nothing.
-    ...(body.length === 0 ? { ETag: '"empty"' } : {}),
+    ETag: await entityTag(body),
     ...linkToNext(context.req.url, answer.page.next),
     ...cachingHeaders(answer, context.var.visibility, Date.now()),
   });

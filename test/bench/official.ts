@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { number, parse } from "valibot";
 
 /** The vendor's client, in a process of its own. */
@@ -10,7 +11,7 @@ export interface OfficialClient {
 }
 
 export function startOfficialClient(): OfficialClient {
-  const child = fork(new URL("beside/official.ts", import.meta.url), { stdio: "ignore" });
+  const child = fork(join(import.meta.dirname, "beside/official.ts"), { stdio: "ignore" });
   return {
     async page(port, code) {
       const gone = new AbortController();

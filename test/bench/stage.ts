@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { transform } from "esbuild";
 import { type OpendOptions, type StandInOpend, startOpend } from "../stand-ins/opend.ts";
 import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
@@ -43,6 +44,6 @@ export const NO_LIMIT: OpendOptions = { limit: 1_000_000_000 };
 
 /** The script of a small Worker that stands beside this project's. */
 export async function scriptBeside(name: "cache" | "empty"): Promise<string> {
-  const source = readFileSync(new URL(`beside/${name}.ts`, import.meta.url), "utf8");
+  const source = readFileSync(join(import.meta.dirname, `beside/${name}.ts`), "utf8");
   return (await transform(source, { loader: "ts", format: "esm" })).code;
 }

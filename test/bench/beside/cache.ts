@@ -9,7 +9,7 @@ const BLANK_LINE = "\r\n\r\n";
 export default {
   async fetch(request) {
     if (request.method === "PUT") {
-      kept.set(request.url, parseResponse(await request.bytes()));
+      kept.set(request.url, parseResponse(new Uint8Array(await request.arrayBuffer())));
       return new Response(null, { status: 204 });
     }
     const found = kept.get(request.url);
