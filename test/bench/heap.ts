@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import { number, object } from "valibot";
 import { Anything, openInspector } from "./inspector.ts";
 
@@ -9,10 +8,13 @@ export interface Heap {
   close(): void;
 }
 
-/** @param port of the development server's inspector; the Worker has answered a request already */
-export async function inspectHeap(port: number): Promise<Heap> {
-  const inspector = await openInspector(`127.0.0.1:${port}`, "ws");
-  await inspector.call("Runtime.enable", Anything);
+/**
+ * @param host and port of the inspector; the Worker has answered a request already
+ * @param name of the Worker
+ */
+export async function inspectHeap(host: string, name: string): Promise<Heap> {
+  const inspector = await openInspector(host, name);
+  // Nothing else: it would be told each line of the log as well.
   await inspector.call("HeapProfiler.enable", Anything);
   return {
     async usedKiB() {
@@ -23,12 +25,4 @@ export async function inspectHeap(port: number): Promise<Heap> {
     },
     close: inspector.close,
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

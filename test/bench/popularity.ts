@@ -74,7 +74,7 @@ async function week(centres: number, shared: boolean) {
     createPageSource({
       edge: createEdgeCache(
         memoryCache(() => now),
-        `https://${centre}.test`,
+        `https://${centre}.of-${centres}.${shared}.test`,
         () => now,
       ),
       // Without a shared one, each data centre has what it fetched itself, for as long as it is fresh.

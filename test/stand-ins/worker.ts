@@ -18,8 +18,6 @@ export interface LocalWorkerOptions {
   readonly port?: number;
   /** How many requests one address may make; by default as in wrangler.toml. */
   readonly requestsPerMinute?: number;
-  /** Where an inspector can connect; nowhere by default. */
-  readonly inspectorPort?: number;
   /** Whether what the Worker writes to its console is printed, and not its warnings alone. */
   readonly console?: boolean;
   /** The configuration file of another Worker than this project's. */
@@ -62,7 +60,7 @@ export async function startLocalWorker(
     },
     dev: {
       server: { hostname: "localhost", port },
-      inspector: inspectorPort === undefined ? false : { port: inspectorPort },
+      inspector: false,
       watch: false,
       persist: state,
       logLevel: isHeard ? "log" : "warn",
