@@ -32,7 +32,6 @@ export async function startLocalWorker(
   {
     port = 0,
     requestsPerMinute,
-    inspectorPort,
     console: isHeard = false,
     config = "wrangler.toml",
   }: LocalWorkerOptions = {},
