@@ -12,7 +12,7 @@ import { count, createTrace, type Trace } from "./trace.ts";
 import { createUpstash } from "./upstash.ts";
 
 /** How old a permit may be when its call is sent, in milliseconds. */
-const PERMIT_GUARD_MS = 1_000;
+export const PERMIT_GUARD_MS = 1_000;
 
 /**
  * As many subrequests may a page take: found at the edge under another cursor (5), read from the store and kept

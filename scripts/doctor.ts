@@ -77,7 +77,11 @@ function readArguments(): { json: boolean; service: string | undefined } {
     });
     const [address, more] = positionals;
     if (more !== undefined) throw new Error();
-    return { json: values.json, service: address === undefined ? undefined : new URL(address).origin };
+    if (address === undefined) return { json: values.json, service: undefined };
+    const { protocol, hostname, origin } = new URL(address);
+    // A key is not sent in the clear, but to this machine.
+    if (protocol !== "https:" && !["localhost", "127.0.0.1"].includes(hostname)) throw new Error();
+    return { json: values.json, service: origin };
   } catch {
     console.error(USAGE);
     process.exit(1);

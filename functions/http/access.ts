@@ -64,7 +64,7 @@ export async function admitAddress(headers: Headers, { requests }: AccessRule): 
  */
 export async function countCostly(
   client: string,
-  what: "test messages" | "looks at OpenD",
+  what: "test messages" | "looks at OpenD" | "looks at the metrics",
   { requests }: AccessRule,
 ): Promise<void> {
   const counted = await requests?.limit({ key: `${what} ${client}` });

@@ -70,7 +70,7 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     status: 429,
     title: "Too many requests",
     advice:
-      "Wait for the seconds in Retry-After. This counts all requests from an address, kept pages too, or the test messages of a key.",
+      "Wait for the seconds in Retry-After. This counts all requests from an address, kept pages too, or what a key does that is costly, such as test messages.",
   },
   client_quota_exceeded: {
     status: 429,

@@ -48,10 +48,7 @@ return 0
 const READ = "return {redis.call('HKEYS', KEYS[1]), redis.call('HVALS', KEYS[1])}";
 const ReadReply = tuple([array(string()), array(string())]);
 
-/**
- * An isolate writes so often within a time, at most. What is counted past that is written with the next that comes
- * later: while OpenD is down each answer is a stale one, and must not cost a command of Upstash each.
- */
+/** An isolate writes so often within a time, at most. What is counted past that is written with what comes later. */
 const MOST_WRITES = 10;
 const WRITES_WITHIN_MS = 60_000;
 
@@ -66,8 +63,11 @@ const waiting = new Map<string, Waiting>();
 
 /** The counters that an operator reads at `/metrics`, of all data centres together. */
 export interface Counters {
-  /** Adds to them, now or with what comes later. */
-  add(counts: Tally): void;
+  /**
+   * Adds to them.
+   * @param atOnce whether it is worth a question to Upstash; else it waits for what is
+   */
+  add(counts: Tally, atOnce: boolean): void;
   /** Writes what is waiting, and these as well. Where Upstash cannot be asked it goes on waiting. */
   flush(also?: Tally): Promise<void>;
   /** @throws Failure `limiter_unavailable` */
@@ -109,8 +109,9 @@ export function createCounters(
 
   return {
     flush,
-    add(counts) {
+    add(counts, atOnce) {
       keep(counts);
+      if (!atOnce) return;
       const [first = 0] = own.writes;
       if (own.writes.length < MOST_WRITES || now() - first > WRITES_WITHIN_MS) background(flush());
     },

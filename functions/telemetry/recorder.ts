@@ -35,7 +35,9 @@ export function createRecorder(waitUntil: (work: Promise<unknown>) => void): Rec
         for (const work of started) await work.catch(() => undefined);
         writeLine(occasion, trace);
         const counts = countsOf(trace, occasion.code);
-        if (upstash && counts.size > 0) countersOf(upstash, trace, waitUntil).add(counts);
+        // A refusal, or an old page from the edge, has cost Upstash nothing, and is not to cost it anything now.
+        const atOnce = trace.calls > 0 || trace.fetchFailures.size > 0;
+        if (upstash && counts.size > 0) countersOf(upstash, trace, waitUntil).add(counts, atOnce);
       };
       const written = write();
       // Nobody may ever read the body to its end.

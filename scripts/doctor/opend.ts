@@ -9,7 +9,7 @@ import {
   parsePageReply,
 } from "../../functions/opend/short-interest.ts";
 import { FIRST, MOST_ROWS, pageOf } from "../../functions/short-interest/page.ts";
-import { type Check, compareClocks, type Finding, failed, ok, skipped } from "./check.ts";
+import { type Check, compareClocks, type Finding, failed, ok, skipped, warning } from "./check.ts";
 import { networkChecks } from "./network.ts";
 import { connectFromNode, isAccess, NoUpgrade, nodeWith } from "./runtime.ts";
 
@@ -61,7 +61,8 @@ export function opendChecks(
     {
       name: "opend access",
       exit: 34,
-      look: async () => (connection instanceof NoUpgrade ? explainAccess(opend) : ok(accessOf(opend))),
+      look: async () =>
+        connection instanceof NoUpgrade ? explainAccess(opend, connection) : lookForAccess(opend),
     },
     {
       name: "opend key",
@@ -139,19 +140,35 @@ function explain({ status, found }: NoUpgrade): Finding {
   return failed(`the address answers HTTP ${status}, not a WebSocket`, remedy);
 }
 
-function explainAccess({ access }: OpendAddress): Finding {
+function explainAccess({ access }: OpendAddress, { status }: NoUpgrade): Finding {
   if (access) {
     return failed(
-      "the service token is refused",
+      `the service token is refused, or a firewall rule stands before it (HTTP ${status})`,
       "Is it the right one and not expired, and has the Access application a policy with the action Service Auth for it?",
     );
   }
   return failed(
-    "Cloudflare Access asks for a login",
+    `Cloudflare Access asks for a login, or a firewall rule stands before it (HTTP ${status})`,
     "Make a service token, and set OPEND_ACCESS_CLIENT_ID and OPEND_ACCESS_CLIENT_SECRET.",
   );
 }
 
-function accessOf({ access }: OpendAddress): string {
-  return access ? "the service token is let through" : "nothing asks for a token";
+/** Whether the token is needed at all, and what else keeps strangers out. */
+async function lookForAccess({ access, ...open }: OpendAddress): Promise<Finding> {
+  if (access) {
+    const without = await connectFromNode(open, DEADLINES.connect);
+    if (without instanceof NoUpgrade) return ok("the service token is let through, and nobody without one");
+    without.drop();
+    return failed(
+      "whoever has no token is let through as well",
+      "Is the Access application made for this very host name, and saved?",
+    );
+  }
+  if (open.key === undefined) {
+    return warning(
+      "nothing asks for a token, and OPEND_KEY is not set",
+      "On the internet everybody could use this OpenD: give it a key, and put Access before its tunnel.",
+    );
+  }
+  return ok("nothing asks for a token");
 }

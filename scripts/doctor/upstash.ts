@@ -4,6 +4,8 @@ import { Redis } from "@upstash/redis";
 import { parse } from "valibot";
 import { DEADLINES } from "../../functions/deadline.ts";
 import type { Config } from "../../functions/env.ts";
+import { Failure } from "../../functions/failure.ts";
+import { PERMIT_GUARD_MS } from "../../functions/gateway.ts";
 import { createPermits } from "../../functions/limit/permits.ts";
 import { rollingLog, Verdict } from "../../functions/limit/rolling-log.ts";
 import { createUpstash, type UpstashAddress } from "../../functions/upstash.ts";
@@ -135,12 +137,17 @@ async function testLimiter(redis: Redis, windowMs: number): Promise<Finding> {
 export function permittedBy({ upstash: address, quota }: Config): Permitted {
   const upstash = createUpstash(address, DEADLINES.upstash);
   const background: Promise<unknown>[] = [];
-  const rule = { ...quota, holdMs: DEADLINES.call };
+  const rule = { ...quota, holdMs: PERMIT_GUARD_MS + DEADLINES.call };
   const permits = createPermits(upstash, rule, (work) => background.push(work));
   return async (call) => {
     const permit = await permits.take({ client: "doctor", priority: "answer" });
     const waitMs = permit.startsAt - Date.now();
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    // Its call might arrive when it does not stand any more.
+    if (Date.now() - permit.startedAfter > PERMIT_GUARD_MS) {
+      await permits.giveBack(permit);
+      throw new Failure("limiter_unavailable", "Upstash answers too slowly for a permit");
+    }
     try {
       return await call();
     } finally {

@@ -43,6 +43,16 @@ describe.each(["/readyz", "/metrics"])("%s", (path) => {
     }
   });
 
+  it("is not to be asked all the time", async () => {
+    const what = path === "/readyz" ? "looks at OpenD" : "looks at the metrics";
+    const limit = async ({ key }: { key: string }) => ({ success: key !== `${what} key:me` });
+    const gateway = await started({}, { REQUESTS_PER_CLIENT: { limit } });
+    const response = await gateway.get(path, { headers });
+    expect(await response.json()).toMatchObject({ status: 429, code: "too_many_requests", retry_after: 60 });
+    const { openings } = await gateway.opend.stats();
+    expect([openings, await gateway.upstash.requests()]).toEqual([0, 0]);
+  });
+
   it("is kept by no cache", async () => {
     const response = await (await started()).get(path, { headers });
     expect(response.headers.get("Cache-Control")).toBe("no-store");
@@ -88,14 +98,6 @@ describe("/readyz", () => {
   it("says that nothing is there", async () => {
     const gateway = await started({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
     expect(await readiness(gateway)).toEqual({ upstash: "ok", opend: "opend_unreachable" });
-  });
-
-  it("is not to be asked all the time", async () => {
-    const limit = async ({ key }: { key: string }) => ({ success: key !== "looks at OpenD key:me" });
-    const gateway = await started({}, { REQUESTS_PER_CLIENT: { limit } });
-    const response = await gateway.get("/readyz", { headers });
-    expect(await response.json()).toMatchObject({ status: 429, code: "too_many_requests", retry_after: 60 });
-    expect((await gateway.opend.stats()).openings).toBe(0);
   });
 });
 
@@ -158,12 +160,15 @@ describe("/metrics", () => {
     });
   });
 
-  it("counts what no page was asked for: too many requests", async () => {
-    const limit = async () => ({ success: false });
-    const open = await startGateway({}, { REQUESTS_PER_CLIENT: { limit } });
-    for (const path of ["/v1/short-interest/US.T1", "/v1/short-interest/US.T2"]) await open.get(path);
-    const field = 'refusals_total{code="too_many_requests"}';
-    expect(await open.upstash.redis("HGET", "short-interest:counts", field)).toBe("2");
+  it("counts too many requests, which ask Upstash nothing, with what comes later", async () => {
+    let success = false;
+    const open = await startGateway({}, { REQUESTS_PER_CLIENT: { limit: async () => ({ success }) } });
+    for (const symbol of ["US.T1", "US.T2"]) await open.get(`/v1/short-interest/${symbol}`);
+    expect(await open.upstash.requests()).toBe(0);
+    success = true;
+    await open.get("/v1/short-interest/US.T3");
+    const series = 'refusals_total{code="too_many_requests"}';
+    expect(await open.upstash.redis("HGET", "short-interest:counts", series)).toBe("2");
   });
 
   it("cannot be had while Upstash is lost", async () => {

@@ -10,7 +10,7 @@ afterEach(() => {
 /** `npm run dev` with these variables, and what it has printed. */
 function dev(vars: Record<string, string>) {
   const child = spawn(process.execPath, ["test/stand-ins/dev.ts"], {
-    env: { ...process.env, PORT: "0", ...vars },
+    env: { ...process.env, PORT: "0", DEV_VARS_FILE: "none", ...vars },
   });
   running.push(child);
   const printed = { text: "" };

@@ -21,8 +21,8 @@ async function startCounters() {
     gateway,
     clock,
     counters,
-    async add(times: number) {
-      counters.add(new Map([["upstream_calls_total", times]]));
+    async add(times: number, atOnce = true) {
+      counters.add(new Map([["upstream_calls_total", times]]), atOnce);
       await Promise.all(work.splice(0));
     },
   };
@@ -45,6 +45,16 @@ describe("what is counted", () => {
     clock.forward(61_000);
     await add(1);
     expect(await counters.read()).toEqual(new Map([["upstream_calls_total", 52]]));
+  });
+
+  it("waits for what is worth a question", async () => {
+    const { add, counters, gateway } = await startCounters();
+    const before = await gateway.upstash.requests();
+    await add(1, false);
+    await add(1, false);
+    expect(await gateway.upstash.requests()).toBe(before);
+    await add(1);
+    expect(await counters.read()).toEqual(new Map([["upstream_calls_total", 3]]));
   });
 
   it("waits while Upstash cannot be asked", async () => {

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { failure, report } from "../support/doctor.ts";
+import { type Running, startRunning } from "../support/running.ts";
+import { API_KEYS, KEY } from "../support/webhook-maker.ts";
+
+describe("a gateway that is deployed", () => {
+  let running: Running;
+  beforeAll(async () => {
+    running = await startRunning({}, { API_KEYS });
+  }, 60_000);
+  afterAll(() => running?.close());
+
+  it("is well", async () => {
+    const { exit, checks } = await report({ API_KEY: KEY }, running.origin);
+    expect([exit, checks.map(({ status }) => status)]).toEqual([0, ["ok", "ok", "ok"]]);
+  });
+
+  it("wants a key", async () => {
+    expect(await failure({}, running.origin)).toEqual({ exit: 42, failed: ["service page"] });
+    expect(await failure({ API_KEY: "wrong" }, running.origin)).toEqual({
+      exit: 41,
+      failed: ["service readyz"],
+    });
+  });
+
+  it("has lost its OpenD", async () => {
+    running.opend.set({ fault: "login: drop" });
+    const { exit, checks } = await report({ API_KEY: KEY }, running.origin);
+    running.opend.set({ fault: "" });
+    expect(exit).toBe(41);
+    expect(checks[1]?.found).toContain("OpenD dropped the connection");
+  });
+
+  it("is something else, or nothing", async () => {
+    expect(await failure({}, "http://127.0.0.1:1")).toEqual({ exit: 40, failed: ["service"] });
+    expect(await failure({}, running.upstash.url)).toEqual({ exit: 40, failed: ["service"] });
+  });
+});
