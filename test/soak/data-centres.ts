@@ -20,6 +20,8 @@ export interface DataCentres {
   /** The one at this place, or the next one that is there. */
   at(place: number): DataCentre;
   all(): readonly DataCentre[];
+  /** Starts the one at this place. */
+  start(place: number): Promise<void>;
   /** Ends one in the middle of whatever it does, and starts another in its place. */
   replace(place: number): Promise<void>;
   close(): Promise<void>;
@@ -30,13 +32,13 @@ const START_MS = 60_000;
 const END_MS = 10_000;
 
 /**
- * Starts as many as there are sets of variables, one after the other.
+ * @param vars the variables of each, by its place; none of them is started yet
  * @param heard called with each line that one of them prints
  */
-export async function startDataCentres(
+export function createDataCentres(
   vars: readonly Readonly<Record<string, string>>[],
   heard: (line: string) => void,
-): Promise<DataCentres> {
+): DataCentres {
   const running = new Map<number, { centre: DataCentre; child: ChildProcess }>();
   const children = new Set<ChildProcess>();
   let closing = false;
@@ -67,7 +69,8 @@ export async function startDataCentres(
     clearTimeout(timer);
   }
 
-  const centres: DataCentres = {
+  return {
+    start,
     at(place) {
       for (let next = 0; next < vars.length; next += 1) {
         const found = running.get((place + next) % vars.length);
@@ -90,13 +93,6 @@ export async function startDataCentres(
       await Promise.all([...children].map(stop));
     },
   };
-  try {
-    for (const at of vars.keys()) await start(at);
-  } catch (thrown) {
-    await centres.close();
-    throw thrown;
-  }
-  return centres;
 }
 
 function eachLine(stream: NodeJS.ReadableStream, heard: (line: string) => void): void {

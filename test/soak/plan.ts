@@ -113,7 +113,7 @@ export function planOf(
     const fault = pick(KINDS[kinds.pop() ?? ""] ?? [], random);
     const isLong = at > longAt && left > 60_000;
     if (isLong) longAt = at + LONG_EVERY_MS;
-    const aged = [pick(pages, random), pick(pages, random)];
+    const aged = random() < 0.5 ? [pick(pages, random)] : [pick(pages, random), pick(pages, random)];
     add(
       { kind: "fault", aged, ...disturbed(0.5), ...fault },
       isLong ? between(20_000, 40_000) : between(4_000, 8_000),

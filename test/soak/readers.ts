@@ -8,11 +8,13 @@ import { pick } from "./plan.ts";
 import { talk } from "./talk.ts";
 import { askTool } from "./tools.ts";
 import { truthOf } from "./truth.ts";
+import { Underway } from "./underway.ts";
 import { KEPT, type World } from "./world.ts";
 
 /** Those who read: each step is drawn from the seed, whatever the steps before have met with. */
 
 type Random = () => number;
+const CURIOUS_PAUSE_MS = 1_500;
 const FORMATS: readonly PageFormat[] = ["json", "csv", "ndjson", "protobuf"];
 const NOT_KNOWN: ReadonlySet<string> = new Set([...IN_THE_WAY, "unknown_symbol"]);
 const whole = (random: Random, least: number, most: number) =>
@@ -117,8 +119,8 @@ async function readLatest(world: World, centre: DataCentre, caller: string, rand
 async function readWrongly(world: World, centre: DataCentre, caller: string, random: Random): Promise<void> {
   const { callers, report } = world.parts;
   const who = callers(caller);
-  if (random() < 0.4) {
-    const path = `/v1/short-interest/US.NOSUCH${whole(random, 1, 4)}`;
+  if (random() < 0.2) {
+    const path = `/v1/short-interest/US.NOSUCH${whole(random, 1, 2)}`;
     const answer = await ask(world, centre, { path, caller: who });
     if (answer) expectCode(world, path, answer, NOT_KNOWN);
     return;
@@ -148,18 +150,14 @@ async function leave(world: World, centre: DataCentre, caller: string, random: R
   world.parts.report.count("read: left in the middle");
 }
 
-/** A page that is not kept, while something is wrong: it comes, or it is said why not. */
-async function readNew(world: World, centre: DataCentre, caller: string): Promise<void> {
-  if (world.spell?.kind !== "fault") return;
-  await readPage(world, centre, caller, { symbol: world.newSymbol(), cursor: "", num: 10, format: "json" });
-}
-
 async function step(world: World, caller: string, random: Random): Promise<void> {
   const centre = world.parts.centres.at(whole(random, 0, 3));
   const chance = random() * 100;
   if (chance < 50) {
     const symbol = pick(KEPT, random);
-    const cursor = random() < 0.6 ? "" : pick(truthOf(symbol).rows, random).cursor;
+    // The newest row is not published, and after the oldest one only OpenD knows that there is nothing.
+    const inside = truthOf(symbol).rows.slice(1, -1);
+    const cursor = random() < 0.6 || inside.length === 0 ? "" : pick(inside, random).cursor;
     const wish = { symbol, cursor, num: whole(random, 1, 50), format: pick(FORMATS, random) };
     await readPage(world, centre, caller, wish);
   } else if (chance < 56) await walk(world, caller, random);
@@ -169,16 +167,15 @@ async function step(world: World, caller: string, random: Random): Promise<void>
   else if (chance < 85) await talk(world, centre, caller, random);
   else if (chance < 91) await askTool(world, centre, caller, random);
   else if (chance < 95) await leave(world, centre, caller, random);
-  else if (chance < 97) await readOther(world, centre, caller, random);
-  else await readNew(world, centre, caller);
+  else await readOther(world, centre, caller, random);
 }
 
-/** Before anything is wrong: reads all that is to be kept, each history at one of the data centres. */
+/** Before anything is wrong: reads all that is to be kept, with the shares of several. */
 export async function warm(world: World): Promise<void> {
   const { centres, callers } = world.parts;
   for (const [at, symbol] of KEPT.entries()) {
     const path = `/v1/short-interest/${symbol}/history`;
-    const answer = await ask(world, centres.at(at % 4), { path, caller: callers("warm") });
+    const answer = await ask(world, centres.at(0), { path, caller: callers(`reader-${at % 3}`) });
     if (answer?.status !== 200) throw new Error(`${path} was answered ${answer?.status} ${answer?.code}`);
   }
 }
@@ -195,4 +192,16 @@ export async function read(world: World, caller: string): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
+}
+
+/** Asks for pages that are not kept while something is wrong: they come, or it is said why not. */
+export async function beCurious(world: World): Promise<void> {
+  const underway = new Underway(world.parts.report);
+  for (let at = 0; !world.ended; at += 1) {
+    await new Promise((resolve) => setTimeout(resolve, CURIOUS_PAUSE_MS));
+    if (world.spell?.kind !== "fault") continue;
+    const wish = { symbol: world.newSymbol(), cursor: "", num: 10, format: "json" } as const;
+    underway.add(readPage(world, world.parts.centres.at(at % 4), "curious", wish));
+  }
+  await underway.end();
 }

@@ -49,7 +49,9 @@ export class Report {
       ([name]) => name.split(": ")[0],
     );
     for (const [group, counts] of groups) {
-      const listed = counts.map(([name, count]) => `${count} ${name.split(": ").slice(1).join(": ")}`);
+      const listed = counts.map(
+        ([name, count]) => `${Math.round(count * 10) / 10} ${name.split(": ").slice(1).join(": ")}`,
+      );
       console.log(`${group}: ${listed.join(", ")}`);
     }
     console.log(`slowest: ${Math.round(this.#slowest.ms)} ms, ${this.#slowest.what}`);

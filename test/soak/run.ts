@@ -5,7 +5,7 @@ import { allClosed, publish, recover } from "./ending.ts";
 import { Hooks } from "./hooks.ts";
 import { type Ledger, startLedger } from "./ledger.ts";
 import { lastRush, planOf, type Spell } from "./plan.ts";
-import { read, warm } from "./readers.ts";
+import { beCurious, read, warm } from "./readers.ts";
 import { Report } from "./report.ts";
 import { READERS, startScene, WORKERS } from "./scene.ts";
 import { beGreedy, beModest, rush } from "./sharing.ts";
@@ -62,13 +62,17 @@ async function soak(): Promise<void> {
   const ledger = startLedger(world);
   ending.push(async () => ledger.close());
   const hooks = new Hooks(world, receiver);
+  // Its calls are forgotten sooner while the others still start.
+  await parts.centres.start(0);
   await warm(world);
+  for (let place = 1; place < WORKERS; place += 1) await parts.centres.start(place);
 
   const began = Date.now();
   const actors = [
     ...Array.from({ length: READERS }, (_, at) => read(world, `reader-${at}`)),
     beGreedy(world, began + seconds * 1_000 - GREEDY_BEFORE_END_MS),
     beModest(world),
+    beCurious(world),
     hooks.run(),
   ].map((actor) => actor.catch(surprise));
   const replacing: Promise<void>[] = [];
@@ -99,7 +103,7 @@ async function soak(): Promise<void> {
 
 /** Lives through a spell. What was begun in it may go on. */
 async function live(world: World, ledger: Ledger, spell: Spell): Promise<void> {
-  report.count(`spells in ms: ${spell.name}`, spell.ms);
+  report.count(`seconds: of ${spell.name}`, spell.ms / 1_000);
   world.begin(spell);
   for (const symbol of spell.aged) {
     ledger.forget(symbol);

@@ -4,34 +4,32 @@ import { type Receiver, startReceiver } from "../stand-ins/receiver.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { problemsInReadme } from "../support/readme.ts";
-import { startDataCentres } from "./data-centres.ts";
+import { createDataCentres } from "./data-centres.ts";
 import type { Report } from "./report.ts";
 import { createCaller, Secrets } from "./secrets.ts";
 import { Publication } from "./truth.ts";
 import type { WorldParts } from "./world.ts";
 
-/** OpenD, Upstash, a receiver of webhooks, and the Workers between them. */
+/** OpenD, Upstash, a receiver of webhooks, and the Workers between them, none of which is started yet. */
 
 export const WORKERS = 4;
 export const READERS = 8;
 const RUSHING = 6;
 const UNPUBLISHED = 1;
+/** Less than by default, so that the greedy one has used all of it most of the time. */
+export const SHARE = 10;
 
 const many = (name: string, count: number) => Array.from({ length: count }, (_, at) => `${name}-${at}`);
 const CALLERS = [
-  "greedy",
-  "modest",
-  "hooks",
-  "last",
-  "warm",
+  ...["greedy", "modest", "curious", "hooks", "last"],
   ...many("reader", READERS),
   ...many("rush", RUSHING),
 ];
 
 /** What no Worker should ever have to say. */
-const TROUBLE = /internal|uncaught|unhandled|exception/i;
-/** A history as CSV that cannot go on is broken off, which the runtime tells in its own words. */
-const BROKEN_OFF = /Uncaught exception: .*jsg\.Error: Failure: (?!internal)/;
+const TROUBLE = /internal error|uncaught|unhandled|exception/i;
+/** That a history in CSV is broken off, where rows are missing, is said on the console in our own words. */
+const BROKEN_OFF = /Uncaught exception: .*Error: Failure: [a-z_]+: [A-Z][\w ',]+\W/;
 
 /** @param ending what is to be called in the end, the last first; it is added to as soon as there is something to end */
 export async function startScene(
@@ -63,6 +61,7 @@ export async function startScene(
     OPEND_ACCESS_CLIENT_SECRET: accessClientSecret,
     UPSTASH_REDIS_REST_URL: upstash.url,
     UPSTASH_REDIS_REST_TOKEN: token,
+    CLIENT_SHARE: String(SHARE),
   };
   const keyed = {
     ...open,
@@ -71,7 +70,7 @@ export async function startScene(
   };
   // Half of them want a key; at the others everybody may read, and a caller is an address.
   const vars = Array.from({ length: WORKERS }, (_, at) => (at % 2 === 0 ? keyed : open));
-  const centres = await startDataCentres(vars, (line) => {
+  const centres = createDataCentres(vars, (line) => {
     const leaked = secrets.foundIn(line);
     if (leaked) report.violated("secrets", `'${leaked}' on the console: ${line}`);
     if (TROUBLE.test(line) && !BROKEN_OFF.test(line)) report.violated("surprise", `on the console: ${line}`);

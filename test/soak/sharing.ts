@@ -3,6 +3,9 @@ import { checkPage } from "./answers.ts";
 import { ask, expectCode, IN_THE_WAY } from "./ask.ts";
 import type { DataCentre } from "./data-centres.ts";
 import { readPage } from "./readers.ts";
+import { SHARE } from "./scene.ts";
+import type { Caller } from "./secrets.ts";
+import { Underway } from "./underway.ts";
 import type { World } from "./world.ts";
 
 /** Those who share OpenD's calls: one who wants them all, one who wants a few, and now and then very many. */
@@ -17,7 +20,6 @@ const MODEST_PAUSE_MS = 500;
 /** Calm for so long, so that what went wrong before has ended. */
 const SETTLED_MS = 1_500;
 /** What all but the greedy one may have used for the quota to have calls left beside that one's share. */
-const SHARE = 15;
 const MOST_OF_OTHERS = LIMIT - SHARE - 2;
 const RUSH_CALLERS = 6;
 const RUSH_PAUSE_MS = 120;
@@ -39,7 +41,7 @@ export async function hasCalls(world: World, atLeast: number): Promise<boolean> 
 
 /** Asks for one new page after the other, as fast as it can, while nothing is wrong. */
 export async function beGreedy(world: World, untilMs: number): Promise<void> {
-  const underway = new Set<Promise<unknown>>();
+  const underway = new Underway(world.parts.report);
   const random = randomFrom(`${world.parts.seed} ${GREEDY}`);
   while (!world.ended && Date.now() < untilMs) {
     await pause(GREEDY_PAUSE_MS);
@@ -49,10 +51,9 @@ export async function beGreedy(world: World, untilMs: number): Promise<void> {
     const centre = keyed[Math.floor(random() * keyed.length)];
     if (!centre) continue;
     const wish = { symbol: world.newSymbol(), cursor: "", num: 10, format: "json" } as const;
-    const asked = readPage(world, centre, GREEDY, wish).finally(() => underway.delete(asked));
-    underway.add(asked);
+    underway.add(readPage(world, centre, GREEDY, wish));
   }
-  await Promise.all(underway);
+  await underway.end();
 }
 
 /** Asks for a new page in each calm, at all data centres at once: it must come. */
@@ -77,7 +78,7 @@ export async function beModest(world: World): Promise<void> {
       world.parts.report.violated("fair", `${symbol} did not come; used were ${greedy} and ${all - greedy}`);
     }
     world.parts.report.count(
-      `new pages beside a greedy caller: with ${greedy > 10 ? "all" : "some"} of its share used`,
+      `new pages beside a greedy caller: with ${greedy >= SHARE ? "all" : "some"} of its share used`,
     );
   }
 }
@@ -100,19 +101,19 @@ async function isThere(world: World, centre: DataCentre, symbol: string): Promis
 /** Several callers ask for far more new pages than the quota has. */
 export async function rush(world: World, ms: number): Promise<void> {
   const until = Date.now() + ms;
-  const underway = new Set<Promise<unknown>>();
+  const underway = new Underway(world.parts.report);
   const random = randomFrom(`${world.parts.seed} rush`);
   for (let at = 0; Date.now() < until; at += 1) {
     const centre = world.parts.centres.at(Math.floor(random() * 4));
     const caller = world.parts.callers(`rush-${at % RUSH_CALLERS}`);
     const path = `/v1/short-interest/${world.newSymbol()}`;
-    const asked = ask(world, centre, { path, caller })
-      .then((answer) => {
-        if (answer && answer.status !== 200) expectCode(world, path, answer, IN_THE_WAY);
-      })
-      .finally(() => underway.delete(asked));
-    underway.add(asked);
+    underway.add(rushTo(world, centre, caller, path));
     await pause(RUSH_PAUSE_MS);
   }
-  await Promise.all(underway);
+  await underway.end();
+}
+
+async function rushTo(world: World, centre: DataCentre, caller: Caller, path: string): Promise<void> {
+  const answer = await ask(world, centre, { path, caller });
+  if (answer && answer.status !== 200) expectCode(world, path, answer, IN_THE_WAY);
 }

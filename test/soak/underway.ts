@@ -1,0 +1,25 @@
+import { told } from "./ask.ts";
+import type { Report } from "./report.ts";
+
+/** What was begun and nobody waits for until the end. */
+export class Underway {
+  readonly #all = new Set<Promise<void>>();
+  readonly #report: Report;
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  add(work: Promise<unknown>): void {
+    const ended = work
+      .catch((thrown) => this.#report.violated("surprise", told(thrown)))
+      .then(() => {
+        this.#all.delete(ended);
+      });
+    this.#all.add(ended);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#all);
+  }
+}
