@@ -8,7 +8,7 @@ const PREFIX = "short_interest_";
 /** Prometheus' text format. */
 const TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-const GAUGES = {
+export const GAUGES = {
   permits_left: "Calls that the quota would allow right now.",
   opend_rest_seconds: "For how long OpenD is left alone, because it failed; 0 where it is not.",
   webhook_messages_pending: "Messages that are not delivered yet, nor given up.",

@@ -157,7 +157,11 @@ function explainAccess({ access }: OpendAddress, { status }: NoUpgrade): Finding
 async function lookForAccess({ access, ...open }: OpendAddress): Promise<Finding> {
   if (access) {
     const without = await connectFromNode(open, DEADLINES.connect);
-    if (without instanceof NoUpgrade) return ok("the service token is let through, and nobody without one");
+    if (without instanceof NoUpgrade) {
+      return isAccess(without)
+        ? ok("the service token is let through, and nobody without one")
+        : warning("the service token is let through; whoever has none gets no clear answer", "Look again.");
+    }
     without.drop();
     return failed(
       "whoever has no token is let through as well",
