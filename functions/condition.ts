@@ -3,7 +3,7 @@ import type { Config } from "./env.ts";
 import { Failure } from "./failure.ts";
 import { createPermits } from "./limit/permits.ts";
 import { openSession } from "./opend/session.ts";
-import { restMs } from "./pages/global-store.ts";
+import { circuitOpenMs } from "./pages/circuit-breaker.ts";
 import { countersOf } from "./telemetry/recorder.ts";
 import type { Tally, Trace } from "./trace.ts";
 import { createUpstash, type Upstash } from "./upstash.ts";
@@ -67,8 +67,14 @@ export async function conditionOf(
   await counters.flush();
   const [counts, permitsLeft, rest, pending] = await Promise.all([
     counters.read(),
-    createPermits(upstash, { ...config.quota, holdMs: 0 }, background).left(),
-    restMs(upstash),
+    createPermits({
+      upstash,
+      database: config.upstash.url,
+      rule: { ...config.quota, holdMs: 0 },
+      background,
+      now: Date.now,
+    }).left(),
+    circuitOpenMs(upstash, Date.now()),
     createOutbox(upstash, Date.now).size(),
   ]);
   return { counts, permitsLeft, restMs: rest, pending };

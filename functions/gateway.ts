@@ -15,12 +15,22 @@ import { createUpstash } from "./upstash.ts";
 export const PERMIT_GUARD_MS = 1_000;
 
 /**
- * As many subrequests may a page take: found at the edge under another cursor (5), read from the store and kept
- * here (4), fetched (8), and once more asked for a permit. One that somebody else fetches may take more.
+ * Subrequests that a page may take: found at the edge under another cursor (5), read from the store by way of its
+ * index and stored here (6), fetched (8), and a second permit (1). Waiting for another lease holder may take more.
  */
-const SUBREQUESTS_OF_A_PAGE = 18;
+const SUBREQUESTS_OF_A_PAGE = 20;
+/**
+ * Pages that one invocation looks up at once. The platform opens six connections at once, and a client that the
+ * limiter refuses is refused after this many attempts, not after fifty.
+ */
+const MAX_PAGES_AT_ONCE = 6;
 
-const NO_EDGE: EdgeCache = { get: async () => undefined, put: async () => undefined };
+const NO_EDGE: EdgeCache = {
+  get: async () => undefined,
+  isKnown: async () => false,
+  put: async () => undefined,
+  trustAgain: () => undefined,
+};
 
 /** What a request brings along. */
 export interface Invocation {
@@ -45,7 +55,7 @@ export interface Invocation {
  * @param each subrequests that a page may take
  */
 export function roomOf(trace: Trace, limit: number, each = SUBREQUESTS_OF_A_PAGE): Room {
-  return createRoom((pages) => trace.subrequests + pages * each <= limit);
+  return createRoom((pages) => pages <= MAX_PAGES_AT_ONCE && trace.subrequests + pages * each <= limit);
 }
 
 /** Puts the parts together that the way of a page needs. */
@@ -67,7 +77,7 @@ export function createGateway(config: Config, invocation: Invocation): PageSourc
   const upstash = createUpstash(config.upstash, deadlines.upstash, trace.spend);
   const store = createGlobalStore(upstash, deadlines.request, now);
   const rule = { ...config.quota, holdMs: PERMIT_GUARD_MS + deadlines.call };
-  const permits = createPermits(upstash, rule, background);
+  const permits = createPermits({ upstash, database: config.upstash.url, rule, background, now });
   const source = createPageSource({
     edge: { ...edge, get: (key) => trace.time("edge", edge.get(key)) },
     store: { ...store, read: (key, claim) => trace.time("store", store.read(key, claim)) },

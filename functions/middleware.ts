@@ -75,10 +75,11 @@ export const holdersOnly: Middleware = async ({ var: { config } }, next) => {
 /** Says what the quotas are and have left, but not where a shared cache would tell it to others. */
 export const quotas: Middleware = async (context, next) => {
   await next();
-  const { headers, ok } = context.res;
+  const { headers } = context.res;
   if (context.var.visibility === "private") headers.append("Vary", "Authorization, X-API-Key");
   if (headers.get("Cache-Control")?.startsWith("public")) return;
   headers.set("RateLimit-Policy", quotaPolicy(context.var.config.quota));
   const { left } = context.var.trace;
-  if (left && ok) headers.set("RateLimit", quotaLeft(left));
+  // A refusal has a RateLimit header of its own, which names the limit that is used up.
+  if (left && !headers.has("RateLimit")) headers.set("RateLimit", quotaLeft(left));
 };

@@ -25,8 +25,8 @@ export interface Upstash {
   ask<T>(question: (redis: Redis) => Promise<T>): Promise<T>;
   /** Runs one script and parses its reply; its text is sent only where Redis does not know it. */
   run<T>(call: ScriptCall, reply: GenericSchema<unknown, T>): Promise<T>;
-  /** Runs several scripts in one round trip. */
-  runAll(calls: readonly ScriptCall[]): Promise<void>;
+  /** Runs several scripts in one round trip. Returns their replies. */
+  runAll(calls: readonly ScriptCall[]): Promise<unknown[]>;
 }
 
 /**
@@ -58,7 +58,7 @@ export function createUpstash(address: UpstashAddress, ms: number, asking = () =
       ask(async (redis) => {
         const pipeline = redis.pipeline();
         for (const { script, keys, args } of calls) pipeline.eval(script, [...keys], [...args]);
-        await pipeline.exec();
+        return pipeline.exec<unknown[]>();
       }),
   };
 }

@@ -1,5 +1,5 @@
 import { Redis } from "@upstash/redis";
-import { INDEX, PAGES } from "../functions/pages/global-store.ts";
+import { INDEX, LEASES, PAGES } from "../functions/pages/global-store.ts";
 import { formatSymbol, parseSymbol } from "../functions/short-interest/symbol.ts";
 import { variable } from "./vars.ts";
 
@@ -24,7 +24,8 @@ if (wanted.length === 0) stop("usage: npm run purge -- SYMBOL … | --all");
 const redis = new Redis({ url, token, enableTelemetry: false, signal: () => AbortSignal.timeout(10_000) });
 for (const each of wanted) {
   // No symbol has a character that a pattern gives a meaning to.
-  const [name, patterns] = each === "--all" ? ["all pages", [`${PAGES}*`, `${INDEX}*`]] : patternsOf(each);
+  const [name, patterns] =
+    each === "--all" ? ["all pages", [`${PAGES}*`, `${LEASES}*`, `${INDEX}*`]] : patternsOf(each);
   let pages = 0;
   for (const pattern of patterns) pages += await deleteMatching(pattern);
   console.log(`${name}: ${pages} kept pages deleted`);
@@ -33,7 +34,7 @@ for (const each of wanted) {
 function patternsOf(text: string): [string, string[]] {
   try {
     const symbol = formatSymbol(parseSymbol(text));
-    return [symbol, [`${PAGES}${symbol}/*`, `${INDEX}${symbol}`]];
+    return [symbol, [`${PAGES}${symbol}/*`, `${LEASES}${symbol}/*`, `${INDEX}${symbol}`]];
   } catch {
     return stop(`${text} is not a symbol such as HK.00700`);
   }
@@ -46,7 +47,7 @@ async function deleteMatching(pattern: string): Promise<number> {
   do {
     const [next, keys] = await redis.scan(cursor, { match: pattern, count: BATCH });
     if (keys.length > 0) await redis.del(...keys);
-    pages += keys.filter((key) => key.startsWith(PAGES) && !key.endsWith(":claim")).length;
+    pages += keys.filter((key) => key.startsWith(PAGES)).length;
     cursor = next;
   } while (cursor !== "0");
   return pages;

@@ -2,6 +2,7 @@ import { Ratelimit } from "@upstash/ratelimit";
 import { parse } from "valibot";
 import { Failure } from "../failure.ts";
 import type { ScriptCall, Upstash } from "../upstash.ts";
+import { createRefusals } from "./refusals.ts";
 import {
   block,
   blockedFor,
@@ -9,7 +10,7 @@ import {
   type PermitWish,
   type RollingLog,
   rollingLog,
-  settling,
+  settleScript,
   Verdict,
 } from "./rolling-log.ts";
 
@@ -17,45 +18,56 @@ import {
 export interface Permit {
   readonly id: string;
   readonly client: string;
-  /** The earliest moment at which it can have started (Unix time, milliseconds): its age counts from here. */
+  /** The earliest possible start (Unix time, milliseconds). The permit's age counts from here. */
   readonly startedAfter: number;
-  /** The moment from which it may be used. */
+  /** The permit may be used from this time on. */
   readonly startsAt: number;
-  /** What the quotas have left after it. */
+  /** What the limits have left after it. */
   readonly left: { readonly client: number; readonly upstream: number };
 }
 
-/** For whom a permit is asked, and how badly. */
+/**
+ * What a call is for, which decides how many permits it leaves to others:
+ * - `answer`: a page that was answered before, or follows one that was. It leaves none.
+ * - `refresh`: a page that can be served stale. It leaves a few, and does not wait.
+ * - `new-symbol`: the symbol was never answered. It leaves as many as were wasted in the last minutes, up to half.
+ * - `unknown-cursor`: no stored page leads to the cursor. It leaves half.
+ */
+export type Priority = (typeof PRIORITIES)[number];
+const PRIORITIES = ["answer", "refresh", "new-symbol", "unknown-cursor"] as const;
+
+/** A request for a permit. */
 export interface Need {
-  /** Whoever causes the call, as `http/client.ts` names it. */
+  /** The client that causes the call, as named by `http/client.ts`. */
   readonly client: string;
-  /** `refresh` has an answer already: it leaves the last permits to those who have none. */
-  readonly priority: "answer" | "refresh";
+  readonly priority: Priority;
 }
 
-/** The calls that OpenD's account has left, for all data centres together. */
+/** The calls that OpenD's account has left, for all data centers together. */
 export interface Permits {
   /**
-   * @param instead a permit that is given back in the same breath, so that nobody comes in between
-   * @throws Failure `upstream_quota_exceeded`, or `client_quota_exceeded` where the client's own share is
-   *   used up, with the time until one is free, when that is longer than a request may wait;
-   *   `limiter_unavailable` when Upstash cannot be asked
+   * @param instead a permit that the same script releases first
+   * @throws Failure `upstream_quota_exceeded`, or `client_quota_exceeded` if the client's own share is used up,
+   *   with the time until a permit is free, if that is longer than a request may wait; `limiter_unavailable` if
+   *   Upstash does not answer
    */
   take(need: Need, instead?: Permit): Promise<Permit>;
+  /** The refusal that `take` would repeat, as far as this isolate remembers; undefined if there is none. */
+  refusal(need: Need): Failure | undefined;
   /**
-   * For one who has waited for a permit to start.
-   * @throws Failure `upstream_quota_exceeded` where OpenD itself has refused a call meanwhile
+   * Checks a permit again after waiting for its start.
+   * @throws Failure `upstream_quota_exceeded` if OpenD itself has refused a call in the meantime
    */
   confirm(): Promise<void>;
-  /** The permit was not used: somebody else may have it. */
+  /** Releases a permit that was not used. */
   giveBack(permit: Permit): Promise<void>;
   /**
-   * What is to be run once the call is answered: the permit's window counts from then.
-   * @param inVain whether it asked for a security that does not exist, and so counts twice for its client
+   * The script to run once the call is answered: the permit's window counts from then.
+   * @param wasted whether the call asked for a symbol or cursor that does not exist: it counts twice for its client
    */
-  settling(permit: Permit, inVain: boolean): ScriptCall;
+  settling(permit: Permit, wasted: boolean): ScriptCall;
   /**
-   * How many the account would be given right now.
+   * How many permits the account would get right now.
    * @throws Failure `limiter_unavailable`
    */
   left(): Promise<number>;
@@ -68,20 +80,36 @@ const ACCOUNT = "opend";
 /** The key that `@upstash/ratelimit` makes of the two. */
 const LOG = `${PREFIX}:${ACCOUNT}`;
 
-/** Permits that a refresh leaves; fewer where there are few in all. */
-const RESERVE = 5;
+/** Permits that a refresh leaves to others; fewer if the limit is small. */
+const REFRESH_RESERVE = 5;
 
 const clientLogOf = (client: string) => `${PREFIX}:client:${client}`;
+const scopeOf = (client: string) => `client ${client}`;
 
-/** @param background keeps the Worker running until what it is given has ended */
-export function createPermits(
-  upstash: Upstash,
-  rule: RollingLog,
-  background: (work: Promise<void>) => void,
-): Permits {
-  const reserves = { answer: 0, refresh: Math.min(RESERVE, Math.floor(rule.limit / 2)) };
-  const returned = (id: string, client: string) =>
-    upstash.ask((redis) => giveBack(redis, LOG, clientLogOf(client), id));
+export interface PermitParts {
+  readonly upstash: Upstash;
+  /** Tells the database from those of other gateways in the same isolate. */
+  readonly database: string;
+  readonly rule: RollingLog;
+  /** Keeps the Worker running until the given work has ended. */
+  readonly background: (work: Promise<void>) => void;
+  /** Unix time, milliseconds. */
+  readonly now: () => number;
+}
+
+export function createPermits({ upstash, database, rule, background, now }: PermitParts): Permits {
+  const half = Math.floor(rule.limit / 2);
+  const reserves: Record<Priority, Pick<PermitWish, "reserve" | "wasteReserve" | "noWait">> = {
+    answer: { reserve: 0 },
+    refresh: { reserve: Math.min(REFRESH_RESERVE, half), noWait: true },
+    "new-symbol": { reserve: 0, wasteReserve: half },
+    "unknown-cursor": { reserve: half },
+  };
+  const refusals = createRefusals(database, now);
+  const returned = (id: string, client: string) => {
+    for (const scope of [scopeOf(client), ...PRIORITIES]) refusals.forget(scope);
+    return upstash.ask((redis) => giveBack(redis, LOG, clientLogOf(client), id));
+  };
 
   function limiterFor(
     wish: PermitWish,
@@ -93,18 +121,43 @@ export function createPermits(
       prefix: PREFIX,
       // The library's own timeout would let the call through.
       timeout: 0,
-      // Its cache refuses until the end of a fixed window, and knows nothing of returned permits.
+      // Its cache refuses until the end of a fixed window, and does not know released permits.
       ephemeralCache: false,
       enableTelemetry: false,
     });
   }
 
+  /** Every refusal of the highest priority holds for the others as well. */
+  function refusal({ client, priority }: Need): Failure | undefined {
+    return refusals.find(scopeOf(client)) ?? refusals.find("answer") ?? refusals.find(priority);
+  }
+
+  function refuse({ client, priority }: Need, byClient: boolean, retryAfterMs: number): Failure {
+    const failure = byClient ? clientRefuses(retryAfterMs) : accountRefuses(retryAfterMs);
+    // Within the last waitMs a permit can be granted ahead of its start.
+    const untilMs = retryAfterMs - (reserves[priority].noWait ? 0 : rule.waitMs);
+    refusals.remember(byClient ? scopeOf(client) : priority, failure, untilMs);
+    return failure;
+  }
+
+  function blocked(ms: number): Failure {
+    const failure = accountRefuses(ms);
+    refusals.remember("answer", failure, ms - rule.waitMs);
+    return failure;
+  }
+
   return {
-    async take({ client, priority }, instead) {
+    refusal,
+    async take(need, instead) {
+      const { client, priority } = need;
+      const remembered = refusal(need);
+      if (remembered) {
+        if (instead) background(returned(instead.id, instead.client).catch(ignored));
+        throw remembered;
+      }
       const id = crypto.randomUUID();
       const askedAt = Date.now();
-      const reserve = reserves[priority];
-      const wish = { id, clientLog: clientLogOf(client), instead: instead?.id, reserve };
+      const wish = { id, clientLog: clientLogOf(client), instead: instead?.id, ...reserves[priority] };
       const { success, byClient, remaining, clientRemaining, reset } = await upstash
         .ask(async (redis) => parse(Verdict, await limiterFor(wish, redis).limit(ACCOUNT)))
         .catch((failure: unknown) => {
@@ -114,23 +167,24 @@ export function createPermits(
           throw failure;
         });
       const waitMs = reset - Date.now();
-      if (!success) throw byClient ? clientRefuses(waitMs) : accountRefuses(waitMs);
+      if (!success) throw refuse(need, byClient, waitMs);
       const left = { client: clientRemaining, upstream: remaining };
       return { id, client, startsAt: reset, startedAfter: askedAt + waitMs, left };
     },
     async confirm() {
       const blockedMs = await upstash.ask((redis) => blockedFor(redis, LOG));
-      if (blockedMs > 0) throw accountRefuses(blockedMs);
+      if (blockedMs > 0) throw blocked(blockedMs);
     },
     giveBack: ({ id, client }) => returned(id, client),
-    settling: ({ id, client }, inVain) => settling(LOG, clientLogOf(client), id, rule.windowMs, inVain),
+    settling: ({ id, client }, wasted) => settleScript(LOG, rule, clientLogOf(client), id, wasted),
     async left() {
       const wish = { id: "", clientLog: "", reserve: 0 };
       const { remaining } = await upstash.ask((redis) => limiterFor(wish, redis).getRemaining(ACCOUNT));
       return remaining;
     },
     async block() {
-      // Where Upstash cannot be told, OpenD goes on refusing by itself.
+      blocked(rule.windowMs);
+      // If Upstash does not answer, OpenD goes on refusing by itself.
       await upstash.ask((redis) => block(redis, LOG, rule.windowMs)).catch(ignored);
       return rule.windowMs;
     },
@@ -145,9 +199,9 @@ function accountRefuses(retryAfterMs: number): Failure {
 
 function clientRefuses(retryAfterMs: number): Failure {
   const detail =
-    "Your share of the calls that OpenD allows is used up for now; kept pages are still answered";
+    "Your share of the calls that OpenD allows is used up for now; cached pages are still served";
   return new Failure("client_quota_exceeded", detail, { retryAfterMs });
 }
 
-/** The permit then stays in the log until its window is over: a call less, never one too many. */
+/** The permit then stays in the log until its window is over: one call less, never one too many. */
 function ignored(): void {}

@@ -7,69 +7,93 @@ import type { ScriptCall } from "../upstash.ts";
 type Algorithm = ConstructorParameters<typeof Ratelimit>[0]["limiter"];
 
 /**
- * The quota, as an exact log. A permit stands in it under the latest moment at which its call can reach
- * OpenD: at first the end of `holdMs`, and once the call has been answered, the moment of the answer.
- * A new permit starts when the `limit`-th newest such moment is more than a window ago. No call reaches
- * OpenD before its permit starts, so between any call and the `limit`-th after it lies more than a
- * window, whatever their delays, as long as none is under way for longer than `holdMs`.
+ * The rate limit as an exact sliding-window log. An entry's score is the latest time at which its call can
+ * reach OpenD: the end of `holdMs` at first, and the time of the reply once the call is answered. A new permit
+ * starts more than a window after the `limit`-th newest score. No call arrives before its permit starts, so any
+ * call and the `limit`-th call after it are more than a window apart, as long as no call takes longer than
+ * `holdMs`.
  */
 export interface RollingLog {
-  /** Permits in a window. */
+  /** Permits per window. */
   readonly limit: number;
   readonly windowMs: number;
   /** The longest time from a permit's start to the arrival of its call. */
   readonly holdMs: number;
-  /** A permit is granted ahead of its start by this at most. */
+  /** A permit is granted at most this far ahead of its start. */
   readonly waitMs: number;
-  /** Permits in a window that one client may have; it has a log of its own, kept in the same way. */
+  /** Permits per window for one client. The client has a log of its own under the same rule. */
   readonly clientShare: number;
 }
 
-/** What a permit is asked for with. */
+/** A request for one permit. */
 export interface PermitWish {
-  /** The permit's own name: asked for again, it is the same grant, so a repeated script counts once. */
+  /** The permit's name. A repeated script with the same name is the same grant, and counts once. */
   readonly id: string;
   /** The key of the client's log. */
   readonly clientLog: string;
-  /** A permit that is given back first. */
+  /** A permit that is released first. */
   readonly instead?: string | undefined;
-  /** Permits that are left for others; and no waiting for one. */
+  /** Permits that this request leaves to others. */
   readonly reserve: number;
+  /** Permits that it leaves to others at most while calls are wasted: one for each wasted call. */
+  readonly wasteReserve?: number;
+  /** Refused instead of granted ahead of its start. */
+  readonly noWait?: boolean;
 }
 
+/** For how long a wasted call lowers the limit of symbols that were never answered, in milliseconds. */
+const WASTE_MEMORY_MS = 5 * 60_000;
+/** Within this time a call is usually answered, in milliseconds. */
+const ANSWER_MS = 1_000;
+/** A log outlives its last entry by this margin, in milliseconds. */
+const EXPIRY_MARGIN_MS = 1_000;
+
+/** An expiry that moves closer would drop permits that still count. */
+const EXTEND = `
+local function extend(log, ms)
+  if redis.call('PTTL', log) < ms then redis.call('PEXPIRE', log, ms) end
+end
+`;
+
 /**
- * KEYS log, block, client's log; ARGV permit, limit, windowMs, holdMs, waitMs, permit to give back or '',
- * client's share, answerMs → {granted 0|1, ms until start, left, left to the client, refused by 0 the log | 1
- * the client's log}.
- * What is granted starts no sooner than is safe. What is refused is told the likely time: of calls that
- * are under way it assumes that they are answered within answerMs.
+ * KEYS log, block, client's log, wasted calls; ARGV permit, limit, windowMs, holdMs, waitMs, permit to release or
+ * '', client's share, answerMs, reserve, waste reserve, waste memory ms, expiry margin ms
+ * → {granted 0|1, ms until start, remaining, remaining for the client, refused by 0 the log | 1 the client's log}.
+ * A granted permit starts when it is safe. A refusal tells the likely time: it assumes that calls in flight are
+ * answered within answerMs.
  */
-const TAKE = `
+const TAKE = `${EXTEND}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local limit, window, hold, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local function startIn(log, limit)
+local reserve, wasteReserve = tonumber(ARGV[9]), tonumber(ARGV[10])
+if wasteReserve > reserve then
+  local wasted = redis.call('ZCOUNT', KEYS[4], now - ARGV[11], '+inf')
+  reserve = math.max(reserve, math.min(wasteReserve, wasted))
+end
+local function startIn(log, limit, reserve)
   redis.call('ZREM', log, ARGV[6])
   redis.call('ZREMRANGEBYSCORE', log, '-inf', now - window - 1)
   local count = redis.call('ZCARD', log)
-  if count < limit then return now, now, limit - count end
-  local nth = tonumber(redis.call('ZRANGE', log, -limit, -limit, 'WITHSCORES')[2])
+  local remaining = math.max(limit - count, 0)
+  if count < limit - reserve then return now, now, remaining end
+  local nth = tonumber(redis.call('ZRANGE', log, reserve - limit, reserve - limit, 'WITHSCORES')[2])
   local likely = nth > now and math.max(now, nth - hold + tonumber(ARGV[8])) or nth
-  return math.max(now, nth + window + 1), math.max(now, math.min(nth, likely) + window + 1), 0
+  return math.max(now, nth + window + 1), math.max(now, math.min(nth, likely) + window + 1), remaining
 end
 local held = redis.call('ZSCORE', KEYS[1], ARGV[1])
-local start, likely, left = startIn(KEYS[1], limit)
-local own, ownLikely, ownLeft = startIn(KEYS[3], tonumber(ARGV[7]))
-if held then return {1, math.max(0, held - hold - now), left, ownLeft, 0} end
-if own - now > most then return {0, ownLikely - now, left, ownLeft, 1} end
+local start, likely, remaining = startIn(KEYS[1], limit, reserve)
+local own, ownLikely, ownRemaining = startIn(KEYS[3], tonumber(ARGV[7]), 0)
+if held then return {1, math.max(0, held - hold - now), remaining, ownRemaining, 0} end
+if own - now > most then return {0, ownLikely - now, remaining, ownRemaining, 1} end
 local blocked = now + math.max(0, redis.call('PTTL', KEYS[2]))
 start = math.max(start, own, blocked)
-if start - now > most then return {0, math.max(likely, ownLikely, blocked) - now, left, ownLeft, 0} end
+if start - now > most then return {0, math.max(likely, ownLikely, blocked) - now, remaining, ownRemaining, 0} end
 for _, log in ipairs({KEYS[1], KEYS[3]}) do
   redis.call('ZADD', log, start + hold, ARGV[1])
-  redis.call('PEXPIRE', log, most + hold + window + 1000)
+  extend(log, start - now + hold + window + ARGV[12])
 end
-return {1, start - now, math.max(left - 1, 0), math.max(ownLeft - 1, 0), 0}
+return {1, start - now, math.max(remaining - 1, 0), math.max(ownRemaining - 1, 0), 0}
 `;
 
 /** KEYS log, block; ARGV limit, windowMs → permits that could start now */
@@ -81,32 +105,34 @@ return math.max(0, ARGV[1] - redis.call('ZCOUNT', KEYS[1], now - ARGV[2], '+inf'
 `;
 
 /**
- * KEYS log, client's log; ARGV permit, windowMs, a second entry for the client or ''. The call has been
- * answered: it reached OpenD by now.
+ * KEYS log, client's log, wasted calls; ARGV permit, windowMs, a second entry for the client or '' if the call was
+ * not wasted, waste memory ms, expiry margin ms, wasted calls of one client that are remembered at most. The call has
+ * been answered, so it reached OpenD by now.
  */
-const SETTLE = `
+const SETTLE = `${EXTEND}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.ceil(time[2] / 1000)
-for _, log in ipairs(KEYS) do
-  local held = redis.call('ZSCORE', log, ARGV[1])
-  if held and tonumber(held) > now then redis.call('ZADD', log, now, ARGV[1]) end
+for at = 1, 2 do
+  local held = redis.call('ZSCORE', KEYS[at], ARGV[1])
+  if held and tonumber(held) > now then redis.call('ZADD', KEYS[at], now, ARGV[1]) end
 end
 if ARGV[3] ~= '' then
   redis.call('ZADD', KEYS[2], now, ARGV[3])
-  redis.call('PEXPIRE', KEYS[2], ARGV[2] + 1000)
+  extend(KEYS[2], ARGV[2] + ARGV[5])
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[4])
+  local slot = redis.call('ZCARD', KEYS[2]) % tonumber(ARGV[6])
+  redis.call('ZADD', KEYS[3], now, KEYS[2] .. ' ' .. slot)
+  redis.call('PEXPIRE', KEYS[3], ARGV[4])
 end
 return 0
 `;
 
-/** Within which a call is usually answered, in milliseconds. */
-const ANSWER_MS = 1_000;
-
-/** What the algorithm says, through the library, which hands it on as it is. */
+/** The algorithm's answer. The library passes it on unchanged. */
 export const Verdict = object({
   success: boolean(),
-  /** Whether it is the client's share that is used up. */
+  /** Whether the client's share is used up. */
   byClient: boolean(),
-  /** Permits left in the window, and of them to this client. */
+  /** Permits left in the window, and of them for this client. */
   remaining: number(),
   clientRemaining: number(),
   /** Unix time in milliseconds, by this machine's clock. */
@@ -115,38 +141,49 @@ export const Verdict = object({
 
 const TakeReply = tuple([number(), number(), number(), number(), number()]);
 
-/** The key under which a frequency refusal by OpenD itself is remembered. */
+/** The key that remembers a frequency refusal by OpenD itself. */
 const blockKey = (log: string) => `${log}:blocked`;
+/** The key of the calls for symbols and cursors that do not exist. */
+const wastedKey = (log: string) => `${log}:wasted`;
+
+/** The script that grants or refuses one permit. */
+export function takeScript(log: string, rule: RollingLog, wish: PermitWish): ScriptCall {
+  const { limit, windowMs, holdMs, waitMs, clientShare } = rule;
+  const { id, clientLog, instead = "", reserve, wasteReserve = 0, noWait = false } = wish;
+  const args = [
+    id,
+    limit,
+    windowMs,
+    holdMs,
+    noWait ? 0 : waitMs,
+    instead,
+    clientShare,
+    ANSWER_MS,
+    reserve,
+    wasteReserve,
+    WASTE_MEMORY_MS,
+    EXPIRY_MARGIN_MS,
+  ];
+  return { script: TAKE, keys: [log, blockKey(log), clientLog, wastedKey(log)], args: args.map(String) };
+}
 
 /**
- * The log as an algorithm for `@upstash/ratelimit`, asking for the one permit that is wished for.
- * In its answer, which is a `Verdict`, `reset` is when the permit starts, or when one is likely to be free.
+ * The log as an algorithm for `@upstash/ratelimit`. Its answer is a `Verdict`: `reset` is the start of the granted
+ * permit, or the likely time of the next free one.
  */
 export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
-  const { limit, windowMs, holdMs, clientShare } = rule;
-  const waitMs = wish.reserve > 0 ? 0 : rule.waitMs;
+  const { limit, windowMs } = rule;
   return () => ({
     async limit({ redis }, log) {
-      const args = [
-        wish.id,
-        limit - wish.reserve,
-        windowMs,
-        holdMs,
-        waitMs,
-        wish.instead ?? "",
-        clientShare,
-        ANSWER_MS,
-      ];
-      const reply = await redis
-        .createScript(TAKE)
-        .exec([log, blockKey(log), wish.clientLog], args.map(String));
-      const [granted, startsInMs, left, clientLeft, byClient] = parse(TakeReply, reply);
+      const { script, keys, args } = takeScript(log, rule, wish);
+      const reply = await redis.createScript(script).exec([...keys], [...args]);
+      const [granted, startsInMs, remaining, clientRemaining, byClient] = parse(TakeReply, reply);
       const verdict = {
         success: granted === 1,
         byClient: byClient === 1,
         limit,
-        remaining: left,
-        clientRemaining: clientLeft,
+        remaining,
+        clientRemaining,
         reset: Date.now() + startsInMs,
         pending: Promise.resolve(),
       };
@@ -163,31 +200,41 @@ export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
 }
 
 /**
- * Lowers a permit's moment to now.
- * @param again counts it a second time for its client
+ * The script that lowers a permit's score to now.
+ * @param wasted counts the call twice for its client, and once among the wasted calls
  */
-export function settling(
+export function settleScript(
   log: string,
+  { windowMs, ...rule }: RollingLog,
   clientLog: string,
   permit: string,
-  windowMs: number,
-  again: boolean,
+  wasted: boolean,
 ): ScriptCall {
-  const second = again ? `${permit} again` : "";
-  return { script: SETTLE, keys: [log, clientLog], args: [permit, String(windowMs), second] };
+  const second = wasted ? `${permit} again` : "";
+  const args = [permit, windowMs, second, WASTE_MEMORY_MS, EXPIRY_MARGIN_MS, wasteSlots(rule)].map(String);
+  return { script: SETTLE, keys: [log, clientLog, wastedKey(log)], args };
 }
 
-/** Takes a permit that was not used out of its logs. */
+/**
+ * The wasted calls of one client that are remembered. One client is held back by its share, and must not keep all
+ * others from new symbols; two wasteful clients leave half of the window.
+ */
+function wasteSlots({ limit, clientShare }: Pick<RollingLog, "limit" | "clientShare">): number {
+  const half = Math.floor(limit / 2);
+  return Math.max(1, Math.ceil(half / 2), half - Math.max(0, limit - clientShare));
+}
+
+/** Removes an unused permit from its logs. */
 export async function giveBack(redis: Redis, log: string, clientLog: string, permit: string): Promise<void> {
   await redis.pipeline().zrem(log, permit).zrem(clientLog, permit).exec();
 }
 
-/** Grants no permit in the log under `log` that starts within `ms` milliseconds from now. */
+/** Grants no permit in `log` that starts within `ms` milliseconds from now. */
 export async function block(redis: Redis, log: string, ms: number): Promise<void> {
   await redis.set(blockKey(log), "1", { px: ms });
 }
 
-/** For how long no permit is granted in the log under `log`, in milliseconds; 0 where one may be. */
+/** For how long no permit is granted in `log`, in milliseconds; 0 if permits are granted. */
 export async function blockedFor(redis: Redis, log: string): Promise<number> {
   return Math.max(0, await redis.pttl(blockKey(log)));
 }

@@ -11,8 +11,9 @@ import {
   rowsAfter,
 } from "../short-interest/page.ts";
 import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
+import { readPage } from "./fetch.ts";
 import { keepPage, timestampOf } from "./kept.ts";
-import { type LookupParts, lookUp, type Origin, readPage } from "./lookup.ts";
+import { type LookupParts, lookUp, type Origin } from "./lookup.ts";
 
 /** A page, and how old it is. Times are Unix times in milliseconds. */
 export interface Answer {

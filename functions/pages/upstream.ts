@@ -128,9 +128,9 @@ async function callOnce(
     signal.throwIfAborted();
     called = true;
     trace.calls += 1;
+    trace.left = (await taking).left;
     const body = encodePageRequest(request);
     const reply = await trace.time("call", session.call(GET_SHORT_INTEREST, body, ending.signal));
-    trace.left = (await taking).left;
     return { reply: reply.slice(), permit: await taking };
   } finally {
     signal.removeEventListener("abort", stop);

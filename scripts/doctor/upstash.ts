@@ -138,7 +138,13 @@ export function permittedBy({ upstash: address, quota }: Config): Permitted {
   const upstash = createUpstash(address, DEADLINES.upstash);
   const background: Promise<unknown>[] = [];
   const rule = { ...quota, holdMs: PERMIT_GUARD_MS + DEADLINES.call };
-  const permits = createPermits(upstash, rule, (work) => background.push(work));
+  const permits = createPermits({
+    upstash,
+    database: address.url,
+    rule,
+    background: (work) => background.push(work),
+    now: Date.now,
+  });
   return async (call) => {
     const permit = await permits.take({ client: "doctor", priority: "answer" });
     const waitMs = permit.startsAt - Date.now();

@@ -1,6 +1,8 @@
+import { readPage } from "../../functions/pages/fetch.ts";
 import { createGlobalStore } from "../../functions/pages/global-store.ts";
-import { keepPage } from "../../functions/pages/kept.ts";
+import { keepPage, summaryOf } from "../../functions/pages/kept.ts";
 import { MOST_ROWS } from "../../functions/short-interest/page.ts";
+import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { startLocalWorker } from "../stand-ins/worker.ts";
 import { bundledWorker, startWorkerd } from "../support/workerd.ts";
@@ -156,6 +158,7 @@ async function fillStore({ upstash }: Remotes): Promise<void> {
   const kept = keepPage(replyOf(MOST_ROWS), "", Date.now());
   for (const path of PATHS) {
     const symbol = path.slice(path.lastIndexOf("/") + 1);
-    await store.write({ symbol, cursor: "" }, "", kept, undefined, []);
+    const key = { symbol, cursor: "" };
+    await store.write(key, "", kept, summaryOf(readPage(parseSymbol(symbol), kept), key), []);
   }
 }

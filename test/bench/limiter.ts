@@ -53,7 +53,13 @@ async function exactLog(stage: Stage, { redis }: Remotes): Promise<Ask> {
   const { url, token } = stage.add(await startUpstash(await redis.open()));
   const upstash = createUpstash({ url, token }, 3_000);
   const rule = { limit: LIMIT, windowMs: WINDOW_MS, clientShare: LIMIT, waitMs: 0, holdMs: 6_000 };
-  const permits = createPermits(upstash, rule, () => undefined);
+  const permits = createPermits({
+    upstash,
+    database: url,
+    rule,
+    background: () => undefined,
+    now: Date.now,
+  });
   return async () => {
     const permit = await permits.take({ client: "bench", priority: "answer" }).catch(() => undefined);
     return permit && (() => upstash.runAll([permits.settling(permit, false)]));

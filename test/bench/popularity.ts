@@ -1,7 +1,7 @@
 import { Failure } from "../../functions/failure.ts";
 import { createEdgeCache } from "../../functions/pages/edge-cache.ts";
 import type { GlobalStore } from "../../functions/pages/global-store.ts";
-import { type KeptReply, nameOf } from "../../functions/pages/kept.ts";
+import { type KeptReply, nameOf, type PageKey } from "../../functions/pages/kept.ts";
 import type { LookupParts } from "../../functions/pages/lookup.ts";
 import { createRoom } from "../../functions/pages/room.ts";
 import { createPageSource } from "../../functions/pages/source.ts";
@@ -56,6 +56,7 @@ async function week(centres: number, shared: boolean) {
   const permits: LookupParts["permits"] = {
     settling: () => ({ script: "", keys: [], args: [] }),
     block: async () => WINDOW_MS,
+    refusal: () => undefined,
   };
   const store = memoryStore(() => now);
   const upstream: LookupParts["upstream"] = {
@@ -112,14 +113,21 @@ async function week(centres: number, shared: boolean) {
 
 function memoryStore(now: () => number): GlobalStore {
   const kept = new Map<string, KeptReply>();
+  const find = (key: PageKey) => {
+    const page = kept.get(nameOf(key));
+    return page !== undefined && now() < page.keptUntil ? page : undefined;
+  };
   return {
     async read(key) {
-      const page = kept.get(nameOf(key));
-      const usable = page !== undefined && now() < page.keptUntil ? page : undefined;
-      return { kept: usable, fetch: usable && now() < usable.freshUntil ? "needless" : "yours", restMs: 0 };
+      const page = find(key);
+      const fetch = page && now() < page.freshUntil ? "fresh" : "lease-acquired";
+      return { kept: page, fetch, openMs: 0, isKnown: true };
     },
-    async write(key, _claim, page) {
+    peek: async (key) => find(key),
+    isKnown: async () => true,
+    async write(key, _lease, page) {
       kept.set(nameOf(key), page);
+      return "stored";
     },
     release: async () => undefined,
   };

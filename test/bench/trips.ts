@@ -22,7 +22,7 @@ export async function benchTrips(report: Report): Promise<void> {
     const response = await fetch(`${origin}/v1/short-interest/${symbol}`);
     await response.arrayBuffer();
     // What the answer did not wait for: a claim that is held is written or given up, and a call is counted.
-    while ((await upstash.redis.call("EXISTS", `short-interest:page:${symbol}/:claim`)) === 1);
+    while ((await upstash.redis.call("EXISTS", `short-interest:lease:${symbol}/`)) === 1);
     const counted = () => upstash.redis.call("HGET", "short-interest:counts", "upstream_calls_total");
     while (Number(await counted()) < opend.stats().calls);
     return upstash.requests() - before;

@@ -15,12 +15,18 @@ async function start({ limit = 3, windowMs = HOUR, holdMs = 6_000, waitMs = 0, c
   const background: Promise<void>[] = [];
   const log = { limit, windowMs, holdMs, waitMs, clientShare };
   const connection = createUpstash(upstash, 1_000);
-  const permits = createPermits(connection, log, (work) => background.push(work));
+  const permits = createPermits({
+    upstash: connection,
+    database: upstash.url,
+    rule: log,
+    background: (work) => background.push(work),
+    now: Date.now,
+  });
   return {
     permits,
     take: (client = "me", instead?: Permit) => permits.take({ client, priority: "answer" }, instead),
     refresh: () => permits.take({ client: "me", priority: "refresh" }),
-    settle: (permit: Permit, inVain = false) => connection.runAll([permits.settling(permit, inVain)]),
+    settle: (permit: Permit, wasted = false) => connection.runAll([permits.settling(permit, wasted)]),
     log,
     redis: new Redis({ ...upstash, enableTelemetry: false }),
     command: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),

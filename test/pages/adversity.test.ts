@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from "vitest";
 import { isSliceable } from "../../functions/short-interest/page.ts";
 import { LOG, logAndCallsAgree, SHORT, startDataCentres as start } from "../support/data-centre.ts";
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 
 describe("a call that is never answered", () => {
   it("holds its permit until it can no longer reach OpenD", async () => {
@@ -32,7 +33,7 @@ describe("a failing OpenD", () => {
     }
     expect((await gateway.opend.stats()).openings).toBe(openings);
     await gateway.opend.set({ fault: "" });
-    await gateway.upstash.redis("DEL", "short-interest:health:resting"); // The ten seconds are over.
+    await gateway.upstash.redis("HSET", "short-interest:circuit", "open", "0"); // The ten seconds are over.
     expect((await centres[0]?.page("US.T9"))?.answer?.origin).toBe("fetched");
     expect((await centres[1]?.page("US.T8"))?.answer?.origin).toBe("fetched");
     await logAndCallsAgree(gateway);
@@ -135,7 +136,7 @@ describe("a claim", () => {
     const { gateway, centres } = await start(1, { CLIENT_SHARE: "30" }, SHORT);
     await gateway.opend.set({ fault: "silence" });
     const page = centres[0]?.page("US.AAPL");
-    const claim = "short-interest:page:US.AAPL/:claim";
+    const claim = "short-interest:lease:US.AAPL/";
     await vi.waitFor(async () => expect(await gateway.upstash.redis("PTTL", claim)).toBeGreaterThan(0), {
       interval: 10,
     });
@@ -148,7 +149,7 @@ describe("a claim", () => {
     // The fetch alone takes nearly as long as a request may.
     const slow = { ...SHORT, request: 2_000, login: 2_000, call: 2_000 };
     const { gateway, centres } = await start(1, { CLIENT_SHARE: "30" }, slow);
-    const claim = "short-interest:page:US.AAPL/:claim";
+    const claim = "short-interest:lease:US.AAPL/";
     await gateway.upstash.redis("SET", claim, "somebody", "PX", "300");
     await gateway.opend.set({ delayMs: [900, 900] });
     expect((await centres[0]?.page("US.AAPL"))?.failure?.code).toBe("opend_timeout");
@@ -207,6 +208,8 @@ describe("under load, with faults", () => {
       await gateway.upstash.fail(null);
       await vi.waitFor(
         async () => {
+          // A copy that is stale for hours is trusted for a minute, and served once more.
+          clock.forward(MINUTE / 2);
           for (const symbol of [...kept, "US.BRK.B"]) {
             const { answer, failure } = (await centres[0]?.page(symbol)) ?? {};
             expect(failure).toBeUndefined();

@@ -67,8 +67,8 @@ describe("a page past its freshness", () => {
     const answers = await Promise.all(centres.map((centre) => centre.page("US.AAPL")));
     for (const { answer } of answers) expect(answer?.stale).toBe("refreshing");
     expect((await gateway.opend.stats()).calls).toBe(2);
-    // A stale copy is trusted for some seconds, and then served once more while the store is asked.
-    clock.forward(10_000);
+    // A copy that is stale for an hour is trusted for a minute, and then served once more while the store is asked.
+    clock.forward(MINUTE);
     for (const centre of centres) await centre.page("US.AAPL");
     for (const centre of centres) expect((await centre.page("US.AAPL")).answer?.stale).toBeUndefined();
     expect((await gateway.opend.stats()).calls).toBe(2);
@@ -84,8 +84,8 @@ describe("a page past its freshness", () => {
       expect((await centre?.page("US.AAPL"))?.answer?.stale).toBeDefined();
     clock.forward(2 * DAY);
     // As Redis does after as long.
-    for (const end of ["", ":claim"])
-      await gateway.upstash.redis("DEL", `short-interest:page:US.AAPL/${end}`);
+    for (const kind of ["page", "lease"])
+      await gateway.upstash.redis("DEL", `short-interest:${kind}:US.AAPL/`);
     expect((await first?.page("US.AAPL"))?.failure?.code).toBe("opend_unreachable");
   });
 

@@ -1,20 +1,40 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { circuitOpenMs } from "../../functions/pages/circuit-breaker.ts";
 import { createGlobalStore } from "../../functions/pages/global-store.ts";
-import { type KeptReply, keepPage, keepRefusal } from "../../functions/pages/kept.ts";
+import { keepPage, keepRefusal, NOTHING, type PageSummary } from "../../functions/pages/kept.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { control } from "../support/stand-ins.ts";
 
 const NOW = 1_800_000_000_000;
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 const REPLY = new Uint8Array([0, 255, 8, 10]);
+const OTHER_REPLY = new Uint8Array([1, 2, 3]);
 const KEY = { symbol: "HK.00700", cursor: "" };
-const FAILED = { failed: true, pauseMs: 0 };
+const PAGE = "short-interest:page:HK.00700/";
+const LEASE = "short-interest:lease:HK.00700/";
+const FAILED = { outcome: "failed", pauseMs: 0 } as const;
+const ANSWERED = { outcome: "answered", pauseMs: 0 } as const;
 
-async function start(claimMs = HOUR) {
+const summary = (changes: Partial<PageSummary> = {}): PageSummary => ({
+  newest: 1_700_000_000,
+  extent: 10,
+  next: null,
+  span: undefined,
+  ...changes,
+});
+const spanning = (newest: number, oldest: number) =>
+  summary({ newest, next: String(oldest), span: { newest, oldest } });
+const refusal = (fetchedAt: number) => keepRefusal(REPLY, "", fetchedAt, 10 * MINUTE);
+
+async function start(leaseMs = HOUR) {
   const upstash = await control.startUpstash();
   let now = NOW;
+  const connection = createUpstash(upstash, 1_000);
   return {
-    store: createGlobalStore(createUpstash(upstash, 1_000), claimMs, () => now),
+    store: createGlobalStore(connection, leaseMs, () => now),
+    openMs: () => circuitOpenMs(connection, now),
     at: (ms: number) => {
       now = ms;
     },
@@ -27,189 +47,269 @@ beforeEach(async () => {
   started = await start();
 });
 
-describe("the global store", () => {
-  it("gives a page that nobody has to one asker, and tells the others", async () => {
+describe("lease", () => {
+  it("goes to one reader of a missing page", async () => {
     const { store } = started;
-    expect(await store.read(KEY, "a")).toEqual({ fetch: "yours", restMs: 0, kept: undefined });
-    expect(await store.read(KEY, "b")).toMatchObject({ fetch: "others" });
-    expect(await store.read({ ...KEY, cursor: "1777478400" }, "b")).toMatchObject({ fetch: "yours" });
+    expect(await store.read(KEY, "a")).toEqual({
+      fetch: "lease-acquired",
+      openMs: 0,
+      isKnown: false,
+      kept: undefined,
+    });
+    expect(await store.read(KEY, "b")).toMatchObject({ fetch: "lease-held" });
+    expect(await store.read({ ...KEY, cursor: "1777478400" }, "b")).toMatchObject({
+      fetch: "lease-acquired",
+    });
   });
 
-  it("gives the reply byte for byte while it is fresh, and claims it once when it is not", async () => {
+  it("goes to one reader of a stale page, together with the page", async () => {
     const { store, at } = started;
     await store.read(KEY, "a");
     const kept = keepPage(REPLY, "", NOW);
-    await store.write(KEY, "a", kept, undefined, []);
-    expect(await store.read(KEY, "b")).toEqual({ fetch: "needless", restMs: 0, kept });
+    await store.write(KEY, "a", kept, summary(), []);
+    expect(await store.read(KEY, "b")).toEqual({ fetch: "fresh", openMs: 0, isKnown: true, kept });
     at(NOW + HOUR);
-    expect(await store.read(KEY, "b")).toEqual({ fetch: "yours", restMs: 0, kept });
-    expect(await store.read(KEY, "c")).toEqual({ fetch: "others", restMs: 0, kept });
+    expect(await store.read(KEY, "b")).toEqual({ fetch: "lease-acquired", openMs: 0, isKnown: true, kept });
+    expect(await store.read(KEY, "c")).toEqual({ fetch: "lease-held", openMs: 0, isKnown: true, kept });
   });
 
-  it("keeps a page for 7 days past its freshness, and a refusal not at all", async () => {
-    const { store, command } = started;
-    await store.write(KEY, "", keepPage(REPLY, "", NOW), undefined, []);
-    expect(await command("PTTL", "short-interest:page:HK.00700/")).toBeGreaterThan(7 * 24 * HOUR);
-    await store.write(KEY, "", keepRefusal(REPLY, "", NOW), undefined, []);
-    expect(await command("PTTL", "short-interest:page:HK.00700/")).toBeLessThanOrEqual(600_000);
-  });
-
-  it("lets nobody but its holder give up a claim", async () => {
+  it("is released by its holder only", async () => {
     const { store } = started;
     await store.read(KEY, "a");
-    await store.release(KEY, "b", { failed: false, pauseMs: 0 }, []);
-    await store.write({ ...KEY, cursor: "1" }, "b", keepPage(REPLY, "1", NOW), undefined, []);
-    expect(await store.read(KEY, "b")).toMatchObject({ fetch: "others" });
-    await store.release(KEY, "a", { failed: false, pauseMs: 0 }, []);
-    expect(await store.read(KEY, "b")).toMatchObject({ fetch: "yours" });
+    await store.release(KEY, "b", ANSWERED, []);
+    await store.write({ ...KEY, cursor: "1" }, "b", keepPage(REPLY, "1", NOW), summary(), []);
+    expect(await store.read(KEY, "b")).toMatchObject({ fetch: "lease-held" });
+    await store.release(KEY, "a", ANSWERED, []);
+    expect(await store.read(KEY, "b")).toMatchObject({ fetch: "lease-acquired" });
   });
 
-  it("ends the claim of a dead fetcher by itself", async () => {
+  it("of a dead fetcher expires", async () => {
     const { store } = await start(50);
     await store.read(KEY, "dead");
-    await vi.waitFor(async () => expect(await store.read(KEY, "next")).toMatchObject({ fetch: "yours" }));
+    await vi.waitFor(async () =>
+      expect(await store.read(KEY, "next")).toMatchObject({ fetch: "lease-acquired" }),
+    );
   });
 
-  it("keeps a claim for a pause after a refresh that failed", async () => {
+  it("is held for the pause after a failed refresh", async () => {
     const { store, command } = started;
     await store.read(KEY, "a");
-    await store.release(KEY, "a", { failed: false, pauseMs: 5_000 }, []);
-    const left = await command("PTTL", "short-interest:page:HK.00700/:claim");
+    await store.release(KEY, "a", { outcome: "answered", pauseMs: 5_000 }, []);
+    const left = await command("PTTL", LEASE);
     expect(left).toBeGreaterThan(4_000);
     expect(left).toBeLessThanOrEqual(5_000);
   });
+});
 
-  it("finds the page that a cursor falls into, and not beyond its last row", async () => {
+describe("stored page", () => {
+  it("lives 7 days past its freshness, and a refusal ends with it", async () => {
+    const { store, at, command } = started;
+    await store.write(KEY, "", keepPage(REPLY, "", NOW), summary(), []);
+    expect(await command("PTTL", PAGE)).toBeGreaterThan(7 * DAY);
+    const other = { ...KEY, symbol: "US.NOSUCH" };
+    await store.write(other, "", refusal(NOW), NOTHING, []);
+    expect(await command("PTTL", "short-interest:page:US.NOSUCH/")).toBeLessThanOrEqual(10 * MINUTE);
+    at(NOW + 10 * MINUTE);
+    expect(await store.read(other, "a")).toMatchObject({ fetch: "lease-acquired", kept: undefined });
+  });
+
+  it("is found by the cursors within it, and not beyond its last row", async () => {
     const { store } = started;
     const kept = keepPage(REPLY, "1700000000", NOW);
-    await store.write(
-      { ...KEY, cursor: "1700000000" },
-      "",
-      kept,
-      { newest: 1_690_000_000, oldest: 1_600_000_000 },
-      [],
-    );
-    const at = (cursor: string) => store.read({ ...KEY, cursor }, crypto.randomUUID());
-    expect((await at("1690000000")).kept).toEqual(kept);
-    expect((await at("1600000001")).kept).toEqual(kept);
-    expect((await at("1600000000")).kept).toBeUndefined();
-    expect((await at("1690000001")).kept).toBeUndefined();
+    const key = { ...KEY, cursor: "1700000000" };
+    await store.write(key, "", kept, spanning(1_690_000_000, 1_600_000_000), []);
+    const read = (cursor: string) => store.read({ ...KEY, cursor }, crypto.randomUUID());
+    expect((await read("1690000000")).kept).toEqual(kept);
+    expect((await read("1600000001")).kept).toEqual(kept);
+    expect((await read("1600000000")).kept).toBeUndefined();
+    expect((await read("1690000001")).kept).toBeUndefined();
     expect((await store.read({ ...KEY, cursor: "1690000000", num: 5 }, "x")).kept).toBeUndefined();
     expect((await store.read({ symbol: "HK.00001", cursor: "1690000000" }, "x")).kept).toBeUndefined();
+    expect(await store.peek({ ...KEY, cursor: "1690000000" })).toEqual(kept);
+    expect(await store.peek({ ...KEY, cursor: "1690000001" })).toBeUndefined();
   });
 
-  it("drops what it knew of pages that are gone", async () => {
+  it("found by a cursor within it is leased under its own cursor", async () => {
+    const { store, at, command } = started;
+    const key = { ...KEY, cursor: "1700000000" };
+    await store.write(key, "", keepPage(REPLY, key.cursor, NOW), spanning(1_690_000_000, 1_600_000_000), []);
+    at(NOW + 2 * DAY);
+    expect(await store.read({ ...KEY, cursor: "1650000000" }, "a")).toMatchObject({
+      fetch: "lease-acquired",
+    });
+    expect(await command("GET", `${LEASE}1700000000`)).toBe("a");
+    expect(await store.read(key, "b")).toMatchObject({ fetch: "lease-held" });
+  });
+
+  it("that has expired leaves the index when a cursor leads to it", async () => {
     const { store, command } = started;
+    const index = "short-interest:index:HK.00700";
     const oldest = 1_600_000_000;
-    for (let at = 0; at < 10; at += 1) {
-      await command(
-        "ZADD",
-        "short-interest:index:HK.00700",
-        String(oldest + at),
-        `1690000000 HK.00700/gone${at}`,
-      );
+    for (let at = 0; at < 6; at += 1) {
+      await command("ZADD", index, String(oldest + at), `1690000000 HK.00700/gone${at}`);
     }
     const kept = keepPage(REPLY, "1700000000", NOW);
-    await store.write({ ...KEY, cursor: "1700000000" }, "", kept, { newest: 1_690_000_000, oldest }, []);
-    const at = (claim: string) => store.read({ ...KEY, cursor: "1690000000" }, claim);
-    await at("a");
-    await at("b");
-    expect((await at("c")).kept).toEqual(kept);
-    expect(await command("ZCARD", "short-interest:index:HK.00700")).toBe(1);
+    await store.write({ ...KEY, cursor: "1700000000" }, "", kept, spanning(1_690_000_000, oldest), []);
+    expect((await store.read({ ...KEY, cursor: "1690000000" }, "a")).kept).toEqual(kept);
+    expect(await command("ZRANGEBYSCORE", index, "-inf", String(oldest + 10))).toHaveLength(1);
   });
 
-  it("serves nothing past the time for which it is kept", async () => {
-    const { store, at } = started;
-    await store.write(KEY, "", keepRefusal(REPLY, "", NOW), undefined, []);
-    at(NOW + 600_000);
-    expect(await store.read(KEY, "a")).toEqual({ fetch: "yours", restMs: 0, kept: undefined });
-  });
-
-  it("forgets where a page reached when it is replaced", async () => {
+  it("leaves no index entry behind when it is replaced", async () => {
     const { store, command } = started;
-    await store.write(
-      KEY,
-      "",
-      keepPage(REPLY, "", NOW),
-      { newest: 1_700_000_000, oldest: 1_600_000_000 },
-      [],
-    );
-    await store.write(
-      KEY,
-      "",
-      keepPage(REPLY, "", NOW),
-      { newest: 1_700_000_007, oldest: 1_600_000_007 },
-      [],
-    );
-    expect(await command("ZRANGE", "short-interest:index:HK.00700", "0", "-1")).toEqual([
-      "1700000007 HK.00700/",
-    ]);
+    await store.write(KEY, "", keepPage(REPLY, "", NOW), spanning(1_700_000_000, 1_600_000_000), []);
+    await store.write(KEY, "", keepPage(REPLY, "", NOW), spanning(1_700_000_007, 1_600_000_007), []);
+    const entries = await command("ZRANGEBYSCORE", "short-interest:index:HK.00700", "-inf", "99999999999");
+    expect(entries).toEqual(["1700000007 HK.00700/"]);
+  });
+
+  it("makes its symbol and the cursor after it known, and no other cursor", async () => {
+    const { store } = started;
+    await store.write(KEY, "", keepPage(REPLY, "", NOW), summary({ next: "after-50" }), []);
+    const isKnown = async (cursor: string) => {
+      const read = await store.read({ ...KEY, cursor, num: 50 }, "a");
+      const known = await store.isKnown({ ...KEY, cursor });
+      expect(read.isKnown).toBe(known);
+      return known;
+    };
+    expect(await isKnown("after-50")).toBe(true);
+    expect(await isKnown("after-51")).toBe(false);
+    expect(await isKnown("")).toBe(true);
+    expect(await store.isKnown({ symbol: "HK.00001", cursor: "" })).toBe(false);
   });
 });
 
-describe("an OpenD that fails", () => {
+describe("reply that contradicts the stored page", () => {
+  const stored = keepPage(REPLY, "", NOW);
+  const later = NOW + 2 * HOUR;
+
+  async function writeStored() {
+    await started.store.write(KEY, "", stored, summary(), []);
+    started.at(later);
+  }
+  const write = (fetchedAt: number, next: PageSummary) =>
+    started.store.write(KEY, "", keepPage(OTHER_REPLY, "", fetchedAt), next, []);
+  const read = () => started.store.peek(KEY);
+
+  it.each([
+    ["is empty", summary({ extent: 0, newest: 0 })],
+    ["has fewer rows", summary({ extent: 9 })],
+    ["has an older newest row", summary({ newest: 1_699_999_999 })],
+  ])("and %s is doubted, and stored when it repeats after a minute", async (_, contradiction) => {
+    await writeStored();
+    expect(await write(later, contradiction)).toBe("doubted");
+    started.at(later + MINUTE - 1);
+    expect(await write(later + MINUTE - 1, contradiction)).toBe("doubted");
+    expect(await read()).toEqual(stored);
+    started.at(later + MINUTE);
+    expect(await write(later + MINUTE, contradiction)).toBe("stored");
+    expect((await read())?.reply).toEqual(OTHER_REPLY);
+  });
+
+  it("and denies that the security exists is doubted, and stored when it repeats", async () => {
+    await writeStored();
+    expect(await started.store.write(KEY, "", refusal(later), NOTHING, [])).toBe("doubted");
+    expect(await read()).toEqual(stored);
+    started.at(later + MINUTE);
+    expect(await started.store.write(KEY, "", refusal(later + MINUTE), NOTHING, [])).toBe("stored");
+    expect((await read())?.keptUntil).toBe(later + 11 * MINUTE);
+  });
+
+  it("is doubted anew when a different contradiction or a good reply came between", async () => {
+    await writeStored();
+    expect(await write(later, summary({ extent: 3 }))).toBe("doubted");
+    started.at(later + MINUTE);
+    expect(await write(later + MINUTE, summary({ extent: 4 }))).toBe("doubted");
+    expect(await write(later + MINUTE, summary())).toBe("stored");
+    started.at(later + 2 * MINUTE);
+    expect(await write(later + 2 * MINUTE, summary({ extent: 4 }))).toBe("doubted");
+  });
+
+  it("holds the lease for a minute, so that it is asked again", async () => {
+    await writeStored();
+    await started.store.read(KEY, "a");
+    await started.store.write(KEY, "a", refusal(later), NOTHING, []);
+    const left = await started.command("PTTL", LEASE);
+    expect(left).toBeGreaterThan(MINUTE - 1_000);
+    expect(left).toBeLessThanOrEqual(MINUTE);
+  });
+
+  it("but has the same rows with other values, as after a split, is stored", async () => {
+    await writeStored();
+    expect(await write(later, summary())).toBe("stored");
+    expect((await read())?.reply).toEqual(OTHER_REPLY);
+  });
+
+  it("and was fetched before the stored one is superseded", async () => {
+    await writeStored();
+    expect(await write(NOW - 1, summary({ extent: 11 }))).toBe("superseded");
+    expect(await read()).toEqual(stored);
+  });
+});
+
+describe("circuit breaker", () => {
   const keyOf = (number: number) => ({ symbol: `US.T${number}`, cursor: "" });
 
   async function failTimes(times: number) {
     for (let time = 0; time < times; time += 1) {
-      await started.store.read(keyOf(time), `claim ${time}`);
-      await started.store.release(keyOf(time), `claim ${time}`, FAILED, []);
+      await started.store.read(keyOf(time), `lease ${time}`);
+      await started.store.release(keyOf(time), `lease ${time}`, FAILED, []);
     }
   }
 
-  /** The rest of ten seconds goes by. */
-  const rested = () => started.command("DEL", "short-interest:health:resting");
-
-  it("is left alone after five failures, for ten seconds", async () => {
+  it("opens for ten seconds after five failures", async () => {
     await failTimes(4);
-    expect(await started.store.read(keyOf(10), "a")).toMatchObject({ fetch: "yours" });
+    expect(await started.openMs()).toBe(0);
+    expect(await started.store.read(keyOf(10), "a")).toMatchObject({ fetch: "lease-acquired" });
     await started.store.release(keyOf(10), "a", FAILED, []);
-    const answer = await started.store.read(keyOf(11), "b");
-    expect(answer.fetch).toBe("nobody");
-    expect(answer.restMs).toBeGreaterThan(9_000);
-    expect(answer.restMs).toBeLessThanOrEqual(10_000);
+    expect(await started.store.read(keyOf(11), "b")).toMatchObject({ fetch: "circuit-open", openMs: 10_000 });
+    expect(await started.openMs()).toBe(10_000);
   });
 
-  it("is not left alone for failures long ago", async () => {
-    for (let time = 0; time < 10; time += 1) {
-      await started.command(
-        "ZADD",
-        "short-interest:health",
-        String(Date.now() - 31_000 - time),
-        `old ${time}`,
-      );
-    }
+  it("ignores failures older than 30 s", async () => {
     await failTimes(4);
-    expect(await started.store.read(keyOf(10), "a")).toMatchObject({ fetch: "yours" });
+    started.at(NOW + 30_000);
+    await failTimes(4);
+    expect(await started.store.read(keyOf(10), "a")).toMatchObject({ fetch: "lease-acquired" });
   });
 
-  it("is not left alone for failures of another kind", async () => {
+  it("ignores calls that were answered or never made", async () => {
     for (let time = 0; time < 10; time += 1) {
+      const outcome = time % 2 === 0 ? "answered" : "not-called";
       await started.store.read(keyOf(time), "a");
-      await started.store.release(keyOf(time), "a", { failed: false, pauseMs: 0 }, []);
+      await started.store.release(keyOf(time), "a", { outcome, pauseMs: 0 }, []);
     }
-    expect(await started.store.read(keyOf(11), "b")).toMatchObject({ fetch: "yours" });
+    expect(await started.store.read(keyOf(11), "b")).toMatchObject({ fetch: "lease-acquired" });
   });
 
-  it("is then tried by one at a time, until one gets through", async () => {
+  it("admits one probe at a time when half-open, and closes after a reply", async () => {
     await failTimes(5);
-    await rested();
-    expect(await started.store.read(keyOf(20), "probe")).toMatchObject({ fetch: "yours" });
-    expect(await started.store.read(keyOf(21), "other")).toMatchObject({ fetch: "nobody", restMs: 0 });
+    started.at(NOW + 10_000);
+    expect(await started.store.read(keyOf(20), "probe")).toMatchObject({ fetch: "lease-acquired" });
+    expect(await started.store.read(keyOf(21), "other")).toMatchObject({ fetch: "circuit-open", openMs: 0 });
     await started.store.release(keyOf(20), "probe", FAILED, []);
-    expect((await started.store.read(keyOf(21), "other")).restMs).toBeGreaterThan(9_000);
-    await rested();
-    expect(await started.store.read(keyOf(21), "again")).toMatchObject({ fetch: "yours" });
-    await started.store.write(keyOf(21), "again", keepPage(REPLY, "", NOW), undefined, []);
+    expect(await started.store.read(keyOf(21), "other")).toMatchObject({ openMs: 10_000 });
+    started.at(NOW + 20_000);
+    expect(await started.store.read(keyOf(21), "again")).toMatchObject({ fetch: "lease-acquired" });
+    await started.store.write(keyOf(21), "again", keepPage(REPLY, "", NOW), summary(), []);
     for (let time = 30; time < 34; time += 1) {
-      expect(await started.store.read(keyOf(time), "c")).toMatchObject({ fetch: "yours" });
+      expect(await started.store.read(keyOf(time), "c")).toMatchObject({ fetch: "lease-acquired" });
     }
   });
 
-  it("does not hold up what is fresh", async () => {
-    const kept: KeptReply = keepPage(REPLY, "", NOW);
-    await started.store.write(keyOf(40), "", kept, undefined, []);
+  it("admits the next probe when one could not call, and after a probe that died", async () => {
     await failTimes(5);
-    expect(await started.store.read(keyOf(40), "a")).toMatchObject({ fetch: "needless" });
+    started.at(NOW + 10_000);
+    await started.store.read(keyOf(20), "refused");
+    await started.store.release(keyOf(20), "refused", { outcome: "not-called", pauseMs: 0 }, []);
+    expect(await started.store.read(keyOf(21), "dead")).toMatchObject({ fetch: "lease-acquired" });
+    expect(await started.store.read(keyOf(22), "next")).toMatchObject({ fetch: "circuit-open", openMs: 0 });
+    started.at(NOW + 10_000 + HOUR);
+    expect(await started.store.read(keyOf(22), "next")).toMatchObject({ fetch: "lease-acquired" });
+  });
+
+  it("does not delay fresh pages", async () => {
+    await started.store.write(keyOf(40), "", keepPage(REPLY, "", NOW), summary(), []);
+    await failTimes(5);
+    expect(await started.store.read(keyOf(40), "a")).toMatchObject({ fetch: "fresh" });
   });
 });

@@ -1,3 +1,4 @@
+import { CIRCUIT } from "../../functions/pages/circuit-breaker.ts";
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { checkPage } from "./answers.ts";
 import { ask, expectCode, IN_THE_WAY } from "./ask.ts";
@@ -13,7 +14,6 @@ import type { World } from "./world.ts";
 const LIMIT = 30;
 const WINDOW_MS = 30_000;
 const LOG = "short-interest:opend";
-const TRIPPED = "short-interest:health:tripped";
 const GREEDY = "greedy";
 const GREEDY_PAUSE_MS = 300;
 const MODEST_PAUSE_MS = 500;
@@ -35,7 +35,7 @@ async function used(world: World, log = LOG): Promise<number> {
 /** Whether a call that is asked for now can be made now. */
 export async function hasCalls(world: World, atLeast: number): Promise<boolean> {
   const { redis } = world.parts.upstash;
-  const blocked = Number(await redis.call("EXISTS", `${LOG}:blocked`, TRIPPED));
+  const blocked = Number(await redis.call("EXISTS", `${LOG}:blocked`, CIRCUIT));
   return blocked === 0 && (await used(world)) <= LIMIT - atLeast;
 }
 

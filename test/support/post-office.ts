@@ -141,7 +141,7 @@ export async function startPostOffice(
   async function forward(ms: number): Promise<void> {
     clock.forward(ms);
     if (ms < MINUTE) return;
-    const claims = (await gateway.upstash.redis("KEYS", "short-interest:page:*:claim")) as string[];
+    const claims = (await gateway.upstash.redis("KEYS", "short-interest:lease:*")) as string[];
     await gateway.upstash.redis("DEL", "short-interest:opend", "short-interest:client:watch", ...claims);
   }
 

@@ -197,7 +197,7 @@ describe("the watch", () => {
     await office.opend.set({ fault: "" });
     await office.forward(MINUTE);
     // The two that it has tried are put off, and the others not passed over for them.
-    await office.upstash.redis("DEL", "short-interest:health:tripped", "short-interest:health:resting");
+    await office.upstash.redis("DEL", "short-interest:circuit");
     await office.forward(6 * MINUTE);
     await office.runWatch();
     const seen = (await office.upstash.redis("HVALS", NEWEST)) as string[];
