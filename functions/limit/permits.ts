@@ -132,17 +132,9 @@ export function createPermits({ upstash, database, rule, background, now }: Perm
     return refusals.find(scopeOf(client)) ?? refusals.find("answer") ?? refusals.find(priority);
   }
 
-  function refuse({ client, priority }: Need, byClient: boolean, retryAfterMs: number): Failure {
-    const failure = byClient ? clientRefuses(retryAfterMs) : accountRefuses(retryAfterMs);
+  function refuse(scope: string, failure: Failure): Failure {
     // Within the last waitMs a permit can be granted ahead of its start.
-    const untilMs = retryAfterMs - (reserves[priority].noWait ? 0 : rule.waitMs);
-    refusals.remember(byClient ? scopeOf(client) : priority, failure, untilMs);
-    return failure;
-  }
-
-  function blocked(ms: number): Failure {
-    const failure = accountRefuses(ms);
-    refusals.remember("answer", failure, ms - rule.waitMs);
+    refusals.remember(scope, failure, (failure.retryAfterMs ?? 0) - rule.waitMs);
     return failure;
   }
 
@@ -158,7 +150,7 @@ export function createPermits({ upstash, database, rule, background, now }: Perm
       const id = crypto.randomUUID();
       const askedAt = Date.now();
       const wish = { id, clientLog: clientLogOf(client), instead: instead?.id, ...reserves[priority] };
-      const { success, byClient, remaining, clientRemaining, reset } = await upstash
+      const { success, refusedBy, remaining, clientRemaining, reset } = await upstash
         .ask(async (redis) => parse(Verdict, await limiterFor(wish, redis).limit(ACCOUNT)))
         .catch((failure: unknown) => {
           // Upstash may have granted it all the same.
@@ -167,13 +159,14 @@ export function createPermits({ upstash, database, rule, background, now }: Perm
           throw failure;
         });
       const waitMs = reset - Date.now();
-      if (!success) throw refuse(need, byClient, waitMs);
+      if (!success && refusedBy === "share") throw refuse(scopeOf(client), clientRefuses(waitMs));
+      if (!success) throw refuse(refusedBy === "limit" ? "answer" : priority, accountRefuses(waitMs));
       const left = { client: clientRemaining, upstream: remaining };
       return { id, client, startsAt: reset, startedAfter: askedAt + waitMs, left };
     },
     async confirm() {
       const blockedMs = await upstash.ask((redis) => blockedFor(redis, LOG));
-      if (blockedMs > 0) throw blocked(blockedMs);
+      if (blockedMs > 0) throw refuse("answer", accountRefuses(blockedMs));
     },
     giveBack: ({ id, client }) => returned(id, client),
     settling: ({ id, client }, wasted) => settleScript(LOG, rule, clientLogOf(client), id, wasted),
@@ -183,7 +176,7 @@ export function createPermits({ upstash, database, rule, background, now }: Perm
       return remaining;
     },
     async block() {
-      blocked(rule.windowMs);
+      refuse("answer", accountRefuses(rule.windowMs));
       // If Upstash does not answer, OpenD goes on refusing by itself.
       await upstash.ask((redis) => block(redis, LOG, rule.windowMs)).catch(ignored);
       return rule.windowMs;

@@ -1,6 +1,6 @@
 import type { Ratelimit } from "@upstash/ratelimit";
 import type { Redis } from "@upstash/redis/cloudflare";
-import { boolean, number, object, parse, tuple } from "valibot";
+import { boolean, number, object, parse, picklist, tuple } from "valibot";
 import type { ScriptCall } from "../upstash.ts";
 
 /** `@upstash/ratelimit` exports the type of its algorithms only under contexts that it does not. */
@@ -58,7 +58,8 @@ end
 /**
  * KEYS log, block, client's log, wasted calls; ARGV permit, limit, windowMs, holdMs, waitMs, permit to release or
  * '', client's share, answerMs, reserve, waste reserve, waste memory ms, expiry margin ms
- * → {granted 0|1, ms until start, remaining, remaining for the client, refused by 0 the log | 1 the client's log}.
+ * → {granted 0|1, ms until start, remaining, remaining for the client, refused by 0 the limit | 1 the client's share |
+ * 2 the reserve}.
  * A granted permit starts when it is safe. A refusal tells the likely time: it assumes that calls in flight are
  * answered within answerMs.
  */
@@ -88,7 +89,10 @@ if held then return {1, math.max(0, held - hold - now), remaining, ownRemaining,
 if own - now > most then return {0, ownLikely - now, remaining, ownRemaining, 1} end
 local blocked = now + math.max(0, redis.call('PTTL', KEYS[2]))
 start = math.max(start, own, blocked)
-if start - now > most then return {0, math.max(likely, ownLikely, blocked) - now, remaining, ownRemaining, 0} end
+if start - now > most then
+  local by = reserve > 0 and blocked - now <= most and 2 or 0
+  return {0, math.max(likely, ownLikely, blocked) - now, remaining, ownRemaining, by}
+end
 for _, log in ipairs({KEYS[1], KEYS[3]}) do
   redis.call('ZADD', log, start + hold, ARGV[1])
   extend(log, start - now + hold + window + ARGV[12])
@@ -130,8 +134,8 @@ return 0
 /** The algorithm's answer. The library passes it on unchanged. */
 export const Verdict = object({
   success: boolean(),
-  /** Whether the client's share is used up. */
-  byClient: boolean(),
+  /** What refused it: the limit, the client's share, or what it has to leave to others. */
+  refusedBy: picklist(["limit", "share", "reserve"]),
   /** Permits left in the window, and of them for this client. */
   remaining: number(),
   clientRemaining: number(),
@@ -139,6 +143,7 @@ export const Verdict = object({
   reset: number(),
 });
 
+const REFUSED_BY = ["limit", "share", "reserve"] as const;
 const TakeReply = tuple([number(), number(), number(), number(), number()]);
 
 /** The key that remembers a frequency refusal by OpenD itself. */
@@ -177,10 +182,10 @@ export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
     async limit({ redis }, log) {
       const { script, keys, args } = takeScript(log, rule, wish);
       const reply = await redis.createScript(script).exec([...keys], [...args]);
-      const [granted, startsInMs, remaining, clientRemaining, byClient] = parse(TakeReply, reply);
+      const [granted, startsInMs, remaining, clientRemaining, by] = parse(TakeReply, reply);
       const verdict = {
         success: granted === 1,
-        byClient: byClient === 1,
+        refusedBy: REFUSED_BY[by],
         limit,
         remaining,
         clientRemaining,

@@ -1,5 +1,5 @@
 import { array, type InferOutput, nullable, number, object, parse, string } from "valibot";
-import { type KeptReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./kept.ts";
+import { isShortLived, type KeptReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./kept.ts";
 
 /** A copy in this data center. */
 export interface EdgeCopy extends KeptReply {
@@ -165,9 +165,11 @@ export function createEdgeCache(
     async put(key, kept, summary, openMs = 0) {
       const { reply, ...facts } = kept;
       const at = now();
+      // A short-lived copy is never served once more.
+      const trustFreshMs = TRUST_FRESH_MS + (isShortLived(kept) ? SERVED_ONCE_MORE_MS : 0);
       const trustedUntil =
         at < kept.freshUntil
-          ? Math.min(at + TRUST_FRESH_MS, kept.freshUntil)
+          ? Math.min(at + trustFreshMs, kept.freshUntil)
           : at + Math.max(staleTrustMs(at - kept.freshUntil), openMs);
       const own = { ...key, cursor: kept.cursor };
       const [url, name] = [pageUrl(own), nameOf(own)];
