@@ -123,6 +123,21 @@ describe("a permit", () => {
     expect(Date.now() - began).toBeGreaterThan(800);
   });
 
+  it("never shortens the life of a log that has a permit booked ahead", async () => {
+    const { permits, take, settle, command } = await start({ waitMs: 2 * HOUR, clientShare: 1 });
+    const client = "short-interest:client:me";
+    const first = await take();
+    await take();
+    const lives = async () => [Number(await command("PTTL", LOG)), Number(await command("PTTL", client))];
+    const before = await lives();
+    await permits.take({ client: "other", priority: "refresh" });
+    await settle(first, true);
+    for (const [at, life] of (await lives()).entries()) {
+      expect(life).toBeGreaterThan(2 * HOUR);
+      expect((before[at] ?? 0) - life).toBeLessThan(1_000);
+    }
+  });
+
   it("is not granted while OpenD itself refuses", async () => {
     const { permits, take } = await start({ windowMs: 30_000 });
     expect(await permits.block()).toBe(30_000);

@@ -152,6 +152,41 @@ describe("an edge copy", () => {
     expect((await centre?.page("US.AAPL"))?.answer?.origin).toBe("fetched");
   });
 
+  it("is served at once for 5 s after one lookup that hung, and the cause is Upstash", async () => {
+    const { gateway, clock, centres } = await start(1);
+    await centres[0]?.page("US.AAPL");
+    clock.forward(30 * MINUTE);
+    await gateway.upstash.fail("hang");
+    const { answer, ms = 0 } = (await centres[0]?.page("US.AAPL")) ?? {};
+    expect(answer).toMatchObject({ origin: "edge", stale: "limiter_unavailable" });
+    expect(ms).toBeGreaterThanOrEqual(990);
+    const before = await gateway.upstash.requests();
+    for (let time = 0; time < 5; time += 1) {
+      const again = await centres[0]?.page("US.AAPL");
+      expect(again?.answer?.origin).toBe("edge");
+      expect(again?.ms).toBeLessThan(500);
+    }
+    expect(await gateway.upstash.requests()).toBe(before);
+    await gateway.upstash.fail(null);
+    clock.forward(2 * MINUTE);
+    expect((await centres[0]?.page("US.AAPL"))?.answer?.origin).toBe("global");
+  });
+
+  it("that is stale is looked up once a minute at most while OpenD is down for an hour", async () => {
+    const { gateway, clock, centres } = await start(1);
+    await centres[0]?.page("US.AAPL");
+    clock.forward(2 * HOUR);
+    await gateway.opend.set({ fault: "not a WebSocket" });
+    const before = await gateway.upstash.requests();
+    for (let at = 0; at < 720; at += 1) {
+      clock.forward(5_000);
+      expect((await centres[0]?.page("US.AAPL"))?.answer?.stale).toBeDefined();
+    }
+    const commands = (await gateway.upstash.requests()) - before;
+    // A lookup, and where it may fetch a permit, its return and the release of the lease.
+    expect(commands).toBeLessThanOrEqual(60 * 4);
+  });
+
   it("is better than nothing when Upstash is gone, however old its trust", async () => {
     const { gateway, clock, centres } = await start(1);
     await centres[0]?.page("US.AAPL");

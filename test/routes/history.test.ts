@@ -177,8 +177,10 @@ describe("a history that the quota cuts short", () => {
     expect(lines).toHaveLength(102);
     expect(JSON.parse(lines[100] ?? "")).toMatchObject({ complete: false, next_key: cut.next_key });
 
+    // A minute later.
     await gateway.upstash.redis("DEL", "short-interest:opend", "short-interest:client:unknown");
-    const rest = await history(gateway, "HK.00700", `?next_key=${cut.next_key}`);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
+    const rest = await history(gateway, "HK.00700", `?next_key=${cut.next_key}`).finally(vi.useRealTimers);
     expect(rest.items).toHaveLength(100);
     expect(new Set([...cut.items, ...rest.items].map((row) => row.timestamp)).size).toBe(200);
   });

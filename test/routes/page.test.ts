@@ -180,13 +180,33 @@ describe("a kept page", () => {
     );
   });
 
-  it("can be of a symbol that does not exist, but of no other failure", async () => {
+  it("can be a refusal that lasts, but no failure that may pass", async () => {
     const gateway = await startGateway();
     for (const _ of [1, 2]) expect((await gateway.get("/v1/short-interest/US.NOSUCH")).status).toBe(404);
     expect((await gateway.opend.stats()).calls).toBe(1);
     await gateway.opend.set({ fault: "no permission" });
     for (const _ of [1, 2]) expect((await gateway.get("/v1/short-interest/US.TSLA")).status).toBe(502);
-    expect((await gateway.opend.stats()).calls).toBe(3);
+    expect((await gateway.opend.stats()).calls).toBe(2);
+    await gateway.opend.set({ fault: "not protobuf" });
+    for (const _ of [1, 2]) expect((await gateway.get("/v1/short-interest/US.SPY")).status).toBe(502);
+    expect((await gateway.opend.stats()).calls).toBe(4);
+  });
+
+  it("of a call that failed says what the limits have left", async () => {
+    const gateway = await startGateway();
+    const missing = await gateway.get("/v1/short-interest/US.NOSUCH");
+    expect([missing.status, missing.headers.get("RateLimit")]).toEqual([
+      404,
+      '"client";r=14, "upstream";r=29',
+    ]);
+    await gateway.opend.set({ fault: "not protobuf" });
+    const unreadable = await gateway.get("/v1/short-interest/US.AAPL");
+    expect([unreadable.status, unreadable.headers.get("RateLimit")]).toEqual([
+      502,
+      '"client";r=12, "upstream";r=28',
+    ]);
+    const cached = await gateway.get("/v1/short-interest/US.NOSUCH");
+    expect([cached.status, cached.headers.get("RateLimit")]).toEqual([404, null]);
   });
 });
 
