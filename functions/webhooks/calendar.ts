@@ -1,28 +1,100 @@
 import { dateOf, type Market } from "../short-interest/symbol.ts";
+import { isUsExchangeHoliday } from "./exchange-holidays.ts";
 
-/** When new rows are to be expected. Holidays are left out: they only make it look a little too early. */
+/** Publication calendars of FINRA (US) and the SFC (Hong Kong), and when to poll for a new row. */
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** FINRA publishes on business day 7 after the settlement date, or later, after 16:00 in New York. */
 const US_BUSINESS_DAYS = 7;
 const US_HOUR = 16;
-/**
- * The SFC publishes weekly the positions of a week's last trading day, about a week later: what follows a Friday's
- * row is to be had 14 days after it, and 13 where the next week's last trading day is a Thursday.
- */
 const HK_DAYS = 13;
 
-/** From when on a row after that of `newest` (Unix time in seconds) may be published, in Unix milliseconds. */
+/**
+ * The earliest time at which the row after `newest` is published.
+ *
+ * US: FINRA's settlement dates are the 15th and the last day of a month, or the business day before. It publishes on
+ * the seventh business day after, at 16:00 in New York. A business day is a day on which the exchanges open, so
+ * Columbus Day and Veterans Day count. Rows may bear the settlement date, or the 15th and the last of the month.
+ *
+ * Hong Kong: a row bears the last trading day of its week. Holidays are not computed. The assumption is that the SFC
+ * publishes a week's row on the Friday after, and never before that Thursday; so the result is 13 days after
+ * `newest`. If the SFC published exactly a week after a row's date, the result would be up to two days late for three
+ * rows from 2024 to 2030 (2025-01-28, 2025-12-24, 2028-01-25), of weeks that end on a Tuesday or Wednesday.
+ *
+ * @param newest date of the newest row, Unix time in seconds
+ * @returns Unix time in milliseconds
+ * @throws Failure `opend_protocol_error` if `newest` is not a time
+ */
 export function publicationAfter(market: Market, newest: bigint): number {
-  const day = new Date(dateOf(market, newest));
-  // Hong Kong has no summer time.
-  if (market === "HK") return day.getTime() + HK_DAYS * DAY_MS - 8 * HOUR_MS;
-  const published = settlementAfter(day);
+  return publicationOf(market, rowAfter(market, dayOf(market, newest)));
+}
+
+/** How long after an expected publication to poll often. */
+const EAGER_MS = 7 * DAY_MS;
+/** How soon to poll again after a failure. */
+export const AGAIN_MS = HOUR_MS / 4;
+
+/**
+ * When to poll again for a row after `newest`.
+ *
+ * The first poll is at its publication. For a week, polls follow whenever the cached page expires. If the row is
+ * missing, the same applies to the publication of the row after it: OpenD may have US rows monthly, a week in Hong
+ * Kong may have no trading day, and the calendar may expect a settlement date that an unforeseen closure moved.
+ * Otherwise polls are a day apart, because the security may have left the market.
+ *
+ * @param newest date of the newest row, Unix time in seconds; undefined if there is no row
+ * @param freshUntil when the cached page expires, Unix time in milliseconds
+ * @param now Unix time in milliseconds
+ * @returns Unix time in milliseconds, later than `now`
+ * @throws Failure `opend_protocol_error` if `newest` is not a time
+ */
+export function nextLook(
+  market: Market,
+  newest: bigint | undefined,
+  freshUntil: number,
+  now: number,
+): number {
+  if (newest === undefined) return now + DAY_MS;
+  const row = rowAfter(market, dayOf(market, newest));
+  const due = publicationOf(market, row);
+  if (now < due) return due;
+  const soon = freshUntil > now ? freshUntil : now + AGAIN_MS;
+  if (now - due <= EAGER_MS) return soon;
+  const nextDue = publicationOf(market, rowAfter(market, row));
+  if (now < nextDue) return Math.min(now + DAY_MS, nextDue);
+  return now - nextDue <= EAGER_MS ? soon : now + DAY_MS;
+}
+
+/** Midnight UTC of a row's date. */
+function dayOf(market: Market, timestamp: bigint): Date {
+  return new Date(dateOf(market, timestamp));
+}
+
+/** The date of the row after a row of `day`, if Hong Kong has no holidays. */
+function rowAfter(market: Market, day: Date): Date {
+  if (market === "HK") return new Date(day.getTime() + 7 * DAY_MS);
+  const [year, month] = [day.getUTCFullYear(), day.getUTCMonth()];
+  for (const nominal of [Date.UTC(year, month, 15), Date.UTC(year, month + 1, 0)]) {
+    const settlement = settlementOf(nominal);
+    if (settlement > day) return settlement;
+  }
+  return settlementOf(Date.UTC(year, month + 1, 15));
+}
+
+function settlementOf(nominal: number): Date {
+  const day = new Date(nominal);
+  while (!isUsBusinessDay(day)) day.setUTCDate(day.getUTCDate() - 1);
+  return day;
+}
+
+function publicationOf(market: Market, row: Date): number {
+  // Hong Kong has no summer time: its midnight is 16:00 UTC.
+  if (market === "HK") return row.getTime() + (HK_DAYS - 7) * DAY_MS - 8 * HOUR_MS;
+  const published = new Date(row);
   for (let days = 0; days < US_BUSINESS_DAYS; ) {
     published.setUTCDate(published.getUTCDate() + 1);
-    if (!isWeekend(published)) days += 1;
+    if (isUsBusinessDay(published)) days += 1;
   }
   const inSummer = published.getTime() + (US_HOUR + 4) * HOUR_MS;
   return NEW_YORK_HOUR.format(inSummer) === String(US_HOUR) ? inSummer : inSummer + HOUR_MS;
@@ -34,39 +106,6 @@ const NEW_YORK_HOUR = new Intl.DateTimeFormat("en", {
   hourCycle: "h23",
 });
 
-/** How long after that a row is looked for eagerly: the security may have left the market. */
-const EAGER_MS = 7 * DAY_MS;
-/** How soon to look again after something was in the way. */
-export const AGAIN_MS = HOUR_MS / 4;
-
-/**
- * When to look again.
- * @param newest timestamp of the newest row, in seconds; undefined where there is none
- * @param freshUntil until when looking again would give the same
- */
-export function nextLook(
-  market: Market,
-  newest: bigint | undefined,
-  freshUntil: number,
-  now: number,
-): number {
-  const due = newest === undefined ? 0 : publicationAfter(market, newest);
-  if (now < due) return due;
-  return now - due > EAGER_MS ? now + DAY_MS : Math.max(freshUntil, now + AGAIN_MS);
-}
-
-/** Settlement dates are the 15th and the last of a month, or the last business day before. */
-function settlementAfter(day: Date): Date {
-  for (let months = 0; ; months += 1) {
-    const [year, month] = [day.getUTCFullYear(), day.getUTCMonth() + months];
-    for (const end of [Date.UTC(year, month, 15), Date.UTC(year, month + 1, 0)]) {
-      const settlement = new Date(end);
-      while (isWeekend(settlement)) settlement.setUTCDate(settlement.getUTCDate() - 1);
-      if (settlement > day) return settlement;
-    }
-  }
-}
-
-function isWeekend(day: Date): boolean {
-  return day.getUTCDay() === 0 || day.getUTCDay() === 6;
+function isUsBusinessDay(day: Date): boolean {
+  return day.getUTCDay() !== 0 && day.getUTCDay() !== 6 && !isUsExchangeHoliday(day);
 }
