@@ -124,7 +124,7 @@ describe("a permit", () => {
   });
 
   it("never shortens the life of a log that has a permit booked ahead", async () => {
-    const { permits, take, settle, command } = await start({ waitMs: 2 * HOUR, clientShare: 1 });
+    const { permits, take, settle, command } = await start({ limit: 6, waitMs: 2 * HOUR, clientShare: 1 });
     const client = "short-interest:client:me";
     const first = await take();
     await take();
