@@ -23,6 +23,7 @@ export async function startRunning(
   return {
     opend,
     upstash,
+    redisKind: redis.kind,
     origin: worker.origin,
     async close() {
       for (const each of [worker, upstash, opend, redis]) await each.close();

@@ -1,0 +1,18 @@
+import type { StandInUpstash } from "../stand-ins/upstash.ts";
+
+/** Commands of the connection itself, which no client of Upstash sends. */
+const NOT_BILLED = new Set(["client", "hello", "info", "ping", "select"]);
+
+/**
+ * The commands that a Redis of the test's own has run so far, those inside scripts included, as Upstash bills them.
+ * The imitation of Redis keeps no statistics: its HTTP requests are counted instead, which are fewer.
+ */
+export async function commandCount({ redis, requests }: StandInUpstash, kind: string): Promise<number> {
+  if (kind !== "redis-server") return requests();
+  const stats = String(await redis.call("INFO", "commandstats"));
+  let count = 0;
+  for (const [, name = "", calls] of stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)) {
+    if (!NOT_BILLED.has(name.split("|")[0] ?? "")) count += Number(calls);
+  }
+  return count;
+}
