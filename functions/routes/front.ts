@@ -18,10 +18,7 @@ export async function getFront(context: RouteContext): Promise<Response> {
   if (!bindings.success) return context.notFound();
   const { req } = context;
   const language = languageFor(req.query("lang"), req.header("Accept-Language"));
-  const ifNoneMatch = req.header("If-None-Match");
-  const asset = await bindings.output.ASSETS.fetch(new URL(`/page/${language}`, req.url), {
-    headers: ifNoneMatch === undefined ? {} : { "If-None-Match": ifNoneMatch },
-  });
+  const asset = await bindings.output.ASSETS.fetch(new URL(`/page/${language}`, req.url));
   const headers = new Headers({
     "Content-Language": language,
     Vary: "Accept-Language",
