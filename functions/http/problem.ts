@@ -168,6 +168,7 @@ export function problemResponse(failure: Failure): Response {
     headers.set("RateLimit", `"${policy}";r=0${reset}`);
   }
   if (problem.status === 401) headers.set("WWW-Authenticate", "Bearer");
+  if (problem.status === 406) headers.set("Vary", "Accept");
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }
 

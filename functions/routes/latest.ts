@@ -31,6 +31,7 @@ export async function getLatest(context: RouteContext): Promise<Response> {
   const whole = answers.length === found.length ? allOf(answers) : undefined;
   return context.body(stringify({ items: found.map(({ item }) => item) }), 200, {
     "Content-Type": "application/json",
+    Vary: "Accept",
     ...(whole ? cachingHeaders(whole, context.var.visibility, Date.now()) : { "Cache-Control": "no-store" }),
   });
 }
