@@ -111,7 +111,7 @@ app.get("/metrics", configure, quotas, admission, holdersOnly, getMetrics);
 app.get("/problems/:code", (context) => context.text(explainProblem(context.req.param("code")), 200, A_DAY));
 
 app.post("/mcp", postMcp);
-app.get("/", unlessUpgrade(getFront), configure, onlyAllowedOrigins, openSocket);
+app.get("/", withETag, unlessUpgrade(getFront), configure, onlyAllowedOrigins, openSocket);
 
 const methods = Map.groupBy(
   app.routes.filter(({ method }) => method !== "ALL"),

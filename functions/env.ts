@@ -122,6 +122,7 @@ const Variables = v.object(
     ALLOWED_ORIGINS: origins,
     API_KEYS: v.optional(apiKeys),
     REQUESTS_PER_CLIENT: v.optional(rateLimit),
+    REQUESTS_PER_KEY: v.optional(rateLimit),
     WEBHOOK_QUEUE: v.optional(queue),
     WEBHOOK_TRUSTED_ORIGINS: v.optional(trustedOrigins),
     SUBREQUEST_LIMIT: whole(50, 10_000, "50"),
@@ -129,7 +130,7 @@ const Variables = v.object(
   "is not set",
 );
 
-const BINDINGS: readonly string[] = ["REQUESTS_PER_CLIENT", "WEBHOOK_QUEUE"];
+const BINDINGS: readonly string[] = ["REQUESTS_PER_CLIENT", "REQUESTS_PER_KEY", "WEBHOOK_QUEUE"];
 /** The variables that are text; the README describes each. */
 export const VARIABLE_NAMES = Object.keys(Variables.entries).filter((name) => !BINDINGS.includes(name));
 
@@ -156,7 +157,11 @@ function readEnv(env: unknown): Config {
   const vars = result.output;
   return {
     allowedOrigins: vars.ALLOWED_ORIGINS,
-    access: { apiKeys: vars.API_KEYS, requests: vars.REQUESTS_PER_CLIENT },
+    access: {
+      apiKeys: vars.API_KEYS,
+      requests: vars.REQUESTS_PER_CLIENT,
+      requestsPerKey: vars.REQUESTS_PER_KEY,
+    },
     opend: { url: vars.OPEND_URL, key: vars.OPEND_KEY || undefined, access: accessOf(vars) },
     upstash: { url: vars.UPSTASH_REDIS_REST_URL.href, token: vars.UPSTASH_REDIS_REST_TOKEN },
     quota: {

@@ -10,6 +10,8 @@ const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: und
 const odd = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }).map((text) => encodeURIComponent(text.toWellFormed())),
   fc.string({ unit: fc.constantFrom(..."%0f/?&=.:,-+\\'\"<>{}é"), maxLength: 20 }),
+  // Percent-encodings that are not UTF-8.
+  fc.constantFrom("%FF", "1%FF", "%C0%AF", "%ED%A0%80", "%F4%90%80%80", "%E2%82"),
 );
 const symbol = fc.oneof(
   {
@@ -28,6 +30,7 @@ const path = fc.oneof(
   { weight: 4, arbitrary: symbol.map((each) => `/v1/short-interest/${each}/history`) },
   { weight: 2, arbitrary: fc.constant("/v1/short-interest") },
   { weight: 1, arbitrary: fc.constant("/mcp") },
+  { weight: 1, arbitrary: fc.constant("/") },
   { weight: 1, arbitrary: odd.map((code) => `/problems/${code}`) },
   { weight: 1, arbitrary: fc.array(segment, { maxLength: 5 }).map((segments) => `/${segments.join("/")}`) },
 );
@@ -55,11 +58,19 @@ const name = fc.oneof(
 const query = fc
   .array(fc.tuple(name, value), { maxLength: 4 })
   .map((pairs) => pairs.map(([each, text]) => `${each}=${text}`).join("&"));
+const longHeader = fc
+  .tuple(fc.constantFrom("a,", "text/csv;q=0.5,", "ja;q=", ";,", '"\\'), fc.constantFrom(1_000, 120_000))
+  .map(([part, length]) => part.repeat(length / part.length));
 const headerValue = fc.string({ unit: "grapheme-ascii", maxLength: 60 });
 const headers = fc.record({
   Accept: maybe(
-    fc.oneof(fc.constantFrom("text/csv", "application/json;q=x", "*/*;q=0", ",;,", "a/b"), headerValue),
+    fc.oneof(
+      fc.constantFrom("text/csv", "application/json;q=x", "*/*;q=0", ",;,", "a/b"),
+      headerValue,
+      longHeader,
+    ),
   ),
+  "Accept-Language": maybe(fc.oneof(fc.constantFrom("ja", "fr, zh;q=0.5"), headerValue, longHeader)),
   "If-None-Match": maybe(fc.oneof(fc.constantFrom("*", '"', 'W/""'), headerValue)),
   Origin: maybe(headerValue),
   Authorization: maybe(headerValue),
@@ -114,8 +125,20 @@ const request = fc.record({
   ),
 });
 
+/** Stands in for Cloudflare's static assets. */
+const ASSETS = { fetch: async () => new Response("<!doctype html>", { headers: { ETag: '"page"' } }) };
+
+function isUtf8({ search }: URL): boolean {
+  try {
+    decodeURIComponent(search);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 it(`answers ${RUNS} requests of all kinds, none with a 500`, { timeout: 120_000 }, async () => {
-  const gateway = await startGateway({}, { UPSTREAM_WAIT_MS: "0" });
+  const gateway = await startGateway({}, { UPSTREAM_WAIT_MS: "0", ASSETS });
   const statuses = new Map<number, number>();
   await fc.assert(
     fc.asyncProperty(request, async ({ path: to, query: asked, method, headers: given, body }) => {
@@ -131,6 +154,9 @@ it(`answers ${RUNS} requests of all kinds, none with a 500`, { timeout: 120_000 
       expect([500, 503, 504]).not.toContain(response.status);
       expect(response.headers.get("X-Request-Id")).toMatch(/^[\w=-]+$/);
       expect(response.headers.has("Cache-Control")).toBe(true);
+      const url = new URL(`${gateway.origin}${to}?${asked}`);
+      const reachesOpend = url.pathname.startsWith("/v1/") && [200, 429, 502].includes(response.status);
+      if (reachesOpend && method !== "OPTIONS") expect(isUtf8(url), url.search).toBe(true);
       const text = response.status === 304 ? "" : await response.text();
       if (response.headers.get("Content-Type") === "application/problem+json" && method !== "HEAD") {
         expect(JSON.parse(text)).toMatchObject({ status: response.status, code: expect.any(String) });
@@ -142,4 +168,47 @@ it(`answers ${RUNS} requests of all kinds, none with a 500`, { timeout: 120_000 
   for (const status of [200, 204, 400, 404, 405, 406, 429]) expect(statuses.get(status)).toBeGreaterThan(0);
   await expect.poll(async () => (await gateway.opend.stats()).connections).toBe(0);
   expect((await gateway.opend.stats()).refused).toBe(0);
+});
+
+it("MCP answers a request with exactly its id, or refuses it", async () => {
+  const gateway = await startGateway();
+  const number = fc.oneof(fc.integer(), fc.double(), fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n }));
+  const id = fc.oneof(
+    fc.string({ unit: "binary" }).map((text) => JSON.stringify(text)),
+    number.map(String).filter((text) => !/[IN]/.test(text)),
+    fc.constantFrom("1e999", "-1e999", "1e308", "-0", "null", "true", "{}", "[]"),
+  );
+  const headers = { "Content-Type": "application/json" };
+  await fc.assert(
+    fc.asyncProperty(id, async (text) => {
+      const body = `{"jsonrpc":"2.0","id":${text},"method":"ping"}`;
+      const response = await gateway.get("/mcp", { method: "POST", headers, body });
+      const [, answered = ""] =
+        /^\{"jsonrpc":"2.0","id":(.*),"(?:result|error)":/.exec(await response.text()) ?? [];
+      if (response.status === 400)
+        expect([answered, Number.isSafeInteger(JSON.parse(text))]).toEqual(["null", false]);
+      else if (text.startsWith('"')) expect(JSON.parse(answered)).toBe(JSON.parse(text));
+      else expect(BigInt(answered)).toBe(BigInt(text));
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+it("If-None-Match is 304 exactly where one of its tags is that of the page", async () => {
+  const gateway = await startGateway();
+  const path = "/v1/short-interest/HK.00700";
+  const own = (await gateway.get(path)).headers.get("ETag") ?? "";
+  const other = fc
+    .string({ unit: "grapheme-ascii", maxLength: 50 })
+    .map((text) => `"${text.replaceAll('"', "")}"`);
+  const tag = fc.oneof({ weight: 4, arbitrary: other }, { weight: 1, arbitrary: fc.constant(own) });
+  const entry = fc.tuple(fc.constantFrom("", "W/"), tag, fc.constantFrom(",", ", ", " ,\t"));
+  await fc.assert(
+    fc.asyncProperty(fc.array(entry, { minLength: 1, maxLength: 10 }), async (entries) => {
+      const list = entries.map((parts) => parts.join("")).join("");
+      const response = await gateway.get(path, { headers: { "If-None-Match": list } });
+      expect(response.status).toBe(entries.some(([, each]) => each === own) ? 304 : 200);
+    }),
+    { numRuns: 500 },
+  );
 });

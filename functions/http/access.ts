@@ -10,11 +10,18 @@ export interface ApiKey {
   readonly opendDigest?: Uint8Array<ArrayBuffer> | undefined;
 }
 
+type RateLimiter = Pick<RateLimit, "limit">;
+
 export interface AccessRule {
   /** Undefined where everybody may read. */
   readonly apiKeys: readonly ApiKey[] | undefined;
-  /** Cloudflare's counter, per location: of requests where there are no keys, and of what keys send to others. */
-  readonly requests: Pick<RateLimit, "limit"> | undefined;
+  /**
+   * Cloudflare's rate limit per location, `REQUESTS_PER_CLIENT`: for requests of an address without keys; with keys,
+   * for failed authentications of an address and expensive operations of a key.
+   */
+  readonly requests: RateLimiter | undefined;
+  /** Cloudflare's rate limit per location for requests of a key, `REQUESTS_PER_KEY`. */
+  readonly requestsPerKey: RateLimiter | undefined;
 }
 
 const holderOf = ({ name }: ApiKey) => `key:${name}`;
@@ -26,21 +33,41 @@ export function isHolder(client: string, { apiKeys = [] }: Pick<AccessRule, "api
 
 /** The period of the counter is not told, and is one minute at most. */
 const COUNTER_PERIOD_MS = 60_000;
+const FROM_ADDRESS = "requests from your address";
 
 /**
- * Lets a request in.
- * @returns whom it counts for: the name of its key, or its address
+ * Authenticates a request and counts it against a rate limit. A failed authentication counts as a request of its
+ * address. A valid key is never refused for its address, which strangers may share.
+ * @returns the client that the request counts for: its key, or its address where no keys are configured
  * @throws Failure `unauthorized` without a valid key where one is needed, `too_many_requests`
  */
 export async function admit(headers: Headers, rule: AccessRule): Promise<string> {
-  if (rule.apiKeys) return clientOfKey(presentedKey(headers), rule.apiKeys, ({ digest }) => digest);
-  return admitAddress(headers, rule);
+  if (!rule.apiKeys) return admitAddress(headers, rule);
+  const key = presentedKey(headers);
+  const client = await clientOfKey(key, rule.apiKeys, ({ digest }) => digest).catch(
+    async (refusal: unknown) => {
+      await admitAddress(headers, rule);
+      throw refusal;
+    },
+  );
+  await limitRequests(client, rule);
+  return client;
+}
+
+/**
+ * Counts a request against the rate limit of its client. On a connection, count each request.
+ * @param client as `admit` and `admitOpendClient` return it
+ * @throws Failure `too_many_requests`
+ */
+export async function limitRequests(client: string, rule: AccessRule): Promise<void> {
+  if (rule.apiKeys) await count(rule.requestsPerKey, client, "requests with your key");
+  else await count(rule.requests, client, FROM_ADDRESS);
 }
 
 /**
  * Lets one of OpenD's own clients in.
  * @param md5 what it sends of its key, lowercase hexadecimal; empty for none
- * @throws Failure as `admit` does
+ * @throws Failure `unauthorized` without a valid key where one is needed
  */
 export async function admitOpendClient(headers: Headers, md5: string, rule: AccessRule): Promise<string> {
   if (rule.apiKeys) return clientOfKey(md5 || undefined, rule.apiKeys, ({ opendDigest }) => opendDigest);
@@ -53,8 +80,7 @@ export async function admitOpendClient(headers: Headers, md5: string, rule: Acce
  */
 export async function admitAddress(headers: Headers, { requests }: AccessRule): Promise<string> {
   const client = addressOf(headers);
-  const counted = await requests?.limit({ key: client });
-  if (counted?.success === false) throw tooMany("There are too many requests from your address");
+  await count(requests, client, FROM_ADDRESS);
   return client;
 }
 
@@ -67,12 +93,13 @@ export async function countCostly(
   what: "test messages" | "looks at OpenD" | "looks at the metrics",
   { requests }: AccessRule,
 ): Promise<void> {
-  const counted = await requests?.limit({ key: `${what} ${client}` });
-  if (counted?.success === false) throw tooMany(`There are too many ${what} for your key`);
+  await count(requests, `${what} ${client}`, `${what} for your key`);
 }
 
-function tooMany(detail: string): Failure {
-  return new Failure("too_many_requests", detail, { retryAfterMs: COUNTER_PERIOD_MS });
+async function count(limiter: RateLimiter | undefined, key: string, what: string): Promise<void> {
+  const counted = await limiter?.limit({ key });
+  if (counted?.success !== false) return;
+  throw new Failure("too_many_requests", `There are too many ${what}`, { retryAfterMs: COUNTER_PERIOD_MS });
 }
 
 async function clientOfKey(

@@ -1,5 +1,5 @@
-import { parseAccept } from "hono/utils/accept";
 import { Failure } from "../failure.ts";
+import { parsePreferences } from "./preferences.ts";
 
 /** The media types of the formats, by their names in `?format=`, and what goes after them. */
 const MEDIA_TYPES = {
@@ -38,7 +38,7 @@ export function negotiate<Name extends FormatName>(
   formats: readonly Name[],
   accept: string | undefined,
 ): Name {
-  const ranges = accept === undefined ? [{ type: "*/*", q: 1 }] : parseAccept(accept);
+  const ranges = parsePreferences(accept) ?? [{ type: "*/*", q: 1 }];
   const qualityOf = (format: Name) => {
     const mediaType = mediaTypeOf(format);
     const [kind] = mediaType.split("/");

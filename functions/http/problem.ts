@@ -70,7 +70,7 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     status: 429,
     title: "Too many requests",
     advice:
-      "Wait for the seconds in Retry-After. This counts all requests from an address, kept pages too, or what a key does that is costly, such as test messages.",
+      "Wait for the seconds in Retry-After. All requests of a key count or, where no keys are needed, all requests of an address. Failed authentications of an address, and expensive operations of a key such as test messages, have a lower limit.",
   },
   client_quota_exceeded: {
     status: 429,
@@ -168,6 +168,7 @@ export function problemResponse(failure: Failure): Response {
     headers.set("RateLimit", `"${policy}";r=0${reset}`);
   }
   if (problem.status === 401) headers.set("WWW-Authenticate", "Bearer");
+  if (problem.status === 406) headers.set("Vary", "Accept");
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }
 

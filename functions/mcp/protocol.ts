@@ -36,9 +36,11 @@ export interface McpAnswer {
   readonly body?: object;
 }
 
+/** MCP allows strings and integers alone. An integer past 2^53 would come back as another one. */
+const RequestId = v.union([v.string(), v.pipe(v.number(), v.safeInteger())]);
 const Message = v.object({
   jsonrpc: v.literal("2.0"),
-  id: v.optional(v.union([v.string(), v.number()])),
+  id: v.optional(RequestId),
   method: v.optional(v.string()),
   params: v.optional(v.record(v.string(), v.unknown())),
 });
@@ -51,7 +53,8 @@ const ToolCall = v.object({
   arguments: v.optional(v.record(v.string(), v.unknown()), {}),
 });
 
-type Id = string | number | null;
+/** null where a message has no id that can be repeated. */
+type Id = v.InferOutput<typeof RequestId> | null;
 
 class RpcError extends Error {
   readonly status: number;

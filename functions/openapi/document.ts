@@ -173,7 +173,7 @@ const document = () => ({
     version: "1",
     summary: "Short interest of Hong Kong and US securities",
     description:
-      "Fetched from a Futu or moomoo OpenD and kept at the edge. HEAD works wherever GET does. Other methods are answered 405, other paths 404, both as problems.",
+      "Fetched from a Futu or moomoo OpenD and kept at the edge. HEAD works wherever GET does. Other methods are answered 405, other paths 404, both as problems. Requests of a key are rate-limited; where no key is needed, requests of an address are. Accept and Accept-Language of more than 1024 characters are ignored.",
     license: { name: "MIT", identifier: "MIT" },
   },
   servers: [{ url: "/" }],

@@ -51,6 +51,8 @@ const QUOTA = {
   "RateLimit-Policy": header("How many calls each quota allows in how many seconds."),
 };
 
+const VARY = { Vary: header("Names Accept: another value of it can have another answer.") };
+
 export function problems(codes: readonly FailureCode[]) {
   const statuses = new Set(codes.map((code) => PROBLEMS[code].status));
   const responses = Array.from(statuses, (status) => {
@@ -62,7 +64,7 @@ export function problems(codes: readonly FailureCode[]) {
     const content = { schema: ref("Problem"), examples: Object.fromEntries(shown) };
     const response = {
       description: ofStatus.map((code) => PROBLEMS[code].title).join(", or: "),
-      headers: status === 429 ? { ...HEADERS, ...QUOTA } : HEADERS,
+      headers: { ...HEADERS, ...(status === 429 ? QUOTA : {}), ...(status === 406 ? VARY : {}) },
       content: { "application/problem+json": content },
     };
     return [String(status), response];

@@ -35,7 +35,13 @@ const tried = {
   next_try_at: null,
 };
 
-const COMMON: readonly FailureCode[] = ["unauthorized", "misconfigured", "internal", "limiter_unavailable"];
+const COMMON: readonly FailureCode[] = [
+  "unauthorized",
+  "too_many_requests",
+  "misconfigured",
+  "internal",
+  "limiter_unavailable",
+];
 const BODY: readonly FailureCode[] = [
   "invalid_parameter",
   "invalid_symbol",
@@ -43,7 +49,6 @@ const BODY: readonly FailureCode[] = [
   "content_too_large",
   "unsupported_media_type",
 ];
-const SENDING: readonly FailureCode[] = ["unverified_endpoint", "too_many_requests"];
 
 const security = [{ bearer: [] }, { apiKey: [] }];
 const idParameter = { name: "id", in: "path", required: true, schema: { ...text, examples: [ID] } };
@@ -75,7 +80,7 @@ export const WEBHOOK_PATHS = {
             Location: header("Where it is."),
           },
         ),
-        ...problems([...BODY, ...SENDING, ...COMMON, "limit_reached"]),
+        ...problems([...BODY, ...COMMON, "unverified_endpoint", "limit_reached"]),
       },
     },
     get: {
@@ -111,7 +116,7 @@ export const WEBHOOK_PATHS = {
       requestBody: bodyOf(WebhookChanges, { active: false }),
       responses: {
         "200": answered("It is changed", "Webhook", { ...made, active: false, reason: "paused" }),
-        ...problems([...BODY, ...SENDING, ...COMMON, "not_found"]),
+        ...problems([...BODY, ...COMMON, "unverified_endpoint", "not_found"]),
       },
     },
     delete: {
@@ -158,7 +163,7 @@ export const WEBHOOK_PATHS = {
       parameters: [idParameter],
       responses: {
         "200": answered("How that went", "Delivery", { ...tried, type: TEST, symbol: null }),
-        ...problems(["invalid_parameter", "not_found", "too_many_requests", ...COMMON]),
+        ...problems(["invalid_parameter", "not_found", ...COMMON]),
       },
     },
   },

@@ -1,5 +1,5 @@
-import { parseAccept } from "hono/utils/accept";
 import { custom, object, safeParse } from "valibot";
+import { parsePreferences } from "../http/preferences.ts";
 import type { RouteContext } from "../scope.ts";
 
 /** The languages of the page; the first is for who wants none of them. */
@@ -18,10 +18,7 @@ export async function getFront(context: RouteContext): Promise<Response> {
   if (!bindings.success) return context.notFound();
   const { req } = context;
   const language = languageFor(req.query("lang"), req.header("Accept-Language"));
-  const ifNoneMatch = req.header("If-None-Match");
-  const asset = await bindings.output.ASSETS.fetch(new URL(`/page/${language}`, req.url), {
-    headers: ifNoneMatch === undefined ? {} : { "If-None-Match": ifNoneMatch },
-  });
+  const asset = await bindings.output.ASSETS.fetch(new URL(`/page/${language}`, req.url));
   const headers = new Headers({
     "Content-Language": language,
     Vary: "Accept-Language",
@@ -37,8 +34,8 @@ export async function getFront(context: RouteContext): Promise<Response> {
 
 /** The language that is asked for, or else the first wanted one that there is (RFC 9110, 12.5.4). */
 function languageFor(asked: string | undefined, wanted: string | undefined): Language {
-  const ranges = parseAccept(wanted ?? "").filter(({ q }) => q > 0);
-  const inOrder = [asked, ...ranges.sort((one, other) => other.q - one.q).map(({ type }) => type)];
+  const ranges = parsePreferences(wanted)?.filter(({ q }) => q > 0) ?? [];
+  const inOrder = [asked, ...ranges.map(({ type }) => type)];
   const known = inOrder.map((range) => LANGUAGES.find((each) => each === range?.toLowerCase().split("-")[0]));
   return known.find((each) => each !== undefined) ?? LANGUAGES[0];
 }

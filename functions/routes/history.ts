@@ -25,7 +25,7 @@ const PATIENCE_MS = 30_000;
 /** `GET /v1/short-interest/{symbol}/history`: all rows of a range, as they come. */
 export async function getHistory(context: RouteContext, symbolText: string): Promise<Response> {
   const symbol = parseSymbol(symbolText);
-  const query = parseQuery(HistoryQuery, context.req.queries());
+  const query = parseQuery(HistoryQuery, context.req.url);
   checkRange(query);
   const format = query.format ?? negotiate(SERIES_FORMATS, context.req.header("Accept"));
   const leaving = new AbortController();

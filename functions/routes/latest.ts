@@ -20,10 +20,8 @@ interface Latest {
  * fails is a problem at its symbol, and never fails the rest.
  */
 export async function getLatest(context: RouteContext): Promise<Response> {
-  const { symbols: lists, ...others } = context.req.queries();
-  // Many clients write a list as one parameter many times.
-  const joined = lists && { symbols: [lists.join()] };
-  const { symbols } = parseQuery(LatestQuery, { ...others, ...joined });
+  // Many clients send a list as a parameter for each item.
+  const { symbols } = parseQuery(LatestQuery, context.req.url, ["symbols"]);
   // There is nothing else; who wants something else is told so.
   negotiate(["json"], context.req.header("Accept"));
   const found = await latestOf(context.var.pages, symbols);
@@ -31,6 +29,7 @@ export async function getLatest(context: RouteContext): Promise<Response> {
   const whole = answers.length === found.length ? allOf(answers) : undefined;
   return context.body(stringify({ items: found.map(({ item }) => item) }), 200, {
     "Content-Type": "application/json",
+    Vary: "Accept",
     ...(whole ? cachingHeaders(whole, context.var.visibility, Date.now()) : { "Cache-Control": "no-store" }),
   });
 }

@@ -16,7 +16,7 @@ export const GAUGES = {
 
 /** `GET /metrics`: what all data centres together have counted, and how things stand. */
 export async function getMetrics({ req, body, var: scope }: RouteContext): Promise<Response> {
-  parseQuery(NoQuery, req.queries());
+  parseQuery(NoQuery, req.url);
   await countCostly(scope.client, "looks at the metrics", scope.config.access);
   const { counts, permitsLeft, restMs, pending } = await conditionOf(
     scope.config,

@@ -21,7 +21,7 @@ const PAGE_FORMATS = ["json", "csv", "ndjson", "protobuf"] as const;
 /** `GET /v1/short-interest/{symbol}`: one page. */
 export async function getPage(context: RouteContext, symbolText: string): Promise<Response> {
   const symbol = parseSymbol(symbolText);
-  const query = parseQuery(PageQuery, context.req.queries());
+  const query = parseQuery(PageQuery, context.req.url);
   const format = query.format ?? negotiate(PAGE_FORMATS, context.req.header("Accept"));
   const answer = await context.var.pages.page(symbol, query.next_key ?? FIRST, query.num);
   const body = RENDER[format](symbol, answer.page);

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { Failure } from "../failure.ts";
 import { requireJson } from "../http/formats.ts";
+import { readQuery } from "../http/query.ts";
 import { MOST_ROWS } from "../short-interest/page.ts";
 import { LONGEST_SYMBOL, SYMBOL } from "../short-interest/symbol.ts";
 
@@ -34,8 +35,9 @@ const NEXT_KEY = `next_key is the next_key of an answer: at most ${LONGEST_CURSO
 export const nextKey = v.pipe(
   v.string(NEXT_KEY),
   v.maxLength(LONGEST_CURSOR, NEXT_KEY),
-  // Not as a pattern: few programs that read the description know \P.
-  v.check((text) => /^\P{C}*$/u.test(text), NEXT_KEY),
+  // Not as a pattern: few programs that read the description know \P. Decoders put U+FFFD in place of bytes that are
+  // not UTF-8, so a cursor with it is not one that an answer had.
+  v.check((text) => /^[^\p{C}\uFFFD]*$/u.test(text), NEXT_KEY),
   v.description("The next_key of the answer before; absent for the newest rows."),
   v.examples(["1777478400"]),
 );
@@ -112,19 +114,26 @@ export const LatestQuery = v.strictObject({ symbols }, unknown("symbols and no o
 export const NoQuery = v.strictObject({}, "There are no parameters here");
 
 /**
- * Checks a query. A parameter that the schema does not have is refused, so that a misspelt one is noticed,
- * and so is one that stands twice.
+ * Checks the query of a URL. A parameter that the schema does not have is refused, so that a misspelt one is noticed.
+ * So is one that is given twice, and one that is not percent-encoded UTF-8.
+ * @param lists parameters that may be given more than once; their values are joined by commas
  * @throws Failure `invalid_parameter`, which names the parameter
  */
 export function parseQuery<const Schema extends v.GenericSchema>(
   schema: Schema,
-  queries: Record<string, string[]>,
+  url: string,
+  lists: readonly string[] = [],
 ): v.InferOutput<Schema> {
-  const entries = Object.entries(queries).map(([name, values]) => {
-    if (values.length > 1) throw invalid(name, `${name.slice(0, LONGEST_NAME)} stands more than once`);
-    return [name, values[0]] as const;
-  });
-  return parseInput(schema, Object.fromEntries(entries));
+  const values = new Map<string, string>();
+  for (const { name, value } of readQuery(url)) {
+    const shown = name.slice(0, LONGEST_NAME);
+    if (value === undefined) throw invalid(name, `${shown} is not percent-encoded UTF-8`);
+    const before = values.get(name);
+    if (before !== undefined && !lists.includes(name))
+      throw invalid(name, `${shown} is given more than once`);
+    values.set(name, before === undefined ? value : `${before},${value}`);
+  }
+  return parseInput(schema, Object.fromEntries(values));
 }
 
 /**

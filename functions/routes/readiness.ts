@@ -5,7 +5,7 @@ import { NoQuery, parseQuery } from "./parameters.ts";
 
 /** `GET /readyz`: whether Upstash answers, and OpenD lets this gateway in. */
 export async function getReadiness(context: RouteContext): Promise<Response> {
-  parseQuery(NoQuery, context.req.queries());
+  parseQuery(NoQuery, context.req.url);
   const { config, client, trace } = context.var;
   await countCostly(client, "looks at OpenD", config.access);
   const checks = (await readinessOf(config, trace)).map(({ name, ms, failure }) => ({

@@ -146,7 +146,7 @@ function answer(
  * @throws Failure `invalid_parameter` for a query, `misconfigured` where nothing can be sent
  */
 function officeOf({ req, var: { config, client, trace } }: RouteContext) {
-  parseQuery(NoQuery, req.queries());
+  parseQuery(NoQuery, req.url);
   if (!config.webhooks.queue) {
     throw new Failure("misconfigured", "WEBHOOK_QUEUE is not set", { parameter: "WEBHOOK_QUEUE" });
   }

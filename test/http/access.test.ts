@@ -1,5 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { parseEnv } from "../../functions/env.ts";
+import { limitRequests } from "../../functions/http/access.ts";
 import { type Gateway, startGateway } from "../support/gateway.ts";
 import { sha256 } from "../support/keys.ts";
 
@@ -98,6 +100,95 @@ describe("with keys", () => {
     const text = await response.text();
     expect(JSON.parse(text)).toMatchObject({ code: "misconfigured", parameter: "API_KEYS" });
     if (keys !== "") expect(text).not.toContain(keys);
+  });
+});
+
+describe("rate limit of a key", () => {
+  it("answers 429 after 600 requests a minute, from whatever address, and leaves other keys alone", async () => {
+    const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_KEY: env.REQUESTS_PER_KEY });
+    const ask = (key: string, address: string, path = PATH) =>
+      get(gateway, { "X-API-Key": key, "CF-Connecting-IP": address }, path);
+    expect((await ask(KEY, "203.0.113.1")).status).toBe(200);
+    let counted = 1;
+    let { status } = await ask(KEY, "203.0.113.1", "/v1/nothing");
+    // A new minute may begin meanwhile.
+    for (; status === 404 && counted <= 1_200; counted += 1) {
+      ({ status } = await ask(KEY, `203.0.113.${counted % 200}`, "/v1/nothing"));
+    }
+    expect(counted).toBeGreaterThanOrEqual(600);
+    const refused = await ask(KEY, "203.0.113.201");
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get("Retry-After")).toBe("60");
+    expect(refused.headers.get("RateLimit")).toBe('"requests";r=0;t=60');
+    expect(await refused.json()).toMatchObject({
+      code: "too_many_requests",
+      detail: "There are too many requests with your key",
+    });
+    expect((await ask(OTHER, "203.0.113.1")).status).toBe(200);
+  });
+
+  it.each([
+    "/v1/short-interest?symbols=US.AAPL",
+    `${PATH}/history`,
+    "/v1/webhooks",
+    "/readyz",
+    "/metrics",
+    "/mcp",
+  ])("applies to %s, before Upstash or OpenD is asked", async (path) => {
+    const keys: string[] = [];
+    const limit = async ({ key }: { key: string }) => ({ success: keys.push(key) === 0 });
+    const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_KEY: { limit } });
+    const method = path === "/mcp" ? "POST" : "GET";
+    const response = await gateway.get(path, { method, headers: { "X-API-Key": KEY } });
+    expect([response.status, await response.json()]).toMatchObject([429, { code: "too_many_requests" }]);
+    expect(keys).toEqual(["key:reader"]);
+    expect([await gateway.upstash.requests(), (await gateway.opend.stats()).openings]).toEqual([0, 0]);
+  });
+
+  it("does not count the requests of an address", async () => {
+    const limit = async () => ({ success: false });
+    const gateway = await startGateway({}, { REQUESTS_PER_KEY: { limit } });
+    expect((await get(gateway)).status).toBe(200);
+  });
+
+  it("is off without the binding", async () => {
+    const config = parseEnv((await startGateway({}, { API_KEYS })).env);
+    await expect(limitRequests("key:reader", config.access)).resolves.toBeUndefined();
+  });
+
+  it("is misconfigured by another kind of binding", async () => {
+    const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_KEY: "600" });
+    const response = await get(gateway, { "X-API-Key": KEY });
+    expect(await response.json()).toMatchObject({ code: "misconfigured", parameter: "REQUESTS_PER_KEY" });
+  });
+});
+
+describe("failed authentication", () => {
+  it("counts as a request of its address: 429 after 60 a minute, also without a key", async () => {
+    const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_CLIENT: env.REQUESTS_PER_CLIENT });
+    const ask = async (headers: Record<string, string>, address = "203.0.113.20") =>
+      get(gateway, { "CF-Connecting-IP": address, ...headers });
+    let refusals = 0;
+    let response = await ask({ "X-API-Key": "guess" });
+    // A new minute may begin meanwhile.
+    for (; response.status === 401 && refusals <= 120; refusals += 1) {
+      response = await ask(refusals % 2 === 0 ? { "X-API-Key": `guess ${refusals}` } : {});
+    }
+    expect(refusals).toBeGreaterThanOrEqual(60);
+    expect(response.status).toBe(429);
+    expect(response.headers.get("Retry-After")).toBe("60");
+    expect(await response.json()).toMatchObject({ code: "too_many_requests" });
+    // Holders of a key share addresses with others.
+    expect((await ask({ "X-API-Key": KEY })).status).toBe(200);
+    expect((await ask({ "X-API-Key": "guess" }, "203.0.113.21")).status).toBe(401);
+  });
+
+  it("is not counted where the key is valid", async () => {
+    const keys: string[] = [];
+    const limit = async ({ key }: { key: string }) => ({ success: keys.push(key) === 0 });
+    const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_CLIENT: { limit } });
+    expect((await get(gateway, { "X-API-Key": KEY })).status).toBe(200);
+    expect(keys).toEqual([]);
   });
 });
 

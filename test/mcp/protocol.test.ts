@@ -34,6 +34,38 @@ describe("a message", () => {
     expect(await response.json()).toMatchObject({ jsonrpc: "2.0", error: { code } });
   });
 
+  it.each(["1e999", "-1e999", "1.5", "1e-1", "9007199254740993", "-9007199254740992", "null", "true", "[1]"])(
+    "with the id %s, which is no string and no safe integer, is an Invalid Request",
+    async (id) => {
+      const gateway = await startGateway();
+      for (const method of ["ping", "nothing"]) {
+        const response = await post(gateway, `{"jsonrpc":"2.0","id":${id},"method":"${method}"}`);
+        expect(response.status).toBe(400);
+        expect(await response.json()).toEqual({
+          jsonrpc: "2.0",
+          id: null,
+          error: { code: -32_600, message: expect.any(String) },
+        });
+      }
+    },
+  );
+
+  it.each([
+    ["0", 0],
+    ["-1", -1],
+    ["9007199254740991", Number.MAX_SAFE_INTEGER],
+    ["1e2", 100],
+    ["1.0", 1],
+    ['""', ""],
+    ['"1.5"', "1.5"],
+    ['"9007199254740993"', "9007199254740993"],
+    ['"\\ud800"', "\ud800"],
+    ['"é\\u0000"', "é\u0000"],
+  ])("with the id %s is answered with the same id", async (text, id) => {
+    const response = await post(await startGateway(), `{"jsonrpc":"2.0","id":${text},"method":"ping"}`);
+    expect(await response.json()).toEqual({ jsonrpc: "2.0", id, result: {} });
+  });
+
   it.each([
     [{ "MCP-Protocol-Version": "2024-01-01" }, request("tools/list"), 400, -32_022],
     [HEADERS_2026, request("tools/list"), 400, -32_602],

@@ -98,7 +98,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 
 /** The packages that go to the edge, and who may know them. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  hono: ["app.ts", "middleware.ts", "scope.ts", "http", "routes"],
+  hono: ["app.ts", "middleware.ts", "scope.ts", "http"],
   valibot: ["env.ts", "routes", "mcp", "openapi", "upstash.ts", "limit", "pages", "telemetry", "webhooks"],
   "@valibot/to-json-schema": ["openapi"],
   "@bufbuild/protobuf": ["opend", "short-interest", "socket"],

@@ -15,6 +15,11 @@ const SYMBOLS = [
   "%E0%A4%A",
   "US.AAPL%2Fhistory",
   "..%2F",
+  "%FF",
+  "US.%FF",
+  "US.AAPL%C0%AF",
+  "US.AAPL%ED%A0%80",
+  "US.AAPL%EF%BF%BD",
 ];
 const MARKETS = ["SH.600000", "JP.7203"];
 const DAYS = [
@@ -27,7 +32,7 @@ const DAYS = [
   "2026-04-30T00:00",
   "1777478400",
 ];
-const CURSORS = ["%00", "a%0Ab", "a%C2%85b", "1".repeat(257)];
+const CURSORS = ["%00", "a%0Ab", "a%C2%85b", "1".repeat(257), "%EF%BF%BD", "a\ufffdb"];
 const NUMBERS = ["0", "51", "1.5", "abc", "", "-1", "1e1", "010", "%2B5", "99999999999", "%D9%A5"];
 const FORMATS = ["xml", "", "JSON", "toString", "csv,json"];
 const LISTS = [
@@ -37,6 +42,20 @@ const LISTS = [
   "US.AAPL,,US.TSLA",
   Array.from({ length: 51 }, (_, at) => `US.T${at}`).join(),
   "A".repeat(2_001),
+];
+
+/** Percent-encodings that are not UTF-8: a lone byte, an overlong slash, a surrogate, a cut sequence, no hex digits. */
+const NOT_UTF8 = [
+  "%FF",
+  "1%FF",
+  "%C0%AF",
+  "%ED%A0%80",
+  "%ED%BF%BF",
+  "%F4%90%80%80",
+  "%E2%82",
+  "%",
+  "100%",
+  "%zz",
 ];
 
 /** What is bad for each query parameter of each route, as /openapi.json names them. */
@@ -74,6 +93,23 @@ describe.each(Object.entries(BAD))("%s", (template, parameters) => {
       await refuses(gateway, `${route}?${name}=${twice}&${name}=${twice}`, "invalid_parameter", name);
     }
     expect(await gateway.upstash.requests()).toBe(0);
+  });
+
+  it.each(Object.keys(parameters))("refuses a %s that is not percent-encoded UTF-8", async (name) => {
+    const gateway = await startGateway();
+    for (const value of NOT_UTF8) {
+      await refuses(gateway, `${route}?${name}=${value}`, "invalid_parameter", name);
+      await refuses(gateway, `${route}?${name}=${value}&${name}=1`, "invalid_parameter", name);
+    }
+    expect([await gateway.upstash.requests(), (await gateway.opend.stats()).openings]).toEqual([0, 0]);
+  });
+
+  it("refuses a parameter whose name is not percent-encoded UTF-8", async () => {
+    const gateway = await startGateway();
+    for (const name of NOT_UTF8) {
+      await refuses(gateway, `${route}?${needed}${name}=1`, "invalid_parameter", name);
+      await refuses(gateway, `${route}?${needed}${name}`, "invalid_parameter", name);
+    }
   });
 
   it("refuses a parameter that it does not have", async () => {

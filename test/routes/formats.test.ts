@@ -11,7 +11,9 @@ import {
   ResponseSchema,
   UsShortInterestItemSchema,
 } from "../../gen/Qot_GetShortInterest_pb.js";
+import { conditionsFor } from "../support/conditions.ts";
 import { type Gateway, startGateway } from "../support/gateway.ts";
+import { sha256 } from "../support/keys.ts";
 
 const count = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const double = fc.double({ noNaN: true, noDefaultInfinity: true });
@@ -99,6 +101,8 @@ describe("all formats", () => {
   });
 });
 
+const API_KEYS = `me:${await sha256("key")}`;
+
 const get = async (gateway: Gateway, query = "", headers: Record<string, string> = {}) =>
   gateway.get(`/v1/short-interest/HK.00700${query}`, { headers });
 
@@ -128,6 +132,32 @@ describe("the format of a page", () => {
     expect(response.status).toBe(406);
     expect(await response.json()).toMatchObject({ code: "not_acceptable", parameter: "Accept" });
     expect((await gateway.opend.stats()).calls).toBe(0);
+  });
+
+  it.each([
+    ["/v1/short-interest/HK.00700", {}, "Accept"],
+    ["/v1/short-interest/HK.00700/history", {}, "Accept"],
+    ["/v1/short-interest?symbols=HK.00700", {}, "Accept"],
+    ["/v1/short-interest/HK.00700", { API_KEYS }, "Accept, Authorization, X-API-Key"],
+  ])("of %s with %j varies by Accept, in a 200 and in a 406", async (path, vars, varies) => {
+    const gateway = await startGateway({}, vars);
+    for (const [accept, status] of [
+      ["application/json", 200],
+      ["image/png", 406],
+    ] as const) {
+      const response = await gateway.get(path, { headers: { Accept: accept, "X-API-Key": "key" } });
+      expect(response.status).toBe(status);
+      expect(response.headers.get("Vary")).toBe(`${varies}, Origin`);
+    }
+  });
+
+  it("is the default where Accept has more than 1,024 characters", async () => {
+    const gateway = await startGateway();
+    const typeFor = async (accept: string) =>
+      (await get(gateway, "", { Accept: accept })).headers.get("Content-Type");
+    const fill = (length: number) => `text/csv,${"a/b,".repeat(length)}`.slice(0, length);
+    expect(await typeFor(fill(1_024))).toBe("text/csv; charset=utf-8; header=present");
+    for (const length of [1_025, 120_000]) expect(await typeFor(fill(length))).toBe("application/json");
   });
 
   it("as CSV is the documented table", async () => {
@@ -163,6 +193,25 @@ describe("an answer", () => {
       expect(again.headers.has(header), header).toBe(true);
     }
     expect((await get(gateway, "?format=csv", { "If-None-Match": tag })).status).toBe(200);
+  });
+
+  it.each(["/v1/short-interest/HK.00700", "/v1/short-interest?symbols=HK.00700", "/openapi.json"])(
+    "at %s is 304 by RFC 9110, 13.1.2: *, a list, and weak comparison",
+    async (path) => {
+      const gateway = await startGateway();
+      const tag = (await gateway.get(path)).headers.get("ETag") ?? "";
+      const statusOf = async (ifNoneMatch: string, method = "GET") =>
+        (await gateway.get(path, { method, headers: { "If-None-Match": ifNoneMatch } })).status;
+      for (const { ifNoneMatch, status } of conditionsFor(tag)) {
+        expect(await statusOf(ifNoneMatch), ifNoneMatch).toBe(status);
+        expect(await statusOf(ifNoneMatch, "HEAD"), ifNoneMatch).toBe(status);
+      }
+    },
+  );
+
+  it("that is a problem stays one with If-None-Match: *", async () => {
+    const response = await get(await startGateway(), "?num=0", { "If-None-Match": "*" });
+    expect(response.status).toBe(400);
   });
 
   it("can be read by a page in a browser, and so can a problem", async () => {

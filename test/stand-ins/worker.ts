@@ -18,6 +18,8 @@ export interface LocalWorkerOptions {
   readonly port?: number;
   /** How many requests one address may make; by default as in wrangler.toml. */
   readonly requestsPerMinute?: number;
+  /** Rate limit of a key, in requests a minute; by default as in wrangler.toml. */
+  readonly requestsPerMinuteOfKey?: number;
   /** Whether what the Worker writes to its console is printed, and not its warnings alone. */
   readonly console?: boolean;
   /** The configuration file of another Worker than this project's. */
@@ -25,13 +27,23 @@ export interface LocalWorkerOptions {
 }
 
 /** More requests than anything on this machine makes. */
-export const UNLIMITED: LocalWorkerOptions = { requestsPerMinute: 1_000_000_000 };
+export const UNLIMITED: LocalWorkerOptions = {
+  requestsPerMinute: 1_000_000_000,
+  requestsPerMinuteOfKey: 1_000_000_000,
+};
+
+const rateLimit = (namespaceId: string, limit: number) => ({
+  type: "ratelimit" as const,
+  namespace_id: namespaceId,
+  simple: { limit, period: 60 as const },
+});
 
 export async function startLocalWorker(
   vars: Readonly<Record<string, string>>,
   {
     port = 0,
     requestsPerMinute,
+    requestsPerMinuteOfKey,
     console: isHeard = false,
     config = "wrangler.toml",
   }: LocalWorkerOptions = {},
@@ -50,11 +62,10 @@ export async function startLocalWorker(
         ]),
       ),
       ...(requestsPerMinute !== undefined && {
-        REQUESTS_PER_CLIENT: {
-          type: "ratelimit" as const,
-          namespace_id: "3249",
-          simple: { limit: requestsPerMinute, period: 60 as const },
-        },
+        REQUESTS_PER_CLIENT: rateLimit("3249", requestsPerMinute),
+      }),
+      ...(requestsPerMinuteOfKey !== undefined && {
+        REQUESTS_PER_KEY: rateLimit("3250", requestsPerMinuteOfKey),
       }),
     },
     dev: {

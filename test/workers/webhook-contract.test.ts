@@ -13,6 +13,7 @@ const ONE = "/v1/webhooks/{id}";
 let receiver: Receiver;
 let running: Running;
 let flooded: Running;
+let keyLimited: Running;
 let unset: Running;
 let contract: Contract;
 let id: string;
@@ -22,6 +23,7 @@ beforeAll(async () => {
   const vars = { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: receiver.origin };
   running = await startRunning({}, vars, UNLIMITED);
   flooded = await startRunning({}, vars, { requestsPerMinute: 1 });
+  keyLimited = await startRunning({}, vars, { ...UNLIMITED, requestsPerMinuteOfKey: 1 });
   unset = await startRunning({}, { ...vars, UPSTASH_REDIS_REST_TOKEN: "" });
   contract = await readContract(running.origin);
   const made = await ask(
@@ -34,7 +36,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  for (const each of [running, flooded, unset, receiver]) await each?.close();
+  for (const each of [running, flooded, keyLimited, unset, receiver]) await each?.close();
 });
 
 const json = (body: unknown, method = "POST"): Question => ({
@@ -72,6 +74,15 @@ describe.each(OPERATIONS)("%s%s %s", (template, suffix, method, body) => {
     await ask(running, template, path(id), good);
     running.upstash.fail(undefined);
     if (template !== LIST) await ask(running, template, path("wh_none"), question());
+  });
+
+  it("answers 429 past the rate limit of a key", async () => {
+    // A new minute may begin after the first request.
+    const statuses = [];
+    for (let request = 0; request < 3; request += 1) {
+      statuses.push((await ask(keyLimited, template, `${path("wh_none")}?x=1`, question())).status);
+    }
+    expect(statuses).toContain(429);
   });
 
   it("refuses what is not described", async () => {
