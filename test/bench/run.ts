@@ -14,6 +14,7 @@ import { benchRender } from "./render.ts";
 import { Report } from "./report.ts";
 import { benchSockets } from "./sockets.ts";
 import { benchTrips } from "./trips.ts";
+import { benchWasted } from "./wasted.ts";
 import { benchWorkers } from "./workers.ts";
 
 /** `npm run bench`, which writes `BENCHMARKS.md`, or `npm run bench -- popularity` for one of them, which does not. */
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, readonly [title: string, (report: Report)
   trips: ["round trips to Upstash for a page", benchTrips],
   popularity: ["a week of requests, on a virtual clock", benchPopularity],
   guessing: ["one caller guesses symbols, and another is there too", benchGuessing],
+  wasted: ["five minutes of invented cursors, and the next pages of known symbols", benchWasted],
   history: ["histories of 100 and 1,000 rows, of one security each", benchHistory],
   sockets: ["many of OpenD's own clients at once", benchSockets],
   limit: ["the limit, through the whole Worker", benchLimit],
