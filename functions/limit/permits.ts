@@ -27,9 +27,9 @@ export interface Permit {
 }
 
 /**
- * What a call is for, which decides how many permits it leaves to others:
+ * What a call is for, which decides how many permits it leaves to others. Only a call that leaves none may wait.
  * - `answer`: a page that was answered before, or follows one that was. It leaves none.
- * - `refresh`: a page that can be served stale. It leaves a few, and does not wait.
+ * - `refresh`: a page that can be served stale. It leaves a few.
  * - `new-symbol`: the symbol was never answered. It leaves as many as were wasted in the last minutes, up to half.
  * - `unknown-cursor`: no stored page leads to the cursor. It leaves half.
  */
@@ -99,9 +99,9 @@ export interface PermitParts {
 
 export function createPermits({ upstash, database, rule, background, now }: PermitParts): Permits {
   const half = Math.floor(rule.limit / 2);
-  const reserves: Record<Priority, Pick<PermitWish, "reserve" | "wasteReserve" | "noWait">> = {
+  const reserves: Record<Priority, Pick<PermitWish, "reserve" | "wasteReserve">> = {
     answer: { reserve: 0 },
-    refresh: { reserve: Math.min(REFRESH_RESERVE, half), noWait: true },
+    refresh: { reserve: Math.min(REFRESH_RESERVE, half) },
     "new-symbol": { reserve: 0, wasteReserve: half },
     "unknown-cursor": { reserve: half },
   };

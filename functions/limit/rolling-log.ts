@@ -33,12 +33,10 @@ export interface PermitWish {
   readonly clientLog: string;
   /** A permit that is released first. */
   readonly instead?: string | undefined;
-  /** Permits that this request leaves to others. */
+  /** Permits that this request leaves to others. A request that leaves some is never granted ahead of its start. */
   readonly reserve: number;
   /** Permits that it leaves to others at most while calls are wasted: one for each wasted call. */
   readonly wasteReserve?: number;
-  /** Refused instead of granted ahead of its start. */
-  readonly noWait?: boolean;
 }
 
 /** For how long a wasted call lowers the limit of symbols that were never answered, in milliseconds. */
@@ -72,6 +70,7 @@ if wasteReserve > reserve then
   local wasted = redis.call('ZCOUNT', KEYS[4], now - ARGV[11], '+inf')
   reserve = math.max(reserve, math.min(wasteReserve, wasted))
 end
+if reserve > 0 then most = 0 end
 local function startIn(log, limit, reserve)
   redis.call('ZREM', log, ARGV[6])
   redis.call('ZREMRANGEBYSCORE', log, '-inf', now - window - 1)
@@ -154,13 +153,13 @@ const wastedKey = (log: string) => `${log}:wasted`;
 /** The script that grants or refuses one permit. */
 export function takeScript(log: string, rule: RollingLog, wish: PermitWish): ScriptCall {
   const { limit, windowMs, holdMs, waitMs, clientShare } = rule;
-  const { id, clientLog, instead = "", reserve, wasteReserve = 0, noWait = false } = wish;
+  const { id, clientLog, instead = "", reserve, wasteReserve = 0 } = wish;
   const args = [
     id,
     limit,
     windowMs,
     holdMs,
-    noWait ? 0 : waitMs,
+    waitMs,
     instead,
     clientShare,
     ANSWER_MS,
