@@ -19,7 +19,7 @@ let addresses: Record<"an OpenD" | "the Worker" | "a Worker without keys", URL>;
 beforeAll(async () => {
   running = await startRunning(
     { key: KEY, limit: 1_000 },
-    { OPEND_KEY: KEY, API_KEYS, SUBREQUEST_LIMIT: "10000" },
+    { OPEND_KEY: KEY, API_KEYS, SUBREQUEST_LIMIT: "10000", UPSTREAM_WINDOW_SECONDS: "1" },
   );
   open = await startRunning();
   addresses = {

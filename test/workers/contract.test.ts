@@ -1,5 +1,5 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Contract, readContract } from "../support/contract.ts";
 import { type Running, startRunning } from "../support/running.ts";
 
@@ -16,7 +16,10 @@ let listed: Running;
 let contract: Contract;
 
 beforeAll(async () => {
-  open = await startRunning({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "30" });
+  open = await startRunning(
+    { windowMs: 1_000 },
+    { UPSTREAM_WAIT_MS: "0", UPSTREAM_WINDOW_SECONDS: "1", CLIENT_SHARE: "30" },
+  );
   keyed = await startRunning({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "1", API_KEYS: `me:${DIGEST}` });
   flooded = await startRunning({}, {}, { requestsPerMinute: 1 });
   unset = await startRunning({}, { UPSTASH_REDIS_REST_TOKEN: "" });
@@ -39,6 +42,8 @@ const ask = (
 const PAGE = "/v1/short-interest/{symbol}";
 const HISTORY = "/v1/short-interest/{symbol}/history";
 const LATEST = "/v1/short-interest";
+
+const get = (symbol: string) => fetch(`${open.origin}/v1/short-interest/${symbol}`);
 
 let made = 0;
 /** A symbol that nobody has asked for. */
@@ -136,6 +141,8 @@ describe.each([
     await ask(open, template, path(fresh()));
     open.opend.set({ fault: "" });
     await open.upstash.redis.call("FLUSHDB");
+    // The isolate remembers for a window that OpenD has refused.
+    await vi.waitFor(async () => expect((await get(fresh())).status).toBe(200), { timeout: 5_000 });
     expect(contract.seenOf(contract.operationOf(template).operationId)).toContain(code);
   });
 
