@@ -142,11 +142,9 @@ export function createPermits({ upstash, database, rule, background, now }: Perm
     refusal,
     async take(need, instead) {
       const { client, priority } = need;
-      const remembered = refusal(need);
-      if (remembered) {
-        if (instead) background(returned(instead.id, instead.client).catch(ignored));
-        throw remembered;
-      }
+      // A permit in exchange for another one may be granted when the log is full.
+      const remembered = instead ? undefined : refusal(need);
+      if (remembered) throw remembered;
       const id = crypto.randomUUID();
       const askedAt = Date.now();
       const wish = { id, clientLog: clientLogOf(client), instead: instead?.id, ...reserves[priority] };

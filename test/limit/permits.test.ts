@@ -79,6 +79,7 @@ describe("a permit", () => {
   it("can be exchanged for a new one when the log is full", async () => {
     const { take, command } = await start({ limit: 1 });
     const old = await take();
+    expect((await refusal(take()))?.code).toBe("upstream_quota_exceeded");
     const fresh = await take("me", old);
     expect(await command("ZRANGE", LOG, "0", "-1")).toEqual([fresh.id]);
   });

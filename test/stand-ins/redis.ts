@@ -139,8 +139,8 @@ function callOf(client: Redis): Call {
 }
 
 /**
- * Its own TIME is rounded to a second, and jumps. A sorted set that is empty goes on to be there. A table is a list
- * to it only if it was written down at once.
+ * Its own TIME is rounded to a second, and jumps. A sorted set that is empty goes on to be there. A missing field of a
+ * hash is an object of JavaScript's, and a number stays one. A table is a list to it only if it was written down at once.
  */
 function mended(script: string): string {
   const ms = Date.now();
@@ -149,6 +149,13 @@ function mended(script: string): string {
 local redis = {call = function(name, key, ...)
   if name == 'TIME' then return ${time} end
   local reply = imitated(name, key, ...)
+  if name == 'HMGET' then
+    for at = 1, select('#', ...) do
+      local kind = type(reply[at])
+      if kind == 'number' then reply[at] = string.format('%.0f', reply[at])
+      elseif kind ~= 'string' then reply[at] = false end
+    end
+  end
   if name == 'ZREM' and imitated('ZCARD', key) == 0 then imitated('DEL', key) end
   return reply
 end}
