@@ -18,6 +18,24 @@ describe("a call that is never answered", () => {
   });
 });
 
+describe("a refresh beside a permit that is booked ahead", () => {
+  it("leaves the log its life, so that no permit is forgotten while it counts", async () => {
+    const vars = { CLIENT_SHARE: "1", UPSTREAM_WINDOW_SECONDS: "2", UPSTREAM_WAIT_MS: "10000" };
+    const { gateway, clock, centres } = await start(1, vars);
+    const [centre] = centres;
+    await centre?.page("US.SPY", { client: "first" });
+    clock.forward(2 * HOUR);
+    await centre?.page("US.AAPL", { client: "waiting" });
+    const booked = centre?.page("US.TSLA", { client: "waiting" });
+    await vi.waitFor(async () => expect(await gateway.upstash.redis("ZCARD", LOG)).toBe(3));
+    const before = Number(await gateway.upstash.redis("PTTL", LOG));
+    expect((await centre?.page("US.SPY", { client: "other" }))?.answer?.stale).toBe("refreshing");
+    expect((await gateway.opend.stats()).calls).toBe(3);
+    expect(Number(await gateway.upstash.redis("PTTL", LOG))).toBeGreaterThan(before - 1_000);
+    expect((await booked)?.answer?.origin).toBe("fetched");
+  });
+});
+
 describe("a failing OpenD", () => {
   it("is left alone after five failures, and answers again when a probe gets through", async () => {
     const { gateway, centres } = await start(2);

@@ -192,6 +192,20 @@ describe("a kept page", () => {
     expect((await gateway.opend.stats()).calls).toBe(4);
   });
 
+  it.each(["..", ".", "%2e%2e", "%252e%252e", "%2E", "..%2FUS.TSLA", "..%2f..%2fkept%2FUS.TSLA"])(
+    "of one symbol never answers another one: next_key=%s",
+    async (cursor) => {
+      const gateway = await startGateway();
+      expect((await gateway.get(`/v1/short-interest/US.NOSUCH?next_key=${cursor}`)).status).toBe(404);
+      const response = await gateway.get(`/v1/short-interest/US.AAPL?next_key=${cursor}`);
+      expect([response.status, (await response.json<{ code: string }>()).code]).toEqual([
+        502,
+        "opend_failed",
+      ]);
+      expect((await gateway.get("/v1/short-interest/US.TSLA")).status).toBe(200);
+    },
+  );
+
   it("of a call that failed says what the limits have left", async () => {
     const gateway = await startGateway();
     const missing = await gateway.get("/v1/short-interest/US.NOSUCH");
