@@ -83,6 +83,12 @@ const LOG = `${PREFIX}:${ACCOUNT}`;
 /** Permits that a refresh leaves to others; fewer if the limit is small. */
 const REFRESH_RESERVE = 5;
 
+/**
+ * For how long a refusal of the whole account is remembered at most, in milliseconds: permits that other isolates
+ * release become free earlier.
+ */
+const ACCOUNT_MEMORY_MS = 10_000;
+
 const clientLogOf = (client: string) => `${PREFIX}:client:${client}`;
 const scopeOf = (client: string) => `client ${client}`;
 
@@ -132,9 +138,9 @@ export function createPermits({ upstash, database, rule, background, now }: Perm
     return refusals.find(scopeOf(client)) ?? refusals.find("answer") ?? refusals.find(priority);
   }
 
-  function refuse(scope: string, failure: Failure): Failure {
+  function refuse(scope: string, failure: Failure, maxMs = Number.POSITIVE_INFINITY): Failure {
     // Within the last waitMs a permit can be granted ahead of its start.
-    refusals.remember(scope, failure, (failure.retryAfterMs ?? 0) - rule.waitMs);
+    refusals.remember(scope, failure, Math.min((failure.retryAfterMs ?? 0) - rule.waitMs, maxMs));
     return failure;
   }
 
@@ -158,7 +164,9 @@ export function createPermits({ upstash, database, rule, background, now }: Perm
         });
       const waitMs = reset - Date.now();
       if (!success && refusedBy === "share") throw refuse(scopeOf(client), clientRefuses(waitMs));
-      if (!success) throw refuse(refusedBy === "limit" ? "answer" : priority, accountRefuses(waitMs));
+      if (!success) {
+        throw refuse(refusedBy === "limit" ? "answer" : priority, accountRefuses(waitMs), ACCOUNT_MEMORY_MS);
+      }
       const left = { client: clientRemaining, upstream: remaining };
       return { id, client, startsAt: reset, startedAfter: askedAt + waitMs, left };
     },
