@@ -72,7 +72,7 @@ if wasteReserve > reserve then
 end
 if reserve > 0 then most = 0 end
 local function startIn(log, limit, reserve)
-  redis.call('ZREM', log, ARGV[6])
+  if ARGV[6] ~= '' then redis.call('ZREM', log, ARGV[6]) end
   redis.call('ZREMRANGEBYSCORE', log, '-inf', now - window - 1)
   local count = redis.call('ZCARD', log)
   local remaining = math.max(limit - count, 0)
