@@ -16,7 +16,8 @@ export async function openSocket(context: RouteContext): Promise<Response> {
   const { config, trace } = context.var;
   const { headers } = context.req.raw;
   const keyless = config.access.apiKeys === undefined;
-  if (keyless) await admitAddress(headers, config.access);
+  // With keys too: a connection costs memory before its key is known.
+  await admitAddress(headers, config.access);
   const room = roomOf(trace, config.subrequests);
   const { 0: client, 1: server } = new WebSocketPair();
   const answerer = createAnswerer({
@@ -28,7 +29,9 @@ export async function openSocket(context: RouteContext): Promise<Response> {
     room,
     now: Date.now,
   });
-  serveConnection(server, answerer, SOCKET_LIMITS);
+  serveConnection(server, answerer, SOCKET_LIMITS, () => {
+    context.executionCtx.abort(new Error("A client of OpenD's protocol did not answer the close frame"));
+  });
   return new Response(null, { status: 101, webSocket: client });
 }
 
