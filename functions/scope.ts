@@ -4,6 +4,14 @@ import type { FailureCode } from "./failure.ts";
 import type { PageSource } from "./pages/source.ts";
 import type { Trace } from "./trace.ts";
 
+declare module "hono" {
+  /** Hono's type leaves out what only Workers have. */
+  interface ExecutionContext {
+    /** Cancels the invocation, and drops its connection. */
+    abort(reason?: unknown): void;
+  }
+}
+
 /** What is known of a request before its route is asked. */
 export interface Scope {
   Variables: {

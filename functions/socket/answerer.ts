@@ -23,8 +23,6 @@ import type { Answer, Answerer } from "./connection.ts";
 import { refusalBody } from "./refusals.ts";
 
 const INIT_WEB_SOCKET = 1;
-/** As many requests are refused before a login; then the connection ends. */
-const MOST_BEFORE_LOGIN = 32;
 const KEEP_ALIVE = 1004;
 /** Rows that OpenD gives to who names no number. */
 const DEFAULT_ROWS = 10;
@@ -56,8 +54,6 @@ export interface AnswererParts {
 export function createAnswerer({ logIn, pagesFor, room, now }: AnswererParts): Answerer {
   /** Who is logged in, or is being let in. */
   let client: Promise<string> | undefined;
-  /** Requests of whoever has not logged in. */
-  let strangers = 0;
   const seconds = () => BigInt(Math.floor(now() / 1_000));
 
   async function init(body: Uint8Array): Promise<Answer> {
@@ -70,7 +66,7 @@ export function createAnswerer({ logIn, pagesFor, room, now }: AnswererParts): A
       return { body: refusalBody(failure), error: LOGIN_REFUSED, last: true };
     }
     const s2c = { serverTime: seconds(), connID: crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n };
-    return answerOf(Login.ResponseSchema, { retType: 0, retMsg: "", errCode: 0, s2c });
+    return { ...answerOf(Login.ResponseSchema, { retType: 0, retMsg: "", errCode: 0, s2c }), loggedIn: true };
   }
 
   async function page(body: Uint8Array, name: string): Promise<Answer> {
@@ -92,16 +88,10 @@ export function createAnswerer({ logIn, pagesFor, room, now }: AnswererParts): A
     return { body: pageProtobuf(answer.page) };
   }
 
-  function stranger(): Answer {
-    strangers += 1;
-    const body = refusalBody(new Failure("unauthorized", "Log in first, with InitWebSocket"));
-    return { body, last: strangers >= MOST_BEFORE_LOGIN };
-  }
-
   return {
     async answer({ command, body }) {
       if (command === INIT_WEB_SOCKET) return init(body);
-      if (!client) return stranger();
+      if (!client) throw new Failure("unauthorized", "Log in first, with InitWebSocket");
       const name = await client;
       if (command === GET_SHORT_INTEREST) return page(body, name);
       if (command === KEEP_ALIVE) {

@@ -1,6 +1,6 @@
 import { Failure, type FailureCode } from "../failure.ts";
 import { createGateway, roomOf } from "../gateway.ts";
-import { admitAddress, admitOpendClient } from "../http/access.ts";
+import { admitAddress, admitOpendClient, limitRequests } from "../http/access.ts";
 import type { Room } from "../pages/room.ts";
 import type { PageSource } from "../pages/source.ts";
 import type { RouteContext } from "../scope.ts";
@@ -15,20 +15,22 @@ const ROUTE = "Qot_GetShortInterest";
 export async function openSocket(context: RouteContext): Promise<Response> {
   const { config, trace } = context.var;
   const { headers } = context.req.raw;
-  const keyless = config.access.apiKeys === undefined;
-  if (keyless) await admitAddress(headers, config.access);
+  // With keys too: a connection costs memory before its key is known.
+  await admitAddress(headers, config.access);
   const room = roomOf(trace, config.subrequests);
   const { 0: client, 1: server } = new WebSocketPair();
   const answerer = createAnswerer({
     logIn: (md5) => admitOpendClient(headers, md5, config.access),
     async pagesFor(name) {
-      if (keyless) await admitAddress(headers, config.access);
+      await limitRequests(name, config.access);
       return recorded(context, name, room);
     },
     room,
     now: Date.now,
   });
-  serveConnection(server, answerer, SOCKET_LIMITS);
+  serveConnection(server, answerer, SOCKET_LIMITS, () => {
+    context.executionCtx.abort(new Error("A client of OpenD's protocol did not answer the close frame"));
+  });
   return new Response(null, { status: 101, webSocket: client });
 }
 

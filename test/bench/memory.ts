@@ -13,6 +13,11 @@ export function residentKiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(fileOf(pid, "status"))?.[1]);
 }
 
+/** Most memory that a process has held, in KiB. */
+export function peakResidentKiB(pid: number): number {
+  return Number(/^VmHWM:\s+(\d+)/m.exec(fileOf(pid, "status"))?.[1]);
+}
+
 /** Empty for a process that has ended. */
 function fileOf(pid: number | string, name: string): string {
   try {

@@ -2,56 +2,13 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { encodeRequest } from "../../functions/opend/frame.ts";
-import * as Login from "../../gen/InitWebSocket_pb.js";
 import * as KeepAlive from "../../gen/KeepAlive_pb.js";
-import { type Gateway, startGateway } from "../support/gateway.ts";
+import { startGateway } from "../support/gateway.ts";
 import { sha256 } from "../support/keys.ts";
 import { subrequests } from "../support/subrequests.ts";
-import { TestClient } from "./support.ts";
+import { connect, connected, TestClient } from "./support.ts";
 
 const PAID = { SUBREQUEST_LIMIT: "10000", CLIENT_SHARE: "30" };
-
-async function connect(gateway: Gateway): Promise<TestClient> {
-  const { status, webSocket } = await gateway.connect();
-  expect(status).toBe(101);
-  if (!webSocket) throw new Error("There is no WebSocket");
-  return new TestClient(webSocket);
-}
-
-async function connected(gateway: Gateway): Promise<TestClient> {
-  const client = await connect(gateway);
-  expect((await client.logIn()).error).toBe(0);
-  return client;
-}
-
-describe("a login", () => {
-  it("tells the time and a name for the connection", async () => {
-    const client = await connect(await startGateway());
-    const { s2c, retType } = fromBinary(Login.ResponseSchema, (await client.logIn()).body);
-    expect(retType).toBe(0);
-    expect(Math.abs(Number(s2c?.serverTime) - Date.now() / 1_000)).toBeLessThan(2);
-    expect(s2c?.connID).not.toBe(0n);
-  });
-
-  it("comes before anything else, and may be followed at once", async () => {
-    const gateway = await startGateway();
-    const client = await connect(gateway);
-    const early = client.sendCall("AAPL");
-    const login = client.logIn();
-    const late = client.sendCall("NEWLY");
-    expect((await client.page(early)).retType).toBe(-1);
-    expect((await login).error).toBe(0);
-    expect((await client.page(late)).retType).toBe(0);
-    expect((await gateway.opend.stats()).calls).toBe(1);
-  });
-
-  it("with the wrong key ends the connection", async () => {
-    const API_KEYS = `me:${"0".repeat(64)}:${"0".repeat(64)}`;
-    const client = await connect(await startGateway({}, { API_KEYS }));
-    expect((await client.logIn("wrong")).error).toBe(-1);
-    expect(await client.closed).toBe(1008);
-  });
-});
 
 describe("who asks", () => {
   const entry = async (name: string, key: string) =>
@@ -91,15 +48,6 @@ describe("who asks", () => {
     const gateway = await startGateway({}, { ALLOWED_ORIGINS: "https://a.example" });
     expect((await gateway.connect({ Origin: "https://b.example" })).status).toBe(403);
     expect((await gateway.connect({ Origin: "https://a.example" })).status).toBe(101);
-  });
-
-  it("may not go on for ever without logging in", async () => {
-    const client = await connect(await startGateway({}, PAID));
-    for (let asked = 0; asked < 33; asked += 1) {
-      const reply = await client.reply(client.send(1004, new Uint8Array()));
-      expect(fromBinary(KeepAlive.ResponseSchema, reply.body).retType).toBe(-1);
-    }
-    expect(await client.closed).toBe(1008);
   });
 });
 
@@ -168,12 +116,11 @@ describe("a connection", () => {
     expect((await other.page(other.sendCall("NEWLY"))).retType).toBe(0);
   });
 
-  it("answers what is too long, and ends", async () => {
+  it("closes at a frame of more than 64 KiB", async () => {
     const client = await connected(await startGateway());
     // As long as may be: no command, but no excess either.
     expect((await client.page(client.send(7, new Uint8Array(65_516)))).retMsg).toContain("3249");
-    const section = client.send(3249, new Uint8Array(65_517));
-    expect((await client.page(section)).retType).toBe(-1);
+    client.send(3249, new Uint8Array(65_517));
     expect(await client.closed).toBe(1009);
   });
 
@@ -255,19 +202,14 @@ it("takes 20,000 malformed frames without a fault, a call, or harm to others", {
     .map((frame) => encodeRequest(frame));
   const damaged = fc.tuple(whole, fc.nat(19), fc.nat(255)).map(([frame, at, value]) => frame.with(at, value));
   const truncated = fc.tuple(whole, fc.nat(80)).map(([frame, length]) => frame.slice(0, length));
-  const oversized = fc.tuple(whole, fc.constant(65_537)).map(([frame, length]) => {
-    const long = new Uint8Array(length);
-    long.set(frame);
-    return long;
-  });
-  const readable = fc.oneof({ weight: 20, arbitrary: whole }, { weight: 1, arbitrary: oversized });
   const unreadable = fc.oneof(
     damaged.filter((frame) => frame.slice(0, 8).some((byte, at) => byte !== "ft-v1.0\0".charCodeAt(at))),
     truncated.filter((frame) => frame.length < 20),
     fc.string({ maxLength: 60 }),
     fc.uint8Array({ maxLength: 100 }).map((bytes) => Uint8Array.from([0, ...bytes])),
   );
-  const good = fc.array(readable, { minLength: 36, maxLength: 36 });
+  // As many as are answered before a login.
+  const good = fc.array(whole, { minLength: 32, maxLength: 32 });
   const bad = fc.array(unreadable, { minLength: 4, maxLength: 4 });
   let frames = 0;
   await fc.assert(
@@ -277,12 +219,12 @@ it("takes 20,000 malformed frames without a fault, a call, or harm to others", {
       for (const each of answered) client.sendRaw(each.slice());
       for (const each of ending) client.sendRaw(typeof each === "string" ? each : each.slice());
       frames += answered.length + ending.length;
-      expect([1002, 1003, 1008, 1009]).toContain(await client.closed);
+      expect([1002, 1003]).toContain(await client.closed);
       expect(client.replies.length - before).toBe(answered.length);
     }),
-    { numRuns: 500 },
+    { numRuns: 556 },
   );
-  expect(frames).toBe(20_000);
+  expect(frames).toBeGreaterThan(20_000);
   expect((await gateway.opend.stats()).calls).toBe(calls);
   expect((await bystander.page(bystander.sendCall("NEWLY"))).retType).toBe(0);
   await vi.waitFor(async () => expect((await gateway.opend.stats()).connections).toBe(0));

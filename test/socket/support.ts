@@ -2,6 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { decodeReply, encodeRequest, type ReplyFrame } from "../../functions/opend/frame.ts";
 import * as Login from "../../gen/InitWebSocket_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
+import type { Gateway } from "../support/gateway.ts";
 
 /** The client's end of a connection: sends frames of any kind and keeps what comes. */
 export class TestClient {
@@ -11,7 +12,7 @@ export class TestClient {
   #waiting: (() => void)[] = [];
   #section = 0n;
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WebSocket, options: WebSocketAcceptOptions = {}) {
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     socket.addEventListener("message", ({ data }) => {
@@ -24,7 +25,7 @@ export class TestClient {
         this.#wake();
       });
     });
-    socket.accept();
+    socket.accept(options);
   }
 
   sendRaw(data: Uint8Array<ArrayBuffer> | string): void {
@@ -36,6 +37,11 @@ export class TestClient {
     this.#section += 1n;
     this.sendRaw(encodeRequest({ command, section: this.#section, body }));
     return this.#section;
+  }
+
+  /** Sends a request, and waits for its reply. */
+  request(command: number, body = new Uint8Array()): Promise<ReplyFrame> {
+    return this.reply(this.send(command, body));
   }
 
   logIn(websocketKey = ""): Promise<ReplyFrame> {
@@ -75,4 +81,19 @@ export class TestClient {
     this.#waiting = [];
     for (const wake of woken) wake();
   }
+}
+
+/** Opens a connection to the Worker. */
+export async function connect(gateway: Gateway): Promise<TestClient> {
+  const { status, webSocket } = await gateway.connect();
+  if (!webSocket) throw new Error(`There is no WebSocket, but a status ${status}`);
+  return new TestClient(webSocket);
+}
+
+/** Opens a connection to the Worker, and logs in. */
+export async function connected(gateway: Gateway): Promise<TestClient> {
+  const client = await connect(gateway);
+  const { error } = await client.logIn();
+  if (error !== 0) throw new Error(`The login was refused with the error ${error}`);
+  return client;
 }

@@ -9,7 +9,7 @@ const AT_ONCE = 10;
 
 const KEY = "key of many";
 const hash = (algorithm: string, text: string) => createHash(algorithm).update(text).digest("hex");
-/** What lets `exchangeMany` in. A key, because the simulation of the rate-limit binding is slow. */
+/** The key of `exchangeMany`, as `API_KEYS` has it. */
 export const API_KEYS = `many:${hash("sha256", KEY)}:${hash("sha256", hash("md5", KEY))}`;
 
 /** Opens many connections at once, each of which asks for pages of `US.T0`, `US.T1`, … in turn. */

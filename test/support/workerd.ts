@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import { literal, number, object, safeParse, string, union } from "valibot";
+import { array, literal, number, object, parse, safeParse, string, union } from "valibot";
+import { unstable_readConfig as readConfig } from "wrangler";
 
 /** A Worker in workerd. */
 export interface Service {
@@ -44,10 +45,14 @@ const Listening = union([
 ]);
 const INSPECTOR = "inspector";
 
-/** Starts workerd, and nothing in front of it, with each of the Workers on a port of its own. */
+/**
+ * Starts workerd, and nothing in front of it, with each of the Workers on a port of its own.
+ *
+ * @param options.quiet drops its messages, of which it writes one for each connection that breaks the protocol
+ */
 export async function startWorkerd(
   services: Readonly<Record<string, Service>>,
-  { inspect = false } = {},
+  { inspect = false, quiet = false } = {},
 ): Promise<Workerd> {
   const directory = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
   const names = [...Object.keys(services), ...(inspect ? [INSPECTOR] : [])];
@@ -64,7 +69,7 @@ export async function startWorkerd(
       ...(inspect ? ["--inspector-addr=127.0.0.1:0"] : []),
       join(directory, "config.capnp"),
     ],
-    { stdio: ["ignore", "ignore", "inherit", "pipe"] },
+    { stdio: ["ignore", "ignore", quiet ? "ignore" : "inherit", "pipe"] },
   );
   const told = workerd.stdio[3];
   if (workerd.pid === undefined || !told || !("on" in told)) throw new Error("workerd cannot be heard");
@@ -92,16 +97,24 @@ export async function startWorkerd(
   };
 }
 
+/** What wrangler.toml says of the runtime; it is the same here as where the Worker is deployed. */
+const Compatibility = object({ compatibility_date: string(), compatibility_flags: array(string()) });
+
 /** In the form of Cap'n Proto, whose strings are written as JSON's are. */
 function configOf(services: Readonly<Record<string, Service>>): string {
   const text = JSON.stringify;
+  const { compatibility_date: date, compatibility_flags: flags } = parse(
+    Compatibility,
+    readConfig({ config: "wrangler.toml" }),
+  );
   const workers = Object.entries(services).map(([name, { vars = {}, cache }]) => {
     const bindings = Object.entries(vars).map(
       ([key, value]) => `(name = ${text(key)}, text = ${text(value)})`,
     );
     return `(name = ${text(name)}, worker = (
       modules = [(name = "index.js", esModule = embed ${text(`${name}.js`)})],
-      compatibilityDate = "2026-10-01",
+      compatibilityDate = ${text(date)},
+      compatibilityFlags = [${flags.map((flag) => text(flag)).join(", ")}],
       bindings = [${bindings.join(", ")}],
       ${cache === undefined ? "" : `cacheApiOutbound = ${text(cache)},`}
     ))`;
