@@ -33,7 +33,6 @@ export async function createWebhook(context: RouteContext): Promise<Response> {
     url: parseEndpoint(wanted.url, rule).href,
     symbols: symbolsOf(wanted.symbols),
     description: wanted.description,
-    reason: null,
     createdAt: Date.now(),
     host: new URL(context.req.url).hostname,
     secrets: [wanted.secret ?? newSecret()],
@@ -44,7 +43,7 @@ export async function createWebhook(context: RouteContext): Promise<Response> {
     throw new Failure("limit_reached", `A key has at most ${MOST_WEBHOOKS} webhooks`);
   }
   await subscriptions.note(made.id, entry, true);
-  const record = { ...recordOf({ ...made, failingSince: null }), secret: made.secrets[0] };
+  const record = { ...recordOf({ ...made, reason: null, failingSince: null }), secret: made.secrets[0] };
   return answer(context, record, 201, { Location: `/v1/webhooks/${made.id}` });
 }
 
@@ -81,13 +80,13 @@ export async function changeWebhook(context: RouteContext, id: string): Promise<
     if (!isSuccess(tried)) throw unverified(tried);
     await subscriptions.note(id, entry, true);
   }
-  const reason = changes.active === false ? (before.reason ?? "paused") : begins ? null : undefined;
   const changed = {
-    // What is not asked for is not written: somebody else may change it meanwhile.
+    // Another request may change meanwhile what this one leaves alone.
     url: changes.url === undefined ? undefined : url,
     symbols,
     description: changes.description,
-    reason,
+    // A webhook that has ended since it was read was not verified.
+    active: changes.active === true && !begins ? undefined : changes.active,
   };
   if (!(await subscriptions.change(owner, id, changed))) throw unknown();
   return answer(context, recordOf(await find(subscriptions, owner, id)));

@@ -1,7 +1,9 @@
-import { array, literal, number, string, tuple, union } from "valibot";
+import { array, literal, nullable, number, parse, picklist, string, tuple, union } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { KEYS, MOST_TRIES, SUBSCRIBE } from "./keys.ts";
+import { KEYS, MOST_TRIES } from "./keys.ts";
+import { SUBSCRIBE, subscribeKeys } from "./lua.ts";
 import type { Message } from "./messages.ts";
+import { optimistically } from "./optimistic.ts";
 import type { Next } from "./schedule.ts";
 import { secretsAt } from "./subscriptions.ts";
 
@@ -59,28 +61,28 @@ for _, delivery in ipairs(due) do redis.call('ZADD', KEYS[1], ARGV[3], delivery)
 return due
 `;
 
-/** `tries dueAt claimedUntil` of a delivery, and what forgets it. */
+/** `tries dueAt claimedUntil` of a delivery, and what forgets it. KEYS pending, tries */
 const STATE = `
 local function stateOf(delivery)
-  local state = redis.call('HGET', prefix .. 'tries', delivery) or '0 0 0'
+  local state = redis.call('HGET', KEYS[2], delivery) or '0 0 0'
   local tries, due, claimed = string.match(state, '^(%d+) (%d+) (%d+)$')
   return tonumber(tries), tonumber(due), tonumber(claimed)
 end
 local function setState(delivery, tries, due, claimed)
-  redis.call('HSET', prefix .. 'tries', delivery, string.format('%d %.0f %.0f', tries, due, claimed))
+  redis.call('HSET', KEYS[2], delivery, string.format('%d %.0f %.0f', tries, due, claimed))
 end
 local function forget(delivery)
-  redis.call('ZREM', prefix .. 'pending', delivery)
-  redis.call('HDEL', prefix .. 'tries', delivery)
+  redis.call('ZREM', KEYS[1], delivery)
+  redis.call('HDEL', KEYS[2], delivery)
 end
 `;
 
-/** KEYS pending, webhook, event; ARGV delivery, now, claim, when to look again at one that is paused */
-const BEGIN = `${SUBSCRIBE}${STATE}
+/** KEYS pending, tries, webhook, event; ARGV delivery, now, claim, when to look again at one that is paused */
+const BEGIN = `${STATE}
 local delivery, now, claim = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 if not redis.call('ZSCORE', KEYS[1], delivery) then return 'nothing' end
-local body = redis.call('GET', KEYS[3])
-local webhook = redis.call('HMGET', KEYS[2], 'owner', 'url', 'host', 'secrets', 'failing', 'active', 'reason')
+local body = redis.call('GET', KEYS[4])
+local webhook = redis.call('HMGET', KEYS[3], 'owner', 'url', 'host', 'secrets', 'failing', 'active', 'reason')
 if body and webhook[6] == '0' and webhook[7] == 'paused' then
   redis.call('ZADD', KEYS[1], ARGV[4], delivery)
   return 'nothing'
@@ -104,19 +106,23 @@ const BeginReply = union([
 ]);
 
 /**
- * KEYS pending, webhook, log; ARGV delivery, webhook's id, claim, outcome, due, until, now, entry, most, reason or '',
- * URL. What the receiver at an address says that the webhook has no longer says nothing of it.
+ * KEYS pending, tries, webhook, log, then `subscribeKeys` where there is a reason; ARGV delivery, webhook's id, claim,
+ * outcome, due, until, now, entry, most, URL, reason or '', symbols or '' → 'done', or 'changed' where the webhook ends
+ * and has other symbols. What the receiver at an address says that the webhook has no longer says nothing of it.
  */
 const END = `${SUBSCRIBE}${STATE}
-local delivery, id, outcome, now, reason = ARGV[1], ARGV[2], ARGV[4], ARGV[7], ARGV[10]
+local delivery, outcome, now, reason = ARGV[1], ARGV[4], ARGV[7], ARGV[11]
 local tries, _, claimed = stateOf(delivery)
-if not redis.call('ZSCORE', KEYS[1], delivery) then return 0 end
-if outcome ~= 'delivered' and claimed ~= tonumber(ARGV[3]) then return 0 end
-if redis.call('EXISTS', KEYS[2]) == 0 then
+if not redis.call('ZSCORE', KEYS[1], delivery) then return 'done' end
+if outcome ~= 'delivered' and claimed ~= tonumber(ARGV[3]) then return 'done' end
+local webhook = redis.call('HMGET', KEYS[3], 'url', 'failing', 'active', 'symbols')
+if not webhook[1] then
   forget(delivery)
-  return 0
+  return 'done'
 end
-local hasMoved = redis.call('HGET', KEYS[2], 'url') ~= ARGV[11]
+local hasMoved, failing = webhook[1] ~= ARGV[10], webhook[2]
+if hasMoved or (reason == 'failing' and failing == '0') then reason = '' end
+if reason ~= '' and webhook[4] ~= ARGV[12] then return 'changed' end
 if outcome ~= 'delivered' and hasMoved then
   setState(delivery, 0, 0, 0)
   redis.call('ZADD', KEYS[1], now, delivery)
@@ -126,24 +132,30 @@ elseif outcome == 'later' then
 else
   forget(delivery)
 end
-redis.call('LPUSH', KEYS[3], ARGV[8])
-redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[9]) - 1)
-if hasMoved then return 1 end
+redis.call('LPUSH', KEYS[4], ARGV[8])
+redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[9]) - 1)
+if hasMoved then return 'done' end
 if outcome == 'delivered' then
-  redis.call('HSET', KEYS[2], 'failing', '0')
-elseif redis.call('HGET', KEYS[2], 'failing') == '0' then
-  redis.call('HSET', KEYS[2], 'failing', now)
-  if reason == 'failing' then reason = '' end
+  redis.call('HSET', KEYS[3], 'failing', '0')
+elseif failing == '0' then
+  redis.call('HSET', KEYS[3], 'failing', now)
 end
 if reason ~= '' then
-  unsubscribe(id)
-  redis.call('HSET', KEYS[2], 'active', '0', 'reason', reason)
+  if webhook[3] == '1' then subscribe(ARGV[2], webhook[4], '', now, 5) end
+  redis.call('HSET', KEYS[3], 'active', '0', 'reason', reason)
 end
-return 1
+return 'done'
 `;
+const EndReply = picklist(["done", "changed"]);
 
 /** @param now Unix time, milliseconds */
 export function createOutbox(upstash: Upstash, now: () => number): Outbox {
+  /** The symbols of a webhook, as a list with spaces; empty where there is no such webhook. */
+  async function symbolsOf(webhookId: string): Promise<string> {
+    const symbols = await upstash.ask((redis) => redis.hget(KEYS.webhook(webhookId), "symbols"));
+    return parse(nullable(string()), symbols) ?? "";
+  }
+
   return {
     due(most) {
       const args = [now(), most, now() + QUEUED_MS].map(String);
@@ -152,7 +164,7 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
     async begin(delivery) {
       const { messageId, webhookId } = partsOf(delivery);
       const claim = now() + CLAIM_MS;
-      const keys = [KEYS.pending, KEYS.webhook(webhookId), KEYS.event(messageId)];
+      const keys = [KEYS.pending, KEYS.tries, KEYS.webhook(webhookId), KEYS.event(messageId)];
       const args = [delivery, now(), claim, now() + QUEUED_MS].map(String);
       const reply = await upstash.run({ script: BEGIN, keys, args }, BeginReply);
       if (reply === "nothing") return undefined;
@@ -162,25 +174,32 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
       const message = { id: messageId, body };
       return { claim, message, tries, owner, url, host, failingSince, secrets: secretsAt(now(), secrets) };
     },
-    async end(delivery, claim, { outcome, dueAt, ends }, url, entry) {
-      const { webhookId } = partsOf(delivery);
-      const due = Math.ceil(dueAt ?? 0);
-      const args = [
-        delivery,
-        webhookId,
-        claim,
-        outcome,
-        due,
-        due + LATE_MS,
-        now(),
-        entry,
-        MOST_TRIES,
-        ends ?? "",
-        url,
-      ];
-      const keys = [KEYS.pending, KEYS.webhook(webhookId), KEYS.log(webhookId)];
-      await upstash.run({ script: END, keys, args: args.map(String) }, number());
-    },
+    end: (delivery, claim, { outcome, dueAt, ends }, url, entry) =>
+      optimistically(async () => {
+        const { webhookId } = partsOf(delivery);
+        const symbols = ends === null ? "" : await symbolsOf(webhookId);
+        const due = Math.ceil(dueAt ?? 0);
+        const result = [
+          delivery,
+          webhookId,
+          claim,
+          outcome,
+          due,
+          due + LATE_MS,
+          now(),
+          entry,
+          MOST_TRIES,
+          url,
+        ];
+        const own = [KEYS.pending, KEYS.tries, KEYS.webhook(webhookId), KEYS.log(webhookId)];
+        const call = {
+          script: END,
+          keys: [...own, ...(symbols === "" ? [] : subscribeKeys(symbols.split(" ")))],
+          args: [...result, ends ?? "", symbols].map(String),
+        };
+        const reply = await upstash.run(call, EndReply);
+        return reply === "changed" ? reply : undefined;
+      }),
     size: () => upstash.ask((redis) => redis.zcard(KEYS.pending)),
   };
 }

@@ -139,8 +139,8 @@ function callOf(client: Redis): Call {
 }
 
 /**
- * Its own TIME is rounded to a second, and jumps. A sorted set that is empty goes on to be there. A table is a list
- * to it only if it was written down at once.
+ * Its own TIME is rounded to a second, and jumps. A sorted set that is empty goes on to be there. A field that HMGET
+ * does not find is true. A table is a list to it only if it was written down at once.
  */
 function mended(script: string): string {
   const ms = Date.now();
@@ -150,6 +150,11 @@ local redis = {call = function(name, key, ...)
   if name == 'TIME' then return ${time} end
   local reply = imitated(name, key, ...)
   if name == 'ZREM' and imitated('ZCARD', key) == 0 then imitated('DEL', key) end
+  if name == 'HMGET' then
+    local values = {}
+    for at = 1, #reply do values[at] = type(reply[at]) == 'string' and reply[at] end
+    return values
+  end
   return reply
 end}
 local function list(value)
