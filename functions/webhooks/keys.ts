@@ -8,9 +8,9 @@
  * - `watch`: a sorted set, the wanted symbols by the time of their next look;
  * - `newest`: a hash, what was last seen of each of them, as `timestamp checkedAt code`;
  * - `event:{id}`: the body of a message, the same for all receivers;
- * - `pending`: a sorted set, undelivered messages as `event webhook`, by the time to look at them again. A message
- *   leaves it when it is delivered or given up;
- * - `tries`: a hash, of those that were tried, `tries dueAt claimedUntil`;
+ * - `pending`: a sorted set, the schedule: undelivered messages as `event webhook`, by the time to look at them again;
+ * - `tries:{webhook}`: a hash, the state of each message that an attempt has claimed before, as
+ *   `tries dueAt claimedUntil`. Messages of a paused webhook are parked: they are here, and not in `pending`;
  * - `deliveries:{webhook}`: a list, the last tries as JSON, newest first.
  */
 const PREFIX = "short-interest:webhooks:";
@@ -23,9 +23,11 @@ export const KEYS = {
   log: (id: string) => `${PREFIX}deliveries:${id}`,
   watch: `${PREFIX}watch`,
   newest: `${PREFIX}newest`,
+  tries: (id: string) => `${PREFIX}tries:${id}`,
   pending: `${PREFIX}pending`,
-  tries: `${PREFIX}tries`,
 } as const;
 
 /** Tries that are remembered of each webhook. */
 export const MOST_TRIES = 100;
+/** How long a message lives, in milliseconds. It is tried for 76 h, or once a day where the receiver asks for that. */
+export const MESSAGE_LIFE_MS = 14 * 24 * 3_600_000;

@@ -33,3 +33,40 @@ local function subscribe(id, before, after, now, first)
   end
 end
 `;
+
+/**
+ * All messages of a webhook that an attempt has claimed before. `tries` and `pending` are keys:
+ * - `park(id, tries, pending, life)` takes them out of the schedule. Their state is kept for `life` milliseconds;
+ * - `unpark(id, tries, pending, now)` schedules them again. A message whose next attempt was due is due at once;
+ * - `drop(id, tries, pending, now)` forgets them, except those that an attempt holds: its result still counts.
+ */
+export const PARKING = `
+local function stateOf(state)
+  local tries, due, claimed = string.match(state, '^(%d+) (%d+) (%d+)$')
+  return tonumber(tries), tonumber(due), tonumber(claimed)
+end
+local function forEachMessage(tries, work)
+  local states = redis.call('HGETALL', tries)
+  for at = 1, #states, 2 do
+    local _, due, claimed = stateOf(states[at + 1])
+    work(states[at], due, claimed)
+  end
+end
+local function park(id, tries, pending, life)
+  forEachMessage(tries, function(message) redis.call('ZREM', pending, message .. ' ' .. id) end)
+  redis.call('PEXPIRE', tries, life)
+end
+local function unpark(id, tries, pending, now)
+  redis.call('PERSIST', tries)
+  forEachMessage(tries, function(message, due, claimed)
+    redis.call('ZADD', pending, string.format('%.0f', math.max(now, due, claimed)), message .. ' ' .. id)
+  end)
+end
+local function drop(id, tries, pending, now)
+  forEachMessage(tries, function(message, _, claimed)
+    if claimed > now then return end
+    redis.call('ZREM', pending, message .. ' ' .. id)
+    redis.call('HDEL', tries, message)
+  end)
+end
+`;

@@ -1,7 +1,7 @@
 import { array, literal, nullable, number, parse, picklist, string, tuple, union } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { KEYS, MOST_TRIES } from "./keys.ts";
-import { SUBSCRIBE, subscribeKeys } from "./lua.ts";
+import { KEYS, MESSAGE_LIFE_MS, MOST_TRIES } from "./keys.ts";
+import { PARKING, SUBSCRIBE, subscribeKeys } from "./lua.ts";
 import type { Message } from "./messages.ts";
 import { optimistically } from "./optimistic.ts";
 import type { Next } from "./schedule.ts";
@@ -21,7 +21,10 @@ export interface Delivery {
   readonly failingSince: number | undefined;
 }
 
-/** Messages that have to get somewhere. What is in it stays until it is delivered or given up. */
+/**
+ * Undelivered messages. A message stays until it is delivered, given up, or 14 days old. Messages of a paused webhook
+ * are parked: they are not due, and cost nothing, until the webhook is active again.
+ */
 export interface Outbox {
   /**
    * Those to see to: new ones, and ones that whoever had taken them on has not seen to in time. Nobody else is given
@@ -40,7 +43,7 @@ export interface Outbox {
    * @param entry the try, as JSON, for its webhook's list
    */
   end(delivery: string, claim: number, next: Next, url: string, entry: string): Promise<void>;
-  /** How many have not come to an end. */
+  /** How many are scheduled; parked ones are not counted. */
   size(): Promise<number>;
 }
 
@@ -61,40 +64,41 @@ for _, delivery in ipairs(due) do redis.call('ZADD', KEYS[1], ARGV[3], delivery)
 return due
 `;
 
-/** `tries dueAt claimedUntil` of a delivery, and what forgets it. KEYS pending, tries */
-const STATE = `
-local function stateOf(delivery)
-  local state = redis.call('HGET', KEYS[2], delivery) or '0 0 0'
-  local tries, due, claimed = string.match(state, '^(%d+) (%d+) (%d+)$')
-  return tonumber(tries), tonumber(due), tonumber(claimed)
+/** What the scripts of a single message begin with. KEYS pending, tries; ARGV delivery, its message */
+const MESSAGE = `${PARKING}
+local delivery, message = ARGV[1], ARGV[2]
+local function setState(tries, due, claimed)
+  redis.call('HSET', KEYS[2], message, string.format('%d %.0f %.0f', tries, due, claimed))
 end
-local function setState(delivery, tries, due, claimed)
-  redis.call('HSET', KEYS[2], delivery, string.format('%d %.0f %.0f', tries, due, claimed))
-end
-local function forget(delivery)
+local function forget()
   redis.call('ZREM', KEYS[1], delivery)
-  redis.call('HDEL', KEYS[2], delivery)
+  redis.call('HDEL', KEYS[2], message)
 end
 `;
 
-/** KEYS pending, tries, webhook, event; ARGV delivery, now, claim, when to look again at one that is paused */
-const BEGIN = `${STATE}
-local delivery, now, claim = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+/**
+ * KEYS pending, tries, webhook, event; ARGV delivery, its message, now, claim, ms that messages live → 'nothing', ms
+ * until it is due, or what to send
+ */
+const BEGIN = `${MESSAGE}
+local now, claim, life = tonumber(ARGV[3]), ARGV[4], ARGV[5]
 if not redis.call('ZSCORE', KEYS[1], delivery) then return 'nothing' end
+local tries, due, claimed = stateOf(redis.call('HGET', KEYS[2], message) or '0 0 0')
+if now < claimed then return 'nothing' end
 local body = redis.call('GET', KEYS[4])
 local webhook = redis.call('HMGET', KEYS[3], 'owner', 'url', 'host', 'secrets', 'failing', 'active', 'reason')
-if body and webhook[6] == '0' and webhook[7] == 'paused' then
-  redis.call('ZADD', KEYS[1], ARGV[4], delivery)
+if body and webhook[7] == 'paused' then
+  setState(tries, due, 0)
+  redis.call('ZREM', KEYS[1], delivery)
+  redis.call('PEXPIRE', KEYS[2], life)
   return 'nothing'
 end
 if not body or webhook[6] ~= '1' then
-  forget(delivery)
+  forget()
   return 'nothing'
 end
-local tries, due, claimed = stateOf(delivery)
-if now < claimed then return 'nothing' end
 if now < due then return due - now end
-setState(delivery, tries, due, claim)
+setState(tries, due, claim)
 redis.call('ZADD', KEYS[1], claim, delivery)
 return {body, tries, webhook[1], webhook[2], webhook[3], webhook[4], webhook[5]}
 `;
@@ -106,34 +110,31 @@ const BeginReply = union([
 ]);
 
 /**
- * KEYS pending, tries, webhook, log, then `subscribeKeys` where there is a reason; ARGV delivery, webhook's id, claim,
- * outcome, due, until, now, entry, most, URL, reason or '', symbols or '' → 'done', or 'changed' where the webhook ends
- * and has other symbols. What the receiver at an address says that the webhook has no longer says nothing of it.
+ * KEYS pending, tries, webhook, log, then `subscribeKeys` where there is a reason; ARGV delivery, its message, webhook's
+ * id, claim, outcome, due, when to look again, now, entry, most entries, URL, reason or '', symbols or '' → 'done', or
+ * 'changed' where the webhook ends and has other symbols. An answer from an address that the webhook has no longer does
+ * not count.
  */
-const END = `${SUBSCRIBE}${STATE}
-local delivery, outcome, now, reason = ARGV[1], ARGV[4], ARGV[7], ARGV[11]
-local tries, _, claimed = stateOf(delivery)
-if not redis.call('ZSCORE', KEYS[1], delivery) then return 'done' end
-if outcome ~= 'delivered' and claimed ~= tonumber(ARGV[3]) then return 'done' end
-local webhook = redis.call('HMGET', KEYS[3], 'url', 'failing', 'active', 'symbols')
-if not webhook[1] then
-  forget(delivery)
-  return 'done'
-end
-local hasMoved, failing = webhook[1] ~= ARGV[10], webhook[2]
+const END = `${SUBSCRIBE}${MESSAGE}
+local _, _, id, claim, outcome, due, lookAt, now, entry, most, url, reason, symbols = unpack(ARGV)
+local state = redis.call('HGET', KEYS[2], message)
+if not state then return 'done' end
+local tries, _, claimed = stateOf(state)
+if outcome ~= 'delivered' and claimed ~= tonumber(claim) then return 'done' end
+local webhook = redis.call('HMGET', KEYS[3], 'url', 'failing', 'active', 'symbols', 'reason')
+local hasMoved, failing, isActive = webhook[1] ~= url, webhook[2], webhook[3] == '1'
 if hasMoved or (reason == 'failing' and failing == '0') then reason = '' end
-if reason ~= '' and webhook[4] ~= ARGV[12] then return 'changed' end
-if outcome ~= 'delivered' and hasMoved then
-  setState(delivery, 0, 0, 0)
-  redis.call('ZADD', KEYS[1], now, delivery)
-elseif outcome == 'later' then
-  setState(delivery, tries + 1, tonumber(ARGV[5]), 0)
-  redis.call('ZADD', KEYS[1], ARGV[6], delivery)
-else
-  forget(delivery)
+if reason ~= '' and webhook[4] ~= symbols then return 'changed' end
+local function retry(tries, due, lookAt)
+  setState(tries, due, 0)
+  if isActive then redis.call('ZADD', KEYS[1], lookAt, delivery)
+  elseif webhook[5] ~= 'paused' then forget() end
 end
-redis.call('LPUSH', KEYS[4], ARGV[8])
-redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[9]) - 1)
+if outcome ~= 'delivered' and hasMoved then retry(0, 0, now)
+elseif outcome == 'later' then retry(tries + 1, due, lookAt)
+else forget() end
+redis.call('LPUSH', KEYS[4], entry)
+redis.call('LTRIM', KEYS[4], 0, tonumber(most) - 1)
 if hasMoved then return 'done' end
 if outcome == 'delivered' then
   redis.call('HSET', KEYS[3], 'failing', '0')
@@ -141,8 +142,9 @@ elseif failing == '0' then
   redis.call('HSET', KEYS[3], 'failing', now)
 end
 if reason ~= '' then
-  if webhook[3] == '1' then subscribe(ARGV[2], webhook[4], '', now, 5) end
+  if isActive then subscribe(id, symbols, '', now, 5) end
   redis.call('HSET', KEYS[3], 'active', '0', 'reason', reason)
+  drop(id, KEYS[2], KEYS[1], tonumber(now))
 end
 return 'done'
 `;
@@ -164,8 +166,8 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
     async begin(delivery) {
       const { messageId, webhookId } = partsOf(delivery);
       const claim = now() + CLAIM_MS;
-      const keys = [KEYS.pending, KEYS.tries, KEYS.webhook(webhookId), KEYS.event(messageId)];
-      const args = [delivery, now(), claim, now() + QUEUED_MS].map(String);
+      const keys = [KEYS.pending, KEYS.tries(webhookId), KEYS.webhook(webhookId), KEYS.event(messageId)];
+      const args = [delivery, messageId, now(), claim, MESSAGE_LIFE_MS].map(String);
       const reply = await upstash.run({ script: BEGIN, keys, args }, BeginReply);
       if (reply === "nothing") return undefined;
       if (typeof reply === "number") return reply;
@@ -176,26 +178,15 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
     },
     end: (delivery, claim, { outcome, dueAt, ends }, url, entry) =>
       optimistically(async () => {
-        const { webhookId } = partsOf(delivery);
+        const { messageId, webhookId } = partsOf(delivery);
         const symbols = ends === null ? "" : await symbolsOf(webhookId);
         const due = Math.ceil(dueAt ?? 0);
-        const result = [
-          delivery,
-          webhookId,
-          claim,
-          outcome,
-          due,
-          due + LATE_MS,
-          now(),
-          entry,
-          MOST_TRIES,
-          url,
-        ];
-        const own = [KEYS.pending, KEYS.tries, KEYS.webhook(webhookId), KEYS.log(webhookId)];
+        const result = [claim, outcome, due, due + LATE_MS, now(), entry, MOST_TRIES, url];
+        const own = [KEYS.pending, KEYS.tries(webhookId), KEYS.webhook(webhookId), KEYS.log(webhookId)];
         const call = {
           script: END,
           keys: [...own, ...(symbols === "" ? [] : subscribeKeys(symbols.split(" ")))],
-          args: [...result, ends ?? "", symbols].map(String),
+          args: [delivery, messageId, webhookId, ...result, ends ?? "", symbols].map(String),
         };
         const reply = await upstash.run(call, EndReply);
         return reply === "changed" ? reply : undefined;

@@ -1,5 +1,5 @@
 import { array, picklist, string, tuple } from "valibot";
-import { SUBSCRIBE } from "./lua.ts";
+import { PARKING, SUBSCRIBE } from "./lua.ts";
 
 /** The scripts that read and write webhooks, and their replies. */
 
@@ -8,8 +8,8 @@ import { SUBSCRIBE } from "./lua.ts";
  * pairs of the hash's other fields → 'done' or 'full'
  */
 export const CREATE = `${SUBSCRIBE}
-local id, symbols, created = ARGV[1], ARGV[3], ARGV[4]
-if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[2]) then return 'full' end
+local id, most, symbols, created = unpack(ARGV, 1, 4)
+if redis.call('ZCARD', KEYS[2]) >= tonumber(most) then return 'full' end
 redis.call('HSET', KEYS[1], 'symbols', symbols, 'created', created, 'active', '1', 'reason', '', 'failing', '0')
 for at = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
 redis.call('ZADD', KEYS[2], created, id)
@@ -19,39 +19,44 @@ return 'done'
 export const CreateReply = picklist(["done", "full"]);
 
 /**
- * KEYS webhook, then `subscribeKeys` of the symbols before and after; ARGV id, owner, now, symbols before, symbols
- * after, active '1', '0' or '' for no change, then pairs of the hash's other fields → 'done', 'none', or 'changed'
- * where other symbols are stored than those before
+ * KEYS webhook, tries, pending, then `subscribeKeys` of the symbols before and after; ARGV id, owner, now, ms that
+ * messages live, symbols before, symbols after, active '1', '0' or '' for no change, then pairs of the hash's other
+ * fields → 'done', 'none', or 'changed' where other symbols are stored than those before
  */
-export const CHANGE = `${SUBSCRIBE}
-local id, now, before, after, active = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+export const CHANGE = `${SUBSCRIBE}${PARKING}
+local id, owner, now, life, before, after, active = unpack(ARGV, 1, 7)
 local webhook = redis.call('HMGET', KEYS[1], 'owner', 'symbols', 'active')
-if webhook[1] ~= ARGV[2] then return 'none' end
+if webhook[1] ~= owner then return 'none' end
 if webhook[2] ~= before then return 'changed' end
 local wasActive = webhook[3]
 if active == '' then active = wasActive end
-subscribe(id, wasActive == '1' and before or '', active == '1' and after or '', now, 2)
+subscribe(id, wasActive == '1' and before or '', active == '1' and after or '', now, 4)
 redis.call('HSET', KEYS[1], 'symbols', after, 'active', active)
-for at = 7, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
-if active ~= wasActive then
-  redis.call('HSET', KEYS[1], 'reason', active == '1' and '' or 'paused')
-  if active == '1' then redis.call('HSET', KEYS[1], 'failing', '0') end
+for at = 8, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
+if active ~= wasActive and active == '1' then
+  redis.call('HSET', KEYS[1], 'reason', '', 'failing', '0')
+  unpark(id, KEYS[2], KEYS[3], tonumber(now))
+elseif active ~= wasActive then
+  redis.call('HSET', KEYS[1], 'reason', 'paused')
+  park(id, KEYS[2], KEYS[3], life)
 end
 return 'done'
 `;
 export const ChangeReply = picklist(["done", "none", "changed"]);
 
 /**
- * KEYS webhook, owner's list, log, then `subscribeKeys`; ARGV id, owner, symbols → 'done', 'none', or 'changed' where
- * other symbols are stored
+ * KEYS webhook, owner's list, log, tries, pending, then `subscribeKeys`; ARGV id, owner, symbols → 'done', 'none', or
+ * 'changed' where other symbols are stored
  */
-export const REMOVE = `${SUBSCRIBE}
+export const REMOVE = `${SUBSCRIBE}${PARKING}
+local id, owner, symbols = unpack(ARGV)
 local webhook = redis.call('HMGET', KEYS[1], 'owner', 'symbols', 'active')
-if webhook[1] ~= ARGV[2] then return 'none' end
-if webhook[2] ~= ARGV[3] then return 'changed' end
-if webhook[3] == '1' then subscribe(ARGV[1], ARGV[3], '', 0, 4) end
-redis.call('DEL', KEYS[1], KEYS[3])
-redis.call('ZREM', KEYS[2], ARGV[1])
+if webhook[1] ~= owner then return 'none' end
+if webhook[2] ~= symbols then return 'changed' end
+if webhook[3] == '1' then subscribe(id, symbols, '', 0, 6) end
+drop(id, KEYS[4], KEYS[5], math.huge)
+redis.call('DEL', KEYS[1], KEYS[3], KEYS[4])
+redis.call('ZREM', KEYS[2], id)
 return 'done'
 `;
 

@@ -1,6 +1,6 @@
 import { array, number, parse, string } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { KEYS, MOST_TRIES } from "./keys.ts";
+import { KEYS, MESSAGE_LIFE_MS, MOST_TRIES } from "./keys.ts";
 import { subscribeKeys } from "./lua.ts";
 import { optimistically } from "./optimistic.ts";
 import { Reason } from "./schedule.ts";
@@ -125,12 +125,13 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
         const [before] = await read(owner, [id]);
         if (!before) return false;
         const after = symbols ?? before.symbols;
+        const messages = [KEYS.tries(id), KEYS.pending];
         const flag = active === undefined ? "" : active ? "1" : "0";
-        const args = [id, owner, String(now()), before.symbols.join(" "), after.join(" "), flag];
+        const args = [id, owner, now(), MESSAGE_LIFE_MS, before.symbols.join(" "), after.join(" "), flag];
         const call = {
           script: CHANGE,
-          keys: [KEYS.webhook(id), ...subscribeKeys([...before.symbols, ...after])],
-          args: [...args, ...pairsOf({ url, description })],
+          keys: [KEYS.webhook(id), ...messages, ...subscribeKeys([...before.symbols, ...after])],
+          args: [...args.map(String), ...pairsOf({ url, description })],
         };
         const reply = await upstash.run(call, ChangeReply);
         return reply === "changed" ? reply : reply === "done";
@@ -139,7 +140,7 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
       optimistically(async () => {
         const [before] = await read(owner, [id]);
         if (!before) return false;
-        const own = [KEYS.webhook(id), KEYS.owned(owner), KEYS.log(id)];
+        const own = [KEYS.webhook(id), KEYS.owned(owner), KEYS.log(id), KEYS.tries(id), KEYS.pending];
         const call = {
           script: REMOVE,
           keys: [...own, ...subscribeKeys(before.symbols)],

@@ -1,6 +1,6 @@
 import { array, number, string, tuple } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { KEYS } from "./keys.ts";
+import { KEYS, MESSAGE_LIFE_MS } from "./keys.ts";
 import type { Message } from "./messages.ts";
 
 /** A symbol to look at. */
@@ -50,8 +50,6 @@ export interface Watchlist {
 
 /** For how long one who looks is believed to be at it. */
 const LOOKING_MS = 5 * 60_000;
-/** A message is tried for 76 h, or a day a try where receivers want that. */
-const MESSAGE_MS = 14 * 24 * 3_600_000;
 
 /** KEYS watch, newest; ARGV now, most, until → symbol and timestamp or '' of each */
 const DUE = `
@@ -109,7 +107,7 @@ export function createWatchlist(upstash: Upstash, now: () => number): Watchlist 
     },
     saw({ symbol, newest, nextLookAt, problem, message }) {
       const { id = "", body = "" } = message ?? {};
-      const args = [symbol, newest ?? "", Math.ceil(nextLookAt), now(), problem, id, body, MESSAGE_MS];
+      const args = [symbol, newest ?? "", Math.ceil(nextLookAt), now(), problem, id, body, MESSAGE_LIFE_MS];
       const keys = [KEYS.watch, KEYS.newest, KEYS.event(id), KEYS.subscribers(symbol), KEYS.pending];
       return upstash.run({ script: SAW, keys, args: args.map(String) }, number());
     },
