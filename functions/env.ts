@@ -4,6 +4,7 @@ import type { AccessRule, ApiKey } from "./http/access.ts";
 import type { OpendAddress } from "./opend/connect.ts";
 import type { UpstashAddress } from "./upstash.ts";
 import type { OrderQueue } from "./webhooks/deliver.ts";
+import { canonicalHost } from "./webhooks/endpoint.ts";
 
 /** What the Worker's variables and secrets say, checked. The README describes each. */
 export interface Config {
@@ -26,6 +27,8 @@ export interface Config {
     readonly queue: OrderQueue | undefined;
     /** Origins that may be sent to, though the rules for addresses exclude them. */
     readonly trustedOrigins: readonly string[];
+    /** Host names of this service, which nothing is sent to. */
+    readonly ownHosts: readonly string[];
   };
   /** How many subrequests the platform allows a request. */
   readonly subrequests: number;
@@ -71,6 +74,13 @@ const origins = v.pipe(
 );
 const TRUSTED = "is not a comma-separated list of origins such as http://localhost:9000";
 const trustedOrigins = v.pipe(v.string(TRUSTED), list, v.everyItem(isOrigin, TRUSTED));
+
+const HOSTS = "is not a comma-separated list of host names such as short-interest.example.com";
+const ownHosts = v.pipe(
+  v.string(HOSTS),
+  list,
+  v.everyItem((each) => canonicalHost(each) !== undefined, HOSTS),
+);
 
 const KEYS =
   "is not a comma-separated list of name:digest:digest, as `npm run key` prints them, each name once";
@@ -124,6 +134,7 @@ const Variables = v.object(
     REQUESTS_PER_CLIENT: v.optional(rateLimit),
     WEBHOOK_QUEUE: v.optional(queue),
     WEBHOOK_TRUSTED_ORIGINS: v.optional(trustedOrigins),
+    OWN_HOSTS: v.optional(ownHosts),
     SUBREQUEST_LIMIT: whole(50, 10_000, "50"),
   },
   "is not set",
@@ -165,7 +176,11 @@ function readEnv(env: unknown): Config {
       waitMs: vars.UPSTREAM_WAIT_MS,
       clientShare: vars.CLIENT_SHARE,
     },
-    webhooks: { queue: vars.WEBHOOK_QUEUE, trustedOrigins: vars.WEBHOOK_TRUSTED_ORIGINS ?? [] },
+    webhooks: {
+      queue: vars.WEBHOOK_QUEUE,
+      trustedOrigins: vars.WEBHOOK_TRUSTED_ORIGINS ?? [],
+      ownHosts: vars.OWN_HOSTS ?? [],
+    },
     subrequests: vars.SUBREQUEST_LIMIT,
   };
 }

@@ -92,6 +92,11 @@ describe("a bad configuration", () => {
     ["WEBHOOK_TRUSTED_ORIGINS", "a.example:9000"],
     ["WEBHOOK_TRUSTED_ORIGINS", "http://localhost:9000/"],
     ["WEBHOOK_TRUSTED_ORIGINS", ""],
+    ["OWN_HOSTS", ""],
+    ["OWN_HOSTS", "https://a.example"],
+    ["OWN_HOSTS", "a.example/path"],
+    ["OWN_HOSTS", "b.example,a.example:8443"],
+    ["OWN_HOSTS", "a..example"],
     ["WEBHOOK_QUEUE", "a name"],
   ])("%s = %j is named, and not shown", async (variable, value) => {
     const gateway = await startGateway({}, { [variable]: value });
