@@ -29,6 +29,8 @@ export interface Config {
     readonly trustedOrigins: readonly string[];
     /** Host names of this service, which nothing is sent to. */
     readonly ownHosts: readonly string[];
+    /** Keys that encrypt signing secrets, 32 bytes each, the current one first; undefined where none is set. */
+    readonly secretKeys: readonly Uint8Array<ArrayBuffer>[] | undefined;
   };
   /** How many subrequests the platform allows a request. */
   readonly subrequests: number;
@@ -103,6 +105,15 @@ const apiKeys = v.pipe(
   v.check((all) => new Set(all.map(({ name }) => name)).size === all.length, KEYS),
 );
 
+const SECRET_KEYS =
+  "is not a comma-separated list of 32 bytes in base64 each, as `openssl rand -base64 32` prints them";
+const secretKeys = v.pipe(
+  v.string(SECRET_KEYS),
+  list,
+  v.everyItem((each) => /^[A-Za-z0-9+/]{43}=$/.test(each), SECRET_KEYS),
+  v.transform((all) => all.map((each) => Uint8Array.from(atob(each), (char) => char.charCodeAt(0)))),
+);
+
 function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
 }
@@ -134,6 +145,7 @@ const Variables = v.object(
     REQUESTS_PER_CLIENT: v.optional(rateLimit),
     WEBHOOK_QUEUE: v.optional(queue),
     WEBHOOK_TRUSTED_ORIGINS: v.optional(trustedOrigins),
+    WEBHOOK_SECRET_KEY: v.optional(secretKeys),
     OWN_HOSTS: v.optional(ownHosts),
     SUBREQUEST_LIMIT: whole(50, 10_000, "50"),
   },
@@ -180,6 +192,7 @@ function readEnv(env: unknown): Config {
       queue: vars.WEBHOOK_QUEUE,
       trustedOrigins: vars.WEBHOOK_TRUSTED_ORIGINS ?? [],
       ownHosts: vars.OWN_HOSTS ?? [],
+      secretKeys: vars.WEBHOOK_SECRET_KEY,
     },
     subrequests: vars.SUBREQUEST_LIMIT,
   };

@@ -12,10 +12,12 @@ export interface Delivery {
   /** Names whoever has taken it on; what it says later counts only as long as nobody else has. */
   readonly claim: number;
   readonly message: Message;
+  readonly webhookId: string;
   readonly owner: string;
   readonly url: string;
   readonly host: string;
-  readonly secrets: readonly string[];
+  /** What the message is signed with, as it is stored. */
+  readonly storedSecrets: readonly string[];
   /** Tries before. */
   readonly tries: number;
   readonly failingSince: number | undefined;
@@ -174,7 +176,8 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
       const [body, tries, owner, url, host, secrets, failing] = reply;
       const failingSince = failing === "0" ? undefined : Number(failing);
       const message = { id: messageId, body };
-      return { claim, message, tries, owner, url, host, failingSince, secrets: secretsAt(now(), secrets) };
+      const storedSecrets = secretsAt(now(), secrets);
+      return { claim, message, webhookId, tries, owner, url, host, failingSince, storedSecrets };
     },
     end: (delivery, claim, { outcome, dueAt, ends }, url, entry) =>
       optimistically(async () => {

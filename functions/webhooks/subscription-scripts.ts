@@ -75,19 +75,25 @@ return found
 const text = string();
 export const GetReply = array(tuple([text, text, text, text, text, text, text, text, text]));
 
-/** KEYS webhook; ARGV owner, secret, now, ms that the others go on, most → 'done', 'none' or 'full' */
+/**
+ * KEYS webhook; ARGV owner, secret, now, ms that the others go on or '' where they are revoked, most → 'done', 'none' or
+ * 'full'
+ */
 export const ROTATE = `
+local owner, secrets, now, life, most = unpack(ARGV)
 local webhook = redis.call('HMGET', KEYS[1], 'owner', 'secrets')
-if webhook[1] ~= ARGV[1] then return 'none' end
-local secrets, count = ARGV[2], 1
-for secret, ends in string.gmatch(webhook[2], '([^%s@]+)@?(%d*)') do
-  if ends == '' then ends = ARGV[3] + ARGV[4] end
-  if tonumber(ends) > tonumber(ARGV[3]) then
-    secrets = secrets .. ' ' .. secret .. '@' .. string.format('%.0f', ends)
-    count = count + 1
+if webhook[1] ~= owner then return 'none' end
+if life ~= '' then
+  local count = 1
+  for secret, ends in string.gmatch(webhook[2], '([^%s@]+)@?(%d*)') do
+    if ends == '' then ends = now + life end
+    if tonumber(ends) > tonumber(now) then
+      secrets = secrets .. ' ' .. secret .. '@' .. string.format('%.0f', ends)
+      count = count + 1
+    end
   end
+  if count > tonumber(most) then return 'full' end
 end
-if count > tonumber(ARGV[5]) then return 'full' end
 redis.call('HSET', KEYS[1], 'secrets', secrets)
 return 'done'
 `;

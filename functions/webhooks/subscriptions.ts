@@ -27,8 +27,8 @@ export interface NewSubscription {
   readonly createdAt: number;
   /** The host of this service that it was registered at. */
   readonly host: string;
-  /** What its messages are signed with now. */
-  readonly secrets: readonly string[];
+  /** What its messages are signed with now, as it is stored. */
+  readonly storedSecrets: readonly string[];
 }
 
 /** A webhook. Times are Unix times in milliseconds. */
@@ -71,8 +71,17 @@ export interface Subscriptions {
    * @throws Failure as `change` does
    */
   remove(owner: string, id: string): Promise<boolean>;
-  /** Signs with `secret` from now on, and for a while with those before; not where as many sign as may. */
-  rotate(owner: string, id: string, secret: string): Promise<"done" | "none" | "full">;
+  /**
+   * Replaces the secret. The older ones sign for a day more, or never again where they are revoked. An attempt that is
+   * under way may still have their signatures.
+   * @returns `none` where there is no such webhook; `full` where four secrets sign already, and none is revoked
+   */
+  rotate(
+    owner: string,
+    id: string,
+    storedSecret: string,
+    isRevoked: boolean,
+  ): Promise<"done" | "none" | "full">;
   /**
    * Notes a test, as JSON.
    * @param isSuccess whether its receiver does not fail any more
@@ -99,14 +108,14 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
         createdAt: Number(created),
         failingSince: failing === "0" ? null : Number(failing),
         host,
-        secrets: secretsAt(now(), secrets),
+        storedSecrets: secretsAt(now(), secrets),
       };
     });
   }
 
   return {
-    async create(owner, { id, url, symbols, description, createdAt, host, secrets }) {
-      const fields = { owner, url, description, host, secrets: secrets.join(" ") };
+    async create(owner, { id, url, symbols, description, createdAt, host, storedSecrets }) {
+      const fields = { owner, url, description, host, secrets: storedSecrets.join(" ") };
       const args = [id, String(MOST_WEBHOOKS), symbols.join(" "), String(createdAt)];
       const call = {
         script: CREATE,
@@ -149,8 +158,8 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
         const reply = await upstash.run(call, ChangeReply);
         return reply === "changed" ? reply : reply === "done";
       }),
-    async rotate(owner, id, secret) {
-      const args = [owner, secret, now(), OLD_SECRET_MS, MOST_SECRETS].map(String);
+    rotate(owner, id, storedSecret, isRevoked) {
+      const args = [owner, storedSecret, now(), isRevoked ? "" : OLD_SECRET_MS, MOST_SECRETS].map(String);
       return upstash.run({ script: ROTATE, keys: [KEYS.webhook(id)], args }, RotateReply);
     },
     async note(id, entry, isSuccess) {
@@ -166,7 +175,7 @@ function pairsOf(fields: Readonly<Record<string, string | undefined>>): string[]
   return Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
 }
 
-/** Of secrets as they are kept, `secret` or `secret@end` each, those that sign now. */
+/** Of a list of stored secrets, `secret` or `secret@end` each, those that sign now. */
 export function secretsAt(now: number, kept: string): string[] {
   const secrets = kept.split(" ").map((each) => each.split("@"));
   return secrets.flatMap(([secret = "", end]) => (end === undefined || Number(end) > now ? [secret] : []));

@@ -132,6 +132,7 @@ export async function startPostOffice(
     API_KEYS: keys,
     WEBHOOK_QUEUE: queue,
     WEBHOOK_TRUSTED_ORIGINS: receiver.origin,
+    WEBHOOK_SECRET_KEY: crypto.getRandomValues(new Uint8Array(32)).toBase64(),
     ...vars,
   });
   for (const origin of [gateway.env.UPSTASH_REDIS_REST_URL, receiver.origin]) lives.set(origin, life);

@@ -19,7 +19,7 @@ async function start() {
   const others = createSubscriptions(upstash, Date.now);
   await others.create(OWNER, {
     ...{ id: ID, url: URL, symbols: ["US.AAPL"], description: "", createdAt: 1, host: "x" },
-    secrets: ["whsec_"],
+    storedSecrets: ["whsec_"],
   });
   let conflicts = 0;
   /** @param writes tells a script that writes from one that reads */

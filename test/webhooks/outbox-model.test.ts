@@ -28,7 +28,7 @@ async function start() {
   const watchlist = createWatchlist(upstash, clock.now);
   await subscriptions.create(OWNER, {
     ...{ id: ID, url: URL, symbols: [SYMBOL], description: "", createdAt: 1, host: "x" },
-    secrets: ["whsec_"],
+    storedSecrets: ["whsec_"],
   });
   const queue: string[] = [];
   const underWay: { name: string; delivery: Delivery }[] = [];

@@ -23,7 +23,7 @@ async function start() {
   const subscriptions = createSubscriptions(connection, clock.now);
   const watchlist = createWatchlist(connection, clock.now);
   const made = { url: URL, symbols: ["US.AAPL"], description: "", host: "x" };
-  await subscriptions.create("me", { ...made, id: "wh_1", createdAt: 1, secrets: ["whsec_"] });
+  await subscriptions.create("me", { ...made, id: "wh_1", createdAt: 1, storedSecrets: ["whsec_"] });
   const saw = (newest: bigint | undefined, message?: typeof MESSAGE) =>
     watchlist.saw({ symbol: "US.AAPL", newest, nextLookAt: clock.now() + MINUTE, problem: "", message });
   await saw(100n);
