@@ -75,7 +75,7 @@ export const WEBHOOK_PATHS = {
             Location: header("Where it is."),
           },
         ),
-        ...problems([...BODY, ...SENDING, ...COMMON, "limit_reached"]),
+        ...problems([...BODY, ...SENDING, ...COMMON, "limit_reached", "duplicate_webhook"]),
       },
     },
     get: {
@@ -111,7 +111,7 @@ export const WEBHOOK_PATHS = {
       requestBody: bodyOf(WebhookChanges, { active: false }),
       responses: {
         "200": answered("It is changed", "Webhook", { ...made, active: false, reason: "paused" }),
-        ...problems([...BODY, ...SENDING, ...COMMON, "not_found"]),
+        ...problems([...BODY, ...SENDING, ...COMMON, "not_found", "duplicate_webhook"]),
       },
     },
     delete: {

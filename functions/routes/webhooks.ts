@@ -13,6 +13,7 @@ import { send } from "../webhooks/send.ts";
 import { newSecret } from "../webhooks/signature.ts";
 import {
   createSubscriptions,
+  type Duplicate,
   MOST_SECRETS,
   MOST_WEBHOOKS,
   OLD_SECRET_MS,
@@ -42,9 +43,9 @@ export async function createWebhook(context: RouteContext): Promise<Response> {
   };
   const { tried, entry } = await sendTest(context, made, { cipher, rule });
   if (!isSuccess(tried)) throw unverified(tried);
-  if (!(await subscriptions.create(owner, made))) {
-    throw new Failure("limit_reached", `A key has at most ${MOST_WEBHOOKS} webhooks`);
-  }
+  const created = await subscriptions.create(owner, made);
+  if (created === "full") throw new Failure("limit_reached", `A key has at most ${MOST_WEBHOOKS} webhooks`);
+  if (created !== "done") throw duplicate(created);
   await subscriptions.note(id, entry, true);
   const record = { ...recordOf({ ...made, reason: null, failingSince: null }), secret };
   return answer(context, record, 201, { Location: `/v1/webhooks/${id}` });
@@ -91,7 +92,9 @@ export async function changeWebhook(context: RouteContext, id: string): Promise<
     // A webhook that has ended since it was read was not verified.
     active: changes.active === true && !begins ? undefined : changes.active,
   };
-  if (!(await subscriptions.change(owner, id, changed))) throw unknown();
+  const result = await subscriptions.change(owner, id, changed);
+  if (result === "none") throw unknown();
+  if (result !== "done") throw duplicate(result);
   return answer(context, recordOf(await find(subscriptions, owner, id)));
 }
 
@@ -225,6 +228,10 @@ function unverified({ status, error }: Try): Failure {
   return new Failure("unverified_endpoint", `The receiver ${what} to a test message; it must answer 2xx`, {
     parameter: "url",
   });
+}
+
+function duplicate({ duplicateOf }: Duplicate): Failure {
+  return new Failure("duplicate_webhook", `The webhook ${duplicateOf} has the same URL and symbols`);
 }
 
 function unknown(): Failure {

@@ -4,6 +4,7 @@
  *
  * - `webhook:{id}`: a hash, the subscription;
  * - `owner:{owner}`: a sorted set, the webhooks of an owner by creation time;
+ * - `digests:{owner}`: a hash, of each webhook of an owner a digest of its URL and symbols, to find duplicates;
  * - `subscribers:{symbol}`: a set, the active webhooks that want the symbol;
  * - `watch`: a sorted set, the wanted symbols by the time of their next look;
  * - `newest`: a hash, what was last seen of each of them, as `timestamp checkedAt code`;
@@ -18,6 +19,7 @@ const PREFIX = "short-interest:webhooks:";
 export const KEYS = {
   webhook: (id: string) => `${PREFIX}webhook:${id}`,
   owned: (owner: string) => `${PREFIX}owner:${owner}`,
+  digests: (owner: string) => `${PREFIX}digests:${owner}`,
   subscribers: (symbol: string) => `${PREFIX}subscribers:${symbol}`,
   event: (id: string) => `${PREFIX}event:${id}`,
   log: (id: string) => `${PREFIX}deliveries:${id}`,

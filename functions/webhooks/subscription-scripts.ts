@@ -1,64 +1,89 @@
-import { array, picklist, string, tuple } from "valibot";
+import { array, picklist, pipe, startsWith, string, transform, tuple, union } from "valibot";
 import { PARKING, SUBSCRIBE } from "./lua.ts";
 
 /** The scripts that read and write webhooks, and their replies. */
 
-/**
- * KEYS webhook, owner's list, then `subscribeKeys`; ARGV id, most webhooks of an owner, symbols, creation time, then
- * pairs of the hash's other fields → 'done' or 'full'
- */
-export const CREATE = `${SUBSCRIBE}
-local id, most, symbols, created = unpack(ARGV, 1, 4)
-if redis.call('ZCARD', KEYS[2]) >= tonumber(most) then return 'full' end
-redis.call('HSET', KEYS[1], 'symbols', symbols, 'created', created, 'active', '1', 'reason', '', 'failing', '0')
-for at = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
-redis.call('ZADD', KEYS[2], created, id)
-subscribe(id, '', symbols, created, 3)
-return 'done'
+/** `duplicateOf(digests, id, digest)`: the other webhook that has this digest in the hash `digests`, or nil. */
+const DUPLICATES = `
+local function duplicateOf(digests, id, digest)
+  local all = redis.call('HGETALL', digests)
+  for at = 1, #all, 2 do
+    if all[at] ~= id and all[at + 1] == digest then return all[at] end
+  end
+end
 `;
-export const CreateReply = picklist(["done", "full"]);
+const DUPLICATE = "duplicate of ";
+const Duplicate = pipe(
+  string(),
+  startsWith(DUPLICATE),
+  transform((reply) => ({ duplicateOf: reply.slice(DUPLICATE.length) })),
+);
 
 /**
- * KEYS webhook, tries, pending, then `subscribeKeys` of the symbols before and after; ARGV id, owner, now, ms that
- * messages live, symbols before, symbols after, active '1', '0' or '' for no change, then pairs of the hash's other
- * fields → 'done', 'none', or 'changed' where other symbols are stored than those before
+ * KEYS webhook, owner's list, digests, then `subscribeKeys`; ARGV id, most webhooks of an owner, digest, symbols,
+ * creation time, then pairs of the hash's other fields → 'done', 'full' or 'duplicate of ID'
  */
-export const CHANGE = `${SUBSCRIBE}${PARKING}
-local id, owner, now, life, before, after, active = unpack(ARGV, 1, 7)
-local webhook = redis.call('HMGET', KEYS[1], 'owner', 'symbols', 'active')
+export const CREATE = `${SUBSCRIBE}${DUPLICATES}
+local id, most, digest, symbols, created = unpack(ARGV, 1, 5)
+local duplicate = duplicateOf(KEYS[3], id, digest)
+if duplicate then return '${DUPLICATE}' .. duplicate end
+if redis.call('ZCARD', KEYS[2]) >= tonumber(most) then return 'full' end
+redis.call('HSET', KEYS[1], 'symbols', symbols, 'created', created, 'active', '1', 'reason', '', 'failing', '0')
+for at = 6, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
+redis.call('ZADD', KEYS[2], created, id)
+redis.call('HSET', KEYS[3], id, digest)
+subscribe(id, '', symbols, created, 4)
+return 'done'
+`;
+export const CreateReply = union([picklist(["done", "full"]), Duplicate]);
+
+/**
+ * KEYS webhook, digests, tries, pending, then `subscribeKeys` of the symbols before and after; ARGV id, owner, now, ms
+ * that messages live, URL and symbols before, URL and symbols after, their digest, active '1', '0' or '' for no change,
+ * then pairs of the hash's other fields → 'done', 'none', 'duplicate of ID', or 'changed' where another URL or other
+ * symbols are stored than those before
+ */
+export const CHANGE = `${SUBSCRIBE}${PARKING}${DUPLICATES}
+local id, owner, now, life, oldUrl, oldSymbols, url, symbols, digest, active = unpack(ARGV, 1, 10)
+local webhook = redis.call('HMGET', KEYS[1], 'owner', 'url', 'symbols', 'active')
 if webhook[1] ~= owner then return 'none' end
-if webhook[2] ~= before then return 'changed' end
-local wasActive = webhook[3]
+if webhook[2] ~= oldUrl or webhook[3] ~= oldSymbols then return 'changed' end
+local duplicate = duplicateOf(KEYS[2], id, digest)
+if duplicate then return '${DUPLICATE}' .. duplicate end
+local wasActive = webhook[4]
 if active == '' then active = wasActive end
-subscribe(id, wasActive == '1' and before or '', active == '1' and after or '', now, 4)
-redis.call('HSET', KEYS[1], 'symbols', after, 'active', active)
-for at = 8, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
+subscribe(id, wasActive == '1' and oldSymbols or '', active == '1' and symbols or '', now, 5)
+redis.call('HSET', KEYS[1], 'url', url, 'symbols', symbols, 'active', active)
+for at = 11, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
+redis.call('HSET', KEYS[2], id, digest)
 if active ~= wasActive and active == '1' then
   redis.call('HSET', KEYS[1], 'reason', '', 'failing', '0')
-  unpark(id, KEYS[2], KEYS[3], tonumber(now))
+  unpark(id, KEYS[3], KEYS[4], tonumber(now))
 elseif active ~= wasActive then
   redis.call('HSET', KEYS[1], 'reason', 'paused')
-  park(id, KEYS[2], KEYS[3], life)
+  park(id, KEYS[3], KEYS[4], life)
 end
 return 'done'
 `;
-export const ChangeReply = picklist(["done", "none", "changed"]);
+export const ChangeReply = union([picklist(["done", "none", "changed"]), Duplicate]);
 
 /**
- * KEYS webhook, owner's list, log, tries, pending, then `subscribeKeys`; ARGV id, owner, symbols → 'done', 'none', or
- * 'changed' where other symbols are stored
+ * KEYS webhook, owner's list, digests, log, tries, pending, then `subscribeKeys`; ARGV id, owner, symbols → 'done',
+ * 'none', or 'changed' where other symbols are stored
  */
 export const REMOVE = `${SUBSCRIBE}${PARKING}
 local id, owner, symbols = unpack(ARGV)
 local webhook = redis.call('HMGET', KEYS[1], 'owner', 'symbols', 'active')
 if webhook[1] ~= owner then return 'none' end
 if webhook[2] ~= symbols then return 'changed' end
-if webhook[3] == '1' then subscribe(id, symbols, '', 0, 6) end
-drop(id, KEYS[4], KEYS[5], math.huge)
-redis.call('DEL', KEYS[1], KEYS[3], KEYS[4])
+if webhook[3] == '1' then subscribe(id, symbols, '', 0, 7) end
+drop(id, KEYS[5], KEYS[6], math.huge)
+redis.call('DEL', KEYS[1], KEYS[4], KEYS[5])
 redis.call('ZREM', KEYS[2], id)
+redis.call('HDEL', KEYS[3], id)
 return 'done'
 `;
+export const RemoveReply = picklist(["done", "none", "changed"]);
 
 /** KEYS webhooks; ARGV owner, then their ids → those that are this owner's */
 export const GET = `

@@ -13,6 +13,7 @@ import {
   GetReply,
   NOTE,
   REMOVE,
+  RemoveReply,
   ROTATE,
   RotateReply,
 } from "./subscription-scripts.ts";
@@ -39,6 +40,11 @@ export interface Subscription extends NewSubscription {
   readonly failingSince: number | null;
 }
 
+/** Why a webhook is neither made nor changed: another one of its owner has the same URL and symbols, in any order. */
+export interface Duplicate {
+  readonly duplicateOf: string;
+}
+
 /** Changes of a webhook. An undefined member stays as it is. */
 export interface Changes {
   readonly url?: string | undefined;
@@ -57,15 +63,15 @@ export const MOST_SECRETS = 4;
 
 /** The webhooks of all owners. An owner never sees those of another one. */
 export interface Subscriptions {
-  /** @returns false where the owner has as many as there may be */
-  create(owner: string, made: NewSubscription): Promise<boolean>;
+  /** @returns `full` where the owner has as many as there may be */
+  create(owner: string, made: NewSubscription): Promise<"done" | "full" | Duplicate>;
   /** Those of an owner, oldest first, or the one of this id. */
   find(owner: string, id?: string): Promise<Subscription[]>;
   /**
-   * @returns false where there is none
+   * @returns `none` where there is no such webhook
    * @throws Failure `limiter_unavailable` also where other requests change the webhook all the time
    */
-  change(owner: string, id: string, changes: Changes): Promise<boolean>;
+  change(owner: string, id: string, changes: Changes): Promise<"done" | "none" | Duplicate>;
   /**
    * @returns false where there is none
    * @throws Failure as `change` does
@@ -116,46 +122,50 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
   return {
     async create(owner, { id, url, symbols, description, createdAt, host, storedSecrets }) {
       const fields = { owner, url, description, host, secrets: storedSecrets.join(" ") };
-      const args = [id, String(MOST_WEBHOOKS), symbols.join(" "), String(createdAt)];
+      const digest = await digestOf(url, symbols);
+      const args = [id, MOST_WEBHOOKS, digest, symbols.join(" "), createdAt].map(String);
       const call = {
         script: CREATE,
-        keys: [KEYS.webhook(id), KEYS.owned(owner), ...subscribeKeys(symbols)],
+        keys: [KEYS.webhook(id), KEYS.owned(owner), KEYS.digests(owner), ...subscribeKeys(symbols)],
         args: [...args, ...Object.entries(fields).flat()],
       };
-      return (await upstash.run(call, CreateReply)) === "done";
+      return upstash.run(call, CreateReply);
     },
     async find(owner, id) {
       if (id !== undefined) return read(owner, [id]);
       const ids = await upstash.ask((redis) => redis.zrange(KEYS.owned(owner), 0, -1));
       return read(owner, parse(array(string()), ids));
     },
-    change: (owner, id, { symbols, active, url, description }) =>
+    change: (owner, id, { url, symbols, description, active }) =>
       optimistically(async () => {
         const [before] = await read(owner, [id]);
-        if (!before) return false;
-        const after = symbols ?? before.symbols;
-        const messages = [KEYS.tries(id), KEYS.pending];
+        if (!before) return "none";
+        const after = { url: url ?? before.url, symbols: symbols ?? before.symbols };
         const flag = active === undefined ? "" : active ? "1" : "0";
-        const args = [id, owner, now(), MESSAGE_LIFE_MS, before.symbols.join(" "), after.join(" "), flag];
+        const terms = [before.url, before.symbols.join(" "), after.url, after.symbols.join(" ")];
+        const digest = await digestOf(after.url, after.symbols);
+        const own = [KEYS.webhook(id), KEYS.digests(owner), KEYS.tries(id), KEYS.pending];
         const call = {
           script: CHANGE,
-          keys: [KEYS.webhook(id), ...messages, ...subscribeKeys([...before.symbols, ...after])],
-          args: [...args.map(String), ...pairsOf({ url, description })],
+          keys: [...own, ...subscribeKeys([...before.symbols, ...after.symbols])],
+          args: [
+            ...[id, owner, String(now()), String(MESSAGE_LIFE_MS), ...terms, digest, flag],
+            ...(description === undefined ? [] : ["description", description]),
+          ],
         };
-        const reply = await upstash.run(call, ChangeReply);
-        return reply === "changed" ? reply : reply === "done";
+        return upstash.run(call, ChangeReply);
       }),
     remove: (owner, id) =>
       optimistically(async () => {
         const [before] = await read(owner, [id]);
         if (!before) return false;
-        const own = [KEYS.webhook(id), KEYS.owned(owner), KEYS.log(id), KEYS.tries(id), KEYS.pending];
+        const lists = [KEYS.owned(owner), KEYS.digests(owner), KEYS.log(id), KEYS.tries(id), KEYS.pending];
         const call = {
           script: REMOVE,
-          keys: [...own, ...subscribeKeys(before.symbols)],
+          keys: [KEYS.webhook(id), ...lists, ...subscribeKeys(before.symbols)],
           args: [id, owner, before.symbols.join(" ")],
         };
-        const reply = await upstash.run(call, ChangeReply);
+        const reply = await upstash.run(call, RemoveReply);
         return reply === "changed" ? reply : reply === "done";
       }),
     rotate(owner, id, storedSecret, isRevoked) {
@@ -170,9 +180,10 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
   };
 }
 
-/** The names and values of the members that are set, in turns. */
-function pairsOf(fields: Readonly<Record<string, string | undefined>>): string[] {
-  return Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
+/** A digest that two webhooks share where they have the same URL and symbols, in any order. */
+async function digestOf(url: string, symbols: readonly string[]): Promise<string> {
+  const text = new TextEncoder().encode([url, ...symbols.toSorted()].join("\n"));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", text)).toHex();
 }
 
 /** Of a list of stored secrets, `secret` or `secret@end` each, those that sign now. */

@@ -73,7 +73,11 @@ describe("a new webhook", () => {
 
   it("is the twentieth of a key at most, also where many are made at once", async () => {
     const office = await startPostOffice();
-    const make = () => office.ask("POST", "", { url: office.receiver.origin, symbols: ["US.AAPL"] });
+    let made = 0;
+    const make = () => {
+      made += 1;
+      return office.ask("POST", "", { url: `${office.receiver.origin}/${made}`, symbols: ["US.AAPL"] });
+    };
     const statuses = (await Promise.all(Array.from({ length: 25 }, make))).map(({ status }) => status);
     expect(statuses.filter((status) => status === 201).length).toBe(20);
     expect(statuses.filter((status) => status === 409).length).toBe(5);

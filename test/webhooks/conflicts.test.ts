@@ -61,7 +61,7 @@ describe("a webhook whose symbols another request changes at the same time", () 
       if (conflict === 1) await others.change(OWNER, ID, { symbols: ["US.TSLA", "US.SPY"] });
     };
     const subscriptions = createSubscriptions(disturbed(writes, act), Date.now);
-    expect(await subscriptions.change(OWNER, ID, { description: "x" })).toBe(true);
+    expect(await subscriptions.change(OWNER, ID, { description: "x" })).toBe("done");
     expect(await others.find(OWNER, ID)).toMatchObject([
       { description: "x", symbols: ["US.TSLA", "US.SPY"] },
     ]);
@@ -80,7 +80,7 @@ describe("a webhook whose symbols another request changes at the same time", () 
       const subscriptions = createSubscriptions(disturbed(writes, act), Date.now);
       const ended =
         work === "pause"
-          ? await subscriptions.change(OWNER, ID, { active: false })
+          ? (await subscriptions.change(OWNER, ID, { active: false })) === "done"
           : await subscriptions.remove(OWNER, ID);
       expect(ended).toBe(true);
       expect(await subscribed(), work).toEqual([[], []]);
@@ -112,7 +112,7 @@ describe("a webhook whose symbols another request changes at the same time", () 
       disturbed(writes, () => others.remove(OWNER, ID)),
       Date.now,
     );
-    expect(await subscriptions.change(OWNER, ID, { symbols: ["US.TSLA"] })).toBe(false);
+    expect(await subscriptions.change(OWNER, ID, { symbols: ["US.TSLA"] })).toBe("none");
     expect(await redis("KEYS", `${PREFIX}*`)).toEqual([]);
   });
 
