@@ -44,7 +44,7 @@ describe("a second webhook of a key with the same URL and symbols", () => {
     await expectDuplicate(await create(office, "/"), id);
   });
 
-  it("is refused where ten are made at once: one is", async () => {
+  it("is refused when ten requests arrive at once: one succeeds", async () => {
     const office = await startPostOffice();
     const statuses = await statusesOf(Array.from({ length: 10 }, () => create(office, "/")));
     expect(statuses).toEqual([201, ...Array.from({ length: 9 }, () => 409)]);
@@ -64,7 +64,7 @@ describe("a second webhook of a key with the same URL and symbols", () => {
 });
 
 describe("a change", () => {
-  it("that would make a webhook a copy of another one is refused, and changes nothing", async () => {
+  it("that would duplicate another webhook is refused, and changes nothing", async () => {
     const office = await startPostOffice();
     const first = await office.subscribe("/a", SYMBOLS);
     const otherUrl = await office.subscribe("/b", SYMBOLS);
@@ -81,7 +81,7 @@ describe("a change", () => {
     expect(await listed(office)).toEqual(before);
   });
 
-  it("to the URL and symbols that a webhook has already is taken", async () => {
+  it("to the URL and symbols of the webhook itself succeeds", async () => {
     const office = await startPostOffice();
     const { id } = await office.subscribe("/", SYMBOLS);
     const same = { url: `${office.receiver.origin}/`, symbols: SYMBOLS.toReversed() };
@@ -98,7 +98,7 @@ describe("a change", () => {
     expect((await change(office, id, { symbols: SYMBOLS })).status).toBe(409);
   });
 
-  it("of several webhooks to the same URL and symbols at once is taken for one", async () => {
+  it("of four webhooks to the same URL and symbols at once succeeds for one", async () => {
     for (let round = 0; round < 5; round += 1) {
       const office = await startPostOffice();
       const made = await Promise.all(["/a", "/b", "/c", "/d"].map((path) => office.subscribe(path, SYMBOLS)));
@@ -110,7 +110,7 @@ describe("a change", () => {
     }
   });
 
-  it("and another one of the same webhook, which are a copy only together, do not make one", async () => {
+  it("of the URL and a concurrent change of the symbols do not make a duplicate together", async () => {
     for (let round = 0; round < 5; round += 1) {
       const office = await startPostOffice();
       await office.subscribe("/a", SYMBOLS);

@@ -28,7 +28,7 @@ describe("a rotation with revoke", () => {
     for (const secret of [first, String(second)]) expect(() => verify(message, secret)).toThrow();
   });
 
-  it("signs with the new secret a retry of a message that was tried with an older one", async () => {
+  it("applies to the retry of a message that was first signed with an older secret", async () => {
     const office = await startPostOffice();
     const { id, secret: first } = await office.subscribe();
     await office.answerAt("/", { status: 500 });
@@ -44,7 +44,7 @@ describe("a rotation with revoke", () => {
     expect(() => verify(after, first)).toThrow();
   });
 
-  it("is to a secret of one's own where that is given, and never refused for too many secrets", async () => {
+  it("takes a secret of the caller's choice, and is never refused for too many secrets", async () => {
     const office = await startPostOffice();
     const { id } = await office.subscribe();
     for (let time = 0; time < 3; time += 1) await rotate(office, id);
@@ -68,7 +68,7 @@ describe("a rotation with revoke", () => {
 });
 
 describe("signing secrets in Redis", () => {
-  it("are encrypted, after creation and after rotations", async () => {
+  it("are encrypted after creation and after rotations", async () => {
     const office = await startPostOffice();
     const { id, secret } = await office.subscribe();
     const rotated = [await rotate(office, id), await rotate(office, id, { secret })];
@@ -85,7 +85,7 @@ describe("signing secrets in Redis", () => {
     }
   });
 
-  it("sign under a new key of the Worker as well, while the old one is still listed", async () => {
+  it("encrypted under an old key sign while WEBHOOK_SECRET_KEY still lists that key", async () => {
     const [old, next] = [newKey(), newKey()];
     const office = await startPostOffice({}, { WEBHOOK_SECRET_KEY: old });
     const { id, secret } = await office.subscribe();
@@ -96,7 +96,7 @@ describe("signing secrets in Redis", () => {
     expect(await tries(office, id)).toMatchObject([{ status: 204 }]);
   });
 
-  it("that were stored in clear sign, and are encrypted by the next rotation", async () => {
+  it("stored in clear still sign, and the next rotation encrypts them", async () => {
     const office = await startPostOffice();
     const { id } = await office.subscribe();
     const secret = `whsec_${new Uint8Array(32).fill(3).toBase64()}`;
@@ -106,7 +106,7 @@ describe("signing secrets in Redis", () => {
     expect(await office.upstash.redis("HGET", keyOf(id), "secrets")).not.toContain("whsec_");
   });
 
-  it("that no key decrypts are never left out: the message waits until the key is back", async () => {
+  it("that no key decrypts delay the message until the key is back", async () => {
     const office = await startPostOffice();
     const { id, secret } = await office.subscribe();
     await office.publish();

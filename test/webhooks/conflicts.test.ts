@@ -55,7 +55,7 @@ const writes = ({ script }: ScriptCall) => script.includes("'SADD'");
 const symbolsAt = (conflict: number) => [`US.T${conflict}`];
 
 describe("a webhook whose symbols another request changes at the same time", () => {
-  it("is changed on top of that", async () => {
+  it("gets both changes", async () => {
     const { others, disturbed, subscribed } = await start();
     const act = async (conflict: number) => {
       if (conflict === 1) await others.change(OWNER, ID, { symbols: ["US.TSLA", "US.SPY"] });
@@ -106,7 +106,7 @@ describe("a webhook whose symbols another request changes at the same time", () 
     expect(await others.tries(ID)).toEqual(["{}"]);
   });
 
-  it("is not found where the other request removes it", async () => {
+  it("is not found when the other request removes it", async () => {
     const { others, disturbed, redis } = await start();
     const subscriptions = createSubscriptions(
       disturbed(writes, () => others.remove(OWNER, ID)),

@@ -33,7 +33,7 @@ async function startWithNews() {
 }
 
 describe("20 undelivered messages of a paused webhook", () => {
-  it("cause no queue operation in a day, and arrive once each when it is active again", async () => {
+  it("cause no queue operation in a day, and arrive once each after the webhook is resumed", async () => {
     const { office, id } = await startWithNews();
     await office.answerAt("/", { status: 500 });
     await office.deliver();
@@ -69,7 +69,7 @@ describe("20 undelivered messages of a paused webhook", () => {
     expect(await count(office)).toBe(20);
   });
 
-  it("expire 14 days after they were parked", async () => {
+  it("expire 14 days after the pause", async () => {
     const { office, id } = await startWithNews();
     await office.answerAt("/", { status: 500 });
     await office.deliver();
@@ -90,8 +90,8 @@ describe("20 undelivered messages of a paused webhook", () => {
   });
 });
 
-describe("a message whose webhook is paused", () => {
-  it("is tried no sooner than its schedule says, however often that is paused and active again", async () => {
+describe("a message of a paused webhook", () => {
+  it("keeps the time of its next attempt when the webhook is paused and resumed seven times", async () => {
     const office = await startPostOffice();
     const { id } = await office.subscribe();
     await office.answerAt("/", { status: 503, headers: { "Retry-After": "7200" } });
@@ -109,9 +109,9 @@ describe("a message whose webhook is paused", () => {
   });
 
   it.each([
-    ["is not sent again where that attempt succeeds", 204, 1],
-    ["is sent again where that attempt fails", 500, 2],
-  ])("during an attempt %s", async (_, status, expected) => {
+    ["is not sent again if the attempt under way succeeds", 204, 1],
+    ["is sent again if the attempt under way fails", 500, 2],
+  ])("%s", async (_, status, expected) => {
     const office = await startPostOffice();
     const { id } = await office.subscribe();
     await office.answerAt("/", { status, afterMs: 300 });
@@ -131,7 +131,7 @@ describe("a message whose webhook is paused", () => {
     expect(await count(office)).toBe(expected);
   });
 
-  it("is dropped where the receiver ends the webhook with an answer to another message", async () => {
+  it("is dropped when an answer to another message ends the webhook", async () => {
     const office = await startPostOffice();
     const { id } = await office.subscribe("/", ["US.AAPL", "US.TSLA"]);
     await office.answerAt("/", { status: 500 });

@@ -37,14 +37,14 @@ describe("an encrypted signing secret", () => {
     expect(await failureOf(alone.decrypt("wh_1", stored))).toMatchObject(UNREADABLE);
   });
 
-  it("is refused at another webhook than its own", async () => {
+  it("is refused for another webhook", async () => {
     const cipher = createSecretCipher([NEW]);
     const stored = await cipher.encrypt("wh_1", SECRET);
     expect(await failureOf(cipher.decrypt("wh_2", stored))).toMatchObject(UNREADABLE);
     expect(await cipher.isCurrent("wh_2", stored)).toBe(false);
   });
 
-  it("is refused where one bit of it is another", async () => {
+  it("is refused after one bit was flipped", async () => {
     const cipher = createSecretCipher([NEW]);
     const stored = await cipher.encrypt("wh_1", SECRET);
     const bytes = Uint8Array.fromBase64(stored.slice("aes256gcm:".length));
