@@ -4,6 +4,7 @@ import type { AccessRule, ApiKey } from "./http/access.ts";
 import type { OpendAddress } from "./opend/connect.ts";
 import type { UpstashAddress } from "./upstash.ts";
 import type { OrderQueue } from "./webhooks/deliver.ts";
+import { canonicalHost } from "./webhooks/endpoint.ts";
 
 /** What the Worker's variables and secrets say, checked. The README describes each. */
 export interface Config {
@@ -26,6 +27,10 @@ export interface Config {
     readonly queue: OrderQueue | undefined;
     /** Origins that may be sent to, though the rules for addresses exclude them. */
     readonly trustedOrigins: readonly string[];
+    /** Host names of this service, which nothing is sent to. */
+    readonly ownHosts: readonly string[];
+    /** Keys that encrypt signing secrets, 32 bytes each, the current one first; undefined where none is set. */
+    readonly secretKeys: readonly Uint8Array<ArrayBuffer>[] | undefined;
   };
   /** How many subrequests the platform allows a request. */
   readonly subrequests: number;
@@ -72,6 +77,13 @@ const origins = v.pipe(
 const TRUSTED = "is not a comma-separated list of origins such as http://localhost:9000";
 const trustedOrigins = v.pipe(v.string(TRUSTED), list, v.everyItem(isOrigin, TRUSTED));
 
+const HOSTS = "is not a comma-separated list of host names such as short-interest.example.com";
+const ownHosts = v.pipe(
+  v.string(HOSTS),
+  list,
+  v.everyItem((each) => canonicalHost(each) !== undefined, HOSTS),
+);
+
 const KEYS =
   "is not a comma-separated list of name:digest:digest, as `npm run key` prints them, each name once";
 const HEX = "[0-9a-fA-F]{64}";
@@ -91,6 +103,15 @@ const apiKeys = v.pipe(
     }),
   ),
   v.check((all) => new Set(all.map(({ name }) => name)).size === all.length, KEYS),
+);
+
+const SECRET_KEYS =
+  "is not a comma-separated list of 32 bytes in base64 each, as `openssl rand -base64 32` prints them";
+const secretKeys = v.pipe(
+  v.string(SECRET_KEYS),
+  list,
+  v.everyItem((each) => /^[A-Za-z0-9+/]{43}=$/.test(each), SECRET_KEYS),
+  v.transform((all) => all.map((each) => Uint8Array.from(atob(each), (char) => char.charCodeAt(0)))),
 );
 
 function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
@@ -125,6 +146,8 @@ const Variables = v.object(
     REQUESTS_PER_KEY: v.optional(rateLimit),
     WEBHOOK_QUEUE: v.optional(queue),
     WEBHOOK_TRUSTED_ORIGINS: v.optional(trustedOrigins),
+    WEBHOOK_SECRET_KEY: v.optional(secretKeys),
+    OWN_HOSTS: v.optional(ownHosts),
     SUBREQUEST_LIMIT: whole(50, 10_000, "50"),
   },
   "is not set",
@@ -170,7 +193,12 @@ function readEnv(env: unknown): Config {
       waitMs: vars.UPSTREAM_WAIT_MS,
       clientShare: vars.CLIENT_SHARE,
     },
-    webhooks: { queue: vars.WEBHOOK_QUEUE, trustedOrigins: vars.WEBHOOK_TRUSTED_ORIGINS ?? [] },
+    webhooks: {
+      queue: vars.WEBHOOK_QUEUE,
+      trustedOrigins: vars.WEBHOOK_TRUSTED_ORIGINS ?? [],
+      ownHosts: vars.OWN_HOSTS ?? [],
+      secretKeys: vars.WEBHOOK_SECRET_KEY,
+    },
     subrequests: vars.SUBREQUEST_LIMIT,
   };
 }

@@ -10,6 +10,7 @@ export type FailureCode =
   | "method_not_allowed"
   | "not_acceptable"
   | "limit_reached"
+  | "duplicate_webhook"
   | "content_too_large"
   | "unsupported_media_type"
   | "unverified_endpoint"

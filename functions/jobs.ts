@@ -10,6 +10,7 @@ import { createUpstash, type Upstash } from "./upstash.ts";
 import { type DeliveryParts, deliver, dispatch, type OrderQueue } from "./webhooks/deliver.ts";
 import { ownHosts } from "./webhooks/endpoint.ts";
 import { createOutbox } from "./webhooks/outbox.ts";
+import { createSecretCipher } from "./webhooks/secret-cipher.ts";
 import { watch } from "./webhooks/watch.ts";
 import { createWatchlist } from "./webhooks/watchlist.ts";
 
@@ -88,7 +89,7 @@ export async function runDeliveries(
 ): Promise<void> {
   const { now, deadlines } = { ...DEFAULTS, ...options };
   const config = parseEnv(env);
-  const { queue, trustedOrigins } = config.webhooks;
+  const { queue, trustedOrigins, secretKeys } = config.webhooks;
   if (!queue) throw new Failure("misconfigured", "WEBHOOK_QUEUE is not set", { parameter: "WEBHOOK_QUEUE" });
   // Without any key nobody is the owner of anything, which cannot be meant.
   if (!config.access.apiKeys) {
@@ -100,6 +101,7 @@ export async function runDeliveries(
     outbox: createOutbox(createUpstash(config.upstash, deadlines.upstash), now),
     queue,
     rule: { trustedOrigins, ownHosts: ownHosts(config) },
+    cipher: createSecretCipher(secretKeys),
     isOwner: (owner) => isHolder(owner, config.access),
     ms: deadlines.receiver,
     now,

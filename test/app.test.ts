@@ -92,6 +92,14 @@ describe("a bad configuration", () => {
     ["WEBHOOK_TRUSTED_ORIGINS", "a.example:9000"],
     ["WEBHOOK_TRUSTED_ORIGINS", "http://localhost:9000/"],
     ["WEBHOOK_TRUSTED_ORIGINS", ""],
+    ["WEBHOOK_SECRET_KEY", ""],
+    ["WEBHOOK_SECRET_KEY", "c2hvcnQ="],
+    ["WEBHOOK_SECRET_KEY", `${"A".repeat(43)}=,${"A".repeat(42)}==`],
+    ["OWN_HOSTS", ""],
+    ["OWN_HOSTS", "https://a.example"],
+    ["OWN_HOSTS", "a.example/path"],
+    ["OWN_HOSTS", "b.example,a.example:8443"],
+    ["OWN_HOSTS", "a..example"],
     ["WEBHOOK_QUEUE", "a name"],
   ])("%s = %j is named, and not shown", async (variable, value) => {
     const gateway = await startGateway({}, { [variable]: value });

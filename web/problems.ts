@@ -14,6 +14,7 @@ const SENTENCES = {
   method_not_allowed: "unexpected",
   not_acceptable: "unexpected",
   limit_reached: "unexpected",
+  duplicate_webhook: "unexpected",
   content_too_large: "unexpected",
   unsupported_media_type: "unexpected",
   unverified_endpoint: "unexpected",

@@ -55,6 +55,11 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     title: "As many as there may be",
     advice: "The member detail says of what. Delete a webhook, or wait until an old secret has ended.",
   },
+  duplicate_webhook: {
+    status: 409,
+    title: "Duplicate webhook",
+    advice: "A webhook of your key has the same URL and symbols; detail names it. Change or delete that one.",
+  },
   content_too_large: { status: 413, title: "Too much content", advice: "Send less at once." },
   unsupported_media_type: {
     status: 415,

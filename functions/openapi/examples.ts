@@ -77,6 +77,7 @@ const DETAILS: Readonly<
   method_not_allowed: ["POST is not for this path, but GET and HEAD"],
   not_acceptable: ["There is no such format; there are application/json, text/csv", { parameter: "Accept" }],
   limit_reached: ["A key has at most 20 webhooks"],
+  duplicate_webhook: ["The webhook wh_0f5c6ad0b1f64d5f9a53a8f4b7c1e2d3 has the same URL and symbols"],
   unverified_endpoint: [
     "The receiver answered 500 to a test message; it must answer 2xx",
     { parameter: "url" },

@@ -62,7 +62,9 @@ export const WEBHOOK_SCHEMAS: Readonly<Record<string, Schema>> = {
   RotatedSecret: object({
     id,
     secret,
-    old_secret_until: seconds("Until when the old one signs as well, Unix time."),
+    old_secret_until: secondsOrNull(
+      "Until when the older ones sign as well, Unix time; null where they are revoked.",
+    ),
   }),
   Delivery: { ...delivery, description: "A try to send a message." },
   Deliveries: object({ items: { type: "array", items: ref("Delivery") } }),

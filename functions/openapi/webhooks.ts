@@ -80,7 +80,7 @@ export const WEBHOOK_PATHS = {
             Location: header("Where it is."),
           },
         ),
-        ...problems([...BODY, ...COMMON, "unverified_endpoint", "limit_reached"]),
+        ...problems([...BODY, ...COMMON, "unverified_endpoint", "limit_reached", "duplicate_webhook"]),
       },
     },
     get: {
@@ -116,7 +116,7 @@ export const WEBHOOK_PATHS = {
       requestBody: bodyOf(WebhookChanges, { active: false }),
       responses: {
         "200": answered("It is changed", "Webhook", { ...made, active: false, reason: "paused" }),
-        ...problems([...BODY, ...COMMON, "unverified_endpoint", "not_found"]),
+        ...problems([...BODY, ...COMMON, "unverified_endpoint", "not_found", "duplicate_webhook"]),
       },
     },
     delete: {
@@ -134,15 +134,16 @@ export const WEBHOOK_PATHS = {
     post: {
       operationId: "rotateSecret",
       summary: "Gives a webhook another secret",
-      description: "For a day messages are signed with both.",
+      description:
+        "For a day messages are signed with the older ones as well. With revoke, those end at once; use it after a leak.",
       security,
       parameters: [idParameter],
-      requestBody: { ...bodyOf(NewSecret, {}), required: false },
+      requestBody: { ...bodyOf(NewSecret, { revoke: true }), required: false },
       responses: {
         "200": answered("The new secret", "RotatedSecret", {
           id: ID,
           secret: SECRET,
-          old_secret_until: 1779086400,
+          old_secret_until: null,
         }),
         ...problems([
           "invalid_parameter",

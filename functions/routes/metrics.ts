@@ -11,7 +11,7 @@ const TYPE = "text/plain; version=0.0.4; charset=utf-8";
 export const GAUGES = {
   permits_left: "Calls that the quota would allow right now.",
   opend_rest_seconds: "For how long OpenD is left alone, because it failed; 0 where it is not.",
-  webhook_messages_pending: "Messages that are not delivered yet, nor given up.",
+  webhook_messages_pending: "Undelivered messages, without those of paused webhooks.",
 } as const;
 
 /** `GET /metrics`: what all data centres together have counted, and how things stand. */

@@ -57,6 +57,14 @@ export const WebhookChanges = v.strictObject(
   BODY,
 );
 
-export const NewSecret = v.strictObject({ secret: v.optional(secret) }, BODY);
+const revoke = v.pipe(
+  v.boolean("revoke is true or false"),
+  v.description("true ends all older secrets at once, as after a leak; with false they sign for a day more."),
+);
+
+export const NewSecret = v.strictObject(
+  { secret: v.optional(secret), revoke: v.optional(revoke, false) },
+  BODY,
+);
 
 export const Nothing = v.strictObject({}, BODY);

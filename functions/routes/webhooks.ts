@@ -8,10 +8,12 @@ import { createUpstash } from "../upstash.ts";
 import { type EndpointRule, ownHosts, parseEndpoint } from "../webhooks/endpoint.ts";
 import { entryOf, testMessage } from "../webhooks/messages.ts";
 import { isSuccess, type Try } from "../webhooks/schedule.ts";
+import { createSecretCipher, type SecretCipher } from "../webhooks/secret-cipher.ts";
 import { send } from "../webhooks/send.ts";
 import { newSecret } from "../webhooks/signature.ts";
 import {
   createSubscriptions,
+  type Duplicate,
   MOST_SECRETS,
   MOST_WEBHOOKS,
   OLD_SECRET_MS,
@@ -26,26 +28,27 @@ import { NewSecret, NewWebhook, Nothing, WebhookChanges } from "./webhook-parame
 
 /** `POST /v1/webhooks`: makes one, if its receiver answers a test message well. */
 export async function createWebhook(context: RouteContext): Promise<Response> {
-  const { owner, subscriptions, rule } = officeOf(context);
+  const { owner, subscriptions, cipher, rule } = officeOf(context);
   const wanted = await parseBody(NewWebhook, context.req);
+  const id = `wh_${crypto.randomUUID().replaceAll("-", "")}`;
+  const { secret = newSecret() } = wanted;
   const made = {
-    id: `wh_${crypto.randomUUID().replaceAll("-", "")}`,
+    id,
     url: parseEndpoint(wanted.url, rule).href,
     symbols: symbolsOf(wanted.symbols),
     description: wanted.description,
-    reason: null,
     createdAt: Date.now(),
     host: new URL(context.req.url).hostname,
-    secrets: [wanted.secret ?? newSecret()],
+    storedSecrets: [await cipher.encrypt(id, secret)],
   };
-  const { tried, entry } = await sendTest(context, made, rule);
+  const { tried, entry } = await sendTest(context, made, { cipher, rule });
   if (!isSuccess(tried)) throw unverified(tried);
-  if (!(await subscriptions.create(owner, made))) {
-    throw new Failure("limit_reached", `A key has at most ${MOST_WEBHOOKS} webhooks`);
-  }
-  await subscriptions.note(made.id, entry, true);
-  const record = { ...recordOf({ ...made, failingSince: null }), secret: made.secrets[0] };
-  return answer(context, record, 201, { Location: `/v1/webhooks/${made.id}` });
+  const created = await subscriptions.create(owner, made);
+  if (created === "full") throw new Failure("limit_reached", `A key has at most ${MOST_WEBHOOKS} webhooks`);
+  if (created !== "done") throw duplicate(created);
+  await subscriptions.note(id, entry, true);
+  const record = { ...recordOf({ ...made, reason: null, failingSince: null }), secret };
+  return answer(context, record, 201, { Location: `/v1/webhooks/${id}` });
 }
 
 /** `GET /v1/webhooks`: those of this key, oldest first. */
@@ -70,26 +73,28 @@ export async function getWebhook(context: RouteContext, id: string): Promise<Res
 
 /** `PATCH /v1/webhooks/{id}`: what is sent to another address, or again, is verified first. */
 export async function changeWebhook(context: RouteContext, id: string): Promise<Response> {
-  const { owner, subscriptions, rule } = officeOf(context);
+  const { owner, subscriptions, cipher, rule } = officeOf(context);
   const changes = await parseBody(WebhookChanges, context.req);
   const symbols = changes.symbols && symbolsOf(changes.symbols);
   const before = await find(subscriptions, owner, id);
   const url = changes.url === undefined ? before.url : parseEndpoint(changes.url, rule).href;
   const begins = changes.active === true && before.reason !== null;
   if (url !== before.url || begins) {
-    const { tried, entry } = await sendTest(context, { ...before, url }, rule);
+    const { tried, entry } = await sendTest(context, { ...before, url }, { cipher, rule });
     if (!isSuccess(tried)) throw unverified(tried);
     await subscriptions.note(id, entry, true);
   }
-  const reason = changes.active === false ? (before.reason ?? "paused") : begins ? null : undefined;
   const changed = {
-    // What is not asked for is not written: somebody else may change it meanwhile.
+    // Another request may change meanwhile what this one leaves alone.
     url: changes.url === undefined ? undefined : url,
     symbols,
     description: changes.description,
-    reason,
+    // A webhook that has ended since it was read was not verified.
+    active: changes.active === true && !begins ? undefined : changes.active,
   };
-  if (!(await subscriptions.change(owner, id, changed))) throw unknown();
+  const result = await subscriptions.change(owner, id, changed);
+  if (result === "none") throw unknown();
+  if (result !== "done") throw duplicate(result);
   return answer(context, recordOf(await find(subscriptions, owner, id)));
 }
 
@@ -100,24 +105,27 @@ export async function deleteWebhook(context: RouteContext, id: string): Promise<
   return new Response(null, { status: 204 });
 }
 
-/** `POST /v1/webhooks/{id}/rotate`: another secret, beside which the old one signs for a day. */
+/** `POST /v1/webhooks/{id}/rotate`: another secret. The older ones sign for a day more, unless they are revoked. */
 export async function rotateSecret(context: RouteContext, id: string): Promise<Response> {
-  const { owner, subscriptions } = officeOf(context);
-  const { secret = newSecret() } = await parseBody(NewSecret, context.req);
-  const until = Date.now() + OLD_SECRET_MS;
-  const rotated = await subscriptions.rotate(owner, id, secret);
+  const { owner, subscriptions, cipher } = officeOf(context);
+  const { secret = newSecret(), revoke } = await parseBody(NewSecret, context.req);
+  const until = revoke ? null : Date.now() + OLD_SECRET_MS;
+  const rotated = await subscriptions.rotate(owner, id, await cipher.encrypt(id, secret), revoke);
   if (rotated === "none") throw unknown();
   if (rotated === "full") {
-    throw new Failure("limit_reached", `Already ${MOST_SECRETS} secrets sign; the first ends within a day`);
+    throw new Failure(
+      "limit_reached",
+      `Already ${MOST_SECRETS} secrets sign; the first ends within a day, or at once with "revoke": true`,
+    );
   }
   return answer(context, { id, secret, old_secret_until: secondsOf(until) });
 }
 
 /** `POST /v1/webhooks/{id}/test`: sends a test message, and says how that went. */
 export async function testWebhook(context: RouteContext, id: string): Promise<Response> {
-  const { owner, subscriptions, rule } = officeOf(context);
+  const { owner, subscriptions, cipher, rule } = officeOf(context);
   await parseBody(Nothing, context.req);
-  const { tried, entry } = await sendTest(context, await find(subscriptions, owner, id), rule);
+  const { tried, entry } = await sendTest(context, await find(subscriptions, owner, id), { cipher, rule });
   await subscriptions.note(id, entry, isSuccess(tried));
   return context.body(entry, 200, JSON_NOT_KEPT);
 }
@@ -143,7 +151,7 @@ function answer(
 
 /**
  * What a request about webhooks needs.
- * @throws Failure `invalid_parameter` for a query, `misconfigured` where nothing can be sent
+ * @throws Failure `invalid_parameter` for a query, `misconfigured` where there is no queue, or no key for secrets
  */
 function officeOf({ req, var: { config, client, trace } }: RouteContext) {
   parseQuery(NoQuery, req.url);
@@ -159,6 +167,7 @@ function officeOf({ req, var: { config, client, trace } }: RouteContext) {
     owner: client,
     subscriptions: createSubscriptions(upstash, Date.now),
     watchlist: createWatchlist(upstash, Date.now),
+    cipher: createSecretCipher(config.webhooks.secretKeys),
     rule,
   };
 }
@@ -186,16 +195,17 @@ async function find(subscriptions: Subscriptions, owner: string, id: string): Pr
 /** @throws Failure `too_many_requests`: nobody is to be flooded by way of this service */
 async function sendTest(
   { var: { config, client } }: RouteContext,
-  { id, url, secrets }: Pick<Subscription, "id" | "url" | "secrets">,
-  rule: EndpointRule,
+  { id, url, storedSecrets }: Pick<Subscription, "id" | "url" | "storedSecrets">,
+  { cipher, rule }: { readonly cipher: SecretCipher; readonly rule: EndpointRule },
 ): Promise<{ tried: Try; entry: string }> {
   await countCostly(client, "test messages", config.access);
+  const secrets = await Promise.all(storedSecrets.map((stored) => cipher.decrypt(id, stored)));
   const message = testMessage(id, Date.now());
   const tried = await send({ url, message, secrets }, rule, DEADLINES.receiver, Date.now);
   return { tried, entry: entryOf(message, tried, { dueAt: null }) };
 }
 
-function recordOf(subscription: Omit<Subscription, "secrets" | "host">) {
+function recordOf(subscription: Omit<Subscription, "storedSecrets" | "host">) {
   const { id, url, symbols, description, reason, failingSince, createdAt } = subscription;
   return {
     id,
@@ -218,6 +228,10 @@ function unverified({ status, error }: Try): Failure {
   return new Failure("unverified_endpoint", `The receiver ${what} to a test message; it must answer 2xx`, {
     parameter: "url",
   });
+}
+
+function duplicate({ duplicateOf }: Duplicate): Failure {
+  return new Failure("duplicate_webhook", `The webhook ${duplicateOf} has the same URL and symbols`);
 }
 
 function unknown(): Failure {

@@ -4,6 +4,7 @@ import type { EndpointRule } from "./endpoint.ts";
 import { entryOf } from "./messages.ts";
 import type { Delivery, Outbox } from "./outbox.ts";
 import { Next, nextAfter, type Try } from "./schedule.ts";
+import type { SecretCipher } from "./secret-cipher.ts";
 import { send } from "./send.ts";
 
 /** How a try went. */
@@ -18,6 +19,7 @@ export interface DeliveryParts {
   readonly outbox: Outbox;
   readonly queue: OrderQueue;
   readonly rule: EndpointRule;
+  readonly cipher: SecretCipher;
   /** Whether the owner of a webhook still has a key. */
   readonly isOwner: (owner: string) => boolean;
   /** How long a receiver may take to answer, in milliseconds. */
@@ -61,7 +63,8 @@ export async function deliver(parts: DeliveryParts, messages: readonly Message[]
         if (waitMs === undefined) message.ack();
         else message.retry({ delaySeconds: secondsOf(waitMs) });
       } catch (thrown) {
-        console.error(`a delivery has to wait: ${Failure.from(thrown).code}`);
+        const { code, detail } = Failure.from(thrown);
+        console.error(`a delivery has to wait: ${code}: ${detail}`);
         message.retry({ delaySeconds: AGAIN_S });
       }
     }),
@@ -85,8 +88,9 @@ async function follow(parts: DeliveryParts, { delivery, ended }: Order): Promise
 }
 
 async function tryOnce(parts: DeliveryParts, delivery: Delivery): Promise<InferOutput<typeof Ended>> {
-  const { claim, message, owner, tries, failingSince, host, url, secrets } = delivery;
+  const { claim, message, webhookId, owner, tries, failingSince, host, url, storedSecrets } = delivery;
   const rule = { ...parts.rule, ownHosts: [...parts.rule.ownHosts, host] };
+  const secrets = await Promise.all(storedSecrets.map((stored) => parts.cipher.decrypt(webhookId, stored)));
   const isRevoked = !parts.isOwner(owner);
   // The list of keys may be wrong for a while, so it fails like a receiver that does not answer.
   const tried: Try = isRevoked

@@ -1,61 +1,35 @@
 /**
- * Where webhooks are kept in Redis. Times are Unix times in milliseconds.
+ * The layout of webhooks in Redis. Times are Unix times in milliseconds. Each script declares all keys that it touches:
+ * Upstash locks the whole database while it reads an undeclared key from disk.
  *
- * - `webhook:{id}`: a hash of what is known of a subscription;
- * - `owner:{owner}`: the ids of an owner's, by the time they were made;
- * - `subscribers:{symbol}`: the ids of the active ones that want it;
- * - `watch`: the symbols that somebody wants, by when to look at them next;
- * - `newest`: what was last seen of each of them, as `timestamp checkedAt code`;
- * - `event:{id}`: the body of a message, the same for all who get it;
- * - `pending`: deliveries that have not come to an end, as `event webhook`, by when somebody should see to them
- *   if nobody does. What is in it is delivered, given up, or looked at again: it is the one thing that must not
- *   be lost;
- * - `tries`: of those that were tried, `tries dueAt claimedUntil`;
- * - `deliveries:{webhook}`: the last tries, newest first, as JSON.
+ * - `webhook:{id}`: a hash, the subscription;
+ * - `owner:{owner}`: a sorted set, the webhooks of an owner by creation time;
+ * - `digests:{owner}`: a hash, of each webhook of an owner a digest of its URL and symbols, to find duplicates;
+ * - `subscribers:{symbol}`: a set, the active webhooks that want the symbol;
+ * - `watch`: a sorted set, the wanted symbols by the time of their next look;
+ * - `newest`: a hash, what was last seen of each of them, as `timestamp checkedAt code`;
+ * - `event:{id}`: the body of a message, the same for all receivers;
+ * - `pending`: a sorted set, the schedule: undelivered messages as `event webhook`, by the time to look at them again;
+ * - `tries:{webhook}`: a hash, the state of each message that an attempt has claimed before, as
+ *   `tries dueAt claimedUntil`. Messages of a paused webhook are parked: they are here, and not in `pending`;
+ * - `deliveries:{webhook}`: a list, the last tries as JSON, newest first.
  */
 const PREFIX = "short-interest:webhooks:";
 
 export const KEYS = {
   webhook: (id: string) => `${PREFIX}webhook:${id}`,
   owned: (owner: string) => `${PREFIX}owner:${owner}`,
+  digests: (owner: string) => `${PREFIX}digests:${owner}`,
+  subscribers: (symbol: string) => `${PREFIX}subscribers:${symbol}`,
   event: (id: string) => `${PREFIX}event:${id}`,
   log: (id: string) => `${PREFIX}deliveries:${id}`,
   watch: `${PREFIX}watch`,
   newest: `${PREFIX}newest`,
+  tries: (id: string) => `${PREFIX}tries:${id}`,
   pending: `${PREFIX}pending`,
-  tries: `${PREFIX}tries`,
 } as const;
 
 /** Tries that are remembered of each webhook. */
 export const MOST_TRIES = 100;
-
-/**
- * Lua that others begin with: `subscribe(id, before, after, now)` makes a webhook that wanted the symbols `before`
- * one that wants those of `after`; both are lists with spaces. A symbol that nobody has wanted has its turn after
- * those that are due already. One that nobody wants any more is forgotten, so that whoever wants it later is told of
- * nothing that is old by then.
- */
-export const SUBSCRIBE = `
-local prefix = '${PREFIX}'
-local function subscribe(id, before, after, now)
-  local wanted = {}
-  for symbol in string.gmatch(after, '%S+') do
-    wanted[symbol] = true
-    redis.call('SADD', prefix .. 'subscribers:' .. symbol, id)
-    if not redis.call('ZSCORE', prefix .. 'watch', symbol) then redis.call('ZADD', prefix .. 'watch', now, symbol) end
-  end
-  for symbol in string.gmatch(before, '%S+') do
-    if not wanted[symbol] then
-      redis.call('SREM', prefix .. 'subscribers:' .. symbol, id)
-      if redis.call('SCARD', prefix .. 'subscribers:' .. symbol) == 0 then
-        redis.call('ZREM', prefix .. 'watch', symbol)
-        redis.call('HDEL', prefix .. 'newest', symbol)
-      end
-    end
-  end
-end
-local function unsubscribe(id)
-  local webhook = redis.call('HMGET', prefix .. 'webhook:' .. id, 'active', 'symbols')
-  if webhook[1] == '1' then subscribe(id, webhook[2], '', 0) end
-end
-`;
+/** How long a message lives, in milliseconds. It is tried for 76 h, or once a day where the receiver asks for that. */
+export const MESSAGE_LIFE_MS = 14 * 24 * 3_600_000;

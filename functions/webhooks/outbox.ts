@@ -1,7 +1,9 @@
-import { array, literal, number, string, tuple, union } from "valibot";
+import { array, literal, nullable, number, parse, picklist, string, tuple, union } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { KEYS, MOST_TRIES, SUBSCRIBE } from "./keys.ts";
+import { KEYS, MESSAGE_LIFE_MS, MOST_TRIES } from "./keys.ts";
+import { PARKING, SUBSCRIBE, subscribeKeys } from "./lua.ts";
 import type { Message } from "./messages.ts";
+import { optimistically } from "./optimistic.ts";
 import type { Next } from "./schedule.ts";
 import { secretsAt } from "./subscriptions.ts";
 
@@ -10,16 +12,21 @@ export interface Delivery {
   /** Names whoever has taken it on; what it says later counts only as long as nobody else has. */
   readonly claim: number;
   readonly message: Message;
+  readonly webhookId: string;
   readonly owner: string;
   readonly url: string;
   readonly host: string;
-  readonly secrets: readonly string[];
+  /** What the message is signed with, as it is stored. */
+  readonly storedSecrets: readonly string[];
   /** Tries before. */
   readonly tries: number;
   readonly failingSince: number | undefined;
 }
 
-/** Messages that have to get somewhere. What is in it stays until it is delivered or given up. */
+/**
+ * Undelivered messages. A message stays until it is delivered, given up, or 14 days old. Messages of a paused webhook
+ * are parked: they are not due, and cost nothing, until the webhook is active again.
+ */
 export interface Outbox {
   /**
    * Those to see to: new ones, and ones that whoever had taken them on has not seen to in time. Nobody else is given
@@ -38,7 +45,7 @@ export interface Outbox {
    * @param entry the try, as JSON, for its webhook's list
    */
   end(delivery: string, claim: number, next: Next, url: string, entry: string): Promise<void>;
-  /** How many have not come to an end. */
+  /** How many are scheduled; parked ones are not counted. */
   size(): Promise<number>;
 }
 
@@ -59,40 +66,41 @@ for _, delivery in ipairs(due) do redis.call('ZADD', KEYS[1], ARGV[3], delivery)
 return due
 `;
 
-/** `tries dueAt claimedUntil` of a delivery, and what forgets it. */
-const STATE = `
-local function stateOf(delivery)
-  local state = redis.call('HGET', prefix .. 'tries', delivery) or '0 0 0'
-  local tries, due, claimed = string.match(state, '^(%d+) (%d+) (%d+)$')
-  return tonumber(tries), tonumber(due), tonumber(claimed)
+/** What the scripts of a single message begin with. KEYS pending, tries; ARGV delivery, its message */
+const MESSAGE = `${PARKING}
+local delivery, message = ARGV[1], ARGV[2]
+local function setState(tries, due, claimed)
+  redis.call('HSET', KEYS[2], message, string.format('%d %.0f %.0f', tries, due, claimed))
 end
-local function setState(delivery, tries, due, claimed)
-  redis.call('HSET', prefix .. 'tries', delivery, string.format('%d %.0f %.0f', tries, due, claimed))
-end
-local function forget(delivery)
-  redis.call('ZREM', prefix .. 'pending', delivery)
-  redis.call('HDEL', prefix .. 'tries', delivery)
+local function forget()
+  redis.call('ZREM', KEYS[1], delivery)
+  redis.call('HDEL', KEYS[2], message)
 end
 `;
 
-/** KEYS pending, webhook, event; ARGV delivery, now, claim, when to look again at one that is paused */
-const BEGIN = `${SUBSCRIBE}${STATE}
-local delivery, now, claim = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+/**
+ * KEYS pending, tries, webhook, event; ARGV delivery, its message, now, claim, ms that messages live → 'nothing', ms
+ * until it is due, or what to send
+ */
+const BEGIN = `${MESSAGE}
+local now, claim, life = tonumber(ARGV[3]), ARGV[4], ARGV[5]
 if not redis.call('ZSCORE', KEYS[1], delivery) then return 'nothing' end
-local body = redis.call('GET', KEYS[3])
-local webhook = redis.call('HMGET', KEYS[2], 'owner', 'url', 'host', 'secrets', 'failing', 'active', 'reason')
-if body and webhook[6] == '0' and webhook[7] == 'paused' then
-  redis.call('ZADD', KEYS[1], ARGV[4], delivery)
+local tries, due, claimed = stateOf(redis.call('HGET', KEYS[2], message) or '0 0 0')
+if now < claimed then return 'nothing' end
+local body = redis.call('GET', KEYS[4])
+local webhook = redis.call('HMGET', KEYS[3], 'owner', 'url', 'host', 'secrets', 'failing', 'active', 'reason')
+if body and webhook[7] == 'paused' then
+  setState(tries, due, 0)
+  redis.call('ZREM', KEYS[1], delivery)
+  redis.call('PEXPIRE', KEYS[2], life)
   return 'nothing'
 end
 if not body or webhook[6] ~= '1' then
-  forget(delivery)
+  forget()
   return 'nothing'
 end
-local tries, due, claimed = stateOf(delivery)
-if now < claimed then return 'nothing' end
 if now < due then return due - now end
-setState(delivery, tries, due, claim)
+setState(tries, due, claim)
 redis.call('ZADD', KEYS[1], claim, delivery)
 return {body, tries, webhook[1], webhook[2], webhook[3], webhook[4], webhook[5]}
 `;
@@ -104,46 +112,54 @@ const BeginReply = union([
 ]);
 
 /**
- * KEYS pending, webhook, log; ARGV delivery, webhook's id, claim, outcome, due, until, now, entry, most, reason or '',
- * URL. What the receiver at an address says that the webhook has no longer says nothing of it.
+ * KEYS pending, tries, webhook, log, then `subscribeKeys` where there is a reason; ARGV delivery, its message, webhook's
+ * id, claim, outcome, due, when to look again, now, entry, most entries, URL, reason or '', symbols or '' → 'done', or
+ * 'changed' where the webhook ends and has other symbols. An answer from an address that the webhook has no longer does
+ * not count.
  */
-const END = `${SUBSCRIBE}${STATE}
-local delivery, id, outcome, now, reason = ARGV[1], ARGV[2], ARGV[4], ARGV[7], ARGV[10]
-local tries, _, claimed = stateOf(delivery)
-if not redis.call('ZSCORE', KEYS[1], delivery) then return 0 end
-if outcome ~= 'delivered' and claimed ~= tonumber(ARGV[3]) then return 0 end
-if redis.call('EXISTS', KEYS[2]) == 0 then
-  forget(delivery)
-  return 0
+const END = `${SUBSCRIBE}${MESSAGE}
+local _, _, id, claim, outcome, due, lookAt, now, entry, most, url, reason, symbols = unpack(ARGV)
+local state = redis.call('HGET', KEYS[2], message)
+if not state then return 'done' end
+local tries, _, claimed = stateOf(state)
+if outcome ~= 'delivered' and claimed ~= tonumber(claim) then return 'done' end
+local webhook = redis.call('HMGET', KEYS[3], 'url', 'failing', 'active', 'symbols', 'reason')
+local hasMoved, failing, isActive = webhook[1] ~= url, webhook[2], webhook[3] == '1'
+if hasMoved or (reason == 'failing' and failing == '0') then reason = '' end
+if reason ~= '' and webhook[4] ~= symbols then return 'changed' end
+local function retry(tries, due, lookAt)
+  setState(tries, due, 0)
+  if isActive then redis.call('ZADD', KEYS[1], lookAt, delivery)
+  elseif webhook[5] ~= 'paused' then forget() end
 end
-local hasMoved = redis.call('HGET', KEYS[2], 'url') ~= ARGV[11]
-if outcome ~= 'delivered' and hasMoved then
-  setState(delivery, 0, 0, 0)
-  redis.call('ZADD', KEYS[1], now, delivery)
-elseif outcome == 'later' then
-  setState(delivery, tries + 1, tonumber(ARGV[5]), 0)
-  redis.call('ZADD', KEYS[1], ARGV[6], delivery)
-else
-  forget(delivery)
-end
-redis.call('LPUSH', KEYS[3], ARGV[8])
-redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[9]) - 1)
-if hasMoved then return 1 end
+if outcome ~= 'delivered' and hasMoved then retry(0, 0, now)
+elseif outcome == 'later' then retry(tries + 1, due, lookAt)
+else forget() end
+redis.call('LPUSH', KEYS[4], entry)
+redis.call('LTRIM', KEYS[4], 0, tonumber(most) - 1)
+if hasMoved then return 'done' end
 if outcome == 'delivered' then
-  redis.call('HSET', KEYS[2], 'failing', '0')
-elseif redis.call('HGET', KEYS[2], 'failing') == '0' then
-  redis.call('HSET', KEYS[2], 'failing', now)
-  if reason == 'failing' then reason = '' end
+  redis.call('HSET', KEYS[3], 'failing', '0')
+elseif failing == '0' then
+  redis.call('HSET', KEYS[3], 'failing', now)
 end
 if reason ~= '' then
-  unsubscribe(id)
-  redis.call('HSET', KEYS[2], 'active', '0', 'reason', reason)
+  if isActive then subscribe(id, symbols, '', now, 5) end
+  redis.call('HSET', KEYS[3], 'active', '0', 'reason', reason)
+  drop(id, KEYS[2], KEYS[1], tonumber(now))
 end
-return 1
+return 'done'
 `;
+const EndReply = picklist(["done", "changed"]);
 
 /** @param now Unix time, milliseconds */
 export function createOutbox(upstash: Upstash, now: () => number): Outbox {
+  /** The symbols of a webhook, as a list with spaces; empty where there is no such webhook. */
+  async function symbolsOf(webhookId: string): Promise<string> {
+    const symbols = await upstash.ask((redis) => redis.hget(KEYS.webhook(webhookId), "symbols"));
+    return parse(nullable(string()), symbols) ?? "";
+  }
+
   return {
     due(most) {
       const args = [now(), most, now() + QUEUED_MS].map(String);
@@ -152,35 +168,32 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
     async begin(delivery) {
       const { messageId, webhookId } = partsOf(delivery);
       const claim = now() + CLAIM_MS;
-      const keys = [KEYS.pending, KEYS.webhook(webhookId), KEYS.event(messageId)];
-      const args = [delivery, now(), claim, now() + QUEUED_MS].map(String);
+      const keys = [KEYS.pending, KEYS.tries(webhookId), KEYS.webhook(webhookId), KEYS.event(messageId)];
+      const args = [delivery, messageId, now(), claim, MESSAGE_LIFE_MS].map(String);
       const reply = await upstash.run({ script: BEGIN, keys, args }, BeginReply);
       if (reply === "nothing") return undefined;
       if (typeof reply === "number") return reply;
       const [body, tries, owner, url, host, secrets, failing] = reply;
       const failingSince = failing === "0" ? undefined : Number(failing);
       const message = { id: messageId, body };
-      return { claim, message, tries, owner, url, host, failingSince, secrets: secretsAt(now(), secrets) };
+      const storedSecrets = secretsAt(now(), secrets);
+      return { claim, message, webhookId, tries, owner, url, host, failingSince, storedSecrets };
     },
-    async end(delivery, claim, { outcome, dueAt, ends }, url, entry) {
-      const { webhookId } = partsOf(delivery);
-      const due = Math.ceil(dueAt ?? 0);
-      const args = [
-        delivery,
-        webhookId,
-        claim,
-        outcome,
-        due,
-        due + LATE_MS,
-        now(),
-        entry,
-        MOST_TRIES,
-        ends ?? "",
-        url,
-      ];
-      const keys = [KEYS.pending, KEYS.webhook(webhookId), KEYS.log(webhookId)];
-      await upstash.run({ script: END, keys, args: args.map(String) }, number());
-    },
+    end: (delivery, claim, { outcome, dueAt, ends }, url, entry) =>
+      optimistically(async () => {
+        const { messageId, webhookId } = partsOf(delivery);
+        const symbols = ends === null ? "" : await symbolsOf(webhookId);
+        const due = Math.ceil(dueAt ?? 0);
+        const result = [claim, outcome, due, due + LATE_MS, now(), entry, MOST_TRIES, url];
+        const own = [KEYS.pending, KEYS.tries(webhookId), KEYS.webhook(webhookId), KEYS.log(webhookId)];
+        const call = {
+          script: END,
+          keys: [...own, ...(symbols === "" ? [] : subscribeKeys(symbols.split(" ")))],
+          args: [delivery, messageId, webhookId, ...result, ends ?? "", symbols].map(String),
+        };
+        const reply = await upstash.run(call, EndReply);
+        return reply === "changed" ? reply : undefined;
+      }),
     size: () => upstash.ask((redis) => redis.zcard(KEYS.pending)),
   };
 }

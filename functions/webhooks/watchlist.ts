@@ -1,6 +1,6 @@
 import { array, number, string, tuple } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { KEYS, SUBSCRIBE } from "./keys.ts";
+import { KEYS, MESSAGE_LIFE_MS } from "./keys.ts";
 import type { Message } from "./messages.ts";
 
 /** A symbol to look at. */
@@ -50,8 +50,6 @@ export interface Watchlist {
 
 /** For how long one who looks is believed to be at it. */
 const LOOKING_MS = 5 * 60_000;
-/** A message is tried for 76 h, or a day a try where receivers want that. */
-const MESSAGE_MS = 14 * 24 * 3_600_000;
 
 /** KEYS watch, newest; ARGV now, most, until → symbol and timestamp or '' of each */
 const DUE = `
@@ -65,8 +63,8 @@ return found
 `;
 const DueReply = array(tuple([string(), string()]));
 
-/** KEYS watch, newest, event; ARGV symbol, timestamp or '', next look, now, problem, message's id or '', body, ms */
-const SAW = `${SUBSCRIBE}
+/** KEYS watch, newest, event, subscribers, pending; ARGV symbol, timestamp or '', next look, now, problem, message's id or '', body, ms */
+const SAW = `
 local symbol, timestamp, body = ARGV[1], ARGV[2], ARGV[7]
 if not redis.call('ZSCORE', KEYS[1], symbol) then return 0 end
 redis.call('ZADD', KEYS[1], ARGV[3], symbol)
@@ -80,8 +78,8 @@ elseif before ~= '' then
     return 0
   end
   redis.call('SET', KEYS[3], body, 'PX', ARGV[8])
-  for _, id in ipairs(redis.call('SMEMBERS', prefix .. 'subscribers:' .. symbol)) do
-    redis.call('ZADD', prefix .. 'pending', ARGV[4], ARGV[6] .. ' ' .. id)
+  for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do
+    redis.call('ZADD', KEYS[5], ARGV[4], ARGV[6] .. ' ' .. id)
     sent = sent + 1
   end
 end
@@ -109,8 +107,8 @@ export function createWatchlist(upstash: Upstash, now: () => number): Watchlist 
     },
     saw({ symbol, newest, nextLookAt, problem, message }) {
       const { id = "", body = "" } = message ?? {};
-      const args = [symbol, newest ?? "", Math.ceil(nextLookAt), now(), problem, id, body, MESSAGE_MS];
-      const keys = [KEYS.watch, KEYS.newest, KEYS.event(id)];
+      const args = [symbol, newest ?? "", Math.ceil(nextLookAt), now(), problem, id, body, MESSAGE_LIFE_MS];
+      const keys = [KEYS.watch, KEYS.newest, KEYS.event(id), KEYS.subscribers(symbol), KEYS.pending];
       return upstash.run({ script: SAW, keys, args: args.map(String) }, number());
     },
     async known(symbols) {

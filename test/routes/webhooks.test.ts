@@ -71,28 +71,13 @@ describe("a new webhook", () => {
     });
   });
 
-  it.each([
-    ["OpenD's", "https://opend.example/x"],
-    ["Upstash's", "https://some.upstash.io/x"],
-    ["this service's", "ORIGIN/v1/webhooks"],
-  ])("is not made for %s address", async (_, url) => {
-    const office = await startPostOffice();
-    const vars = { OPEND_URL: "wss://opend.example", UPSTASH_REDIS_REST_URL: "https://some.upstash.io" };
-    Object.assign(office.env, vars);
-    const response = await office.ask("POST", "", {
-      url: url.replace("ORIGIN", office.origin),
-      symbols: ["US.AAPL"],
-    });
-    expect(await response.json()).toMatchObject({
-      code: "invalid_parameter",
-      parameter: "url",
-      detail: "url is this service, or one behind it",
-    });
-  });
-
   it("is the twentieth of a key at most, also where many are made at once", async () => {
     const office = await startPostOffice();
-    const make = () => office.ask("POST", "", { url: office.receiver.origin, symbols: ["US.AAPL"] });
+    let made = 0;
+    const make = () => {
+      made += 1;
+      return office.ask("POST", "", { url: `${office.receiver.origin}/${made}`, symbols: ["US.AAPL"] });
+    };
     const statuses = (await Promise.all(Array.from({ length: 25 }, make))).map(({ status }) => status);
     expect(statuses.filter((status) => status === 201).length).toBe(20);
     expect(statuses.filter((status) => status === 409).length).toBe(5);

@@ -43,6 +43,9 @@ export async function startScene(
   const secret = () => `secret_${randomBytes(16).toString("hex")}`;
   const [key, token, accessClientId, accessClientSecret] = [secret(), secret(), secret(), secret()];
 
+  const webhookSecretKey = randomBytes(32).toString("base64");
+  secrets.add(webhookSecretKey);
+
   const redis = await startRedis();
   ending.push(redis.close);
   const opend = await startOpend({ key, accessClientSecret, unpublished: UNPUBLISHED });
@@ -67,6 +70,7 @@ export async function startScene(
     ...open,
     API_KEYS: [...callers.values()].map(({ entry }) => entry).join(),
     WEBHOOK_TRUSTED_ORIGINS: receiver.origin,
+    WEBHOOK_SECRET_KEY: webhookSecretKey,
   };
   // Half of them want a key; at the others everybody may read, and a caller is an address.
   const vars = Array.from({ length: WORKERS }, (_, at) => (at % 2 === 0 ? keyed : open));

@@ -77,11 +77,15 @@ export async function startControl() {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** @throws Error where a script has touched a key that it does not declare */
     async close() {
       server.closeAllConnections();
       server.close();
       await Promise.all([...opends, ...upstashes, ...receivers].map((each) => each.close()));
       await redis.close();
+      // The code under test may swallow such an error, because it swallows every error of Upstash at that place.
+      const violations = new Set(upstashes.flatMap((each) => each.violations()));
+      if (violations.size > 0) throw new Error([...violations].join("\n"));
     },
   };
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { afterEach, expect, it, vi } from "vitest";
+import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 
 let running: ChildProcess[] = [];
 afterEach(() => {
@@ -37,6 +38,14 @@ it("serves with the stand-ins, says so, survives bad cursors, and ends", async (
     expect([200, 502]).toContain(status);
   }
   expect((await fetch(`${url}/v1/short-interest/HK.00700`)).status).toBe(200);
+  child.kill("SIGTERM");
+  expect(await exit).toBe(0);
+});
+
+it("has webhooks where API_KEYS is set, with a key for their secrets that it makes itself", async () => {
+  const { child, exit, origin } = dev({ API_KEYS });
+  const response = await fetch(`${await origin()}/v1/webhooks`, { headers: { "X-API-Key": KEY } });
+  expect(await response.json()).toEqual({ items: [] });
   child.kill("SIGTERM");
   expect(await exit).toBe(0);
 });

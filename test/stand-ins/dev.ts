@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import { parseEnv, VARIABLE_NAMES } from "../../functions/env.ts";
 import { Failure } from "../../functions/failure.ts";
@@ -53,6 +54,8 @@ if (vars.UPSTASH_REDIS_REST_URL === undefined) {
   ending.push(upstash.close, redis.close);
   vars.UPSTASH_REDIS_REST_URL = upstash.url;
   vars.UPSTASH_REDIS_REST_TOKEN = upstash.token;
+  // What it encrypts ends with the stand-in.
+  vars.WEBHOOK_SECRET_KEY ??= randomBytes(32).toString("base64");
   console.log(`Upstash: a stand-in over ${redis.kind}, ${upstash.url}`);
   if (realOpend) {
     console.log(

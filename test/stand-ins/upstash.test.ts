@@ -1,6 +1,7 @@
 import { Ratelimit } from "@upstash/ratelimit";
 import { Redis } from "@upstash/redis";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { UNDECLARED } from "./declared-keys.ts";
 import { type RedisHost, startRedis } from "./redis.ts";
 import { type StandInUpstash, startUpstash } from "./upstash.ts";
 
@@ -61,5 +62,62 @@ describe("the stand-in for Upstash", () => {
     });
     expect((await ratelimit.limit("me")).success).toBe(true);
     expect((await ratelimit.limit("me")).success).toBe(false);
+  });
+});
+
+describe.each(["redis-server", "imitation"] as const)("a script over %s", (kind) => {
+  let ownHost: RedisHost;
+  let own: StandInUpstash;
+  beforeAll(async () => {
+    vi.stubEnv("STAND_IN_REDIS", kind === "imitation" ? kind : "");
+    ownHost = await startRedis();
+    vi.unstubAllEnvs();
+    own = await startUpstash(await ownHost.open());
+  });
+  afterAll(async () => {
+    await own.close();
+    await ownHost.close();
+  });
+
+  const run = async (script: string, keys: readonly string[], ...args: string[]) => {
+    const response = await fetch(own.url, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${own.token}` },
+      body: JSON.stringify(["EVAL", script, keys.length, ...keys, ...args]),
+    });
+    return response.json();
+  };
+
+  it("may touch the keys that it declares", async () => {
+    const script = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('get', KEYS[1])";
+    expect(await run(script, ["declared"], "1")).toEqual({ result: "1" });
+    expect(await run("return redis.call('DEL', KEYS[1], KEYS[2])", ["declared", "b"])).toEqual({ result: 1 });
+  });
+
+  it.each([
+    ["the first key", "return redis.call('SET', 'other', '1')"],
+    ["a key made of a declared one", "return redis.call('GET', KEYS[1] .. ':claim')"],
+    ["a key in lower case", "return redis.call('zadd', 'other', 1, 'a')"],
+    ["a key under pcall", "return redis.pcall('GET', 'other')"],
+    ["the last of several keys", "return redis.call('DEL', KEYS[1], 'other')"],
+  ])("fails where it does not declare %s", async (_, script) => {
+    expect(await run(script, ["declared"])).toEqual({ error: expect.stringContaining(UNDECLARED) });
+    expect(await own.redis.call("EXISTS", "other")).toBe(0);
+    expect(own.violations().at(-1)).toContain(UNDECLARED);
+  });
+
+  it("fails where it runs a command whose keys are not known", async () => {
+    const script = "return redis.call('RENAME', KEYS[1], 'other')";
+    expect(await run(script, ["declared"])).toEqual({ error: expect.stringContaining("RENAME") });
+  });
+
+  it("is checked where the client names it by its digest", async () => {
+    const redis = new Redis({ url: own.url, token: own.token, enableTelemetry: false });
+    const read = redis.createScript<number>("return redis.call('EXISTS', ARGV[1] or KEYS[1])");
+    expect(await read.exec(["absent"], [])).toBe(0);
+    const before = own.requests();
+    expect(await read.exec(["absent"], [])).toBe(0);
+    await expect(read.exec(["absent"], ["other"])).rejects.toThrow(UNDECLARED);
+    expect(own.requests() - before).toBe(2);
   });
 });

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { checked, UNDECLARED } from "./declared-keys.ts";
 import type { Database } from "./redis.ts";
 
 /** The ways in which a stand-in for Upstash can fail. */
@@ -15,6 +16,8 @@ export interface StandInUpstash {
   readonly redis: Database;
   /** HTTP requests that have arrived. */
   readonly requests: () => number;
+  /** Errors of scripts that touched a key without declaring it. */
+  readonly violations: () => readonly string[];
   /** @param after as many requests that are still answered well */
   readonly fail: (fault: UpstashFault | undefined, after?: number) => void;
   readonly close: () => Promise<void>;
@@ -27,6 +30,11 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
   let plannedFault: UpstashFault | undefined;
   let faultAt = 0;
   let requests = 0;
+  const violations: string[] = [];
+  const note = (outcome: Outcome): Outcome => {
+    if ("error" in outcome && outcome.error.includes(UNDECLARED)) violations.push(outcome.error);
+    return outcome;
+  };
 
   const server = createServer(async (request, response) => {
     const fault = requests >= faultAt ? plannedFault : undefined;
@@ -49,7 +57,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
       const body: unknown = JSON.parse(await textOf(request));
       await dawdle();
       if (request.url === "/") {
-        const outcome = await run(redis, commandOf(body));
+        const outcome = note(await run(redis, commandOf(body)));
         await dawdle();
         return answer("error" in outcome ? 400 : 200, encodeOutcome(outcome, encode));
       }
@@ -62,7 +70,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
       await dawdle();
       return answer(
         200,
-        outcomes.map((outcome) => encodeOutcome(outcome, encode)),
+        outcomes.map((outcome) => encodeOutcome(note(outcome), encode)),
       );
     } catch (thrown) {
       return answer(400, { error: messageOf(thrown) });
@@ -76,6 +84,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
     token,
     redis,
     requests: () => requests,
+    violations: () => violations,
     fail: (fault, after = 0) => {
       plannedFault = fault;
       faultAt = requests + after;
@@ -89,8 +98,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
 
 function commandOf(value: unknown): Command {
   if (!Array.isArray(value) || value.length === 0) throw new Error("ERR not a command");
-  // Only Upstash knows this flag; Redis refuses the script.
-  return value.map((part) => String(part).replace(/^#!lua flags=allow-key-locking\n/, ""));
+  return checked(value.map(String));
 }
 
 async function run(redis: Database, [name = "", ...args]: Command): Promise<Outcome> {

@@ -46,6 +46,8 @@ class TestQueue {
   longestDelay = 0;
   /** Throws at whatever is sent. */
   broken = false;
+  /** Messages that were written to the queue, and that were handed out. */
+  readonly operations = { written: 0, handedOut: 0 };
   readonly #clock: Clock;
   readonly #life: Life;
 
@@ -69,6 +71,7 @@ class TestQueue {
       if (delaySeconds > 86_400) throw new Error("The delay is too long");
       // A queue carries what JSON can.
       const copy: Order = JSON.parse(JSON.stringify(body));
+      this.operations.written += 1;
       this.messages.push({ body: copy, at: this.#clock.now() + delaySeconds * 1_000, attempts: 1 });
     }
     return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
@@ -79,6 +82,7 @@ class TestQueue {
     const now = this.#clock.now();
     const due = this.messages.filter(({ at }) => at <= now);
     this.messages = this.messages.filter(({ at }) => at > now);
+    this.operations.handedOut += due.length;
     const batches = Array.from({ length: Math.ceil(due.length / BATCH) }, (_, at) =>
       due.slice(at * BATCH, (at + 1) * BATCH),
     );
@@ -128,6 +132,7 @@ export async function startPostOffice(
     API_KEYS: keys,
     WEBHOOK_QUEUE: queue,
     WEBHOOK_TRUSTED_ORIGINS: receiver.origin,
+    WEBHOOK_SECRET_KEY: crypto.getRandomValues(new Uint8Array(32)).toBase64(),
     ...vars,
   });
   for (const origin of [gateway.env.UPSTASH_REDIS_REST_URL, receiver.origin]) lives.set(origin, life);

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { type OpendOptions, startOpend } from "../stand-ins/opend.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
@@ -16,6 +17,7 @@ export async function startRunning(
       OPEND_URL: opend.url,
       UPSTASH_REDIS_REST_URL: upstash.url,
       UPSTASH_REDIS_REST_TOKEN: upstash.token,
+      WEBHOOK_SECRET_KEY: randomBytes(32).toString("base64"),
       ...vars,
     },
     limits,

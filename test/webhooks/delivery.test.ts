@@ -62,6 +62,8 @@ describe("a webhook", () => {
   it.each([
     ["OpenD", "https://opend.example/", { OPEND_URL: "wss://opend.example" }],
     ["this service", "https://gateway.example/", {}],
+    ["this service with a dot", "https://gateway.example../", {}],
+    ["this service by another name", "https://other.example/", { OWN_HOSTS: "other.example" }],
   ])("is sent nothing after its address has become that of %s", async (_, url, vars) => {
     const office = await startPostOffice();
     const { id } = await office.subscribe();

@@ -3,8 +3,8 @@ import { Failure } from "../../functions/failure.ts";
 import { parseEndpoint } from "../../functions/webhooks/endpoint.ts";
 
 const RULE = {
-  ownHosts: ["gateway.example.com", "opend.example.com", "some.upstash.io"],
-  trustedOrigins: ["http://localhost:9000"],
+  ownHosts: ["Gateway.example.com.", "opend.example.com", "some.upstash.io", "例え.example.com"],
+  trustedOrigins: ["http://localhost:9000", "https://trusted.example"],
 };
 
 const refusal = (text: string) => {
@@ -25,13 +25,21 @@ describe("the address of a receiver", () => {
     "https://example.com:443/x",
     "HTTPS://EXAMPLE.com/x",
     "https://xn--r8jz45g.example/",
-    "https://example.com./x",
     "https://1.example.com",
     "https://local.example.com",
     "https://internal.example.com",
     "http://localhost:9000/x",
   ])("may be %s", (text) => {
     expect(refusal(text)).toBe(new URL(text).href);
+  });
+
+  it.each([
+    ["https://example.com./x", "https://example.com/x"],
+    ["https://EXAMPLE.com...:443/X", "https://example.com/X"],
+    ["https://ex%61mple%2ecom/", "https://example.com/"],
+    ["http://LOCALHOST.:9000/x", "http://localhost:9000/x"],
+  ])("%s is read as %s", (text, href) => {
+    expect(refusal(text)).toBe(href);
   });
 
   it.each([
@@ -56,6 +64,14 @@ describe("the address of a receiver", () => {
     ["http://me@localhost:9000/", "holds a user name or a password"],
     ["https://example.com:8443", "has a port other than 443"],
     ["https://example.com:80", "has a port other than 443"],
+    ["blob:https://example.com/x", "does not begin with https://"],
+    ["blob:http://localhost:9000/x", "does not begin with https://"],
+    ["blob:https://trusted.example/x", "does not begin with https://"],
+    ["https://.", "has a host with an empty label"],
+    ["https://..", "has a host with an empty label"],
+    ["https://.example.com", "has a host with an empty label"],
+    ["https://example..com", "has a host with an empty label"],
+    ["https://example.1..", "has a host with an empty label"],
     ["http://localhost:9001", "does not begin with https://"],
     ["https://localhost:9000", "has a port other than 443"],
     ["https://127.0.0.1", "is an address, not a name"],
@@ -75,6 +91,10 @@ describe("the address of a receiver", () => {
     ["https://256.0.0.1", "is not a URL"],
     ["https://localhost", "is not a name of the internet"],
     ["https://LOCALHOST.", "is not a name of the internet"],
+    ["https://localhost..", "is not a name of the internet"],
+    ["https://a.local...", "is not a name of the internet"],
+    ["https://127.0.0.1..", "is an address, not a name"],
+    ["https://0x7f.1..", "is an address, not a name"],
     ["https://a.localhost", "is not a name of the internet"],
     ["https://intranet", "is not a name of the internet"],
     ["https://metadata.google.internal", "is not a name of the internet"],
@@ -84,6 +104,8 @@ describe("the address of a receiver", () => {
     ["https://router.home.arpa", "is not a name of the internet"],
     ["https://gateway.example.com/v1/webhooks", "is this service, or one behind it"],
     ["https://GATEWAY.example.com./", "is this service, or one behind it"],
+    ["https://gateway.example.com../", "is this service, or one behind it"],
+    ["https://xn--r8jz45g.example.com/", "is this service, or one behind it"],
     ["https://opend.example.com", "is this service, or one behind it"],
     ["https://some.upstash.io", "is this service, or one behind it"],
   ])("is not %s", (text, why) => {

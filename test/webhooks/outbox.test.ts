@@ -22,8 +22,8 @@ async function start() {
   const connection = createUpstash(upstash, 1_000);
   const subscriptions = createSubscriptions(connection, clock.now);
   const watchlist = createWatchlist(connection, clock.now);
-  const made = { url: URL, symbols: ["US.AAPL"], description: "", reason: null, host: "x" };
-  await subscriptions.create("me", { ...made, id: "wh_1", createdAt: 1, secrets: ["whsec_"] });
+  const made = { url: URL, symbols: ["US.AAPL"], description: "", host: "x" };
+  await subscriptions.create("me", { ...made, id: "wh_1", createdAt: 1, storedSecrets: ["whsec_"] });
   const saw = (newest: bigint | undefined, message?: typeof MESSAGE) =>
     watchlist.saw({ symbol: "US.AAPL", newest, nextLookAt: clock.now() + MINUTE, problem: "", message });
   await saw(100n);

@@ -115,13 +115,18 @@ it("answers as described", async () => {
   for (let time = 0; time < 4; time += 1) {
     await ask(running, `${ONE}/rotate`, `${LIST}/${id}/rotate`, { method: "POST" });
   }
+  await ask(running, `${ONE}/rotate`, `${LIST}/${id}/rotate`, json({ revoke: true }));
   await ask(running, `${ONE}/test`, `${LIST}/${id}/test`, { method: "POST" });
   await ask(running, `${ONE}/deliveries`, `${LIST}/${id}/deliveries`);
 });
 
-it("is limit_reached and too_many_requests", async () => {
+it("is duplicate_webhook, limit_reached and too_many_requests", async () => {
   const make = json({ url: receiver.origin, symbols: ["US.AAPL"] });
-  for (let made = 1; made <= 20; made += 1) await ask(running, LIST, LIST, make);
+  for (let time = 0; time < 2; time += 1) await ask(running, LIST, LIST, make);
+  await ask(running, ONE, `${LIST}/${id}`, json({ symbols: ["US.AAPL"] }, "PATCH"));
+  for (let made = 1; made <= 20; made += 1) {
+    await ask(running, LIST, LIST, json({ url: `${receiver.origin}/${made}`, symbols: ["US.AAPL"] }));
+  }
   const first = await ask(flooded, LIST, LIST, make);
   const { id: other } = (await first.json()) as { id: string };
   // A new minute may begin after the first.
