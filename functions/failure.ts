@@ -1,32 +1,34 @@
 /** Every way in which a request can fail; `http/problem.ts` gives each its status and title. */
-export type FailureCode =
-  | "invalid_symbol"
-  | "invalid_parameter"
-  | "unsupported_market"
-  | "unauthorized"
-  | "forbidden_origin"
-  | "unknown_symbol"
-  | "not_found"
-  | "method_not_allowed"
-  | "not_acceptable"
-  | "limit_reached"
-  | "duplicate_webhook"
-  | "content_too_large"
-  | "unsupported_media_type"
-  | "unverified_endpoint"
-  | "too_many_requests"
-  | "client_quota_exceeded"
-  | "upstream_quota_exceeded"
-  | "internal"
-  | "misconfigured"
-  | "too_much_at_once"
-  | "opend_unreachable"
-  | "opend_key_refused"
-  | "opend_protocol_error"
-  | "opend_failed"
-  | "opend_no_permission"
-  | "opend_timeout"
-  | "limiter_unavailable";
+export const FAILURE_CODES = [
+  "invalid_symbol",
+  "invalid_parameter",
+  "unsupported_market",
+  "unauthorized",
+  "forbidden_origin",
+  "unknown_symbol",
+  "not_found",
+  "method_not_allowed",
+  "not_acceptable",
+  "limit_reached",
+  "duplicate_webhook",
+  "content_too_large",
+  "unsupported_media_type",
+  "unverified_endpoint",
+  "too_many_requests",
+  "client_quota_exceeded",
+  "upstream_quota_exceeded",
+  "internal",
+  "misconfigured",
+  "too_much_at_once",
+  "opend_unreachable",
+  "opend_key_refused",
+  "opend_protocol_error",
+  "opend_failed",
+  "opend_no_permission",
+  "opend_timeout",
+  "limiter_unavailable",
+] as const;
+export type FailureCode = (typeof FAILURE_CODES)[number];
 
 /** A quota is used up: the same call may be made a moment later. */
 export const QUOTA_CODES: ReadonlySet<FailureCode> = new Set([

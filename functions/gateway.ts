@@ -15,15 +15,15 @@ import { createUpstash } from "./upstash.ts";
 export const PERMIT_GUARD_MS = 1_000;
 
 /**
- * Subrequests that a page may take: found at the edge under another cursor (5), read from the store by way of its
- * index and stored here (6), fetched (8), and a second permit (1). Waiting for another lease holder may take more.
+ * Subrequests that a lookup may take: found at the edge under another cursor (5), read from the store by way of its
+ * index and stored here (5), fetched (8), and a second permit (2). Waiting for another lease holder may take more.
  */
-const SUBREQUESTS_OF_A_PAGE = 20;
+const SUBREQUESTS_OF_A_LOOKUP = 20;
 /**
  * Pages that one invocation looks up at once. The platform opens six connections at once, and a client that the
  * limiter refuses is refused after this many attempts, not after fifty.
  */
-const MAX_PAGES_AT_ONCE = 6;
+const MAX_LOOKUPS_AT_ONCE = 6;
 
 const NO_EDGE: EdgeCache = {
   get: async () => undefined,
@@ -52,10 +52,10 @@ export interface Invocation {
 
 /**
  * What the platform lets an invocation cause.
- * @param each subrequests that a page may take
+ * @param each subrequests that a lookup may take
  */
-export function roomOf(trace: Trace, limit: number, each = SUBREQUESTS_OF_A_PAGE): Room {
-  return createRoom((pages) => pages <= MAX_PAGES_AT_ONCE && trace.subrequests + pages * each <= limit);
+export function roomOf(trace: Trace, limit: number, each = SUBREQUESTS_OF_A_LOOKUP): Room {
+  return createRoom((lookups) => trace.subrequests + lookups * each <= limit, MAX_LOOKUPS_AT_ONCE);
 }
 
 /** Puts the parts together that the way of a page needs. */

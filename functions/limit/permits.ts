@@ -27,11 +27,11 @@ export interface Permit {
 }
 
 /**
- * What a call is for, which decides how many permits it leaves to others. Only a call that leaves none may wait.
+ * What a call is for, which decides how many permits it leaves to others.
  * - `answer`: a page that was answered before, or follows one that was. It leaves none.
- * - `refresh`: a page that can be served stale. It leaves a few.
+ * - `refresh`: a page that can be served stale. It leaves a few, and does not wait.
  * - `new-symbol`: the symbol was never answered. It leaves as many as were wasted in the last minutes, up to half.
- * - `unknown-cursor`: no stored page leads to the cursor. It leaves half.
+ * - `unknown-cursor`: no stored page leads to the cursor. It leaves half, and does not wait.
  */
 export type Priority = (typeof PRIORITIES)[number];
 const PRIORITIES = ["answer", "refresh", "new-symbol", "unknown-cursor"] as const;

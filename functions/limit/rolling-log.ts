@@ -33,7 +33,7 @@ export interface PermitWish {
   readonly clientLog: string;
   /** A permit that is released first. */
   readonly instead?: string | undefined;
-  /** Permits that this request leaves to others. A request that leaves some is never granted ahead of its start. */
+  /** Permits that this request leaves to others. If there are any, it is never granted ahead of its start. */
   readonly reserve: number;
   /** Permits that it leaves to others at most while calls are wasted: one for each wasted call. */
   readonly wasteReserve?: number;
@@ -70,7 +70,7 @@ if wasteReserve > reserve then
   local wasted = redis.call('ZCOUNT', KEYS[4], now - ARGV[11], '+inf')
   reserve = math.max(reserve, math.min(wasteReserve, wasted))
 end
-if reserve > 0 then most = 0 end
+if tonumber(ARGV[9]) > 0 then most = 0 end
 local function startIn(log, limit, reserve)
   if ARGV[6] ~= '' then redis.call('ZREM', log, ARGV[6]) end
   redis.call('ZREMRANGEBYSCORE', log, '-inf', now - window - 1)
@@ -123,8 +123,15 @@ if ARGV[3] ~= '' then
   redis.call('ZADD', KEYS[2], now, ARGV[3])
   extend(KEYS[2], ARGV[2] + ARGV[5])
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[4])
-  local slot = redis.call('ZCARD', KEYS[2]) % tonumber(ARGV[6])
-  redis.call('ZADD', KEYS[3], now, KEYS[2] .. ' ' .. slot)
+  -- One of the client's slots: a free one, or that of its oldest wasted call.
+  local slot, oldest = nil, math.huge
+  for at = 1, ARGV[6] do
+    local member = KEYS[2] .. ' ' .. at
+    local score = tonumber(redis.call('ZSCORE', KEYS[3], member) or -1)
+    if score < oldest then slot, oldest = member, score end
+    if score < 0 then break end
+  end
+  redis.call('ZADD', KEYS[3], now, slot)
   redis.call('PEXPIRE', KEYS[3], ARGV[4])
 end
 return 0

@@ -16,9 +16,9 @@ export interface EdgeCache {
   /**
    * Stores a copy, under the cursor that the reply was fetched with.
    * @param summary how the index finds it; absent for a copy that the index must not name
-   * @param openMs for how long the circuit breaker is open, in milliseconds
+   * @param waitMs for how long the page cannot be fetched, in milliseconds
    */
-  put(key: PageKey, kept: KeptReply, summary: PageSummary | undefined, openMs?: number): Promise<void>;
+  put(key: PageKey, kept: KeptReply, summary: PageSummary | undefined, waitMs?: number): Promise<void>;
   /** Trusts a copy again for a moment, in this isolate, after the store could not be asked. */
   trustAgain(key: PageKey, copy: EdgeCopy): void;
 }
@@ -26,8 +26,8 @@ export interface EdgeCache {
 /** A fresh copy is trusted for this long. */
 const TRUST_FRESH_MS = 4 * 60_000;
 /**
- * A stale copy is trusted for a tenth of the time since it became stale, within these bounds: a page that nobody
- * could refresh for ten minutes is not worth a look every five seconds.
+ * A stale copy is trusted for a tenth of the time since it became stale, within these bounds: a page whose refresh
+ * has failed for ten minutes is not worth a lookup every five seconds.
  */
 const MIN_TRUST_STALE_MS = 5_000;
 const MAX_TRUST_STALE_MS = 60_000;
@@ -162,7 +162,7 @@ export function createEdgeCache(
       const entries = (await readIndex(symbol).catch(nothing)) ?? [];
       return cursor === "" ? entries.length > 0 : entries.some(({ next }) => next === cursor);
     },
-    async put(key, kept, summary, openMs = 0) {
+    async put(key, kept, summary, waitMs = 0) {
       const { reply, ...facts } = kept;
       const at = now();
       // A short-lived copy is never served once more.
@@ -170,12 +170,15 @@ export function createEdgeCache(
       const trustedUntil =
         at < kept.freshUntil
           ? Math.min(at + trustFreshMs, kept.freshUntil)
-          : at + Math.max(staleTrustMs(at - kept.freshUntil), openMs);
+          : at + Math.max(staleTrustMs(at - kept.freshUntil), Math.min(waitMs, MAX_TRUST_STALE_MS));
       const own = { ...key, cursor: kept.cursor };
       const [url, name] = [pageUrl(own), nameOf(own)];
       // A header is ASCII, and a cursor may be anything.
       const written = encodeURIComponent(JSON.stringify({ ...facts, name, trustedUntil }));
       const headers = { ...maxAge(kept.keptUntil - at), [FACTS]: written };
+      const known = memory.get(url);
+      // A slow lookup must not replace the copy of a later fetch.
+      if (known?.name === name && known.copy.fetchedAt > kept.fetchedAt) return;
       remember(url, name, { ...kept, trustedUntil });
       await cache.put(url, new Response(reply, { headers })).catch(nothing);
       if (summary) await enter(own, summary).catch(nothing);

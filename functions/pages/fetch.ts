@@ -17,7 +17,7 @@ import {
 } from "./kept.ts";
 import type { Fetched, Upstream } from "./upstream.ts";
 
-/** After a failed refresh, nobody tries again for this long: the stale copy is served. */
+/** After a failed refresh, the next one waits for this long: the stale copy is served. */
 const REFRESH_PAUSE_MS = 5_000;
 
 /** OpenD did not answer. A used-up quota or a refusal is an answer. */
@@ -63,7 +63,6 @@ export async function fetchAndKeep(
   const { lease, stored, priority } = context;
   const { store, permits } = parts;
   const request = { symbol, cursor: key.cursor, num: key.num ?? MOST_ROWS };
-  const pauseMs = stored ? REFRESH_PAUSE_MS : 0;
 
   const fetched = await parts.upstream.fetch(request, { client: parts.client, priority }).catch((thrown) => {
     const failure = Failure.from(thrown);
@@ -71,9 +70,10 @@ export async function fetchAndKeep(
     // A refused permit is not a failed call.
     if (!QUOTA_CODES.has(code)) parts.failed(code);
     const outcome = TRIPS_BREAKER.has(code) ? "failed" : "not-called";
-    // A client without a share keeps nobody else from a refresh.
-    const pause = code === "client_quota_exceeded" ? 0 : pauseMs;
-    later(parts, store.release(key, lease, { outcome, pauseMs: pause }, []));
+    // Another client may have a share left.
+    const isPaused = stored !== undefined && code !== "client_quota_exceeded";
+    const end = { outcome, ...(isPaused && { pause: { ms: REFRESH_PAUSE_MS, code } }) } as const;
+    later(parts, store.release(key, lease, end, []));
     throw failure;
   });
   const { reply, permit } = fetched;
@@ -84,10 +84,10 @@ export async function fetchAndKeep(
   } catch (thrown) {
     throw await keepFailure(parts, key, context, fetched, fetchedAt, Failure.from(thrown));
   }
-  if (priority === "unknown-cursor") {
+  // The page that leads to the cursor may have been stored during the call.
+  if (priority === "unknown-cursor" && !(await store.isKnown(key).catch(() => false))) {
     const kept = keepUnknown(reply, key.cursor, fetchedAt);
-    const end = { outcome: "answered", pauseMs: 0 } as const;
-    later(parts, store.release(key, lease, end, [permits.settling(permit, true)]));
+    later(parts, store.release(key, lease, { outcome: "answered" }, [permits.settling(permit, true)]));
     await parts.edge.put(key, kept, undefined);
     return kept;
   }
@@ -103,21 +103,24 @@ export async function fetchAndKeep(
 async function keepFailure(
   parts: FetchParts,
   key: PageKey,
-  { lease, stored }: FetchContext,
+  { lease, stored, priority }: FetchContext,
   { reply, permit }: Fetched,
   fetchedAt: number,
   failure: Failure,
 ): Promise<Failure> {
   const { edge, store, permits } = parts;
   const { code, detail } = failure;
-  const ttlMs = refusalTtl(code, key.cursor);
-  const settling = [permits.settling(permit, ttlMs !== undefined)];
+  const isUnknownCursor = priority === "unknown-cursor";
+  const ttlMs = refusalTtl(code, isUnknownCursor);
+  // Neither a refresh nor an unknown reason on a known page is the caller's waste.
+  const isWasted = ttlMs !== undefined && !stored && (code !== "opend_failed" || isUnknownCursor);
+  const settling = [permits.settling(permit, isWasted)];
   if (code !== "unknown_symbol") parts.failed(code);
   if (ttlMs === undefined || (stored && code !== "unknown_symbol")) {
     // Other programs use the account too: no calls for a window. Set before the lease is released.
     const retryAfterMs = code === "upstream_quota_exceeded" ? await permits.block() : undefined;
-    const pauseMs = ttlMs ?? REFRESH_PAUSE_MS;
-    later(parts, store.release(key, lease, { outcome: "answered", pauseMs: stored ? pauseMs : 0 }, settling));
+    const pause = stored && { ms: ttlMs ?? REFRESH_PAUSE_MS, code };
+    later(parts, store.release(key, lease, { outcome: "answered", ...(pause && { pause }) }, settling));
     return retryAfterMs === undefined ? failure : new Failure(code, detail, { retryAfterMs });
   }
   const refusal = keepRefusal(reply, key.cursor, fetchedAt, ttlMs);

@@ -2,14 +2,15 @@ import {
   array,
   type InferOutput,
   literal,
-  nullable,
   number,
   parse,
   picklist,
+  safeParse,
   string,
   tuple,
   union,
 } from "valibot";
+import { FAILURE_CODES, type FailureCode } from "../failure.ts";
 import type { ScriptCall, Upstash } from "../upstash.ts";
 import { CIRCUIT } from "./circuit-breaker.ts";
 import { type KeptReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./kept.ts";
@@ -20,11 +21,12 @@ export interface StoreAnswer {
   /** The stored reply, fresh or stale; undefined if there is none. */
   readonly kept: KeptReply | undefined;
   /**
-   * Who fetches the page: nobody while it is `fresh`; the caller if it holds the lease now; another caller that
-   * holds it; nobody for `openMs` while the circuit is open.
+   * Whether the page is fetched: not while it is `fresh`; by this caller, with the lease; by another lease holder; not
+   * for `waitMs` while the circuit is open, or while fetches are `paused` after one that failed with `pausedBy`.
    */
-  readonly fetch: "fresh" | "lease-acquired" | "lease-held" | "circuit-open";
-  readonly openMs: number;
+  readonly fetch: "fresh" | "lease-acquired" | "lease-held" | "circuit-open" | "paused";
+  readonly waitMs: number;
+  readonly pausedBy?: FailureCode | undefined;
   /**
    * With the lease: whether the page was answered before, or a stored page leads to its cursor. For a first page:
    * whether the symbol was answered before.
@@ -42,8 +44,8 @@ export interface FetchEnd {
    * was `not-called`.
    */
   readonly outcome: "answered" | "failed" | "not-called";
-  /** For how long nobody else should try, in milliseconds. */
-  readonly pauseMs: number;
+  /** For how long the page is not fetched again, in milliseconds, and because of which failure. */
+  readonly pause?: { readonly ms: number; readonly code: FailureCode };
 }
 
 /** The copies that all data centers share, and the leases by which one of them fetches a page. */
@@ -56,7 +58,7 @@ export interface GlobalStore {
    */
   read(key: PageKey, lease: string): Promise<StoreAnswer>;
   /**
-   * Reads a page with plain commands, without a lease: one command for a page stored under this key.
+   * Reads a page with plain commands, without a lease: one command for a page stored under this key, three at most.
    * @throws Failure `limiter_unavailable`
    */
   peek(key: PageKey): Promise<KeptReply | undefined>;
@@ -91,16 +93,17 @@ const DOUBT_MS = 60_000;
 /** Index entries that are tried for one cursor: pages overlap after new rows have moved their bounds. */
 const MAX_CANDIDATES = 8;
 
-const FIELDS = ["cursor", "fetched", "fresh", "kept", "reply"] as const;
-const nullableText = nullable(string());
-const Stored = tuple([nullableText, nullableText, nullableText, nullableText, nullableText]);
+const FIELDS = ["entry", "cursor", "fetched", "fresh", "kept", "reply"] as const;
 const Page = tuple([string(), string(), string(), string(), string()]);
+/** A missing hash has null in each field. */
+const Stored = tuple([string(), ...Page.items]);
 const ReadReply = union([
   tuple([literal("indexed"), array(string())]),
   tuple([
-    picklist(["fresh", "lease-acquired", "lease-held", "circuit-open"]),
+    picklist(["fresh", "lease-acquired", "lease-held", "circuit-open", "paused"]),
     number(),
     number(),
+    union([literal(""), picklist(FAILURE_CODES)]),
     ...Page.items,
   ]),
 ]);
@@ -134,19 +137,14 @@ export function createGlobalStore(upstash: Upstash, leaseMs: number, now: () => 
     return upstash.run({ script: READ, keys, args: args.map(String) }, ReadReply);
   }
 
-  async function load(name: string): Promise<KeptReply | undefined> {
+  /** @param member the index entry that led to the page */
+  async function load(name: string, member?: string): Promise<KeptReply | undefined> {
     const reply = await upstash.ask((redis) => redis.exec<unknown>(["HMGET", pageKeyOf(name), ...FIELDS]));
-    const [cursor, fetchedAt, freshUntil, keptUntil, base64] = parse(Stored, reply);
-    if (
-      cursor === null ||
-      fetchedAt === null ||
-      freshUntil === null ||
-      keptUntil === null ||
-      base64 === null
-    ) {
-      return undefined;
-    }
-    const kept = keptOf([cursor, fetchedAt, freshUntil, keptUntil, base64]);
+    const { success, output } = safeParse(Stored, reply);
+    if (!success) return undefined;
+    const [entry, ...page] = output;
+    if (member !== undefined && member !== entry) return undefined;
+    const kept = keptOf(page);
     return kept && now() < kept.keptUntil ? kept : undefined;
   }
 
@@ -156,8 +154,8 @@ export function createGlobalStore(upstash: Upstash, leaseMs: number, now: () => 
       let reply = await readOnce(key, lease, timestamp, []);
       if (reply[0] === "indexed") reply = await readOnce(key, lease, undefined, reply[1]);
       if (reply[0] === "indexed") throw new Error("A read without an index search has no index entries");
-      const [fetch, openMs, isKnown, ...page] = reply;
-      return { fetch, openMs, isKnown: isKnown === 1, kept: keptOf(page) };
+      const [fetch, waitMs, isKnown, code, ...page] = reply;
+      return { fetch, waitMs, isKnown: isKnown === 1, pausedBy: code || undefined, kept: keptOf(page) };
     },
     async peek(key) {
       const own = await load(nameOf(key));
@@ -168,7 +166,7 @@ export function createGlobalStore(upstash: Upstash, leaseMs: number, now: () => 
         redis.zrange<unknown[]>(indexKeyOf(key), `(${timestamp}`, "-inf", range),
       );
       const entry = parse(array(string()), found).find((member) => Number(member.split(" ")[0]) >= timestamp);
-      return entry === undefined ? undefined : load(nameIn(entry));
+      return entry === undefined ? undefined : load(nameIn(entry), entry);
     },
     async isKnown(key) {
       const member = nextMemberOf(key.cursor);
@@ -197,8 +195,8 @@ export function createGlobalStore(upstash: Upstash, leaseMs: number, now: () => 
       const [result] = await upstash.runAll([{ script: WRITE, keys, args: args.map(String) }, ...also]);
       return parse(picklist(["stored", "doubted", "superseded"]), result);
     },
-    async release(key, lease, { outcome, pauseMs }, also) {
-      const args = [lease, pauseMs, outcome, now()].map(String);
+    async release(key, lease, { outcome, pause }, also) {
+      const args = [lease, pause?.ms ?? 0, outcome, now(), pause?.code ?? ""].map(String);
       await upstash.runAll([{ script: RELEASE, keys: [leaseKeyOf(nameOf(key)), CIRCUIT], args }, ...also]);
     },
   };

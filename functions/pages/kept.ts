@@ -56,7 +56,7 @@ const LASTING_REFUSALS: Partial<Record<FailureCode, number>> = {
   opend_no_permission: 5 * MINUTE,
   opend_failed: 5 * MINUTE,
 };
-/** A first page is refused for no reason of the caller's, so an unknown reason is asked about again soon. */
+/** OpenD itself issued the cursor, so a refusal for an unknown reason is not the caller's fault, and may pass. */
 const UNKNOWN_REASON_MS = MINUTE / 2;
 
 /** A page to store. New rows appear on the first page, weekly or less often. */
@@ -82,9 +82,12 @@ export function keepRefusal(
   return { reply, cursor, fetchedAt, freshUntil, keptUntil: freshUntil };
 }
 
-/** For how long a refusal is believed, in milliseconds; undefined for one that may not repeat. */
-export function refusalTtl(code: FailureCode, cursor: string): number | undefined {
-  return code === "opend_failed" && cursor === FIRST ? UNKNOWN_REASON_MS : LASTING_REFUSALS[code];
+/**
+ * For how long a refusal is believed, in milliseconds; undefined for one that may not repeat.
+ * @param isUnknownCursor whether no stored page leads to the cursor that was refused
+ */
+export function refusalTtl(code: FailureCode, isUnknownCursor: boolean): number | undefined {
+  return code === "opend_failed" && !isUnknownCursor ? UNKNOWN_REASON_MS : LASTING_REFUSALS[code];
 }
 
 /** Whether it is stored for a short time: a refusal, or the page of an unknown cursor. No index names it. */

@@ -1,5 +1,7 @@
 import { within } from "../deadline.ts";
 import { Failure } from "../failure.ts";
+import type { Priority } from "../limit/permits.ts";
+import { createRefusals } from "../limit/refusals.ts";
 import { FIRST } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import { type EdgeCopy, SERVED_ONCE_MORE_MS } from "./edge-cache.ts";
@@ -36,6 +38,10 @@ const LOOK_AGAIN_MS = 200;
 const LOOK_AGAIN_MOST_MS = 1_000;
 /** A request that has a copy waits no longer than this for a better one. */
 const WITH_COPY_MS = 1_000;
+/** After the store has failed, lookups of this isolate fail at once for this long. */
+const STORE_PAUSE_MS = 1_000;
+const STORE = "store";
+const STORE_FOR_COPIES = "store, for requests with a copy";
 
 /** A lookup in flight. Requests for the same page share it (request coalescing). */
 interface Flight {
@@ -55,6 +61,9 @@ export async function lookUp(parts: LookupParts, symbol: SecuritySymbol, key: Pa
   const now = parts.now();
   if (copy === undefined || now >= copy.keptUntil) return coalesce(parts, symbol, key);
   if (now < copy.trustedUntil) return fromEdge(copy, now);
+  const failures = createRefusals(parts.gateway, parts.now);
+  const down = failures.find(STORE_FOR_COPIES);
+  if (down) return { kept: copy, origin: "edge", stale: down.code };
   const late = () =>
     inFlight.get(flightKeyOf(parts, key))?.callsOpend
       ? new Failure("opend_timeout", "OpenD did not answer in time")
@@ -66,8 +75,10 @@ export async function lookUp(parts: LookupParts, symbol: SecuritySymbol, key: Pa
     return fromEdge(copy, now);
   }
   return within(WITH_COPY_MS, late, () => looking).catch((thrown: unknown) => {
+    const failure = Failure.from(thrown);
     parts.edge.trustAgain(key, copy);
-    return { kept: copy, origin: "edge", stale: Failure.from(thrown).code };
+    if (failure.code === "limiter_unavailable") failures.remember(STORE_FOR_COPIES, failure, STORE_PAUSE_MS);
+    return { kept: copy, origin: "edge", stale: failure.code };
   });
 }
 
@@ -92,11 +103,18 @@ async function coalesce(parts: LookupParts, symbol: SecuritySymbol, key: PageKey
       if (inFlight.get(name) === other) inFlight.delete(name);
     }
   }
+  const failures = createRefusals(parts.gateway, parts.now);
+  const down = failures.find(STORE);
+  if (down) throw down;
   const found = within(
     parts.requestMs,
     () => new Failure("opend_timeout", "OpenD did not answer in time"),
     async (signal) => (await findRefused(parts, symbol, key)) ?? findOrFetch(parts, symbol, key, signal),
-  );
+  ).catch((thrown: unknown) => {
+    const failure = Failure.from(thrown);
+    if (failure.code === "limiter_unavailable") failures.remember(STORE, failure, STORE_PAUSE_MS);
+    throw failure;
+  });
   const flight = { client: parts.client, since: parts.now(), found, callsOpend: false };
   inFlight.set(name, flight);
   const ended = found
@@ -109,7 +127,7 @@ async function coalesce(parts: LookupParts, symbol: SecuritySymbol, key: PageKey
 }
 
 /**
- * While the limiter refuses, a lookup costs one plain command: no lease, no permit.
+ * While the limiter refuses, a lookup costs a few plain commands: no lease, no permit.
  * @returns undefined if the limiter might grant a permit for the page
  * @throws Failure the remembered refusal, if there is no stored reply
  */
@@ -119,22 +137,27 @@ async function findRefused(
   key: PageKey,
 ): Promise<Found | undefined> {
   const { edge, store, permits, client } = parts;
-  const refused = permits.refusal({ client, priority: "answer" });
-  const refreshRefused = permits.refusal({ client, priority: "refresh" });
-  const unknownRefused = permits.refusal({
-    client,
-    priority: key.cursor === FIRST ? "new-symbol" : "unknown-cursor",
-  });
+  const refusalOf = (priority: Priority) => permits.refusal({ client, priority });
+  const refused = refusalOf("answer");
+  const refreshRefused = refusalOf("refresh");
+  const unknownRefused = refusalOf(key.cursor === FIRST ? "new-symbol" : "unknown-cursor");
   if (!refreshRefused && !unknownRefused) return undefined;
-  const kept = await store.peek(key);
-  const stale = kept && parts.now() < kept.freshUntil ? undefined : refreshRefused?.code;
-  if (kept && (parts.now() < kept.freshUntil || (refreshRefused && !parts.freshOnly))) {
+  // Other clients may refresh the page.
+  const mayRefresh = refreshRefused?.code === "client_quota_exceeded";
+  // The shared store has no page of an unknown cursor, and an invented cursor has no row.
+  const isKnown = refused || (await edge.isKnown(key)) || (await store.isKnown(key));
+  const kept = isKnown || key.num === undefined ? await store.peek(key) : undefined;
+  if (kept && parts.now() < kept.freshUntil) {
     await putAtEdge(parts, symbol, key, kept);
-    return { kept, origin: "global", stale };
+    return { kept, origin: "global" };
+  }
+  if (kept && refreshRefused && !parts.freshOnly) {
+    if (!mayRefresh) await putAtEdge(parts, symbol, key, kept);
+    return { kept, origin: "global", stale: refreshRefused.code };
   }
   if (refused) throw refused;
-  if (kept || !unknownRefused || (await edge.isKnown(key)) || (await store.isKnown(key))) return undefined;
-  throw unknownRefused;
+  if (!kept && !isKnown && unknownRefused) throw unknownRefused;
+  return undefined;
 }
 
 async function findOrFetch(
@@ -145,9 +168,9 @@ async function findOrFetch(
 ): Promise<Found> {
   const lease = crypto.randomUUID();
   for (let pauseMs = LOOK_AGAIN_MS; !signal.aborted; pauseMs = Math.min(2 * pauseMs, LOOK_AGAIN_MOST_MS)) {
-    const { kept, fetch, openMs, isKnown } = await parts.store.read(key, lease);
+    const { kept, fetch, waitMs, pausedBy, isKnown } = await parts.store.read(key, lease);
     if (kept && (fetch === "fresh" || !parts.freshOnly)) {
-      await putAtEdge(parts, symbol, key, kept, openMs);
+      await putAtEdge(parts, symbol, key, kept, waitMs);
       if (fetch === "lease-acquired") {
         const own = { ...key, cursor: kept.cursor };
         const refreshing = fetchAndKeep(parts, symbol, own, { lease, stored: kept, priority: "refresh" });
@@ -158,6 +181,7 @@ async function findOrFetch(
         "lease-acquired": "refreshing",
         "lease-held": "refreshing",
         "circuit-open": "resting",
+        paused: pausedBy,
       };
       return { kept, origin: "global", stale: stale[fetch] };
     }
@@ -172,9 +196,14 @@ async function findOrFetch(
       parts.background(fetching.catch(() => undefined));
       return { kept: await fetching, origin: "fetched" };
     }
-    if (fetch === "circuit-open" && openMs > 0) {
+    if (fetch === "circuit-open" && waitMs > 0) {
       throw new Failure("opend_unreachable", "OpenD has failed repeatedly and is not called for a moment", {
-        retryAfterMs: openMs,
+        retryAfterMs: waitMs,
+      });
+    }
+    if (pausedBy) {
+      throw new Failure(pausedBy, "The last attempt to fetch this page failed, and the next one waits", {
+        retryAfterMs: waitMs,
       });
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random() / 2)));
@@ -187,8 +216,8 @@ function putAtEdge(
   symbol: SecuritySymbol,
   key: PageKey,
   kept: KeptReply,
-  openMs = 0,
+  waitMs = 0,
 ): Promise<void> {
   const summary = isShortLived(kept) ? undefined : summaryOf(readPage(symbol, kept), key);
-  return edge.put(key, kept, summary, openMs);
+  return edge.put(key, kept, summary, waitMs);
 }

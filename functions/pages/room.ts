@@ -10,7 +10,7 @@ export interface Room {
    * @throws Failure `too_much_at_once` where there will never be any
    */
   within<T>(work: () => Promise<T>): Promise<T>;
-  /** Counts what is under way already. */
+  /** Counts background work that has begun. It does not keep others from running at once. */
   hold<T>(work: Promise<T>): Promise<T>;
   /** Whether there is room for another page, once nothing is under way. */
   isLeft(): boolean;
@@ -19,9 +19,16 @@ export interface Room {
 /** What was fetched is kept by then. */
 const RETRY_AFTER_MS = 1_000;
 
-/** @param hasRoomFor whether so many pages can be asked for at once */
-export function createRoom(hasRoomFor: (pages: number) => boolean): Room {
+/**
+ * @param hasRoomFor whether the budget allows so many lookups
+ * @param maxAtOnce lookups that run at once, background work aside
+ */
+export function createRoom(
+  hasRoomFor: (lookups: number) => boolean,
+  maxAtOnce = Number.POSITIVE_INFINITY,
+): Room {
   let running = 0;
+  let foreground = 0;
   let waiting: (() => void)[] = [];
 
   async function hold<T>(work: Promise<T>): Promise<T> {
@@ -39,7 +46,7 @@ export function createRoom(hasRoomFor: (pages: number) => boolean): Room {
   return {
     hold,
     async within(work) {
-      while (!hasRoomFor(running + 1)) {
+      while (foreground >= maxAtOnce || !hasRoomFor(running + 1)) {
         if (running === 0) {
           throw new Failure(
             "too_much_at_once",
@@ -51,7 +58,12 @@ export function createRoom(hasRoomFor: (pages: number) => boolean): Room {
         }
         await new Promise<void>((resolve) => waiting.push(resolve));
       }
-      return hold(work());
+      foreground += 1;
+      return hold(
+        work().finally(() => {
+          foreground -= 1;
+        }),
+      );
     },
     isLeft: () => hasRoomFor(1),
   };

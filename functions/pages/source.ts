@@ -12,8 +12,8 @@ import {
 } from "../short-interest/page.ts";
 import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 import { readPage } from "./fetch.ts";
-import { keepPage, timestampOf } from "./kept.ts";
-import { type LookupParts, lookUp, type Origin } from "./lookup.ts";
+import { keepPage, type PageKey, timestampOf } from "./kept.ts";
+import { type Found, type LookupParts, lookUp, type Origin } from "./lookup.ts";
 
 /** A page, and how old it is. Times are Unix times in milliseconds. */
 export interface Answer {
@@ -44,22 +44,32 @@ const NEAR_TO_FAR: readonly Origin[] = ["edge", "global", "joined", "fetched"];
 
 export function createPageSource(parts: LookupParts): PageSource {
   return {
-    page: (symbol, cursor, num) =>
-      within(
-        parts.requestMs,
-        () => new Failure("opend_timeout", "OpenD did not answer in time"),
-        (signal) =>
+    page(symbol, cursor, num) {
+      let waiting = true;
+      const late = () =>
+        waiting
+          ? new Failure("too_much_at_once", "This request looks up more pages than fit into its deadline")
+          : new Failure("opend_timeout", "OpenD did not answer in time");
+      return within(parts.requestMs, late, (signal) => {
+        const look: Look = (key) =>
           parts.room.within(() => {
             signal.throwIfAborted();
-            return findPage(parts, symbol, cursor, num);
-          }),
-      ),
+            waiting = false;
+            return lookUp(parts, symbol, key);
+          });
+        return findPage(parts, look, symbol, cursor, num);
+      });
+    },
     keepConnection: parts.upstream.keepConnection,
   };
 }
 
+/** Looks up a reply, within the budget of subrequests. */
+type Look = (key: PageKey) => Promise<Found>;
+
 async function findPage(
   parts: LookupParts,
+  look: Look,
   symbol: SecuritySymbol,
   cursor: string,
   num: number | undefined,
@@ -69,12 +79,12 @@ async function findPage(
     return { page: { market: symbol.market, rows: [], next: null }, origin: "edge", fetchedAt, freshUntil };
   }
   if (cursor !== FIRST && timestampOf(cursor) === undefined) {
-    return rowsFrom(parts, symbol, cursor, num ?? MOST_ROWS);
+    return rowsFrom(look, symbol, cursor, num ?? MOST_ROWS);
   }
-  const head = await rowsFrom(parts, symbol, cursor, undefined);
+  const head = await rowsFrom(look, symbol, cursor, undefined);
   if (num === undefined) return head;
   if (!isSliceable(head.page)) {
-    return num === MOST_ROWS ? head : rowsFrom(parts, symbol, cursor, num);
+    return num === MOST_ROWS ? head : rowsFrom(look, symbol, cursor, num);
   }
   if (head.page.rows.length >= num || head.page.next === null) {
     return { ...head, page: firstRows(head.page, num) };
@@ -82,7 +92,7 @@ async function findPage(
   // The cursor lies near the end of a kept page: the rest is on the next one.
   // A short page, with the cursor of what follows, is better than none, and than rows out of order.
   const short = { ...head, freshUntil: head.fetchedAt };
-  const tail = await rowsFrom(parts, symbol, head.page.next, undefined).catch((thrown: unknown) => {
+  const tail = await rowsFrom(look, symbol, head.page.next, undefined).catch((thrown: unknown) => {
     if (head.page.rows.length === 0) throw thrown;
     return undefined;
   });
@@ -101,18 +111,18 @@ async function findPage(
  * @param num rows to ask for, where no other page will do
  */
 async function rowsFrom(
-  parts: LookupParts,
+  look: Look,
   symbol: SecuritySymbol,
   cursor: string,
   num: number | undefined,
 ): Promise<Answer> {
   const key = { symbol: formatSymbol(symbol), cursor, num };
-  const { kept, origin, stale } = await lookUp(parts, symbol, key);
+  const { kept, origin, stale } = await look(key);
   const { fetchedAt, freshUntil } = kept;
   const page = readPage(symbol, kept);
   if (kept.cursor === cursor) return { page, origin, stale, fetchedAt, freshUntil };
   const rest = rowsAfter(page, cursor);
   if (rest) return { page: rest, origin, stale, fetchedAt, freshUntil };
   // The cursor lies between two rows of a kept page; only OpenD knows what it means by it.
-  return rowsFrom(parts, symbol, cursor, MOST_ROWS);
+  return rowsFrom(look, symbol, cursor, MOST_ROWS);
 }

@@ -6,7 +6,8 @@ import { ADMIT, CLOSE, RECORD } from "./circuit-breaker.ts";
  *
  * - A page is a hash: `cursor`, `fetched`, `fresh`, `kept`, `reply` (base64); `newest` and `extent` for comparisons;
  *   `entry`, its member in the index; `doubt` and `doubted`, the last reply that contradicted it, and since when.
- * - A lease is a string, the name of its holder, that expires by itself.
+ * - A lease is a string that expires by itself: the name of its holder, or `paused CODE` after a failed refresh, with
+ *   the code of its failure.
  * - The index of a symbol is a sorted set. A page with a span has the member `newest name` with its oldest timestamp
  *   (seconds) as the score. A cursor that a stored page leads to has the member `next cursor` with the time of the
  *   last such reply as the score, which is above all timestamps in seconds.
@@ -20,19 +21,20 @@ const INDEX_MS = 16 * 24 * 3_600_000;
 /**
  * KEYS index, circuit, then pairs of page and lease, the requested page last; ARGV lease, leaseMs, now, timestamp to
  * search the index for or '', candidates at most, index member of the requested cursor or '', index entry of each
- * pair but the last → {fetch, ms the circuit is open, known 0|1, cursor, fetched, fresh, kept, reply}, or
- * {'indexed', entries} if another page may have the row.
+ * pair but the last → {fetch, ms until it can be fetched, known 0|1, code of a pause or '', cursor, fetched, fresh,
+ * kept, reply}, or {'indexed', entries} if another page may have the row.
  */
 export const READ = `${ADMIT}
 local name, now = ARGV[1], tonumber(ARGV[3])
 local page, lease = nil, KEYS[#KEYS]
 for at = 3, #KEYS, 2 do
-  local found = redis.call('HMGET', KEYS[at], 'cursor', 'fetched', 'fresh', 'kept', 'reply')
-  if found[4] and tonumber(found[4]) > now then
+  local found = redis.call('HMGET', KEYS[at], 'cursor', 'fetched', 'fresh', 'kept', 'reply', 'entry')
+  local entry = ARGV[7 + (at - 3) / 2]
+  -- The entry of an expired page may name a newer page with other rows.
+  if found[4] and tonumber(found[4]) > now and (not entry or entry == found[6]) then
     page, lease = found, KEYS[at + 1]
     break
   end
-  local entry = ARGV[7 + (at - 3) / 2]
   if entry then redis.call('ZREM', KEYS[1], entry) end
 end
 if not page and ARGV[4] ~= '' then
@@ -42,12 +44,16 @@ if not page and ARGV[4] ~= '' then
   end
   if #entries > 0 then return {'indexed', entries} end
 end
-local function answer(fetch, openMs, known)
-  if not page then return {fetch, openMs, known, '', '', '', '', ''} end
-  return {fetch, openMs, known, page[1], page[2], page[3], page[4], page[5]}
+local function answer(fetch, waitMs, known, code)
+  if not page then return {fetch, waitMs, known, code or '', '', '', '', '', ''} end
+  return {fetch, waitMs, known, code or '', page[1], page[2], page[3], page[4], page[5]}
 end
 if page and tonumber(page[3]) > now then return answer('fresh', 0, 1) end
-if not redis.call('SET', lease, name, 'NX', 'PX', ARGV[2]) then return answer('lease-held', 0, 1) end
+if not redis.call('SET', lease, name, 'NX', 'PX', ARGV[2]) then
+  local code = string.match(redis.call('GET', lease) or '', '^paused (.*)$')
+  if code then return answer('paused', math.max(redis.call('PTTL', lease), 1), 1, code) end
+  return answer('lease-held', 0, 1)
+end
 local openMs = admit(KEYS[2], name, now, tonumber(ARGV[2]))
 if openMs then
   redis.call('DEL', lease)
@@ -81,7 +87,7 @@ if stored[2] and tonumber(stored[2]) > now then
     local repeats = stored[5] == doubt
     if not repeats or now - stored[6] < tonumber(ARGV[13]) then
       if not repeats then redis.call('HSET', page, 'doubt', doubt, 'doubted', ARGV[12]) end
-      if isHolder then redis.call('PEXPIRE', lease, ARGV[13]) end
+      if isHolder then redis.call('SET', lease, 'paused opend_failed', 'PX', ARGV[13]) end
       return 'doubted'
     end
   end
@@ -102,10 +108,14 @@ release()
 return 'stored'
 `;
 
-/** KEYS lease, circuit; ARGV lease, pauseMs, 'answered'|'failed'|'not-called', now */
+/** KEYS lease, circuit; ARGV lease, pauseMs, 'answered'|'failed'|'not-called', now, code of the failure */
 export const RELEASE = `${RECORD}${CLOSE}
 if redis.call('GET', KEYS[1]) == ARGV[1] then
-  if tonumber(ARGV[2]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) else redis.call('DEL', KEYS[1]) end
+  if tonumber(ARGV[2]) > 0 then
+    redis.call('SET', KEYS[1], 'paused ' .. ARGV[5], 'PX', ARGV[2])
+  else
+    redis.call('DEL', KEYS[1])
+  end
 end
 if ARGV[3] == 'answered' then close(KEYS[2]) else record(KEYS[2], ARGV[1], tonumber(ARGV[4]), ARGV[3] == 'failed') end
 return 0

@@ -121,7 +121,7 @@ function memoryStore(now: () => number): GlobalStore {
     async read(key) {
       const page = find(key);
       const fetch = page && now() < page.freshUntil ? "fresh" : "lease-acquired";
-      return { kept: page, fetch, openMs: 0, isKnown: true };
+      return { kept: page, fetch, waitMs: 0, isKnown: true };
     },
     peek: async (key) => find(key),
     isKnown: async () => true,

@@ -203,6 +203,29 @@ describe("a permit", () => {
     expect(await command("ZCARD", LOG)).toBe(2);
   });
 
+  it("that was wasted, one at a time, by two clients leaves half of the window to others", async () => {
+    const { permits, settle, command } = await start({ limit: 8, clientShare: 8, windowMs: 200, holdMs: 0 });
+    const takeNew = (client: string) => permits.take({ client, priority: "new-symbol" });
+    for (let turn = 0; turn < 4; turn += 1) {
+      for (const client of ["one", "two"]) await settle(await takeNew(client), true);
+      await command("DEL", LOG, "short-interest:client:one", "short-interest:client:two");
+    }
+    const granted: Permit[] = [];
+    for (;;) {
+      const permit = await takeNew("one").catch(() => undefined);
+      if (!permit) break;
+      granted.push(permit);
+    }
+    expect(granted).toHaveLength(4);
+  });
+
+  it("for a new symbol may be booked ahead, also after a wasted call", async () => {
+    const { permits, settle } = await start({ limit: 2, windowMs: 500, holdMs: 100, waitMs: 2_000 });
+    const take = () => permits.take({ client: "me", priority: "new-symbol" });
+    await settle(await take(), true);
+    expect((await take()).startsAt).toBeGreaterThan(Date.now() + 100);
+  });
+
   it("that is given back is free for its client, too", async () => {
     const { permits, take } = await start({ limit: 4, clientShare: 1 });
     await permits.giveBack(await take());

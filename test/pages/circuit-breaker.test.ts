@@ -9,7 +9,7 @@ const NOW = 1_800_000_000_000;
 const HOUR = 3_600_000;
 const PAGE = keepPage(new Uint8Array([8, 10]), "", NOW);
 const SUMMARY: PageSummary = { newest: 1_700_000_000, extent: 10, next: null, span: undefined };
-const FAILED = { outcome: "failed", pauseMs: 0 } as const;
+const FAILED = { outcome: "failed" } as const;
 
 async function start() {
   let now = NOW;
@@ -43,7 +43,7 @@ describe("circuit breaker", () => {
     expect(await started.openMs()).toBe(0);
     expect(await started.store.read(keyOf(10), "a")).toMatchObject({ fetch: "lease-acquired" });
     await started.store.release(keyOf(10), "a", FAILED, []);
-    expect(await started.store.read(keyOf(11), "b")).toMatchObject({ fetch: "circuit-open", openMs: 10_000 });
+    expect(await started.store.read(keyOf(11), "b")).toMatchObject({ fetch: "circuit-open", waitMs: 10_000 });
     expect(await started.openMs()).toBe(10_000);
   });
 
@@ -58,7 +58,7 @@ describe("circuit breaker", () => {
     for (let time = 0; time < 10; time += 1) {
       const outcome = time % 2 === 0 ? "answered" : "not-called";
       await started.store.read(keyOf(time), "a");
-      await started.store.release(keyOf(time), "a", { outcome, pauseMs: 0 }, []);
+      await started.store.release(keyOf(time), "a", { outcome }, []);
     }
     expect(await started.store.read(keyOf(11), "b")).toMatchObject({ fetch: "lease-acquired" });
   });
@@ -67,9 +67,9 @@ describe("circuit breaker", () => {
     await failTimes(5);
     started.at(NOW + 10_000);
     expect(await started.store.read(keyOf(20), "probe")).toMatchObject({ fetch: "lease-acquired" });
-    expect(await started.store.read(keyOf(21), "other")).toMatchObject({ fetch: "circuit-open", openMs: 0 });
+    expect(await started.store.read(keyOf(21), "other")).toMatchObject({ fetch: "circuit-open", waitMs: 0 });
     await started.store.release(keyOf(20), "probe", FAILED, []);
-    expect(await started.store.read(keyOf(21), "other")).toMatchObject({ openMs: 10_000 });
+    expect(await started.store.read(keyOf(21), "other")).toMatchObject({ waitMs: 10_000 });
     started.at(NOW + 20_000);
     expect(await started.store.read(keyOf(21), "again")).toMatchObject({ fetch: "lease-acquired" });
     await started.store.write(keyOf(21), "again", PAGE, SUMMARY, []);
@@ -82,9 +82,9 @@ describe("circuit breaker", () => {
     await failTimes(5);
     started.at(NOW + 10_000);
     await started.store.read(keyOf(20), "refused");
-    await started.store.release(keyOf(20), "refused", { outcome: "not-called", pauseMs: 0 }, []);
+    await started.store.release(keyOf(20), "refused", { outcome: "not-called" }, []);
     expect(await started.store.read(keyOf(21), "dead")).toMatchObject({ fetch: "lease-acquired" });
-    expect(await started.store.read(keyOf(22), "next")).toMatchObject({ fetch: "circuit-open", openMs: 0 });
+    expect(await started.store.read(keyOf(22), "next")).toMatchObject({ fetch: "circuit-open", waitMs: 0 });
     started.at(NOW + 10_000 + HOUR);
     expect(await started.store.read(keyOf(22), "next")).toMatchObject({ fetch: "lease-acquired" });
   });

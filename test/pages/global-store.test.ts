@@ -13,7 +13,7 @@ const OTHER_REPLY = new Uint8Array([1, 2, 3]);
 const KEY = { symbol: "HK.00700", cursor: "" };
 const PAGE = "short-interest:page:HK.00700/";
 const LEASE = "short-interest:lease:HK.00700/";
-const ANSWERED = { outcome: "answered", pauseMs: 0 } as const;
+const ANSWERED = { outcome: "answered" } as const;
 
 const summary = (changes: Partial<PageSummary> = {}): PageSummary => ({
   newest: 1_700_000_000,
@@ -48,7 +48,7 @@ describe("lease", () => {
     const { store } = started;
     expect(await store.read(KEY, "a")).toEqual({
       fetch: "lease-acquired",
-      openMs: 0,
+      waitMs: 0,
       isKnown: false,
       kept: undefined,
     });
@@ -63,10 +63,10 @@ describe("lease", () => {
     await store.read(KEY, "a");
     const kept = keepPage(REPLY, "", NOW);
     await store.write(KEY, "a", kept, summary(), []);
-    expect(await store.read(KEY, "b")).toEqual({ fetch: "fresh", openMs: 0, isKnown: true, kept });
+    expect(await store.read(KEY, "b")).toEqual({ fetch: "fresh", waitMs: 0, isKnown: true, kept });
     at(NOW + HOUR);
-    expect(await store.read(KEY, "b")).toEqual({ fetch: "lease-acquired", openMs: 0, isKnown: true, kept });
-    expect(await store.read(KEY, "c")).toEqual({ fetch: "lease-held", openMs: 0, isKnown: true, kept });
+    expect(await store.read(KEY, "b")).toEqual({ fetch: "lease-acquired", waitMs: 0, isKnown: true, kept });
+    expect(await store.read(KEY, "c")).toEqual({ fetch: "lease-held", waitMs: 0, isKnown: true, kept });
   });
 
   it("is released by its holder only", async () => {
@@ -90,7 +90,7 @@ describe("lease", () => {
   it("is held for the pause after a failed refresh", async () => {
     const { store, command } = started;
     await store.read(KEY, "a");
-    await store.release(KEY, "a", { outcome: "answered", pauseMs: 5_000 }, []);
+    await store.release(KEY, "a", { outcome: "answered", pause: { ms: 5_000, code: "opend_failed" } }, []);
     const left = await command("PTTL", LEASE);
     expect(left).toBeGreaterThan(4_000);
     expect(left).toBeLessThanOrEqual(5_000);
@@ -148,6 +148,21 @@ describe("stored page", () => {
     await store.write({ ...KEY, cursor: "1700000000" }, "", kept, spanning(1_690_000_000, oldest), []);
     expect((await store.read({ ...KEY, cursor: "1690000000" }, "a")).kept).toEqual(kept);
     expect(await command("ZRANGEBYSCORE", index, "-inf", String(oldest + 10))).toHaveLength(1);
+  });
+
+  it("that has expired does not lead to the rows of a newer page under its name", async () => {
+    const { store, command } = started;
+    await store.write(KEY, "", keepPage(REPLY, "", NOW), spanning(1_700_000_000, 1_600_000_000), []);
+    await command("DEL", PAGE);
+    await store.write(KEY, "", keepPage(OTHER_REPLY, "", NOW), spanning(1_700_000_700, 1_600_000_700), []);
+    expect((await store.peek({ ...KEY, cursor: "1600000700" }))?.reply).toBeUndefined();
+    expect(await store.read({ ...KEY, cursor: "1600000700" }, "a")).toMatchObject({
+      fetch: "lease-acquired",
+      isKnown: true,
+      kept: undefined,
+    });
+    const entries = await command("ZRANGEBYSCORE", "short-interest:index:HK.00700", "-inf", "99999999999");
+    expect(entries).toEqual(["1700000700 HK.00700/"]);
   });
 
   it("leaves no index entry behind when it is replaced", async () => {

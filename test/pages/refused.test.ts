@@ -1,8 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { startDataCentres as start } from "../support/data-centre.ts";
 import { type Gateway, startGateway } from "../support/gateway.ts";
 
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 
 const calls = async (gateway: Gateway) => (await gateway.opend.stats()).calls;
 const pagesIn = async (gateway: Gateway) =>
@@ -44,6 +45,30 @@ describe("lasting refusal", () => {
     expect(await calls(gateway)).toBe(3);
   });
 
+  it("of a known next page for an unknown reason is asked about again after half a minute", async () => {
+    const { gateway, clock, centres } = await start(2);
+    const first = await centres[0]?.page("HK.00700", { num: 50 });
+    const next = { num: 50, cursor: first?.answer?.page.next ?? "" };
+    await gateway.opend.set({ fault: "other refusal" });
+    expect((await centres[0]?.page("HK.00700", next))?.failure?.code).toBe("opend_failed");
+    await gateway.opend.set({ fault: "" });
+    clock.forward(MINUTE / 2);
+    expect((await centres[1]?.page("HK.00700", next))?.answer?.origin).toBe("fetched");
+  });
+
+  it("for an unknown reason, or of a refresh, is no wasted call", async () => {
+    const { gateway, clock, centres } = await start(1, { CLIENT_SHARE: "8" });
+    await gateway.opend.set({ fault: "other refusal" });
+    for (const at of [1, 2]) await centres[0]?.page(`US.T${at}`);
+    await gateway.opend.set({ fault: "" });
+    await centres[0]?.page("US.AAPL");
+    clock.forward(2 * HOUR);
+    await gateway.opend.set({ fault: "no permission" });
+    await centres[0]?.page("US.AAPL");
+    expect(await gateway.upstash.redis("ZCARD", "short-interest:client:me")).toBe(4);
+    expect(await gateway.upstash.redis("EXISTS", "short-interest:opend:wasted")).toBe(0);
+  });
+
   it("of a first page for an unknown reason is asked about again after half a minute", async () => {
     const { gateway, clock, centres } = await start(1);
     await gateway.opend.set({ fault: "other refusal" });
@@ -77,6 +102,18 @@ describe("refused client", () => {
     const old = (await centres[2]?.page("US.SPY", { client: "greedy" }))?.answer;
     expect(old).toMatchObject({ origin: "global", stale: "client_quota_exceeded" });
     expect(await calls(gateway)).toBe(3);
+  });
+
+  it("does not keep a stale page from a refresh by another client", async () => {
+    const { gateway, clock, centres } = await start(2, { CLIENT_SHARE: "2" });
+    const [here, there] = centres;
+    await there?.page("US.SPY", { client: "other" });
+    for (const symbol of ["US.AAPL", "US.TSLA", "US.BRK.B"]) await here?.page(symbol, { client: "greedy" });
+    await gateway.upstash.redis("HSET", "short-interest:page:US.SPY/", "fresh", String(clock.now() - 1));
+    expect((await here?.page("US.SPY", { client: "greedy" }))?.answer?.stale).toBe("client_quota_exceeded");
+    await here?.page("US.SPY", { client: "other" });
+    expect((await here?.page("US.SPY", { client: "other" }))?.answer?.stale).toBeUndefined();
+    expect(await calls(gateway)).toBe(4);
   });
 
   it("does not keep another client from a permit", async () => {
@@ -117,6 +154,32 @@ describe("unknown cursor", () => {
     const { items } = await response.json<{ items: { timestamp: number }[] }>();
     return Array.from({ length: count }, (_, at) => String((items[at % 40]?.timestamp ?? 0) - 1 - at));
   }
+
+  it("becomes known during its call if the page that leads to it is stored then", async () => {
+    const { gateway, centres } = await start(2);
+    const first = await centres[0]?.page("HK.00700", { num: 50 });
+    const cursor = first?.answer?.page.next ?? "";
+    const index = "short-interest:index:HK.00700";
+    await gateway.upstash.redis("DEL", index);
+    await gateway.opend.set({ delayMs: [200, 200] });
+    const second = centres[1]?.page("HK.00700", { num: 50, cursor });
+    await vi.waitFor(async () => expect((await gateway.opend.stats()).connections).toBe(1));
+    await gateway.upstash.redis("ZADD", index, String(Date.now()), `next ${cursor}`);
+    expect((await second)?.answer?.page.rows).toHaveLength(50);
+    expect(await pagesIn(gateway)).toBe(2);
+    expect(await gateway.upstash.redis("EXISTS", "short-interest:opend:wasted")).toBe(0);
+  });
+
+  it("costs a refused client at most 2 commands", async () => {
+    const { gateway, centres } = await start(1, { CLIENT_SHARE: "2" });
+    for (const symbol of ["US.AAPL", "US.TSLA", "US.SPY"]) await centres[0]?.page(symbol);
+    const before = await gateway.upstash.requests();
+    for (let at = 0; at < 40; at += 1) {
+      const { failure } = (await centres[0]?.page("US.AAPL", { cursor: String(1_900_000_000 + at) })) ?? {};
+      expect(failure?.code).toBe("client_quota_exceeded");
+    }
+    expect((await gateway.upstash.requests()) - before).toBeLessThanOrEqual(80);
+  });
 
   it("is cached for minutes in its data center, and never in the shared store", async () => {
     const gateway = await startGateway({}, { CLIENT_SHARE: "30" });
@@ -219,7 +282,7 @@ describe("wasted calls", () => {
       );
       return (await calls(gateway)) - before;
     };
-    // Two addresses waste enough for the rest of the test.
+    // Each of the addresses wastes one call at a time, until that is enough for the rest of the test.
     while (((await gateway.upstash.redis("ZCARD", "short-interest:opend:wasted")) as number) < 15)
       await attack(2);
     expect(await gateway.upstash.redis("DEL", "short-interest:opend")).toBe(1);
