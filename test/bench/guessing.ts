@@ -1,4 +1,4 @@
-import { startLocalWorker } from "../stand-ins/worker.ts";
+import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
 import { inTurns, median } from "./measure.ts";
 import type { Report } from "./report.ts";
 import { keyOf } from "./sample.ts";
@@ -19,7 +19,9 @@ const [guesser, other] = [keyOf("guesser"), keyOf("other")];
 export async function benchGuessing(report: Report): Promise<void> {
   await using stage = new Stage();
   const { opend, vars } = await stage.remotes();
-  const worker = stage.add(await startLocalWorker({ ...vars, API_KEYS: `${guesser.entry},${other.entry}` }));
+  const worker = stage.add(
+    await startLocalWorker({ ...vars, API_KEYS: `${guesser.entry},${other.entry}` }, UNLIMITED),
+  );
   const get = async (symbol: string, { headers }: typeof other) => {
     const response = await fetch(`${worker.origin}/v1/short-interest/${symbol}`, { headers });
     await response.arrayBuffer();

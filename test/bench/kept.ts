@@ -4,7 +4,7 @@ import { keepPage, summaryOf } from "../../functions/pages/kept.ts";
 import { MOST_ROWS } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { createUpstash } from "../../functions/upstash.ts";
-import { startLocalWorker } from "../stand-ins/worker.ts";
+import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
 import { bundledWorker, startWorkerd } from "../support/workerd.ts";
 import { load, processorMs } from "./load.ts";
 import { inTurns, median } from "./measure.ts";
@@ -97,7 +97,7 @@ Workers Cache is, would save it.`,
 
 /** The same in wrangler's development server, which most of the time of either is spent in. */
 async function inDevelopment(report: Report, stage: Stage, { vars }: Remotes): Promise<void> {
-  const worker = stage.add(await startLocalWorker({ ...vars, API_KEYS }));
+  const worker = stage.add(await startLocalWorker({ ...vars, API_KEYS }, UNLIMITED));
   const empty = stage.add(await startLocalWorker({}, { config: "test/bench/beside/empty.toml" }));
   const main = await questionsFor(worker.origin);
   const ask = { ...main, empty: await questionFor(empty.origin, main) };
