@@ -86,6 +86,19 @@ const REFRESH_RESERVE = 5;
 const clientLogOf = (client: string) => `${PREFIX}:client:${client}`;
 const scopeOf = (client: string) => `client ${client}`;
 
+/** How many permits each priority leaves to others, and whether it waits for a permit. */
+export function reservesOf(
+  limit: number,
+): Record<Priority, Pick<PermitWish, "reserve" | "wasteReserve" | "noWait">> {
+  const half = Math.floor(limit / 2);
+  return {
+    answer: { reserve: 0 },
+    refresh: { reserve: Math.min(REFRESH_RESERVE, half), noWait: true },
+    "new-symbol": { reserve: 0, wasteReserve: half },
+    "unknown-cursor": { reserve: half },
+  };
+}
+
 export interface PermitParts {
   readonly upstash: Upstash;
   /** Tells the database from those of other gateways in the same isolate. */
@@ -98,13 +111,7 @@ export interface PermitParts {
 }
 
 export function createPermits({ upstash, database, rule, background, now }: PermitParts): Permits {
-  const half = Math.floor(rule.limit / 2);
-  const reserves: Record<Priority, Pick<PermitWish, "reserve" | "wasteReserve" | "noWait">> = {
-    answer: { reserve: 0 },
-    refresh: { reserve: Math.min(REFRESH_RESERVE, half), noWait: true },
-    "new-symbol": { reserve: 0, wasteReserve: half },
-    "unknown-cursor": { reserve: half },
-  };
+  const reserves = reservesOf(rule.limit);
   const refusals = createRefusals(database, now);
   const returned = (id: string, client: string) => {
     for (const scope of [scopeOf(client), ...PRIORITIES]) refusals.forget(scope);

@@ -167,6 +167,11 @@ export function takeScript(log: string, rule: RollingLog, wish: PermitWish): Scr
   return { script: TAKE, keys: [log, blockKey(log), clientLog, wastedKey(log)], args: args.map(String) };
 }
 
+/** The script that counts the permits that could start now. */
+export function leftScript(log: string, { limit, windowMs }: RollingLog): ScriptCall {
+  return { script: LEFT, keys: [log, blockKey(log)], args: [limit, windowMs].map(String) };
+}
+
 /**
  * The log as an algorithm for `@upstash/ratelimit`. Its answer is a `Verdict`: `reset` is the start of the granted
  * permit, or the likely time of the next free one.
@@ -190,7 +195,8 @@ export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
       return verdict;
     },
     async getRemaining({ redis }, log) {
-      const reply = await redis.createScript(LEFT).exec([log, blockKey(log)], [limit, windowMs].map(String));
+      const { script, keys, args } = leftScript(log, rule);
+      const reply = await redis.createScript(script).exec([...keys], [...args]);
       return { limit, remaining: parse(number(), reply), reset: Date.now() + windowMs };
     },
     async resetTokens({ redis }, log) {
