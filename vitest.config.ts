@@ -15,7 +15,7 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/{browser,client,python,repository,scripts,stand-ins,vendor,workers}/**"],
+          exclude: ["test/{browser,client,model,python,repository,scripts,stand-ins,vendor,workers}/**"],
           setupFiles: "test/support/log.ts",
           testTimeout: 30_000,
         },
@@ -26,7 +26,7 @@ export default defineConfig({
           name: "node",
           fileParallelism: false,
           sequence: { groupOrder: 1 },
-          include: ["test/{client,repository,scripts,stand-ins,vendor,workers}/**/*.test.ts"],
+          include: ["test/{client,model,repository,scripts,stand-ins,vendor,workers}/**/*.test.ts"],
           testTimeout: 30_000,
         },
       },

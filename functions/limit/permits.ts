@@ -92,6 +92,17 @@ const ACCOUNT_MEMORY_MS = 10_000;
 const clientLogOf = (client: string) => `${PREFIX}:client:${client}`;
 const scopeOf = (client: string) => `client ${client}`;
 
+/** How many permits each priority leaves to others. */
+export function reservesOf(limit: number): Record<Priority, Pick<PermitWish, "reserve" | "wasteReserve">> {
+  const half = Math.floor(limit / 2);
+  return {
+    answer: { reserve: 0 },
+    refresh: { reserve: Math.min(REFRESH_RESERVE, half) },
+    "new-symbol": { reserve: 0, wasteReserve: half },
+    "unknown-cursor": { reserve: half },
+  };
+}
+
 export interface PermitParts {
   readonly upstash: Upstash;
   /** Tells the database from those of other gateways in the same isolate. */
@@ -104,13 +115,7 @@ export interface PermitParts {
 }
 
 export function createPermits({ upstash, database, rule, background, now }: PermitParts): Permits {
-  const half = Math.floor(rule.limit / 2);
-  const reserves: Record<Priority, Pick<PermitWish, "reserve" | "wasteReserve">> = {
-    answer: { reserve: 0 },
-    refresh: { reserve: Math.min(REFRESH_RESERVE, half) },
-    "new-symbol": { reserve: 0, wasteReserve: half },
-    "unknown-cursor": { reserve: half },
-  };
+  const reserves = reservesOf(rule.limit);
   const refusals = createRefusals(database, now);
   const returned = (id: string, client: string) => {
     for (const scope of [scopeOf(client), ...PRIORITIES]) refusals.forget(scope);

@@ -85,12 +85,13 @@ local held = redis.call('ZSCORE', KEYS[1], ARGV[1])
 local start, likely, remaining = startIn(KEYS[1], limit, reserve)
 local own, ownLikely, ownRemaining = startIn(KEYS[3], tonumber(ARGV[7]), 0)
 if held then return {1, math.max(0, held - hold - now), remaining, ownRemaining, 0} end
-if own - now > most then return {0, ownLikely - now, remaining, ownRemaining, 1} end
 local blocked = now + math.max(0, redis.call('PTTL', KEYS[2]))
+likely = math.max(likely, ownLikely, blocked)
+if own - now > most then return {0, likely - now, remaining, ownRemaining, 1} end
 start = math.max(start, own, blocked)
 if start - now > most then
   local by = reserve > 0 and blocked - now <= most and 2 or 0
-  return {0, math.max(likely, ownLikely, blocked) - now, remaining, ownRemaining, by}
+  return {0, likely - now, remaining, ownRemaining, by}
 end
 for _, log in ipairs({KEYS[1], KEYS[3]}) do
   redis.call('ZADD', log, start + hold, ARGV[1])
@@ -124,11 +125,11 @@ if ARGV[3] ~= '' then
   extend(KEYS[2], ARGV[2] + ARGV[5])
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[4])
   -- One of the client's slots: a free one, or that of its oldest wasted call.
-  local slot, oldest = nil, math.huge
-  for at = 1, ARGV[6] do
+  local slot, oldest
+  for at = 1, tonumber(ARGV[6]) do
     local member = KEYS[2] .. ' ' .. at
     local score = tonumber(redis.call('ZSCORE', KEYS[3], member) or -1)
-    if score < oldest then slot, oldest = member, score end
+    if not oldest or score < oldest then slot, oldest = member, score end
     if score < 0 then break end
   end
   redis.call('ZADD', KEYS[3], now, slot)
@@ -140,7 +141,7 @@ return 0
 /** The algorithm's answer. The library passes it on unchanged. */
 export const Verdict = object({
   success: boolean(),
-  /** What refused it: the limit, the client's share, or what it has to leave to others. */
+  /** The reason of a refusal: the limit, the client's share, or the reserve for others. */
   refusedBy: picklist(["limit", "share", "reserve"]),
   /** Permits left in the window, and of them for this client. */
   remaining: number(),
@@ -178,6 +179,11 @@ export function takeScript(log: string, rule: RollingLog, wish: PermitWish): Scr
   return { script: TAKE, keys: [log, blockKey(log), clientLog, wastedKey(log)], args: args.map(String) };
 }
 
+/** The script that counts the permits that could start now. */
+export function leftScript(log: string, { limit, windowMs }: RollingLog): ScriptCall {
+  return { script: LEFT, keys: [log, blockKey(log)], args: [limit, windowMs].map(String) };
+}
+
 /**
  * The log as an algorithm for `@upstash/ratelimit`. Its answer is a `Verdict`: `reset` is the start of the granted
  * permit, or the likely time of the next free one.
@@ -201,7 +207,8 @@ export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
       return verdict;
     },
     async getRemaining({ redis }, log) {
-      const reply = await redis.createScript(LEFT).exec([log, blockKey(log)], [limit, windowMs].map(String));
+      const { script, keys, args } = leftScript(log, rule);
+      const reply = await redis.createScript(script).exec([...keys], [...args]);
       return { limit, remaining: parse(number(), reply), reset: Date.now() + windowMs };
     },
     async resetTokens({ redis }, log) {

@@ -1,0 +1,141 @@
+-- A Redis database with an injected clock: keys, their expiry, strings and hashes.
+local redis = {
+  -- The clock: Unix time in microseconds, and in milliseconds for expiry.
+  micros = 0,
+  millis = 0,
+  -- At the end of its time to live a key exists in Redis for one more millisecond. 1 if it is gone at once.
+  early = 0,
+  -- key → {kind, expires or nil, then: value (string) | fields (hash) | members, scores (sorted set)}
+  keys = {},
+  -- The keys that the running script declares; nil outside of a script.
+  declared = nil,
+  commands = {},
+}
+local commands = redis.commands
+
+function redis.fail(message) error(message, 0) end
+local fail = redis.fail
+
+-- Finds the entry of a key. Fails if the script does not declare the key.
+function redis.find(key, kind)
+  if redis.declared and not redis.declared[key] then fail('undeclared key ' .. tostring(key)) end
+  local entry = redis.keys[key]
+  if not entry then return nil end
+  if entry.expires and entry.expires < redis.millis + redis.early then
+    redis.keys[key] = nil
+    return nil
+  end
+  if kind and entry.kind ~= kind then fail('WRONGTYPE ' .. key) end
+  return entry
+end
+local find = redis.find
+
+-- Arguments: Redis converts the numbers of a script to text.
+
+function redis.text(value)
+  if type(value) == 'string' then return value end
+  if type(value) == 'number' then return string.format('%.17g', value) end
+  fail('command arguments must be strings or numbers')
+end
+local text = redis.text
+
+function redis.number(value)
+  return tonumber(value) or fail('not a number: ' .. text(value))
+end
+
+function redis.integer(value)
+  if type(value) == 'string' and not value:find('^-?%d+$') then fail('not an integer: ' .. value) end
+  return math.tointeger(redis.number(value)) or fail('not an integer: ' .. text(value))
+end
+local integer = redis.integer
+
+function commands.TIME()
+  return {string.format('%d', redis.micros // 1000000), string.format('%d', redis.micros % 1000000)}
+end
+
+function commands.EXISTS(key) return find(key) and 1 or 0 end
+
+function commands.DEL(key)
+  if not find(key) then return 0 end
+  redis.keys[key] = nil
+  return 1
+end
+
+function commands.PTTL(key)
+  local entry = find(key)
+  if not entry then return -2 end
+  return entry.expires and entry.expires - redis.millis or -1
+end
+
+function commands.PEXPIRE(key, ms)
+  local entry = find(key)
+  ms = integer(ms)
+  if not entry then return 0 end
+  if ms > 0 then entry.expires = redis.millis + ms else redis.keys[key] = nil end
+  return 1
+end
+
+function commands.GET(key)
+  local entry = find(key, 'string')
+  return entry and entry.value or false
+end
+
+function commands.SET(key, value, ...)
+  local ms, ifAbsent
+  local options, at = {...}, 1
+  while at <= #options do
+    local option = text(options[at]):upper()
+    if option == 'PX' then
+      ms, at = integer(options[at + 1]), at + 1
+      if ms <= 0 then fail('invalid expire time') end
+    elseif option == 'NX' then
+      ifAbsent = true
+    else
+      fail('SET has no option ' .. option)
+    end
+    at = at + 1
+  end
+  if ifAbsent and find(key) then return false end
+  find(key)
+  redis.keys[key] = {kind = 'string', value = text(value), expires = ms and redis.millis + ms}
+  return {ok = 'OK'}
+end
+
+function commands.HSET(key, ...)
+  local entry, pairs, added = find(key, 'hash'), {...}, 0
+  if #pairs == 0 or #pairs % 2 == 1 then fail('wrong number of arguments for HSET') end
+  if not entry then
+    entry = {kind = 'hash', fields = {}}
+    redis.keys[key] = entry
+  end
+  for at = 1, #pairs, 2 do
+    local field = text(pairs[at])
+    if entry.fields[field] == nil then added = added + 1 end
+    entry.fields[field] = text(pairs[at + 1])
+  end
+  return added
+end
+
+function commands.HGET(key, field)
+  local entry = find(key, 'hash')
+  return entry and entry.fields[text(field)] or false
+end
+
+function commands.HMGET(key, ...)
+  local entry, values = find(key, 'hash'), {}
+  for at, field in ipairs({...}) do values[at] = entry and entry.fields[text(field)] or false end
+  return values
+end
+
+function commands.HDEL(key, ...)
+  local entry, deleted = find(key, 'hash'), 0
+  if not entry then return 0 end
+  for _, field in ipairs({...}) do
+    if entry.fields[field] ~= nil then deleted = deleted + 1 end
+    entry.fields[field] = nil
+  end
+  if next(entry.fields) == nil then redis.keys[key] = nil end
+  return deleted
+end
+
+return redis

@@ -1,0 +1,138 @@
+-- Runs commands, and scripts as Redis does. The interpreter is Lua 5.4, and Redis has 5.1. The differences that
+-- matter: 5.4 has integers, so a whole number that was divided is concatenated as "1.0"; and `n % 0` is an error.
+-- virtual-redis.test.ts compares the replies with those of a real Redis.
+local redis = require('database')
+require('sorted-sets')
+local fail = redis.fail
+
+-- The garbage of a history is small: fewer collections save time.
+collectgarbage('incremental', 400, 400)
+
+local SEPARATOR = '\31'
+
+local function call(name, ...)
+  local command = redis.commands[name] or fail('unknown command ' .. tostring(name))
+  return command(...)
+end
+
+-- The functions that a script may use: Lua 5.1 has all of them.
+local globals = {
+  redis = {call = call},
+  tonumber = tonumber,
+  tostring = tostring,
+  type = type,
+  ipairs = ipairs,
+  pairs = pairs,
+  select = select,
+  unpack = table.unpack,
+  math = {floor = math.floor, ceil = math.ceil, min = math.min, max = math.max, abs = math.abs},
+  table = {concat = table.concat, insert = table.insert, remove = table.remove},
+  string = {
+    format = string.format,
+    match = string.match,
+    gmatch = string.gmatch,
+    find = string.find,
+    sub = string.sub,
+  },
+}
+local environment = setmetatable({}, {
+  __index = function(_, name)
+    local value = globals[name]
+    if value == nil then fail('nonexistent global variable ' .. tostring(name)) end
+    return value
+  end,
+  __newindex = function(_, name) fail('attempt to create the global variable ' .. tostring(name)) end,
+})
+
+local ESCAPES = {['"'] = '\\"', ['\\'] = '\\\\'}
+local function escape(char) return ESCAPES[char] or string.format('\\u%04x', char:byte()) end
+
+-- A reply as JSON, after the conversions that Redis makes: false → nil, numbers lose their fraction, and a list ends
+-- at its first nil.
+local function encode(value)
+  local kind = type(value)
+  if kind == 'string' then return '"' .. value:gsub('[%c"\\]', escape) .. '"' end
+  if kind == 'number' then return string.format('%d', value < 0 and math.ceil(value) or math.floor(value)) end
+  if value == true then return '1' end
+  if kind ~= 'table' then return 'null' end
+  if value.ok then return encode(value.ok) end
+  local items = {}
+  for at, item in ipairs(value) do items[at] = encode(item) end
+  return '[' .. table.concat(items, ',') .. ']'
+end
+
+local function fieldsOf(request)
+  local fields, count = {}, 0
+  for field in request:gmatch('[^' .. SEPARATOR .. ']*') do
+    count = count + 1
+    fields[count] = field
+  end
+  return fields, count
+end
+
+local function setClock(micros)
+  redis.micros, redis.millis = micros, micros // 1000
+end
+
+local compiled = {}
+
+-- Compiles a script. Returns its number.
+function define(source)
+  compiled[#compiled + 1] = assert(load(source, '=script', 't', environment))
+  return #compiled
+end
+
+-- Runs a script. The request has the number of the script, the number of keys, the keys, and the arguments.
+function evaluate(micros, request)
+  setClock(micros)
+  local fields, count = fieldsOf(request)
+  local keys, args, declared = {}, {}, {}
+  local last = 2 + tonumber(fields[2])
+  for at = 3, last do
+    keys[at - 2] = fields[at]
+    declared[fields[at]] = true
+  end
+  for at = last + 1, count do args[at - last] = fields[at] end
+  globals.KEYS, globals.ARGV = keys, args
+  redis.declared = declared
+  local done, reply = pcall(compiled[tonumber(fields[1])])
+  redis.declared = nil
+  if not done then fail(reply) end
+  return encode(reply)
+end
+
+-- Runs one command.
+function command(micros, request)
+  setClock(micros)
+  return encode(call(table.unpack((fieldsOf(request)))))
+end
+
+-- Empties the database. `early`: 1 if a key is gone at the end of its time to live, 0 if it is gone after it.
+function reset(early)
+  redis.keys, redis.early = {}, early
+end
+
+-- The keys that exist.
+function existing(micros)
+  setClock(micros)
+  local names = {}
+  for key in pairs(redis.keys) do names[#names + 1] = key end
+  table.sort(names)
+  local found = {}
+  for _, name in ipairs(names) do
+    if redis.find(name) then found[#found + 1] = name end
+  end
+  return encode(found)
+end
+
+local function copy(value)
+  if type(value) ~= 'table' then return value end
+  local result = {}
+  for key, item in pairs(value) do result[key] = copy(item) end
+  return result
+end
+
+-- `save` keeps a copy of the database, and `restore` returns to it.
+local saved
+function save() saved = copy(redis.keys) end
+function restore() redis.keys = copy(saved) end

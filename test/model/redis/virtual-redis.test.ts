@@ -1,0 +1,297 @@
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { type Priority, reservesOf } from "../../../functions/limit/permits.ts";
+import {
+  block,
+  giveBack,
+  leftScript,
+  settleScript,
+  takeScript,
+} from "../../../functions/limit/rolling-log.ts";
+import { createGlobalStore } from "../../../functions/pages/global-store.ts";
+import { keepPage, type PageKey } from "../../../functions/pages/kept.ts";
+import type { ScriptCall } from "../../../functions/upstash.ts";
+import { startRedis } from "../../stand-ins/redis.ts";
+import { Random } from "../random.ts";
+import { VirtualRedis } from "./virtual-redis.ts";
+import { createVirtualUpstash, type Executor } from "./virtual-upstash.ts";
+
+const SEED = "virtual-redis";
+const HOUR = 3_600_000;
+/** The clocks of the two differ by less. All times to live are longer. In milliseconds. */
+const TOLERANCE_MS = 30_000;
+
+const host = await startRedis();
+const real = await host.open();
+const virtual = await VirtualRedis.create();
+afterAll(host.close);
+beforeEach(reset);
+
+async function reset() {
+  virtual.reset();
+  await real.call("FLUSHDB");
+}
+
+/** What a Redis replies, or that it fails. */
+async function replyOf(run: () => unknown): Promise<unknown> {
+  try {
+    return await run();
+  } catch {
+    return "an error";
+  }
+}
+
+/** Runs each script and command on both, and compares the replies. */
+class Both implements Executor {
+  /** The commands and scripts so far, for the report. */
+  readonly log: string[] = [];
+  /** The replies that were no errors. */
+  replies = 0;
+
+  async run({ script, keys, args }: ScriptCall) {
+    this.log.push(`${script.length} bytes of Lua ${JSON.stringify(keys)} ${JSON.stringify(args)}`);
+    return this.#compare(
+      () => virtual.run({ script, keys, args }),
+      () => real.call("EVAL", script, String(keys.length), ...keys, ...args),
+    );
+  }
+
+  async command(...command: readonly string[]) {
+    this.log.push(command.join(" "));
+    const [name = "", ...args] = command;
+    return this.#compare(
+      () => virtual.command(...command),
+      () => real.call(name, ...args),
+    );
+  }
+
+  async #compare(askVirtual: () => unknown, askReal: () => unknown) {
+    virtual.micros = Date.now() * 1_000;
+    const reply = await replyOf(askVirtual);
+    expect(reply, this.log.join("\n")).toEqual(tolerant(await replyOf(askReal)));
+    if (reply !== "an error") this.replies += 1;
+    return reply;
+  }
+
+  /** Compares the keys, and how long they live. */
+  async compareKeys() {
+    const keys = virtual.keys();
+    const found = await real.call("KEYS", "*");
+    expect(keys, this.log.join("\n")).toEqual(Array.isArray(found) ? found.sort() : found);
+    for (const key of keys) {
+      const ms = Number(virtual.command("PTTL", key));
+      const realMs = Number(await real.call("PTTL", key));
+      const isSame = ms < 0 ? ms === realMs : Math.abs(ms - realMs) < TOLERANCE_MS;
+      expect(isSame, `${this.log.join("\n")}\n${key} lives for ${ms} ms, and for ${realMs} ms in Redis`).toBe(
+        true,
+      );
+    }
+  }
+}
+
+/** A time to live in a reply may differ by the time between the two commands. No other integer is that large. */
+function tolerant(reply: unknown): unknown {
+  if (Array.isArray(reply)) return reply.map(tolerant);
+  // Within 5,000 ms.
+  return typeof reply === "number" && reply > TOLERANCE_MS ? expect.closeTo(reply, -4) : reply;
+}
+
+/** A script whose clock stands at a given time: the two databases have no common clock. */
+function atTime(micros: number, call: ScriptCall): ScriptCall {
+  const time = `{'${Math.floor(micros / 1_000_000)}', '${micros % 1_000_000}'}`;
+  const script = `local redis = {call = (function(call)
+  return function(name, ...) if name == 'TIME' then return ${time} end return call(name, ...) end
+end)(redis.call)}
+${call.script}`;
+  return { ...call, script };
+}
+
+const LOG = "log";
+const PRIORITIES: readonly Priority[] = ["answer", "refresh", "new-symbol", "unknown-cursor"];
+
+async function runLimit(random: Random, both: Both) {
+  const upstash = createVirtualUpstash(both);
+  const limit = random.whole(1, 5);
+  const hours = (most: number) => random.whole(0, most * HOUR);
+  const rule = {
+    limit,
+    windowMs: 5 * HOUR,
+    holdMs: HOUR + hours(5),
+    waitMs: hours(9),
+    clientShare: random.whole(1, 5),
+  };
+  let micros = 1_800_000_000_000_000;
+  const run = (call: ScriptCall) => both.run(atTime(micros, call));
+  const id = () => `p${random.whole(0, 5)}`;
+  const client = () => `client${random.whole(0, 1)}`;
+  for (let rest = 15; rest > 0; rest -= 1) {
+    const kind = random.weighted({ take: 6, settle: 3, giveBack: 1, wait: 3, block: 1, left: 1 });
+    if (kind === "wait") micros += 1_000 * hours(4) + random.whole(0, 999);
+    if (kind === "take") {
+      const instead = random.chance(0.2) ? id() : undefined;
+      const wish = { id: id(), clientLog: client(), instead, ...reservesOf(limit)[random.pick(PRIORITIES)] };
+      await run(takeScript(LOG, rule, wish));
+    }
+    if (kind === "settle") await run(settleScript(LOG, rule, client(), id(), random.chance(0.5)));
+    if (kind === "giveBack") await upstash.ask((redis) => giveBack(redis, LOG, client(), id()));
+    if (kind === "block") await upstash.ask((redis) => block(redis, LOG, 5 * HOUR));
+    if (kind === "left" || kind === "block") await run(leftScript(LOG, rule));
+    // While it is there, replies depend on the clock of the database.
+    if (kind === "block") await both.command("DEL", `${LOG}:blocked`);
+    await both.compareKeys();
+  }
+}
+
+async function runStore(random: Random, both: Both) {
+  let now = 1_800_000_000_000;
+  const store = createGlobalStore(createVirtualUpstash(both), HOUR, () => now);
+  const cursors = ["", "1700000000", "1700000005", "opaque"];
+  const lease = () => `lease${random.whole(0, 3)}`;
+  const keyOf = (): PageKey => ({
+    symbol: random.pick(["HK.1", "US.A"]),
+    cursor: random.pick(cursors),
+    ...(random.chance(0.2) && { num: 5 }),
+  });
+  for (let rest = 15; rest > 0; rest -= 1) {
+    const kind = random.weighted({ read: 5, write: 5, release: 4, peek: 2, isKnown: 2, wait: 3 });
+    const key = keyOf();
+    if (kind === "wait") now += random.whole(0, random.pick([10_000, 2 * HOUR, 48 * HOUR]));
+    if (kind === "read") await store.read(key, lease());
+    if (kind === "peek") await store.peek(key);
+    if (kind === "isKnown") await store.isKnown(key);
+    if (kind === "write") {
+      const newest = 1_700_000_000 + random.whole(0, 9);
+      const span = random.chance(0.7) ? { newest, oldest: newest - random.whole(0, 9) } : undefined;
+      const next = random.chance(0.7) ? random.pick(cursors.slice(1)) : null;
+      const kept = keepPage(new Uint8Array([random.whole(0, 255)]), key.cursor, now - random.whole(0, HOUR));
+      await store.write(key, lease(), kept, { newest, extent: random.whole(0, 3), next, span }, []);
+    }
+    if (kind === "release") {
+      const outcome = random.pick(["failed", "failed", "failed", "answered", "not-called"] as const);
+      const pause = random.chance(0.5) ? ({ ms: HOUR, code: "opend_failed" } as const) : undefined;
+      await store.release(key, lease(), { outcome, ...(pause && { pause }) }, []);
+    }
+    await both.compareKeys();
+  }
+}
+
+async function runCommands(random: Random, both: Both) {
+  const key = () => `k${random.whole(0, 3)}`;
+  const word = () => random.pick(["a", "b", "c", "1", "-2.5", 'q"\\u']);
+  const score = () => String(random.pick([-1.5, 0, 1, 1, 2, 1_800_000_000_000]));
+  const bound = () => random.pick(["-inf", "+inf", score(), `(${score()}`]);
+  const place = () => String(random.whole(-4, 4));
+  const ms = () => String(random.pick([-1, 0, HOUR, 2 * HOUR]));
+  const limit = () =>
+    random.chance(0.5) ? ["LIMIT", String(random.whole(0, 2)), String(random.whole(0, 3))] : [];
+  const commands = [
+    () => ["SET", key(), word()],
+    () => ["SET", key(), word(), "NX"],
+    () => ["SET", key(), word(), "PX", ms()],
+    () => ["SET", key(), word(), "NX", "PX", ms()],
+    () => ["GET", key()],
+    () => ["DEL", key()],
+    () => ["EXISTS", key()],
+    () => ["PEXPIRE", key(), ms()],
+    () => ["HSET", key(), word(), word(), word(), word()],
+    () => ["HGET", key(), word()],
+    () => ["HMGET", key(), word(), word(), word()],
+    () => ["HDEL", key(), word(), word()],
+    () => ["ZADD", key(), score(), word()],
+    () => ["ZADD", key(), score(), word()],
+    () => ["ZREM", key(), word()],
+    () => ["ZSCORE", key(), word()],
+    () => ["ZCARD", key()],
+    () => ["ZCOUNT", key(), bound(), bound()],
+    () => ["ZRANGE", key(), place(), place()],
+    () => ["ZRANGE", key(), place(), place(), "WITHSCORES"],
+    () => ["ZRANGE", key(), bound(), bound(), "BYSCORE", "REV", "LIMIT", "0", "2"],
+    () => ["ZRANGEBYSCORE", key(), bound(), bound(), ...limit()],
+    () => ["ZREVRANGEBYSCORE", key(), bound(), bound(), ...limit()],
+    () => ["ZREMRANGEBYSCORE", key(), bound(), bound()],
+  ];
+  for (let rest = 30; rest > 0; rest -= 1) {
+    const command = random.pick(commands)();
+    // The same command from a script, with its arguments as they are.
+    const script = "return redis.call(unpack(ARGV))";
+    if (random.chance(0.5)) await both.command(...command);
+    else await both.run({ script, keys: command.slice(1, 2), args: command });
+    await both.compareKeys();
+  }
+}
+
+// The imitation of Redis is no measure.
+describe.runIf(host.kind === "redis-server")("virtual Redis replies as Redis does", () => {
+  it.each([
+    ["to the limit's scripts", runLimit],
+    ["to the store's scripts", runStore],
+    ["to each command", runCommands],
+  ])("%s, in 200 random histories", async (name, runHistory) => {
+    let replies = 0;
+    for (let number = 0; number < 200; number += 1) {
+      await reset();
+      const both = new Both();
+      await runHistory(new Random(`${SEED} ${name} ${number}`), both);
+      replies += both.replies;
+    }
+    expect(replies).toBeGreaterThan(1_000);
+  });
+
+  it.each([
+    "return {1, 2.9, -2.9, 'text', true, {3}}",
+    "return {1, false, 3}",
+    "return {1, nil, 3}",
+    "return 1800000000000 + 0.5",
+    "return {}",
+    "return redis.call('SET', KEYS[1], 12345678901234) ",
+    "redis.call('SET', KEYS[1], 0.1 + 0.2) return redis.call('GET', KEYS[1])",
+    "redis.call('ZADD', KEYS[1], 1800000000000 * 1000 / 1000, 7) return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')",
+    "return {#redis.call('HMGET', KEYS[1], 'a', 'b'), type(redis.call('GET', KEYS[1])), redis.call('SET', KEYS[1], 'x').ok}",
+    "return '7' + 1",
+    "return tostring(KEYS[2])",
+    "global = 1",
+    "return missing",
+    "return redis.call('NOSUCH', KEYS[1])",
+    "return redis.call('SET', KEYS[1], nil)",
+    "return redis.call('PEXPIRE', KEYS[1], 1.5)",
+  ])("to the script %s", async (script) => {
+    await new Both().run({ script, keys: ["key"], args: [] });
+  });
+});
+
+describe("virtual Redis", () => {
+  it("fails when a script uses a key that it does not declare", () => {
+    expect(() => virtual.run({ script: "return redis.call('GET', 'b')", keys: ["a"], args: [] })).toThrow(
+      "undeclared key b",
+    );
+  });
+
+  it("fails at an unknown command", () => {
+    expect(() => virtual.command("FLUSHALL")).toThrow("unknown command FLUSHALL");
+  });
+
+  it("expires a key by the injected clock, one millisecond after its time to live", () => {
+    virtual.micros = 1_000_000;
+    virtual.command("SET", "key", "value", "PX", "10");
+    virtual.micros = 1_010_999;
+    expect([virtual.command("GET", "key"), virtual.command("PTTL", "key")]).toEqual(["value", 0]);
+    virtual.micros = 1_011_000;
+    expect([virtual.command("GET", "key"), virtual.command("PTTL", "key")]).toEqual([null, -2]);
+    virtual.reset({ keysEndEarly: true });
+    virtual.command("SET", "key", "value", "PX", "10");
+    virtual.micros = 1_020_999;
+    expect(virtual.command("PTTL", "key")).toBe(1);
+    virtual.micros = 1_021_000;
+    expect(virtual.command("PTTL", "key")).toBe(-2);
+  });
+
+  it("returns to a saved state", () => {
+    virtual.command("ZADD", "set", "1", "a");
+    const restore = virtual.save();
+    virtual.command("ZADD", "set", "2", "b");
+    virtual.micros += 1_000;
+    const at = virtual.micros;
+    restore();
+    expect(virtual.command("ZRANGE", "set", "0", "-1")).toEqual(["a"]);
+    expect(virtual.micros).toBe(at - 1_000);
+  });
+});
