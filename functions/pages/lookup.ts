@@ -38,8 +38,9 @@ const LOOK_AGAIN_MS = 200;
 const LOOK_AGAIN_MOST_MS = 1_000;
 /** A request that has a copy waits no longer than this for a better one. */
 const WITH_COPY_MS = 1_000;
-/** After the store has failed, lookups of this isolate fail at once for this long. */
+/** After a lookup has timed out on a store that hangs, others of this isolate fail at once for this long. */
 const STORE_PAUSE_MS = 1_000;
+const HANGS_MS = 1_000;
 const STORE = "store";
 const STORE_FOR_COPIES = "store, for requests with a copy";
 
@@ -106,16 +107,18 @@ async function coalesce(parts: LookupParts, symbol: SecuritySymbol, key: PageKey
   const failures = createRefusals(parts.gateway, parts.now);
   const down = failures.find(STORE);
   if (down) throw down;
+  const since = parts.now();
   const found = within(
     parts.requestMs,
     () => new Failure("opend_timeout", "OpenD did not answer in time"),
     async (signal) => (await findRefused(parts, symbol, key)) ?? findOrFetch(parts, symbol, key, signal),
   ).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
-    if (failure.code === "limiter_unavailable") failures.remember(STORE, failure, STORE_PAUSE_MS);
+    const hangs = failure.code === "limiter_unavailable" && parts.now() - since >= HANGS_MS;
+    if (hangs) failures.remember(STORE, failure, STORE_PAUSE_MS);
     throw failure;
   });
-  const flight = { client: parts.client, since: parts.now(), found, callsOpend: false };
+  const flight = { client: parts.client, since, found, callsOpend: false };
   inFlight.set(name, flight);
   const ended = found
     .catch(() => undefined)
