@@ -4,7 +4,7 @@ import { print } from "../support/progress.ts";
 import { ask } from "./ask.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
-import { hasCalls } from "./quota.ts";
+import { hasPermits, isCircuitOpen } from "./quota.ts";
 import { KEPT, type World } from "./world.ts";
 
 /** Checks after all faults have ended. */
@@ -18,8 +18,11 @@ const MACHINE_MS = 4_000;
 const NEWS_MS = 20_000;
 const CLOSED_MS = 10_000;
 const LOOK_MS = 500;
-/** Calls to revalidate every first page, and the calls that a refresh leaves to others. */
-const CALLS_WANTED = 14;
+/** Permits to revalidate every first page, and those that a refresh leaves to others. */
+const PERMITS_WANTED = 14;
+/** Leases that are longer are those of refused pages. */
+const MAX_LEASE_MS = 60_000;
+const SHORTENED_LEASE_MS = 5_000;
 const WATCH = "short-interest:webhooks:watch";
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -33,6 +36,7 @@ const trustMs = (staleMs: number) => Math.min(Math.max(staleMs / 10, MIN_TRUST_M
  *    most as long as the run.
  * 2. An edge that looked just before the lease ended trusts its copy again. Then it looks, and revalidates.
  * 3. Another edge that looked during that fetch trusts its copy once more.
+ * 4. While the circuit is half-open, all edges but one must trust their copies once more before they may call.
  *
  * After its trust has ended, a copy is served once more while it is revalidated in the background. That adds one
  * request, not a time.
@@ -43,7 +47,18 @@ async function recoveryMs(world: World, symbol: string, began: number): Promise<
   const leaseMs = Math.max(0, Number(await redis.call("PTTL", LEASES + page)));
   const staleMs = Math.max(0, Date.now() - Number(await redis.call("HGET", PAGES + page, "fresh")));
   const firstMs = Math.max(leaseMs, CIRCUIT_OPEN_MS, trustMs(Date.now() - began));
-  return firstMs + 2 * trustMs(staleMs + firstMs) + MACHINE_MS;
+  const looks = (await isCircuitOpen(world)) ? 3 : 2;
+  return firstMs + looks * trustMs(staleMs + firstMs) + MACHINE_MS;
+}
+
+/** A lasting refusal stops the fetches of its page for 5 minutes. No run waits for their end. */
+async function shortenLeases(world: World): Promise<void> {
+  const { redis } = world.parts.upstash;
+  for (const symbol of KEPT) {
+    const lease = LEASES + nameOf({ symbol, cursor: "" });
+    const leaseMs = Number(await redis.call("PTTL", lease));
+    if (leaseMs > MAX_LEASE_MS) await redis.call("PEXPIRE", lease, String(SHORTENED_LEASE_MS));
+  }
 }
 
 /**
@@ -53,10 +68,11 @@ async function recoveryMs(world: World, symbol: string, began: number): Promise<
 export async function recover(world: World, began: number): Promise<void> {
   const { centres, callers, report } = world.parts;
   const endedAt = Date.now();
+  await shortenLeases(world);
   let deadlines: ReadonlyMap<string, number> | undefined;
   let waiting = centres.all().flatMap((centre) => KEPT.map((symbol) => ({ centre, symbol })));
   while (waiting.length > 0) {
-    if (!deadlines && (await hasCalls(world, CALLS_WANTED))) {
+    if (!deadlines && (await hasPermits(world, PERMITS_WANTED))) {
       const entries = KEPT.map(
         async (symbol) => [symbol, Date.now() + (await recoveryMs(world, symbol, began))] as const,
       );

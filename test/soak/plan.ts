@@ -17,6 +17,8 @@ export interface Spell {
   readonly aged: readonly string[];
   /** The place of a Worker that is ended without warning, and started anew. */
   readonly replaced?: number;
+  /** Wrong replies from its start. A new Worker has no copies, so it causes their calls. */
+  readonly wrongReplies: readonly WrongReply[];
 }
 
 type Fault = Pick<Spell, "name" | "opend" | "upstash">;
@@ -75,29 +77,43 @@ const RUSHES: readonly Fault[] = [
 /** The rush at the end of each run, after all other checks. */
 export function lastRush(seed: string): Spell {
   const random = randomFrom(`${seed} last rush`);
-  return { kind: "rush", ms: 10_000, aged: [], ...pick(RUSHES.slice(0, 2), random) };
+  return { kind: "rush", ms: 10_000, aged: [], wrongReplies: [], ...pick(RUSHES.slice(0, 2), random) };
 }
+
+/** A security whose first page is stored. */
+export interface Security {
+  readonly symbol: string;
+  /** The length of its history. */
+  readonly rows: number;
+}
+
+/** In these calm spells a Worker is always replaced, so that a short run has wrong replies too. */
+const REPLACED_CALMS: ReadonlySet<number> = new Set([0, 2]);
 
 /**
  * Alternates calm spells and faults, and ends with a fault. In half of the calm spells OpenD tolerates any cursor.
- * @param pages the symbols whose pages may be made stale
+ * @param securities those whose pages may be made stale, or contradicted
  */
 export function planOf(
   seed: string,
   totalMs: number,
   workers: number,
-  pages: readonly string[],
+  securities: readonly Security[],
 ): readonly Spell[] {
   const random = randomFrom(`${seed} plan`);
   const between = (least: number, most: number) => whole(random, least, most);
   const spells: Spell[] = [];
   let kinds: string[] = [];
+  const nextWrong = wrongReplies(securities, randomFrom(`${seed} wrong replies`));
+  const pages = securities.map(({ symbol }) => symbol);
+  let calms = 0;
   let at = 0;
   let quotaAt = 30_000;
   let longAt = LONG_EVERY_MS;
 
-  const add = (spell: Omit<Spell, "ms">, ms: number) => {
-    spells.push({ ...spell, ms });
+  const add = (spell: Omit<Spell, "ms" | "wrongReplies">, ms: number) => {
+    const isWrong = spell.replaced !== undefined && at < totalMs - QUIET_END_MS;
+    spells.push({ ...spell, ms, wrongReplies: isWrong ? nextWrong(at) : [] });
     at += ms;
   };
   const disturbed = (often: number) => (random() < often ? { replaced: between(0, workers - 1) } : {});
@@ -106,7 +122,9 @@ export function planOf(
     const toleratesCursors = random() < 0.5;
     const name = toleratesCursors ? "calm, OpenD tolerates any cursor" : "calm";
     const opend = { ...WELL, toleratesCursors };
-    add({ kind: "calm", name, opend, aged: [], ...disturbed(0.2) }, between(3_000, 5_000));
+    const often = REPLACED_CALMS.has(calms) ? 1 : 0.2;
+    add({ kind: "calm", name, opend, aged: [], ...disturbed(often) }, between(3_000, 5_000));
+    calms += 1;
     const left = totalMs - at;
     if (at > quotaAt && left > AFTER_QUOTA_MS + 45_000) {
       quotaAt = at + QUOTA_EVERY_MS;
@@ -127,53 +145,6 @@ export function planOf(
   return spells;
 }
 
-export interface PlannedReply {
-  readonly atMs: number;
-  readonly reply: WrongReply;
-}
-
-/** A wrong reply is given within this time, or not at all. Repeated later than 60 s it would be believed. */
-export const WRONG_REPLY_MS = 40_000;
-const DENIALS = ["unknown stock", "wrong kind", "empty"] as const;
-/** Less is missing than a page has rows. */
-const MAX_MISSING = 8;
-
-/**
- * Wrong replies to securities with a stored page, one security after the other. A stored page is replaced by a reply
- * that contradicts it when the same contradiction repeats after 60 s. So no security gets the same contradiction
- * again in a run: it is denied once, and then other rows are missing each time.
- * @param rows the length of each security's history
- */
-export function wrongRepliesOf(
-  seed: string,
-  totalMs: number,
-  rows: ReadonlyMap<string, number>,
-): readonly PlannedReply[] {
-  const random = randomFrom(`${seed} wrong replies`);
-  const between = (least: number, most: number) => whole(random, least, most);
-  const queues = shuffled([...rows], random).map(([symbol, length]) => {
-    const denial: WrongReply = { symbol, reply: pick(DENIALS, random), missing: 0, times: between(1, 3) };
-    const cuts = Array.from({ length: length > 2 * MAX_MISSING ? MAX_MISSING : 0 }, (_, less) =>
-      (["older", "shorter"] as const).map(
-        (reply): WrongReply => ({ symbol, reply, missing: less + 1, times: between(1, 3) }),
-      ),
-    );
-    const [first, ...others] = shuffled(cuts.flat(), random);
-    return [...shuffled(first ? [denial, first] : [denial], random), ...others];
-  });
-  const planned: PlannedReply[] = [];
-  let atMs = 3_000;
-  // Each symbol has its turn again only after WRONG_REPLY_MS.
-  for (let round = 0; round <= 2 * MAX_MISSING; round += 1) {
-    for (const queue of queues) {
-      const reply = queue[round];
-      if (reply && atMs < totalMs - WRONG_REPLY_MS) planned.push({ atMs, reply });
-      atMs += round === 0 ? between(6_000, 10_000) : between(12_000, 20_000);
-    }
-  }
-  return planned;
-}
-
 /** An attack lasts no longer, so that a long run also has a time after it. */
 const MAX_ATTACK_MS = 600_000;
 /** It ends so long before the run does: the quota must have calls for the checks at the end. */
@@ -189,6 +160,44 @@ export interface Period {
 export function attackOf(began: number, totalMs: number): Period {
   const from = began + totalMs / 2;
   return { from, until: Math.min(from + MAX_ATTACK_MS, began + totalMs - QUIET_END_MS) };
+}
+
+/** A wrong reply is given within this time, or not at all. Repeated after 60 s it would be believed. */
+export const WRONG_REPLY_MS = 40_000;
+/** Wrong replies that begin at the same time. */
+const WRONG_AT_ONCE = 2;
+const DENIALS = ["unknown stock", "wrong kind", "empty"] as const;
+/** Less is missing than a page has rows. */
+const MAX_MISSING = 12;
+
+/**
+ * Wrong replies to securities with a stored page, one security after the other. A stored page is replaced by a reply
+ * that contradicts it when the same contradiction repeats after 60 s. So no security gets the same contradiction
+ * again in a run: it is denied once, and then other rows are missing each time.
+ * @returns takes the next ones at a time of the plan
+ */
+function wrongReplies(securities: readonly Security[], random: () => number): (at: number) => WrongReply[] {
+  const times = () => whole(random, 1, 3);
+  const turns = shuffled(securities, random).map(({ symbol, rows }) => {
+    const denial: WrongReply = { symbol, reply: pick(DENIALS, random), missing: 0, times: times() };
+    const missing = Array.from({ length: rows > 2 * MAX_MISSING ? MAX_MISSING : 0 }, (_, less) => less + 1);
+    const others = (["older", "shorter"] as const).flatMap((reply) =>
+      missing.map((count): WrongReply => ({ symbol, reply, missing: count, times: times() })),
+    );
+    const [first, ...rest] = shuffled(others, random);
+    const left = [...shuffled(first ? [denial, first] : [denial], random), ...rest];
+    return { left, lastAt: Number.NEGATIVE_INFINITY };
+  });
+  return (at) => {
+    const due = turns.filter(({ left, lastAt }) => left.length > 0 && at - lastAt > WRONG_REPLY_MS);
+    return due
+      .sort((one, other) => one.lastAt - other.lastAt)
+      .slice(0, WRONG_AT_ONCE)
+      .flatMap((turn) => {
+        turn.lastAt = at;
+        return turn.left.splice(0, 1);
+      });
+  };
 }
 
 /** @throws Error for an empty list */

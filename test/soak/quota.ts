@@ -21,14 +21,23 @@ export async function reserve(world: World): Promise<number> {
   return Math.min(MAX_RESERVE, await countSince(world, `${LOG}:wasted`, WASTE_MEMORY_MS));
 }
 
-/** Whether calls are allowed at all: OpenD has not refused one for its frequency, and the circuit is closed. */
+/** Whether a call that is in the quota is made: OpenD has refused none for its frequency, and the circuit is closed. */
 export async function allowsCalls(world: World): Promise<boolean> {
-  return Number(await world.parts.upstash.redis.call("EXISTS", `${LOG}:blocked`, CIRCUIT)) === 0;
+  return !(await isBlocked(world)) && !(await isCircuitOpen(world));
 }
 
-/** Whether so many calls can be made now. */
-export async function hasCalls(world: World, atLeast: number): Promise<boolean> {
-  return (await allowsCalls(world)) && (await used(world)) <= LIMIT - atLeast;
+/** Whether so many permits are free now. The circuit may be open. */
+export async function hasPermits(world: World, atLeast: number): Promise<boolean> {
+  return !(await isBlocked(world)) && (await used(world)) <= LIMIT - atLeast;
+}
+
+/** Whether the circuit is open, or half-open: at most one call is made at a time then. */
+export async function isCircuitOpen(world: World): Promise<boolean> {
+  return Number(await world.parts.upstash.redis.call("HEXISTS", CIRCUIT, "open")) === 1;
+}
+
+async function isBlocked(world: World): Promise<boolean> {
+  return Number(await world.parts.upstash.redis.call("EXISTS", `${LOG}:blocked`)) === 1;
 }
 
 async function countSince(world: World, key: string, ms: number): Promise<number> {

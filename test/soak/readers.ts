@@ -14,9 +14,8 @@ import { KEPT, type World } from "./world.ts";
 /** Readers. The seed alone decides each step, whatever the steps before got. */
 
 type Random = () => number;
-const CURIOUS_PAUSE_MS = 1_500;
+const CURIOUS_PAUSE_MS = 2_500;
 const FORMATS: readonly PageFormat[] = ["json", "csv", "ndjson", "protobuf"];
-const NOT_KNOWN: ReadonlySet<string> = new Set([...IN_THE_WAY, "unknown_symbol"]);
 /** The rows of a stored page: an answer with all of them leads to the next stored page. */
 export const PAGE_ROWS = 50;
 
@@ -124,18 +123,11 @@ async function readLatest(world: World, centre: DataCentre, caller: string, rand
   report.count("read: the newest of several");
 }
 
-/** Requests unknown securities, and sends invalid requests. */
+/** Sends an invalid request. */
 async function readWrongly(world: World, centre: DataCentre, caller: string, random: Random): Promise<void> {
   const { callers, report } = world.parts;
-  const who = callers(caller);
-  if (random() < 0.2) {
-    const path = `/v1/short-interest/US.NOSUCH${whole(random, 1, 2)}`;
-    const answer = await ask(world, centre, { path, caller: who });
-    if (answer) expectCode(world, path, answer, NOT_KNOWN);
-    return;
-  }
   const [path, code, headers = {}] = pick(BAD_INPUT, random);
-  const answer = await ask(world, centre, { path, caller: who, headers });
+  const answer = await ask(world, centre, { path, caller: callers(caller), headers });
   if (answer) expectCode(world, path, answer, new Set([code]));
   report.count("read: invalid requests");
 }

@@ -8,16 +8,17 @@ import { guess } from "./guessing.ts";
 import { Hooks } from "./hooks.ts";
 import { type Ledger, startLedger } from "./ledger.ts";
 import { attackOf, lastRush, planOf, QUIET_END_MS, type Spell } from "./plan.ts";
-import { LIMIT } from "./quota.ts";
+import { LIMIT, used } from "./quota.ts";
 import { beCurious, read, warm } from "./readers.ts";
 import { requestRefused } from "./refused-symbols.ts";
 import { Report } from "./report.ts";
 import { READERS, startScene, WORKERS } from "./scene.ts";
 import { beGreedy, beModest, rush } from "./sharing.ts";
 import { checkStorage, watchStorage } from "./storage.ts";
+import { truthOf } from "./truth.ts";
 import { openWithoutLogin } from "./unauthenticated.ts";
 import { KEPT, World } from "./world.ts";
-import { replyWrong } from "./wrong-replies.ts";
+import { WrongReplies } from "./wrong-replies.ts";
 
 /**
  * `npm run soak` runs for 30 minutes, `npm run soak -- 60` for one, and `npm run soak -- 60 SEED` repeats a plan.
@@ -66,7 +67,8 @@ async function soak(): Promise<void> {
   const delay = monitorEventLoopDelay();
   delay.enable();
   const totalMs = seconds * 1_000;
-  const plan = planOf(seed, totalMs, WORKERS, KEPT);
+  const securities = KEPT.map((symbol) => ({ symbol, rows: truthOf(symbol).rows.length }));
+  const plan = planOf(seed, totalMs, WORKERS, securities);
   const { parts, receiver } = await startScene(seed, report, ending);
   const stopProgress = startProgress(() => {
     const { calls, worstWindow } = parts.opend.stats();
@@ -79,12 +81,16 @@ async function soak(): Promise<void> {
   const ledger = startLedger(world);
   ending.push(async () => ledger.close());
   const hooks = new Hooks(world, receiver);
+  const wrongReplies = new WrongReplies(world, ledger);
   // The other Workers start while its calls leave the window.
   await parts.centres.start(0);
   phase = "reading all pages once";
   await warm(world);
   phase = "starting the other Workers";
   for (let place = 1; place < WORKERS; place += 1) await parts.centres.start(place);
+
+  phase = "waiting until these calls have left the window";
+  await quotaIsFree(world);
 
   began = Date.now();
   const attack = attackOf(began, totalMs);
@@ -96,7 +102,6 @@ async function soak(): Promise<void> {
     follow(world, ledger),
     guess(world, attack),
     requestRefused(world, attack.from),
-    replyWrong(world, ledger, totalMs),
     openWithoutLogin(world),
     watchStorage(world),
     hooks.run(),
@@ -104,12 +109,14 @@ async function soak(): Promise<void> {
   const replacing: Promise<void>[] = [];
   for (const spell of plan) {
     if (spell.replaced !== undefined) replacing.push(replace(world, spell.replaced));
+    await wrongReplies.begin(spell.wrongReplies);
     await live(world, ledger, spell);
   }
 
   phase = "ending: all answers must become fresh";
   world.begin(undefined);
   world.end();
+  wrongReplies.end();
   await Promise.all(replacing);
   await Promise.all([recover(world, began), ...actors]);
   await allClosed(world);
@@ -129,6 +136,10 @@ async function soak(): Promise<void> {
     `${calls} calls to OpenD, at most ${worstWindow} in 30 s, ${refused} refused, at most ${mostConnections} connections; ` +
       `the soak's own process was blocked for at most ${Math.round(delay.max / 1e6)} ms`,
   );
+}
+
+async function quotaIsFree(world: World): Promise<void> {
+  while ((await used(world)) > 0) await new Promise((resolve) => setTimeout(resolve, 200));
 }
 
 /** Lives through a spell. Its requests may outlast it. */

@@ -12,6 +12,8 @@ const EVERY_MS = 5_000;
 const MAX_REFUSAL_MS = 600_000;
 /** The length of its reply, in base64. A page has more. */
 const MAX_REFUSAL_CHARS = 200;
+/** A refusal stops the fetches of its page for this long at most. */
+const MAX_LEASE_MS = 300_000;
 /** Keys that must expire by themselves. */
 const EXPIRING = [PAGES, LEASES, INDEX, "short-interest:client:", "short-interest:opend"];
 
@@ -34,6 +36,8 @@ export async function checkStorage(world: World): Promise<void> {
   let refusals = 0;
   for (const key of keys) {
     const ttlMs = Number(await call("PTTL", key));
+    if (key.startsWith(LEASES) && ttlMs > MAX_LEASE_MS)
+      report.violated("fair", `${key} is held for ${Math.round(ttlMs / 1_000)} s`);
     if (ttlMs === -1) report.violated("fair", `${key} never expires`);
     if (!key.startsWith(PAGES) || isPage(world, key.slice(PAGES.length))) continue;
     refusals += 1;

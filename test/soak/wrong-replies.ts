@@ -1,40 +1,42 @@
 import type { WrongReply } from "../stand-ins/opend-faults.ts";
 import type { Ledger } from "./ledger.ts";
-import { WRONG_REPLY_MS, wrongRepliesOf } from "./plan.ts";
-import { pause } from "./sharing.ts";
-import { truthOf } from "./truth.ts";
-import { KEPT, type World } from "./world.ts";
+import { WRONG_REPLY_MS } from "./plan.ts";
+import type { World } from "./world.ts";
 
 /**
- * OpenD contradicts stored pages now and then: it denies a security, or rows are missing. The stored page must be
- * served all the same. The readers check that.
+ * OpenD contradicts stored pages: it denies a security, or rows are missing. The stored page must be served all the
+ * same. The readers check that.
  */
-export async function replyWrong(world: World, ledger: Ledger, totalMs: number): Promise<void> {
-  const { opend, seed, report } = world.parts;
-  const began = Date.now();
-  const rows = new Map(KEPT.map((symbol) => [symbol, truthOf(symbol).rows.length]));
-  let active: { readonly reply: WrongReply; readonly until: number }[] = [];
-  const update = () => {
-    active = active.filter(({ until }) => Date.now() < until);
-    opend.set({ wrongReplies: active.map(({ reply }) => reply) });
-  };
-  for (const { atMs, reply } of wrongRepliesOf(seed, totalMs, rows)) {
-    while (!world.ended && Date.now() < began + atMs) {
-      await pause(500);
-      update();
+export class WrongReplies {
+  readonly #world: World;
+  readonly #ledger: Ledger;
+  #active: readonly WrongReply[] = [];
+
+  constructor(world: World, ledger: Ledger) {
+    this.#world = world;
+    this.#ledger = ledger;
+  }
+
+  /** Contradicts the pages from now on, for a while. They become stale, so that they are fetched. */
+  async begin(replies: readonly WrongReply[]): Promise<void> {
+    this.#set([...this.#active, ...replies]);
+    const end = () => this.#set(this.#active.filter((each) => !replies.includes(each)));
+    setTimeout(end, WRONG_REPLY_MS).unref();
+    for (const { symbol, reply } of replies) {
+      this.#world.parts.report.count(`wrong replies: pages with ${reply}`);
+      this.#ledger.forget(symbol);
+      await this.#world.age(symbol);
     }
-    if (world.ended) break;
-    active.push({ reply, until: Date.now() + WRONG_REPLY_MS });
-    update();
-    // A stale page is fetched again.
-    ledger.forget(reply.symbol);
-    await world.age(reply.symbol);
-    report.count(`wrong replies: planned, ${reply.reply}`);
   }
-  while (!world.ended) {
-    await pause(500);
-    update();
+
+  end(): void {
+    const { opend, report } = this.#world.parts;
+    this.#set([]);
+    report.count("wrong replies: given in all", opend.stats().answeredWrong);
   }
-  opend.set({ wrongReplies: [] });
-  report.count("wrong replies: given", opend.stats().answeredWrong);
+
+  #set(replies: readonly WrongReply[]): void {
+    this.#active = replies;
+    this.#world.parts.opend.set({ wrongReplies: replies });
+  }
 }
