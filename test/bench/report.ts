@@ -1,16 +1,17 @@
 import { writeFile } from "node:fs/promises";
+import { print } from "../support/progress.ts";
 
-/** What a figure is measured against. */
+/** The range that a figure should be in. */
 export interface Target {
   readonly least?: number;
   readonly most?: number;
 }
 
-/** One figure that says how this project does beside something else, or beside a bound. */
+/** A figure of this project, compared with another program or with a target. */
 export interface Comparison {
   readonly what: string;
   readonly value: number;
-  /** What stands before and after the number. */
+  /** Text before and after the number. */
   readonly unit?: readonly [before: string, after: string];
   readonly target?: Target;
 }
@@ -22,45 +23,45 @@ interface Section {
   readonly explanations: string[];
 }
 
-/** What a bench tells: printed at once, and kept for `BENCHMARKS.md`. */
+/** The output of the benches: printed at once, and collected for `BENCHMARKS.md`. */
 export class Report {
   readonly #sections: Section[] = [];
 
-  /** What follows is of another bench. */
+  /** Begins the section of another bench. */
   begin(title: string): void {
     this.#sections.push({ title, lines: [], comparisons: [], explanations: [] });
-    console.log(title);
+    print(title);
   }
 
   line(text: string): void {
     this.#last.lines.push(text);
-    console.log(`  ${text}`);
+    print(`  ${text}`);
   }
 
-  /** @returns whether the target, if there is one, is met */
+  /** @returns whether the target is met; true without a target */
   compare(comparison: Comparison): boolean {
     const { what, target } = comparison;
     this.#last.comparisons.push(comparison);
     const outcome = target
       ? `; target ${targetOf(comparison)}: ${isMet(comparison) ? "met" : "NOT met"}`
       : "";
-    console.log(`  ${what}: ${numberOf(comparison)}${outcome}`);
+    print(`  ${what}: ${numberOf(comparison)}${outcome}`);
     return isMet(comparison);
   }
 
-  /** A paragraph about what the figures mean. */
+  /** A paragraph that explains the figures. */
   explain(text: string): void {
     this.#last.explanations.push(text);
-    console.log(`  ${text}`);
+    print(`  ${text}`);
   }
 
-  /** Something that must hold, and does not: more than a figure that is missed. */
+  /** A violated invariant, which is more than a missed target: the run fails. */
   broken(what: string): void {
     this.line(`BROKEN: ${what}`);
     process.exitCode = 1;
   }
 
-  /** @param about what was measured, and when */
+  /** @param about the date, the machine and the versions */
   async write(path: string, intro: string, about: ReadonlyMap<string, string>): Promise<void> {
     const all = this.#sections.flatMap(({ comparisons }) => comparisons);
     const parts = [
@@ -82,7 +83,7 @@ export class Report {
 
   get #last(): Section {
     const last = this.#sections.at(-1);
-    if (!last) throw new Error("No bench has begun");
+    if (!last) throw new Error("no bench has begun");
     return last;
   }
 }

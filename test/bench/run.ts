@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { object, parse, string } from "valibot";
 import { startRedis } from "../stand-ins/redis.ts";
+import { clock, print, startProgress } from "../support/progress.ts";
 import { benchBundle } from "./bundle.ts";
 import { benchCold } from "./cold.ts";
 import { benchGuessing } from "./guessing.ts";
@@ -17,7 +18,7 @@ import { benchTrips } from "./trips.ts";
 import { benchWasted } from "./wasted.ts";
 import { benchWorkers } from "./workers.ts";
 
-/** `npm run bench`, which writes `BENCHMARKS.md`, or `npm run bench -- popularity` for one of them, which does not. */
+/** `npm run bench` runs all and writes `BENCHMARKS.md`. `npm run bench -- kept cold` runs some, and writes no file. */
 const BENCHES: Readonly<Record<string, readonly [title: string, (report: Report) => Promise<void>]>> = {
   kept: ["a kept page, and an empty Worker that only looks into the cache", benchKept],
   cold: ["a cold page, and the official client's connect, login and call", benchCold],
@@ -34,21 +35,27 @@ const BENCHES: Readonly<Record<string, readonly [title: string, (report: Report)
   limit: ["the limit, through the whole Worker", benchLimit],
 };
 
-const INTRO = `\`npm run bench\` has written this. Everything is measured in one run, and what is compared takes turns, so that the
-machine's own drift is the same for both. Nothing ran on Cloudflare's network: ratios say more than figures.`;
+const INTRO = `\`npm run bench\` writes this file. One run measures everything. Compared programs take turns, so that drift of the
+machine affects both. Nothing runs on Cloudflare's network, so trust the ratios more than the figures.`;
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in BENCHES));
 if (unknown.length > 0) {
-  console.error(`There is no ${unknown.join(", ")}; there are ${Object.keys(BENCHES).join(", ")}`);
+  console.error(`unknown bench: ${unknown.join(", ")}; known are ${Object.keys(BENCHES).join(", ")}`);
   process.exit(1);
 }
 
 const about = await surroundings();
-console.log(`${Array.from(about, ([name, value]) => `${name}: ${value}`).join("\n")}\n`);
+print(`${Array.from(about, ([name, value]) => `${name}: ${value}`).join("\n")}\n`);
 const report = new Report();
-for (const [name, [title, bench]] of Object.entries(BENCHES)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+const chosen = Object.entries(BENCHES).filter(([name]) => wanted.length === 0 || wanted.includes(name));
+const began = Date.now();
+for (const [at, [name, [title, bench]]] of chosen.entries()) {
+  const benchBegan = Date.now();
+  const stopProgress = startProgress(() => {
+    const [all, own] = [clock(Date.now() - began), clock(Date.now() - benchBegan)];
+    return `${all}  bench ${at + 1} of ${chosen.length}: ${name}, for ${own}`;
+  });
   report.begin(title);
   try {
     await bench(report);
@@ -56,10 +63,11 @@ for (const [name, [title, bench]] of Object.entries(BENCHES)) {
     report.broken(String(thrown));
     console.error(thrown);
   }
-  console.log();
+  stopProgress();
+  print();
 }
 if (wanted.length === 0) await report.write("BENCHMARKS.md", INTRO, about);
-// A bench that was broken off may have left something running.
+// A bench that failed may have left processes running.
 process.exit();
 
 async function surroundings(): Promise<Map<string, string>> {

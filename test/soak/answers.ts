@@ -8,17 +8,17 @@ import {
 import { exactly, isSame, parseExactly } from "./exact.ts";
 import { type Publication, type TrueRow, type Truth, truthOf } from "./truth.ts";
 
-/** Whether answers are true. Each check tells what is wrong, or nothing. */
+/** Checks answers against the expected data. Each check returns what is wrong, or nothing. */
 
 export type PageFormat = "json" | "csv" | "ndjson" | "protobuf";
 
-/** Rows and the cursor after them, which are right together. */
+/** Correct rows, and the cursor after them. */
 interface TruePage {
   readonly rows: readonly TrueRow[];
   readonly next: string | null;
 }
 
-/** A page may be cut short where the rows after it cannot be had; it is never empty then. */
+/** A page may be shorter when the rows after it cannot be fetched, but it is not empty then. */
 function pagesFor(published: Publication, truth: Truth, cursor: string, num: number): TruePage[] {
   return published.after(truth, cursor).flatMap((following) => {
     const most = Math.min(num, following.length);
@@ -29,15 +29,15 @@ function pagesFor(published: Publication, truth: Truth, cursor: string, num: num
   });
 }
 
-/** The rows of an answer, or what is wrong with it. */
+/** The number of rows of a correct answer, or what is wrong with the answer. */
 export type Checked = { readonly rows: number; readonly next: string | null } | string;
 
 function found(right: TruePage | undefined, what: string): Checked {
-  if (!right) return `${what} is not what OpenD has`;
+  if (!right) return `${what} differs from what OpenD has`;
   return { rows: right.rows.length, next: right.next };
 }
 
-/** @param link the header, which is all that tells the cursor outside JSON */
+/** @param link the header: outside JSON it alone has the cursor */
 export function checkPage(
   published: Publication,
   asked: {
@@ -79,7 +79,7 @@ export function checkPage(
   return checkReply(published, asked, body, pages.filter(isLinked));
 }
 
-/** A page as OpenD itself would send it. */
+/** Checks a page in OpenD's own format. */
 export function checkReply(
   published: Publication,
   { symbol, cursor, num }: { readonly symbol: string; readonly cursor: string; readonly num: number },
@@ -97,17 +97,17 @@ export function checkReply(
     const said = create(ResponseSchema, { retType: 0, retMsg: "", errCode: 0, s2c });
     return equals(ResponseSchema, reply, said);
   });
-  return found(right, `${symbol} after '${cursor}', ${num} rows in OpenD's own words`);
+  return found(right, `${symbol} after '${cursor}', ${num} rows in OpenD's format`);
 }
 
-/** A page as a tool of the Model Context Protocol tells it. */
+/** Checks a page that a tool of the Model Context Protocol returned. */
 export function checkTold(published: Publication, symbol: string, num: number, told: unknown): Checked {
   const { fetched_at, stale, ...page } = parse(ToldPage, told);
   const truth = truthOf(symbol);
   const pages = pagesFor(published, truth, "", num);
   return found(
     pages.find((each) => isSame(page, recordOf(truth, each))),
-    `${symbol}, ${num} rows, told`,
+    `${symbol}, ${num} rows from a tool`,
   );
 }
 const ToldPage = object({
@@ -136,7 +136,10 @@ export interface Stretch {
   readonly format: "json" | "csv" | "ndjson";
 }
 
-/** A history: whole, or, newest first, as far as it says itself. Returns the code of why it is not whole. */
+/**
+ * Checks a history. Newest first, it may end early and say so.
+ * @returns the code of the problem that ended it early
+ */
 export function checkHistory(
   published: Publication,
   { symbol, from, to, order, format }: Stretch,
@@ -170,7 +173,10 @@ const Latest = object({
 });
 const LatestItems = object({ items: array(unknown()) });
 
-/** The newest of many. Returns the codes of those that could not be had. */
+/**
+ * Checks the newest rows of several symbols.
+ * @returns the codes of the symbols that failed
+ */
 export function checkLatest(
   published: Publication,
   symbols: readonly string[],

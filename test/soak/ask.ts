@@ -3,17 +3,18 @@ import type { DataCentre } from "./data-centres.ts";
 import type { Caller } from "./secrets.ts";
 import type { World } from "./world.ts";
 
-/** One request, and what must be true of each answer, whatever is asked. */
+/** Sends one request, and checks what must hold for every answer. */
 
-/** A request's deadline, and what this machine may add to it under load. */
-const SLACK_MS = 3_000;
+/** Time that this machine may add to a deadline under load. */
+export const SLACK_MS = 3_000;
+/** The deadline of a request. */
 export const MOST_MS = 15_000 + SLACK_MS;
-/** A history may wait for the quota as well. */
+/** A history may also wait for the quota. */
 export const MOST_HISTORY_MS = 45_000 + SLACK_MS;
-/** After which it is said to go on for ever. */
-const FOR_EVER_MS = 90_000;
+/** A request that takes longer never ends. */
+const NEVER_MS = 90_000;
 
-/** What stands in the way of what is rightly asked for. */
+/** Codes of problems that a correct request may get while there are faults. */
 export const IN_THE_WAY: ReadonlySet<string> = new Set([
   ...[
     "opend_unreachable",
@@ -33,7 +34,7 @@ export interface Question {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly mostMs?: number;
-  /** What the caller sends itself, and so may read. */
+  /** Secrets that the caller sends itself, and so may read. */
   readonly own?: readonly string[];
 }
 
@@ -45,13 +46,13 @@ export interface Answer {
   /** The code of a problem. */
   readonly code?: string;
   readonly ms: number;
-  /** Whether it was broken off before its end. */
+  /** Whether the body ended early. */
   readonly cut: boolean;
 }
 
 const Problem = object({ code: string(), detail: string() });
 
-/** Asks. There is no answer where the data centre has ended meanwhile, or something is wrong that is reported. */
+/** Sends a request. Returns no answer if the data center has ended, or after it reports a violation. */
 export async function ask(world: World, centre: DataCentre, question: Question): Promise<Answer | undefined> {
   const { report, secrets, problems } = world.parts;
   const { path, caller, method = "GET", mostMs = MOST_MS, own = [] } = question;
@@ -65,7 +66,7 @@ export async function ask(world: World, centre: DataCentre, question: Question):
       method,
       headers: { ...caller.headers, ...question.headers },
       ...(question.body !== undefined && { body: question.body }),
-      signal: AbortSignal.timeout(FOR_EVER_MS),
+      signal: AbortSignal.timeout(NEVER_MS),
       redirect: "manual",
     });
   } catch (thrown) {
@@ -76,13 +77,13 @@ export async function ask(world: World, centre: DataCentre, question: Question):
     for await (const piece of response.body ?? []) pieces.push(piece);
   } catch (thrown) {
     if (centre.gone) return undefined;
-    if (isLate(thrown)) report.violated("ends", `${what} goes on for ever`);
+    if (isLate(thrown)) report.violated("ends", `${what} never ends`);
     cut = true;
   }
   const ms = performance.now() - began;
   const body = Buffer.concat(pieces);
   const text = body.toString();
-  report.took(ms, what);
+  report.answered(ms, what);
   if (ms > mostMs) report.violated("ends", `${what} took ${Math.round(ms)} ms`);
 
   const leaked = secrets.foundIn(`${[...response.headers].flat().join("\n")}\n${text}`, own);
@@ -97,7 +98,7 @@ export async function ask(world: World, centre: DataCentre, question: Question):
   const problem = safeParse(Problem, parsed(text));
   const isProblem = headers.get("Content-Type") === "application/problem+json" && problem.success;
   if (!isProblem || problems.get(problem.output.code) !== status) {
-    // What the development server says by itself while its Worker ends.
+    // The development server answers by itself while its Worker ends.
     if (!centre.gone) report.violated("ends", `${what} was answered ${status} ${text.slice(0, 200)}`);
     return undefined;
   }
@@ -107,7 +108,7 @@ export async function ask(world: World, centre: DataCentre, question: Question):
   return { ...answer, code };
 }
 
-/** Reports an answer with a code that is not one of these. */
+/** Reports an answer whose code is none of these. */
 export function expectCode(
   world: World,
   what: string,

@@ -3,26 +3,26 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { object, parse, string } from "valibot";
 
-/** Data centres that come and go: each is a Worker in a process of its own, with an edge that it shares with no other. */
+/** Data centers that start and end. Each is a Worker in its own process, with its own edge cache. */
 
 export interface DataCentre {
   readonly at: number;
   readonly origin: string;
-  /** Whether it wants a key; the others let everybody read. */
+  /** Whether it requires a key. */
   readonly keyed: boolean;
-  /** Whether it is being ended, so that requests to it may be cut off. */
+  /** Whether it is about to end: its requests may be cut off. */
   gone: boolean;
-  /** The pages that it has answered, and so has at its edge. */
+  /** The pages that it has answered: they are in its edge cache. */
   readonly answered: Set<string>;
 }
 
 export interface DataCentres {
-  /** The one at this place, or the next one that is there. */
+  /** The one at this place, or the next one that runs. */
   at(place: number): DataCentre;
   all(): readonly DataCentre[];
   /** Starts the one at this place. */
   start(place: number): Promise<void>;
-  /** Ends one in the middle of whatever it does, and starts another in its place. */
+  /** Ends one in the middle of its work, and starts another in its place. */
   replace(place: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -33,7 +33,7 @@ const END_MS = 10_000;
 
 /**
  * @param vars the variables of each, by its place; none of them is started yet
- * @param heard called with each line that one of them prints
+ * @param heard called with each line of their output
  */
 export function createDataCentres(
   vars: readonly Readonly<Record<string, string>>[],
@@ -76,7 +76,7 @@ export function createDataCentres(
         const found = running.get((place + next) % vars.length);
         if (found) return found.centre;
       }
-      throw new Error("There is no data centre left");
+      throw new Error("No data center runs");
     },
     all: () => [...running.values()].map(({ centre }) => centre),
     async replace(place) {

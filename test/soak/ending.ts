@@ -1,34 +1,83 @@
+import { LEASES, PAGES } from "../../functions/pages/global-store.ts";
+import { nameOf } from "../../functions/pages/kept.ts";
+import { print } from "../support/progress.ts";
 import { ask } from "./ask.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
-import { hasCalls } from "./sharing.ts";
+import { hasPermits, isCircuitOpen } from "./quota.ts";
 import { KEPT, type World } from "./world.ts";
 
-/** What must be true when all is well again. */
+/** Checks after all faults have ended. */
 
-/**
- * A claim of a Worker that has ended stands for 15 s, and a copy that was old stays at an edge for 5 s. Counted from
- * when OpenD's quota has calls left.
- */
-const RECOVERY_MS = 20_000;
-const MACHINE_MS = 2_000;
+/** An edge trusts a stale copy for a tenth of its staleness, within these bounds, or while the circuit is open. */
+const MIN_TRUST_MS = 5_000;
+const MAX_TRUST_MS = 60_000;
+const CIRCUIT_OPEN_MS = 10_000;
+/** A fetch, and what this machine adds. */
+const MACHINE_MS = 4_000;
 const NEWS_MS = 20_000;
 const CLOSED_MS = 10_000;
 const LOOK_MS = 500;
-/** As many calls as there are pages to renew, and what refreshing leaves to others. */
-const CALLS_WANTED = 14;
+/** Permits to revalidate every first page, and those that a refresh leaves to others. */
+const PERMITS_WANTED = 14;
+/** Leases that are longer are those of refused pages. */
+const MAX_LEASE_MS = 60_000;
+const SHORTENED_LEASE_MS = 5_000;
 const WATCH = "short-interest:webhooks:watch";
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+const trustMs = (staleMs: number) => Math.min(Math.max(staleMs / 10, MIN_TRUST_MS), MAX_TRUST_MS);
 
-/** Waits until all data centres answer all kept pages fresh. */
-export async function recover(world: World): Promise<void> {
+/**
+ * The time after which every data center must answer a symbol fresh, once the quota has calls.
+ *
+ * 1. The lease of its page must end. A Worker that has ended leaves it for 15 s, and a doubted reply for 60 s.
+ *    At the same time every edge may trust the stale copy that it has. How stale that is, nobody outside knows: at
+ *    most as long as the run.
+ * 2. An edge that looked just before the lease ended trusts its copy again. Then it looks, and revalidates.
+ * 3. Another edge that looked during that fetch trusts its copy once more.
+ * 4. While the circuit is half-open, all edges but one must trust their copies once more before they may call.
+ *
+ * After its trust has ended, a copy is served once more while it is revalidated in the background. That adds one
+ * request, not a time.
+ */
+async function recoveryMs(world: World, symbol: string, began: number): Promise<number> {
+  const { redis } = world.parts.upstash;
+  const page = nameOf({ symbol, cursor: "" });
+  const leaseMs = Math.max(0, Number(await redis.call("PTTL", LEASES + page)));
+  const staleMs = Math.max(0, Date.now() - Number(await redis.call("HGET", PAGES + page, "fresh")));
+  const firstMs = Math.max(leaseMs, CIRCUIT_OPEN_MS, trustMs(Date.now() - began));
+  const looks = (await isCircuitOpen(world)) ? 3 : 2;
+  return firstMs + looks * trustMs(staleMs + firstMs) + MACHINE_MS;
+}
+
+/** A lasting refusal stops the fetches of its page for 5 minutes. No run waits for their end. */
+async function shortenLeases(world: World): Promise<void> {
+  const { redis } = world.parts.upstash;
+  for (const symbol of KEPT) {
+    const lease = LEASES + nameOf({ symbol, cursor: "" });
+    const leaseMs = Number(await redis.call("PTTL", lease));
+    if (leaseMs > MAX_LEASE_MS) await redis.call("PEXPIRE", lease, String(SHORTENED_LEASE_MS));
+  }
+}
+
+/**
+ * Waits until all data centers answer all first pages fresh.
+ * @param began when the run did (Unix time, milliseconds)
+ */
+export async function recover(world: World, began: number): Promise<void> {
   const { centres, callers, report } = world.parts;
-  const began = Date.now();
-  let quotaAt: number | undefined;
+  const endedAt = Date.now();
+  await shortenLeases(world);
+  let deadlines: ReadonlyMap<string, number> | undefined;
   let waiting = centres.all().flatMap((centre) => KEPT.map((symbol) => ({ centre, symbol })));
-  for (;;) {
-    if (quotaAt === undefined && (await hasCalls(world, CALLS_WANTED))) quotaAt = Date.now();
+  while (waiting.length > 0) {
+    if (!deadlines && (await hasPermits(world, PERMITS_WANTED))) {
+      const entries = KEPT.map(
+        async (symbol) => [symbol, Date.now() + (await recoveryMs(world, symbol, began))] as const,
+      );
+      deadlines = new Map(await Promise.all(entries));
+    }
     const asked = waiting.map(async (each) => {
       const { centre, symbol } = each;
       const answer = await ask(world, centre, {
@@ -39,28 +88,32 @@ export async function recover(world: World): Promise<void> {
       return isFresh ? [] : [each];
     });
     waiting = (await Promise.all(asked)).flat();
-    if (waiting.length === 0) break;
-    if (quotaAt !== undefined && Date.now() - quotaAt > RECOVERY_MS + MACHINE_MS) {
-      const left = waiting.map(({ centre, symbol }) => `${symbol} at ${centre.at}`).join(", ");
-      report.violated("recovery", `no fresh answers ${RECOVERY_MS / 1_000} s after all was well: ${left}`);
-      break;
+    const late = waiting.filter(
+      ({ symbol }) => Date.now() > (deadlines?.get(symbol) ?? Number.POSITIVE_INFINITY),
+    );
+    if (late.length > 0) {
+      const names = late.map(({ centre, symbol }) => `${symbol} at ${centre.at}`).join(", ");
+      report.violated("recovery", `stale answers too long after all faults had ended: ${names}`);
+      return;
     }
     await pause();
   }
-  console.log(`fresh again after ${((Date.now() - began) / 1_000).toFixed(1)} s`);
+  const allowedMs = Math.max(...(deadlines?.values() ?? [])) - endedAt;
+  const allowed = deadlines ? `, of ${(allowedMs / 1_000).toFixed(1)} s allowed` : "";
+  print(`all answers fresh after ${((Date.now() - endedAt) / 1_000).toFixed(1)} s${allowed}`);
 }
 
-/** A row is published: whoever wants to be told is told. */
+/** A row is published: the subscribed receiver must get a message. */
 export async function publish(world: World, hooks: Hooks, ledger: Ledger): Promise<void> {
   const { upstash, opend, published, report } = world.parts;
   const symbol = "HK.00700";
   const turn = () => upstash.redis.call("ZADD", WATCH, "0", symbol);
   const hook = await hooks.make(symbol);
-  if (!hook) return report.violated("recovery", "no webhook can be made");
+  if (!hook) return report.violated("recovery", "no webhook can be registered");
   await turn();
   hooks.watch();
   if (!(await comes(() => hooks.hasSeen(hook), NEWS_MS)))
-    return report.violated("recovery", "the watch has not looked");
+    return report.violated("recovery", "the watch has not checked the symbol");
   published.publishAll();
   opend.set({ unpublished: 0 });
   ledger.forget(symbol);
@@ -68,12 +121,12 @@ export async function publish(world: World, hooks: Hooks, ledger: Ledger): Promi
   await turn();
   hooks.watch();
   const began = Date.now();
-  const told = await comes(async () => hooks.hasNews(hook), NEWS_MS);
-  if (!told) report.violated("recovery", `nobody was told of a new row in ${NEWS_MS / 1_000} s`);
-  else console.log(`told of a new row after ${((Date.now() - began) / 1_000).toFixed(1)} s`);
+  const isDelivered = await comes(async () => hooks.hasNews(hook), NEWS_MS);
+  if (!isDelivered) report.violated("recovery", `no message about a new row in ${NEWS_MS / 1_000} s`);
+  else print(`message about a new row after ${((Date.now() - began) / 1_000).toFixed(1)} s`);
 }
 
-/** No connection to OpenD is left open by whoever has nothing to ask any more. */
+/** Idle Workers must leave no connection to OpenD open. */
 export async function allClosed(world: World): Promise<void> {
   const { opend, report } = world.parts;
   await comes(async () => opend.stats().connections === 0, CLOSED_MS);

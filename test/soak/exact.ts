@@ -1,6 +1,6 @@
 declare global {
   interface JSON {
-    /** Not yet in TypeScript's own declarations: the reviver is told how a number was written. */
+    /** TypeScript does not declare yet that the reviver gets the source text of a number. */
     parse(
       text: string,
       reviver: (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown,
@@ -9,15 +9,15 @@ declare global {
 }
 
 /**
- * Reads JSON so that no digit is lost: a number becomes a text of its own digits after a `#`, which none of our texts
- * begins with. Two such values are the same where `JSON.stringify` makes the same of them.
+ * Parses JSON without losing digits: a number becomes a string of `#` and its digits. No string of ours begins with
+ * `#`. Two results are equal if `JSON.stringify` gives the same text.
  * @throws SyntaxError
  */
 export function parseExactly(text: string): unknown {
   return JSON.parse(text, (_, value, { source }) => (typeof value === "number" ? `#${source}` : value));
 }
 
-/** How `parseExactly` reads a number. */
+/** The result of `parseExactly` for a number. */
 export function exactly(number: number | bigint): string {
   return `#${number}`;
 }

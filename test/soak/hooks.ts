@@ -9,13 +9,13 @@ import { pick } from "./plan.ts";
 import { truthOf } from "./truth.ts";
 import { KEPT, type World } from "./world.ts";
 
-/** The holder of a key who has webhooks, and the receiver of what is sent. */
+/** A key with webhooks, and the receiver of their messages. */
 
 const HOLDER = "hooks";
 const MOST = 6;
-/** A message and several questions to Upstash. */
+/** A message, and several commands to Upstash. */
 const MOST_HOOK_MS = MOST_MS + 12_000;
-/** A webhook may be gone since it was asked for, or never have been made. */
+/** A webhook may have been deleted meanwhile, or was never registered. */
 const REFUSED: ReadonlySet<string> = new Set([
   ...IN_THE_WAY,
   "not_found",
@@ -39,9 +39,9 @@ export class Hooks {
   readonly #world: World;
   readonly #receiver: Receiver;
   readonly #hooks: Hook[] = [];
-  /** Their secrets by their paths, also of those that were not made in the end. */
+  /** Secrets by path, also of webhooks whose registration failed. */
   readonly #secrets = new Map<string, string>();
-  /** The symbols whose news have come, by the paths where they did. */
+  /** The symbols of received news, by path. */
   readonly #news = new Map<string, string>();
   #seen = 0;
 
@@ -50,7 +50,7 @@ export class Hooks {
     this.#receiver = receiver;
   }
 
-  /** Makes webhooks, looks at them, has them tested, and ends them, until the run ends. */
+  /** Registers, reads, tests and deletes webhooks until the run ends. */
   async run(): Promise<void> {
     for (let at = 0; !this.#world.ended; at += 1) {
       const random = randomFrom(`${this.#world.parts.seed} hooks ${at}`);
@@ -93,7 +93,7 @@ export class Hooks {
     this.#secrets.set(path, secret);
     this.#world.parts.secrets.add(secret);
     const body = JSON.stringify({ url: this.#receiver.origin + path, symbols: [symbol], secret });
-    // It is shown once, to whoever has just chosen it.
+    // The answer contains the secret that the caller has just chosen.
     const answer = await this.#ask("", "POST", body, [secret]);
     if (answer?.status !== 201) return undefined;
     const hook = { id: parse(Made, JSON.parse(answer.text)).id, path, symbol, secret };
@@ -106,7 +106,7 @@ export class Hooks {
     await this.#ask(`/${hook.id}`, "DELETE");
   }
 
-  /** Runs the watch. It may wait for the quota for minutes, so nobody waits for it. */
+  /** Starts the watch. It may wait for the quota for minutes, so it is not awaited. */
   watch(): void {
     const centre = this.#centre();
     if (centre) fetch(`${centre.origin}/cdn-cgi/handler/scheduled`).catch(() => undefined);
@@ -125,7 +125,7 @@ export class Hooks {
     return this.#news.get(path) === symbol;
   }
 
-  /** Looks at what has come since: each message must be signed, and true. */
+  /** Checks the messages since the last check: each must be signed and correct. */
   check(): void {
     const received = this.#receiver.received();
     for (const message of received.slice(this.#seen)) {
@@ -153,7 +153,7 @@ export class Hooks {
     const right = published.after(truthOf(symbol), "").some(([row, previous]) => {
       return isSame(data, { symbol, market, row: row?.record ?? null, previous: previous?.record ?? null });
     });
-    if (!right) report.violated("kept", `a message tells of a row of ${symbol} that there is not: ${body}`);
+    if (!right) report.violated("kept", `a message has a wrong row of ${symbol}: ${body}`);
     this.#news.set(path, symbol);
   }
 }

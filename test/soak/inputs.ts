@@ -1,10 +1,10 @@
-/** Requests that do not depend on anything that can go wrong. */
+/** Requests whose answer does not depend on OpenD or Upstash. */
 
 type BadInput = readonly [path: string, code: string, headers?: Readonly<Record<string, string>>];
 
 const PAGE = "/v1/short-interest/US.AAPL";
 
-/** What cannot be understood, and the code that says so. */
+/** Invalid requests, and the code of their problem. */
 export const BAD_INPUT: readonly BadInput[] = [
   ["/v1/short-interest/AAPL", "invalid_symbol"],
   ["/v1/short-interest/JP.7203", "unsupported_market"],
@@ -23,5 +23,5 @@ export const BAD_INPUT: readonly BadInput[] = [
   ["/nothing", "not_found"],
 ];
 
-/** Of what answers by itself. */
+/** Paths that the Worker answers by itself. */
 export const OTHER_PATHS = ["/healthz", "/openapi.json", "/problems/opend_timeout"] as const;

@@ -1,57 +1,67 @@
-import { fromBinary } from "@bufbuild/protobuf";
 import { PAGES } from "../../functions/pages/global-store.ts";
 import { nameOf } from "../../functions/pages/kept.ts";
-import { RequestSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 import { told } from "./ask.ts";
+import { BORDER_MS, type Call, LOOK_MS, readCall } from "./calls.ts";
+import { Refusals } from "./refusals.ts";
 import { truthOf } from "./truth.ts";
 import type { World } from "./world.ts";
 
 /**
- * Watches which pages OpenD is asked for, and that each is asked for once:
+ * Watches the calls that reach OpenD:
  *
- * - where nothing is wrong, and no Worker ends, a page is asked for at most once, whatever it was before;
- * - whatever is wrong, a page that stands fresh in the store is not asked for until it is old. A call that was under
- *   way when it was put there does not count.
+ * - Without a fault, and while no Worker ends, a page is fetched at most once, whatever its state was before.
+ * - In any case, a page that is fresh in the store is not fetched until it is stale. A call that was under way when
+ *   the page was stored does not count.
+ * - A call that OpenD refuses for a lasting reason is not repeated while its refusal is believed.
  */
 export interface Ledger {
-  /** To be called before a page is made old. */
+  /** To be called before a page is made stale. */
   forget(symbol: string): void;
+  /** Calls of the last `ms` milliseconds for pages that were answered before, or that an answered page leads to. */
+  knownCalls(ms: number): number;
   close(): void;
 }
 
-const LOOK_MS = 100;
-/** A call that arrived just before all was well is seen only after. */
-const BORDER_MS = 3 * LOOK_MS;
-/** For as long a call may be on its way to OpenD. */
+/** A call may be on its way to OpenD for as long. */
 const UNDER_WAY_MS = 6_000;
-/** A page is not held to be fresh in its last moment. */
+/** In its last moment a page does not count as fresh. */
 const LAST_MS = 2_000;
 
 export function startLedger(world: World): Ledger {
-  const { opend, upstash, report } = world.parts;
+  const { opend, upstash, report, published } = world.parts;
+  const refusals = new Refusals(world);
   let seen = 0;
-  /** When each page was asked for last, while nothing is wrong. */
+  /** When each page was fetched last without a fault. */
   const calls = new Map<string, number>();
-  /** The pages that stand fresh in the store: since when they were seen there, and until when. */
+  const forgotten = new Map<string, number>();
+  /** The pages that are fresh in the store: since when they were seen there, and until when. */
   const fresh = new Map<string, { since: number; until: number }>();
   const asked = new Set<string>();
+  /** Times of the calls for known pages. */
+  const known: number[] = [];
   let turn = 0;
   let looking = false;
 
-  function note(page: string): void {
+  function note(call: Call): void {
     const now = Date.now();
+    const truth = truthOf(call.symbol);
+    const isRow = call.cursor === "" || truth.rows.some(({ cursor }) => cursor === call.cursor);
+    refusals.note(call, now);
+    // An invented cursor has no page: every data center may ask for it.
+    if (!isRow) return;
+    const page = nameOf({ symbol: call.symbol, cursor: call.cursor });
+    const isKnown = call.cursor === "" ? asked.has(page) : published.isOfPage(truth, call.cursor);
+    if (isKnown) known.push(now);
     asked.add(page);
+    if (now - (forgotten.get(page) ?? 0) < BORDER_MS) return;
     const before = calls.get(page) ?? 0;
     if (before > world.calmSince + BORDER_MS) {
-      report.violated("once", `${page} was asked for twice within ${now - before} ms, with nothing wrong`);
+      report.violated("once", `${page} was fetched twice within ${now - before} ms, without a fault`);
     }
     calls.set(page, now);
-    const stands = fresh.get(page);
-    if (stands && now - stands.since > UNDER_WAY_MS && now < stands.until - LAST_MS) {
-      report.violated(
-        "once",
-        `${page} was asked for, but had stood in the store for ${now - stands.since} ms`,
-      );
+    const stored = fresh.get(page);
+    if (stored && now - stored.since > UNDER_WAY_MS && now < stored.until - LAST_MS) {
+      report.violated("once", `${page} was fetched, but had been stored for ${now - stored.since} ms`);
     }
   }
 
@@ -67,16 +77,14 @@ export function startLedger(world: World): Ledger {
 
   const timer = setInterval(() => {
     const { bodies } = opend.stats();
-    for (const body of bodies.slice(seen)) {
-      const page = pageIn(body);
-      if (page !== undefined) note(page);
-    }
+    for (const body of bodies.slice(seen)) note(readCall(body));
     seen = bodies.length;
+    refusals.settle(Date.now());
     turn += 1;
     if (turn % 10 !== 0 || looking) return;
     looking = true;
     lookAtStore()
-      .catch((thrown) => report.violated("surprise", `the store cannot be looked at: ${told(thrown)}`))
+      .catch((thrown) => report.violated("surprise", `the store cannot be read: ${told(thrown)}`))
       .finally(() => {
         looking = false;
       });
@@ -85,20 +93,11 @@ export function startLedger(world: World): Ledger {
   return {
     forget(symbol) {
       const page = nameOf({ symbol, cursor: "" });
+      forgotten.set(page, Date.now());
       fresh.delete(page);
       calls.delete(page);
-      asked.delete(page);
     },
+    knownCalls: (ms) => known.filter((at) => at > Date.now() - ms).length,
     close: () => clearInterval(timer),
   };
-}
-
-/** The name of the page that a call asks for; none for a cursor that no page has, which is asked for each time. */
-function pageIn(body: string): string | undefined {
-  const { c2s } = fromBinary(RequestSchema, Buffer.from(body, "hex"));
-  const { market = 0, code = "" } = c2s?.security ?? {};
-  const symbol = `${market === 1 ? "HK" : "US"}.${code}`;
-  const cursor = c2s?.nextKey ?? "";
-  const isCursor = cursor === "" || truthOf(symbol).rows.some((row) => row.cursor === cursor);
-  return isCursor ? nameOf({ symbol, cursor }) : undefined;
 }

@@ -4,21 +4,20 @@ import { ask, expectCode, IN_THE_WAY, MOST_HISTORY_MS, told } from "./ask.ts";
 import type { DataCentre } from "./data-centres.ts";
 import { parseExactly } from "./exact.ts";
 import { BAD_INPUT, OTHER_PATHS } from "./inputs.ts";
-import { pick } from "./plan.ts";
+import { pick, whole } from "./plan.ts";
 import { talk } from "./talk.ts";
 import { askTool } from "./tools.ts";
 import { truthOf } from "./truth.ts";
 import { Underway } from "./underway.ts";
 import { KEPT, type World } from "./world.ts";
 
-/** Those who read: each step is drawn from the seed, whatever the steps before have met with. */
+/** Readers. The seed alone decides each step, whatever the steps before got. */
 
 type Random = () => number;
-const CURIOUS_PAUSE_MS = 1_500;
+const CURIOUS_PAUSE_MS = 2_500;
 const FORMATS: readonly PageFormat[] = ["json", "csv", "ndjson", "protobuf"];
-const NOT_KNOWN: ReadonlySet<string> = new Set([...IN_THE_WAY, "unknown_symbol"]);
-const whole = (random: Random, least: number, most: number) =>
-  least + Math.floor(random() * (most - least + 1));
+/** The rows of a stored page: an answer with all of them leads to the next stored page. */
+export const PAGE_ROWS = 50;
 
 export interface PageWish {
   readonly symbol: string;
@@ -27,14 +26,17 @@ export interface PageWish {
   readonly format: PageFormat;
 }
 
-/** Asks for a page, which must be true, and must come where it is kept. Returns the cursor of the next one. */
+/**
+ * Requests a page. The page must be correct, and must come if it is stored.
+ * @returns the cursor of the next page; null at the end of the history; undefined without an answer
+ */
 export async function readPage(world: World, centre: DataCentre, caller: string, wish: PageWish) {
   const { report, published, callers } = world.parts;
   const { symbol, cursor, num, format } = wish;
   const query = new URLSearchParams({ num: String(num), format, ...(cursor !== "" && { next_key: cursor }) });
   const path = `/v1/short-interest/${symbol}?${query}`;
   const name = `${symbol} ${cursor} ${num}`;
-  // What this one has answered is at its edge; the first pages are in the store, which all can read.
+  // Pages that this data center has answered are at its edge. First pages are in the store, for all of them.
   const isAtEdge = centre.answered.has(name);
   const isInStore = cursor === "" && KEPT.includes(symbol);
   const wasWell = world.wasUpstashWell(Date.now());
@@ -46,7 +48,7 @@ export async function readPage(world: World, centre: DataCentre, caller: string,
     if (isAtEdge || (isInStore && isWell)) {
       report.violated(
         "kept",
-        `${path} is kept ${isAtEdge ? "here" : "in the store"}, but was ${answer.code}`,
+        `${path} is stored ${isAtEdge ? "at the edge" : "in Redis"}, but was answered ${answer.code}`,
       );
     }
     return undefined;
@@ -61,7 +63,14 @@ export async function readPage(world: World, centre: DataCentre, caller: string,
   return checked.next;
 }
 
-/** From the newest row to the oldest, at whichever data centre is near. */
+/** Requests a page that is not stored. An answer adds its next page to the world. */
+export async function readNew(world: World, centre: DataCentre, caller: string): Promise<void> {
+  const symbol = world.newSymbol();
+  const next = await readPage(world, centre, caller, { symbol, cursor: "", num: PAGE_ROWS, format: "json" });
+  if (typeof next === "string") world.addNextPage({ symbol, cursor: next });
+}
+
+/** Reads from the newest row to the oldest, at changing data centers. */
 async function walk(world: World, caller: string, random: Random): Promise<void> {
   const wish = { symbol: pick(KEPT, random), num: whole(random, 10, 50), format: pick(FORMATS, random) };
   let cursor: string | null | undefined = "";
@@ -90,10 +99,9 @@ async function readHistory(world: World, centre: DataCentre, caller: string, ran
   if (!answer) return;
   if (answer.status !== 200) return expectCode(world, path, answer, IN_THE_WAY);
   if (answer.cut) {
-    // Only breaking off can say in CSV that rows are missing.
-    if (stretch.format !== "csv" || stretch.order === "asc")
-      report.violated("ends", `${path} was broken off`);
-    report.count("read: histories broken off");
+    // CSV has no other way to say that rows are missing.
+    if (stretch.format !== "csv" || stretch.order === "asc") report.violated("ends", `${path} ended early`);
+    report.count("read: histories that ended early");
     return;
   }
   const { problem, code } = checkHistory(published, stretch, answer.text);
@@ -115,20 +123,13 @@ async function readLatest(world: World, centre: DataCentre, caller: string, rand
   report.count("read: the newest of several");
 }
 
-/** What there is none of is asked for as well, and what cannot be understood. */
+/** Sends an invalid request. */
 async function readWrongly(world: World, centre: DataCentre, caller: string, random: Random): Promise<void> {
   const { callers, report } = world.parts;
-  const who = callers(caller);
-  if (random() < 0.2) {
-    const path = `/v1/short-interest/US.NOSUCH${whole(random, 1, 2)}`;
-    const answer = await ask(world, centre, { path, caller: who });
-    if (answer) expectCode(world, path, answer, NOT_KNOWN);
-    return;
-  }
   const [path, code, headers = {}] = pick(BAD_INPUT, random);
-  const answer = await ask(world, centre, { path, caller: who, headers });
+  const answer = await ask(world, centre, { path, caller: callers(caller), headers });
   if (answer) expectCode(world, path, answer, new Set([code]));
-  report.count("read: what cannot be understood");
+  report.count("read: invalid requests");
 }
 
 async function readOther(world: World, centre: DataCentre, caller: string, random: Random): Promise<void> {
@@ -138,7 +139,7 @@ async function readOther(world: World, centre: DataCentre, caller: string, rando
     world.parts.report.violated("surprise", `${path} was ${answer.status}`);
 }
 
-/** Leaves before the answer is here, or in the midst of it. */
+/** Disconnects before the answer, or during it. */
 async function leave(world: World, centre: DataCentre, caller: string, random: Random): Promise<void> {
   const path = `/v1/short-interest/${pick(KEPT, random)}${random() < 0.5 ? "/history" : ""}`;
   const signal = AbortSignal.timeout(whole(random, 1, 60));
@@ -147,7 +148,7 @@ async function leave(world: World, centre: DataCentre, caller: string, random: R
     (response) => response.body?.cancel(),
     () => undefined,
   );
-  world.parts.report.count("read: left in the middle");
+  world.parts.report.count("read: disconnects");
 }
 
 async function step(world: World, caller: string, random: Random): Promise<void> {
@@ -155,7 +156,7 @@ async function step(world: World, caller: string, random: Random): Promise<void>
   const chance = random() * 100;
   if (chance < 50) {
     const symbol = pick(KEPT, random);
-    // The newest row is not published, and after the oldest one only OpenD knows that there is nothing.
+    // The newest row is not published, and only OpenD knows that nothing follows the oldest one.
     const inside = truthOf(symbol).rows.slice(1, -1);
     const cursor = random() < 0.6 || inside.length === 0 ? "" : pick(inside, random).cursor;
     const wish = { symbol, cursor, num: whole(random, 1, 50), format: pick(FORMATS, random) };
@@ -170,7 +171,7 @@ async function step(world: World, caller: string, random: Random): Promise<void>
   else await readOther(world, centre, caller, random);
 }
 
-/** Before anything is wrong: reads all that is to be kept, with the shares of several. */
+/** Reads all pages that are to be stored, before there is a fault, with the shares of several callers. */
 export async function warm(world: World): Promise<void> {
   const { centres, callers } = world.parts;
   for (const [at, symbol] of KEPT.entries()) {
@@ -180,7 +181,7 @@ export async function warm(world: World): Promise<void> {
   }
 }
 
-/** Asks one thing after the other until the run ends. */
+/** Sends one request after the other until the run ends. */
 export async function read(world: World, caller: string): Promise<void> {
   for (let at = 0; !world.ended; at += 1) {
     const random = randomFrom(`${world.parts.seed} ${caller} ${at}`);
@@ -194,14 +195,13 @@ export async function read(world: World, caller: string): Promise<void> {
   }
 }
 
-/** Asks for pages that are not kept while something is wrong: they come, or it is said why not. */
+/** Requests pages that are not stored while there is a fault: each comes, or a problem says why not. */
 export async function beCurious(world: World): Promise<void> {
   const underway = new Underway(world.parts.report);
   for (let at = 0; !world.ended; at += 1) {
     await new Promise((resolve) => setTimeout(resolve, CURIOUS_PAUSE_MS));
     if (world.spell?.kind !== "fault") continue;
-    const wish = { symbol: world.newSymbol(), cursor: "", num: 10, format: "json" } as const;
-    underway.add(readPage(world, world.parts.centres.at(at % 4), "curious", wish));
+    underway.add(readNew(world, world.parts.centres.at(at % 4), "curious"));
   }
   await underway.end();
 }

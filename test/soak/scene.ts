@@ -3,6 +3,7 @@ import { startOpend } from "../stand-ins/opend.ts";
 import { type Receiver, startReceiver } from "../stand-ins/receiver.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
+import { print } from "../support/progress.ts";
 import { problemsInReadme } from "../support/readme.ts";
 import { createDataCentres } from "./data-centres.ts";
 import type { Report } from "./report.ts";
@@ -10,28 +11,34 @@ import { createCaller, Secrets } from "./secrets.ts";
 import { Publication } from "./truth.ts";
 import type { WorldParts } from "./world.ts";
 
-/** OpenD, Upstash, a receiver of webhooks, and the Workers between them, none of which is started yet. */
+/** Starts OpenD, Upstash and a receiver of webhooks, and prepares the Workers between them. */
 
 export const WORKERS = 4;
 export const READERS = 8;
 const RUSHING = 6;
+/** Callers that request forbidden and unknown securities. */
+export const REFUSED = 4;
+/** Callers that invent cursors and securities: half of them by IPv4, half by IPv6, each with its own /64. */
+export const GUESSERS = 8;
 const UNPUBLISHED = 1;
-/** Less than by default, so that the greedy one has used all of it most of the time. */
+/** Less than by default, so that the greedy caller has used all of it most of the time. */
 export const SHARE = 10;
 
 const many = (name: string, count: number) => Array.from({ length: count }, (_, at) => `${name}-${at}`);
 const CALLERS = [
-  ...["greedy", "modest", "curious", "hooks", "last"],
+  ...["greedy", "modest", "curious", "follower", "hooks", "last"],
   ...many("reader", READERS),
   ...many("rush", RUSHING),
+  ...many("refused", REFUSED),
+  ...many("guesser", GUESSERS),
 ];
 
-/** What no Worker should ever have to say. */
+/** No Worker may print this. */
 const TROUBLE = /internal error|uncaught|unhandled|exception/i;
-/** That a history in CSV is broken off, where rows are missing, is said on the console in our own words. */
+/** A CSV history with missing rows is broken off: the console then has a failure of our own. */
 const BROKEN_OFF = /Uncaught exception: .*Error: Failure: [a-z_]+: [A-Z][\w ',]+\W/;
 
-/** @param ending what is to be called in the end, the last first; it is added to as soon as there is something to end */
+/** @param ending gets a function for everything that was started; they are called at the end, the last first */
 export async function startScene(
   seed: string,
   report: Report,
@@ -72,7 +79,7 @@ export async function startScene(
     WEBHOOK_TRUSTED_ORIGINS: receiver.origin,
     WEBHOOK_SECRET_KEY: webhookSecretKey,
   };
-  // Half of them want a key; at the others everybody may read, and a caller is an address.
+  // Half of them require a key. At the others everybody may read, and a client is an address.
   const vars = Array.from({ length: WORKERS }, (_, at) => (at % 2 === 0 ? keyed : open));
   const centres = createDataCentres(vars, (line) => {
     const leaked = secrets.foundIn(line);
@@ -81,7 +88,7 @@ export async function startScene(
     report.count("console: lines");
   });
   ending.push(centres.close);
-  console.log(`over ${redis.kind}`);
+  print(`over ${redis.kind}`);
   const problems = await problemsInReadme();
   const published = new Publication(UNPUBLISHED);
   const parts = {

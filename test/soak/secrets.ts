@@ -1,22 +1,22 @@
 import { createHash, randomBytes } from "node:crypto";
 import { REFUSALS } from "../stand-ins/opend-faults.ts";
 
-/** Who asks, and what must not be seen of them, nor of what the Worker knows. */
+/** The callers, and the texts that no answer and no log may contain. */
 
 export interface Caller {
   readonly name: string;
   readonly key: string;
-  /** What OpenD's own clients send of it. */
+  /** The MD5 of the key: OpenD's own clients send it. */
   readonly md5: string;
   /** Entry of `API_KEYS`. */
   readonly entry: string;
-  /** Headers of all that it asks. */
+  /** Headers of all its requests. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 const hash = (algorithm: string, text: string) => createHash(algorithm).update(text).digest("hex");
 
-/** Has a key and an address of its own, from the ranges that are for examples. */
+/** Creates a caller with its own key, and its own address from the documentation ranges. */
 export function createCaller(name: string, number: number): Caller {
   const key = `si_${randomBytes(24).toString("base64url")}`;
   const address = number % 2 === 0 ? `198.51.100.${number}` : `2001:db8:${number}:abcd::17`;
@@ -30,7 +30,7 @@ export function createCaller(name: string, number: number): Caller {
   };
 }
 
-/** What OpenD and Upstash say of themselves, and what only they are told. */
+/** Texts of OpenD and Upstash, and texts that only they receive. */
 const UPSTREAM_TEXTS = ["private words", "WRONGPASS", "ERR internal", "<h1>Hello", "key error"];
 const INTERNAL_TEXTS = [
   "EVALSHA",
@@ -40,7 +40,7 @@ const INTERNAL_TEXTS = [
   "opend_key_",
   "    at ",
 ];
-/** Codes of problems begin like a variable's value would. */
+/** A problem's code that begins like a secret value. */
 const HARMLESS = ["opend_key_refused"];
 
 export class Secrets {
@@ -53,16 +53,16 @@ export class Secrets {
   addCaller({ key, md5, entry, headers }: Caller): void {
     const address = headers["CF-Connecting-IP"] ?? "";
     this.add(key, md5, address, ...entry.split(":").slice(1));
-    // Of an IPv6 address the part before the host is as telling.
+    // The prefix of an IPv6 address identifies its caller as well.
     if (address.includes("::")) this.add(address.split("::")[0] ?? address);
   }
 
-  /** @param own what whoever asked has said itself */
+  /** @param own secrets that the caller has sent itself */
   foundIn(text: string, own: readonly string[] = []): string | undefined {
     const rest = HARMLESS.reduce((left, harmless) => left.replaceAll(harmless, ""), text);
     return [...this.#texts].find((secret) => !own.includes(secret) && rest.includes(secret));
   }
 }
 
-/** OpenD's own words, which only its own clients are told. */
+/** OpenD's own texts: only its own clients may get them. */
 export const OPEND_WORDS = Object.values(REFUSALS);

@@ -1,62 +1,47 @@
-import { CIRCUIT } from "../../functions/pages/circuit-breaker.ts";
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { checkPage } from "./answers.ts";
-import { ask, expectCode, IN_THE_WAY } from "./ask.ts";
+import { ask } from "./ask.ts";
 import type { DataCentre } from "./data-centres.ts";
-import { readPage } from "./readers.ts";
+import type { Period } from "./plan.ts";
+import { allowsCalls, LIMIT, reserve, used } from "./quota.ts";
+import { PAGE_ROWS, readNew, readPage } from "./readers.ts";
 import { SHARE } from "./scene.ts";
-import type { Caller } from "./secrets.ts";
 import { Underway } from "./underway.ts";
 import type { World } from "./world.ts";
 
-/** Those who share OpenD's calls: one who wants them all, one who wants a few, and now and then very many. */
+/** Callers that share OpenD's calls: one wants all of them, one wants a few, and sometimes several want very many. */
 
-const LIMIT = 30;
-const WINDOW_MS = 30_000;
-const LOG = "short-interest:opend";
 const GREEDY = "greedy";
 const GREEDY_PAUSE_MS = 300;
 const MODEST_PAUSE_MS = 500;
-/** Calm for so long, so that what went wrong before has ended. */
-const SETTLED_MS = 1_500;
-/** What all but the greedy one may have used for the quota to have calls left beside that one's share. */
-const MOST_OF_OTHERS = LIMIT - SHARE - 2;
+/** In a calm spell, faults of the spell before have no more effect after this time. */
+export const SETTLED_MS = 1_500;
+/** Calls that must be left for a new page to come: the greedy caller makes at most one each 300 ms. */
+const SPARE_CALLS = 5;
 const RUSH_CALLERS = 6;
 const RUSH_PAUSE_MS = 120;
+/** Next pages that a rush leaves to `follow`. */
+const NEXT_PAGES_LEFT = 10;
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+export const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Calls that the quota holds for used, by everybody, or by one caller. */
-async function used(world: World, log = LOG): Promise<number> {
-  const { redis } = world.parts.upstash;
-  return Number(await redis.call("ZCOUNT", log, String(Date.now() - WINDOW_MS), "+inf"));
-}
-
-/** Whether a call that is asked for now can be made now. */
-export async function hasCalls(world: World, atLeast: number): Promise<boolean> {
-  const { redis } = world.parts.upstash;
-  const blocked = Number(await redis.call("EXISTS", `${LOG}:blocked`, CIRCUIT));
-  return blocked === 0 && (await used(world)) <= LIMIT - atLeast;
-}
-
-/** Asks for one new page after the other, as fast as it can, while nothing is wrong. */
-export async function beGreedy(world: World, untilMs: number): Promise<void> {
+/** Requests one new page after the other, as fast as it can, in calm spells. An attack takes its place. */
+export async function beGreedy(world: World, attack: Period, until: number): Promise<void> {
   const underway = new Underway(world.parts.report);
   const random = randomFrom(`${world.parts.seed} ${GREEDY}`);
-  while (!world.ended && Date.now() < untilMs) {
+  while (!world.ended && Date.now() < until) {
     await pause(GREEDY_PAUSE_MS);
-    if (world.spell?.kind !== "calm") continue;
-    // As the holder of one key. Where everybody may read it would be another caller, by its address.
+    const isAttacked = attack.from < Date.now() && Date.now() < attack.until;
+    if (world.spell?.kind !== "calm" || isAttacked) continue;
+    // With its key. Where no key is needed, its address would be another client.
     const keyed = world.parts.centres.all().filter((centre) => centre.keyed);
     const centre = keyed[Math.floor(random() * keyed.length)];
-    if (!centre) continue;
-    const wish = { symbol: world.newSymbol(), cursor: "", num: 10, format: "json" } as const;
-    underway.add(readPage(world, centre, GREEDY, wish));
+    if (centre) underway.add(readNew(world, centre, GREEDY));
   }
   await underway.end();
 }
 
-/** Asks for a new page in each calm, at all data centres at once: it must come. */
+/** Requests a new page in each calm spell, at all data centers at once: it must come. */
 export async function beModest(world: World): Promise<void> {
   let calm = 0;
   while (!world.ended) {
@@ -65,17 +50,20 @@ export async function beModest(world: World): Promise<void> {
     if (since === calm || Date.now() - since < SETTLED_MS || world.spell?.kind !== "calm") continue;
     calm = since;
     const greedy = await used(world, `short-interest:client:key:${GREEDY}`);
-    const [all, blocked] = [await used(world), !(await hasCalls(world, 0))];
-    if (blocked || all - greedy > MOST_OF_OTHERS) {
-      world.parts.report.count("new pages beside a greedy caller: not asked for");
+    const all = await used(world);
+    // Wasted calls lower the limit of new symbols. The greedy caller makes no more calls than its share.
+    const spare = Math.min(SPARE_CALLS, 2 + Math.max(0, SHARE - greedy));
+    if (all + spare > LIMIT - (await reserve(world)) || !(await allowsCalls(world))) {
+      world.parts.report.count("new pages beside a greedy caller: not requested");
       continue;
     }
     const symbol = world.newSymbol();
     const centres = world.parts.centres.all();
-    const came = await Promise.all(centres.map((centre) => isThere(world, centre, symbol)));
+    const came = await Promise.all(centres.map((centre) => comes(world, centre, symbol)));
     if (world.calmSince !== since) continue;
     if (came.includes(false)) {
-      world.parts.report.violated("fair", `${symbol} did not come; used were ${greedy} and ${all - greedy}`);
+      const calls = `${greedy} calls of the greedy caller, ${all - greedy} of others`;
+      world.parts.report.violated("fair", `${symbol} did not come, after ${calls}`);
     }
     world.parts.report.count(
       `new pages beside a greedy caller: with ${greedy >= SHARE ? "all" : "some"} of its share used`,
@@ -83,13 +71,13 @@ export async function beModest(world: World): Promise<void> {
   }
 }
 
-async function isThere(world: World, centre: DataCentre, symbol: string): Promise<boolean> {
+async function comes(world: World, centre: DataCentre, symbol: string): Promise<boolean> {
   const { callers, published, report } = world.parts;
   const answer = await ask(world, centre, {
     path: `/v1/short-interest/${symbol}`,
     caller: callers("modest"),
   });
-  // It has ended meanwhile, or that there is none is reported already.
+  // The data center has ended, or `ask` has reported a violation.
   if (!answer) return true;
   if (answer.status !== 200) return false;
   const wish = { symbol, cursor: "", num: 10, format: "json" } as const;
@@ -98,22 +86,21 @@ async function isThere(world: World, centre: DataCentre, symbol: string): Promis
   return true;
 }
 
-/** Several callers ask for far more new pages than the quota has. */
+/**
+ * Several callers request far more pages than the quota has calls: new pages, and next pages of answered ones. Only
+ * the latter may use the whole quota after an attack.
+ */
 export async function rush(world: World, ms: number): Promise<void> {
   const until = Date.now() + ms;
   const underway = new Underway(world.parts.report);
   const random = randomFrom(`${world.parts.seed} rush`);
   for (let at = 0; Date.now() < until; at += 1) {
     const centre = world.parts.centres.at(Math.floor(random() * 4));
-    const caller = world.parts.callers(`rush-${at % RUSH_CALLERS}`);
-    const path = `/v1/short-interest/${world.newSymbol()}`;
-    underway.add(rushTo(world, centre, caller, path));
+    const caller = `rush-${at % RUSH_CALLERS}`;
+    const next = at % 2 === 0 ? undefined : world.takeNextPage(world.ended ? 0 : NEXT_PAGES_LEFT);
+    const wish = next && { ...next, num: PAGE_ROWS, format: "json" as const };
+    underway.add(wish ? readPage(world, centre, caller, wish) : readNew(world, centre, caller));
     await pause(RUSH_PAUSE_MS);
   }
   await underway.end();
-}
-
-async function rushTo(world: World, centre: DataCentre, caller: Caller, path: string): Promise<void> {
-  const answer = await ask(world, centre, { path, caller });
-  if (answer && answer.status !== 200) expectCode(world, path, answer, IN_THE_WAY);
 }

@@ -10,7 +10,7 @@ import { pick } from "./plan.ts";
 import { OPEND_WORDS } from "./secrets.ts";
 import { KEPT, type World } from "./world.ts";
 
-/** One of OpenD's own clients: logs in, asks for a few pages at once, and closes. */
+/** One of OpenD's own clients: logs in, requests a few pages at once, and closes. */
 
 const MARKETS = { HK: 1, US: 11 };
 const LOGIN_SECTION = 1n;
@@ -35,7 +35,6 @@ export async function talk(
 
   const check = (bytes: Uint8Array) => {
     const { command, section, error, body } = decodeReply(bytes);
-    // What OpenD says to its own clients in words, this says in the same.
     const leaked = secrets.foundIn(Buffer.from(bytes).toString());
     if (leaked) report.violated("secrets", `'${leaked}' in a reply to one of OpenD's clients`);
     if (command === 1) {
@@ -46,7 +45,7 @@ export async function talk(
       return;
     }
     const ms = performance.now() - began;
-    report.took(ms, "a call over OpenD's protocol");
+    report.answered(ms, "a call over OpenD's protocol");
     if (ms > MOST_MS) report.violated("ends", `a call over OpenD's protocol took ${Math.round(ms)} ms`);
     unanswered -= 1;
     const wish = wishes[Number(section) - 2];
@@ -56,7 +55,7 @@ export async function talk(
       const checked = checkReply(published, wish, body);
       if (typeof checked === "string") report.violated("kept", checked);
     } else if (retType === 0 || retMsg === "") {
-      report.violated("ends", "a reply over OpenD's protocol to nothing, or without a word");
+      report.violated("ends", "a reply over OpenD's protocol to no request, or a refusal without a text");
     } else {
       const words = OPEND_WORDS.find((each) => retMsg.startsWith(each)) ?? retMsg;
       report.count(`refused over OpenD's protocol: × ${retType} ${words}`);

@@ -6,7 +6,7 @@ import { parseExactly } from "./exact.ts";
 import { pick } from "./plan.ts";
 import { KEPT, type World } from "./world.ts";
 
-/** A language model that asks, over the Model Context Protocol. */
+/** A language model that calls tools over the Model Context Protocol. */
 
 const Reply = object({
   result: object({

@@ -8,15 +8,15 @@ import {
 import { hkHistory, usHistory } from "../stand-ins/sample-data.ts";
 import { exactly } from "./exact.ts";
 
-/** What is true: the sample data, written as the README says, by other code than the Worker's. */
+/** The expected data: the sample data, written as the README says, by other code than the Worker's. */
 
 export interface TrueRow {
   readonly item: HkShortInterestItem | UsShortInterestItem;
   readonly cursor: string;
   readonly date: string;
-  /** The cells by their names, as `parseExactly` reads them. */
+  /** Cells by name, as `parseExactly` reads them. */
   readonly record: Readonly<Record<string, string | null>>;
-  /** As a line of CSV. */
+  /** The row as a line of CSV. */
   readonly line: string;
   readonly shares: bigint;
 }
@@ -24,9 +24,9 @@ export interface TrueRow {
 export interface Truth {
   readonly symbol: string;
   readonly market: "HK" | "US";
-  /** The first line of CSV. */
+  /** The header line of CSV. */
   readonly header: string;
-  /** The whole history, newest first, with what is not published yet. */
+  /** The whole history, newest first, with rows that are not published yet; empty for an unknown security. */
   readonly rows: readonly TrueRow[];
 }
 
@@ -102,9 +102,12 @@ function headerOf(columns: readonly (readonly [string, string])[]): string {
   return columns.map(([name]) => name).join(",");
 }
 
+/** Rows of a page as OpenD sends it. */
+const PAGE_ROWS = 50;
+
 /**
- * How many of the newest rows a right answer may lack: those that are not published, and, once they are, also those
- * that a kept page was fetched without.
+ * How many of the newest rows a correct answer may lack. At first these are the unpublished rows. After they are
+ * published, pages that were fetched before still lack them.
  */
 export class Publication {
   #lacking: readonly number[];
@@ -117,10 +120,22 @@ export class Publication {
     this.#lacking = [0, ...this.#lacking];
   }
 
-  /** The rows that may follow a cursor, newest first; of the first page there may be several versions. */
+  /**
+   * The rows that may follow a cursor, newest first. There may be several versions. After a timestamp between two
+   * rows come the older rows. After a word there are none, or, if OpenD tolerates it, all.
+   */
   after(truth: Truth, cursor: string): readonly (readonly TrueRow[])[] {
-    if (cursor === "") return this.#lacking.map((count) => truth.rows.slice(count));
     const at = truth.rows.findIndex((row) => row.cursor === cursor);
-    return at < 0 ? [] : [truth.rows.slice(at + 1)];
+    if (at >= 0) return [truth.rows.slice(at + 1)];
+    const timestamp = cursor === "" ? Number.NaN : Number(cursor);
+    return this.#lacking.map((count) =>
+      truth.rows.slice(count).filter((row) => Number.isNaN(timestamp) || Number(row.cursor) < timestamp),
+    );
+  }
+
+  /** Whether the cursor is that of a stored page: the first page, or one that a page of OpenD leads to. */
+  isOfPage(truth: Truth, cursor: string): boolean {
+    const at = truth.rows.findIndex((row) => row.cursor === cursor);
+    return cursor === "" || (at >= 0 && this.#lacking.some((count) => (at + 1 - count) % PAGE_ROWS === 0));
   }
 }

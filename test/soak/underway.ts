@@ -1,13 +1,17 @@
 import { told } from "./ask.ts";
 import type { Report } from "./report.ts";
 
-/** What was begun and nobody waits for until the end. */
+/** Work that is started now and awaited at the end. */
 export class Underway {
   readonly #all = new Set<Promise<void>>();
   readonly #report: Report;
 
   constructor(report: Report) {
     this.#report = report;
+  }
+
+  get size(): number {
+    return this.#all.size;
   }
 
   add(work: Promise<unknown>): void {

@@ -2,8 +2,8 @@ import { object, parse, record, string } from "valibot";
 import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
 
 /**
- * A Worker in a process of its own, so that what it prints can be searched, and nothing of it outlives it. It is told
- * its variables by whoever has forked it, tells its address, and ends when the channel between them does.
+ * A Worker in its own process, so that its output can be searched, and nothing outlives it. Its parent sends the
+ * variables, and gets the address. The process ends when the channel to its parent closes.
  */
 
 const Start = object({ vars: record(string(), string()) });
@@ -18,7 +18,7 @@ async function end(): Promise<void> {
 }
 
 process.once("disconnect", () => void end());
-// Ctrl-C reaches it as well; whoever has forked it closes the channel.
+// Ctrl-C reaches this process as well. Its parent then closes the channel.
 process.on("SIGINT", () => undefined);
 
 process.once("message", async (message) => {

@@ -9,13 +9,21 @@ import type { Caller, Secrets } from "./secrets.ts";
 import type { Publication } from "./truth.ts";
 
 /**
- * The securities that are kept from the start: stocks and funds, histories of one page and of several, and counts past
- * 2^53. Their 17 pages leave the quota some calls to begin with.
+ * The securities that are stored from the start: stocks and funds, histories of one page and of several, and counts
+ * past 2^53. Their 17 pages leave some calls of the quota.
  */
 export const KEPT = ["HK.00700", "HK.02800", "US.AAPL", "US.BRK.B", "US.SPY", "US.NEWLY", "US.HUGE"];
 
-/** After Upstash is back, a question may still wait for one that was asked before and hangs. */
+/** After Upstash is back, a request may still wait for a command that was sent before and hangs. */
 const UPSTASH_BACK_MS = 3_500;
+/** Next pages that are remembered. */
+const MAX_NEXT_PAGES = 200;
+
+/** A page that nobody has requested yet, and that an answered page leads to. */
+export interface NextPage {
+  readonly symbol: string;
+  readonly cursor: string;
+}
 
 export interface WorldParts {
   readonly seed: string;
@@ -30,11 +38,12 @@ export interface WorldParts {
   readonly callers: (name: string) => Caller;
 }
 
-/** All that the parts of a run share. */
+/** The state that all parts of a run share. */
 export class World {
   readonly parts: WorldParts;
+  readonly #nextPages: NextPage[] = [];
   #spell: Spell | undefined;
-  /** Since when Upstash is well. */
+  /** The time from which Upstash works. */
   #upstashSince = 0;
   #calmSince = 0;
   #made = 0;
@@ -52,10 +61,10 @@ export class World {
     return this.#spell;
   }
 
-  /** Switches what is wrong; nothing, without a spell. */
+  /** Switches the faults; without a spell there are none. */
   begin(spell: Spell | undefined): void {
     const { opend, upstash } = this.parts;
-    opend.set({ fault: "", delayMs: [0, 0], ...spell?.opend });
+    opend.set({ fault: "", delayMs: [0, 0], toleratesCursors: false, ...spell?.opend });
     const wasLost = this.#upstashSince === Number.POSITIVE_INFINITY;
     if (spell?.upstash) this.#upstashSince = Number.POSITIVE_INFINITY;
     else if (wasLost) this.#upstashSince = Date.now() + UPSTASH_BACK_MS;
@@ -64,12 +73,12 @@ export class World {
     this.disturb();
   }
 
-  /** A Worker ends, or starts: what is rightly done twice then is not held against it. */
+  /** A Worker ends, or starts: some work is rightly done twice then. */
   disturb(): void {
     this.#calmSince = Date.now();
   }
 
-  /** Since when nothing at all is wrong; infinite while something is. */
+  /** Since when there is no fault at all; infinite while there is one. */
   get calmSince(): number {
     const isCalm = this.#spell === undefined || this.#spell.kind === "calm";
     return isCalm ? this.#calmSince : Number.POSITIVE_INFINITY;
@@ -83,13 +92,22 @@ export class World {
     this.#ended = true;
   }
 
-  /** A security that nobody has asked for. */
+  /** A security that was never requested. */
   newSymbol(): string {
     this.#made += 1;
     return `US.T${this.#made}`;
   }
 
-  /** Makes the first page of a symbol old in the store. */
+  addNextPage(page: NextPage): void {
+    if (this.#nextPages.length < MAX_NEXT_PAGES) this.#nextPages.push(page);
+  }
+
+  /** @param leaving as many are left to others */
+  takeNextPage(leaving = 0): NextPage | undefined {
+    return this.#nextPages.length > leaving ? this.#nextPages.shift() : undefined;
+  }
+
+  /** Makes the stored first page of a symbol stale. */
   async age(symbol: string): Promise<void> {
     const page = PAGES + nameOf({ symbol, cursor: "" });
     const { redis } = this.parts.upstash;

@@ -26,6 +26,34 @@ export const REFUSALS = {
   noPermission: "无权限获取该行情",
 } as const;
 
+/** A wrong reply to calls for the first page of one security, while all others are answered right. */
+export interface WrongReply {
+  /** Market and code, such as `HK.00700`. */
+  readonly symbol: string;
+  /**
+   * - `unknown stock`, `wrong kind`: the security is denied;
+   * - `empty`: a success without rows;
+   * - `older`: the newest rows are missing;
+   * - `shorter`: the history ends too early.
+   */
+  readonly reply: "unknown stock" | "wrong kind" | "empty" | "older" | "shorter";
+  /** Rows that are missing, where some are left. */
+  readonly missing: number;
+  /** Calls that are answered so. */
+  readonly times: number;
+}
+
+/** The published rows that a wrong reply is made of, or the text of its refusal. */
+export function wrongRange(
+  { reply, missing }: WrongReply,
+  rowsWanted: number,
+): readonly [from: number, to: number] | string {
+  if (reply === "unknown stock") return REFUSALS.unknownStock;
+  if (reply === "wrong kind") return REFUSALS.wrongKind;
+  if (reply === "empty") return [0, 0];
+  return reply === "older" ? [missing, Number.POSITIVE_INFINITY] : [0, Math.max(0, rowsWanted - missing)];
+}
+
 export const LOGIN_FAULTS: Readonly<Record<string, (request: RequestFrame) => Misbehaviour>> = {
   "login: header error": (request) => [reply(request, NOTHING, -1, "key error")],
   "login: refused without a word": (request) => [loginRefusal(request, "")],

@@ -9,8 +9,15 @@ import * as Login from "../../gen/InitWebSocket_pb.js";
 import * as KeepAlive from "../../gen/KeepAlive_pb.js";
 import { QotMarket } from "../../gen/Qot_Common_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
-import { CALL_FAULTS, LOGIN_FAULTS, type Misbehaviour, REFUSALS } from "./opend-faults.ts";
-import { hkHistory, usHistory } from "./sample-data.ts";
+import {
+  CALL_FAULTS,
+  LOGIN_FAULTS,
+  type Misbehaviour,
+  REFUSALS,
+  type WrongReply,
+  wrongRange,
+} from "./opend-faults.ts";
+import { hkHistory, isForbidden, usHistory } from "./sample-data.ts";
 
 /** How a stand-in for OpenD behaves. */
 export interface OpendOptions {
@@ -23,8 +30,12 @@ export interface OpendOptions {
   readonly delayMs?: readonly [number, number];
   /** What its nextKey is: the documented timestamp, a row number, a word, or one that leads back. */
   readonly cursors?: "timestamp" | "number" | "word" | "circle";
+  /** A cursor that is no number starts at the newest row, and is not refused. */
+  readonly toleratesCursors?: boolean;
   /** As many of the newest rows are not published yet. */
   readonly unpublished?: number;
+  /** The first that fits a call is its answer. */
+  readonly wrongReplies?: readonly WrongReply[];
   /** Misbehaves so, at every login or call. */
   readonly fault?: string;
   /** The header that a Cloudflare Access tunnel would want. */
@@ -41,6 +52,8 @@ export interface OpendStats {
   readonly calls: number;
   /** Those it refused for frequency. */
   readonly refused: number;
+  /** Those that got one of `wrongReplies`. */
+  readonly answeredWrong: number;
   /** The most calls that arrived in any window. */
   readonly worstWindow: number;
   /** Bodies of the calls, hexadecimal. */
@@ -67,6 +80,8 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
   let mostConnections = 0;
   let refused = 0;
   let openings = 0;
+  /** How often each wrong reply was given. */
+  const given = new Map<WrongReply, number>();
 
   const http = createServer((_, response) => response.writeHead(426).end());
   const server = new WebSocketServer({ noServer: true });
@@ -186,22 +201,41 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     const { c2s } = fromBinary(ShortInterest.RequestSchema, request.body);
     const { code = "", market = 0 } = c2s?.security ?? {};
     const { nextKey = "", num = 10 } = c2s ?? {};
-    const unpublished = options.unpublished ?? 0;
-    const hk = market === QotMarket.QotMarket_HK_Security ? hkHistory(code)?.slice(unpublished) : undefined;
-    const us = market === QotMarket.QotMarket_US_Security ? usHistory(code)?.slice(unpublished) : undefined;
-    const history = hk ?? us;
-    if (history === undefined) return { retType: -1, retMsg: REFUSALS.unknownStock };
+    if (isForbidden(code)) return { retType: -1, retMsg: REFUSALS.noPermission };
+    const hk = market === QotMarket.QotMarket_HK_Security ? hkHistory(code) : undefined;
+    const us = market === QotMarket.QotMarket_US_Security ? usHistory(code) : undefined;
+    const all = hk ?? us;
+    if (all === undefined) return { retType: -1, retMsg: REFUSALS.unknownStock };
+    const rowsWanted = Math.min(50, Math.max(1, num === 0 ? 10 : num));
+    const range = rangeOf(`${hk ? "HK" : "US"}.${code}`, nextKey, rowsWanted);
+    if (typeof range === "string") return { retType: -1, retMsg: range };
+    const history = all.slice(...range);
     const from = startOf(history, nextKey);
     if (!Number.isInteger(from)) return { retType: -1, retMsg: "nextKey" };
-    const to = from + Math.min(50, Math.max(1, num === 0 ? 10 : num));
+    const to = from + rowsWanted;
     const last = history[to - 1];
     const next = to >= history.length || last === undefined ? "-1" : cursorOf(to, last.timestamp);
     return {
       retType: 0,
       retMsg: "",
       errCode: 0,
-      s2c: { hkItemList: hk?.slice(from, to) ?? [], usItemList: us?.slice(from, to) ?? [], nextKey: next },
+      s2c: {
+        hkItemList: hk?.slice(...range).slice(from, to) ?? [],
+        usItemList: us?.slice(...range).slice(from, to) ?? [],
+        nextKey: next,
+      },
     };
+  }
+
+  /** The rows of a history that there are for a call, or the text of its refusal. */
+  function rangeOf(symbol: string, nextKey: string, rowsWanted: number): [number, number] | string {
+    const { unpublished = 0, wrongReplies = [], fault = "" } = options;
+    const published: [number, number] = [unpublished, Number.POSITIVE_INFINITY];
+    const wrong = wrongReplies.find((each) => each.symbol === symbol && (given.get(each) ?? 0) < each.times);
+    if (!wrong || nextKey !== "" || fault in CALL_FAULTS) return published;
+    given.set(wrong, (given.get(wrong) ?? 0) + 1);
+    const range = wrongRange(wrong, rowsWanted);
+    return typeof range === "string" ? range : [unpublished + range[0], unpublished + range[1]];
   }
 
   function startOf(history: readonly { timestamp: bigint }[], nextKey: string): number {
@@ -210,8 +244,8 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     if (options.cursors === "word" || options.cursors === "circle") {
       return Number(nextKey.slice("after-".length));
     }
+    if (Number.isNaN(Number(nextKey))) return options.toleratesCursors ? 0 : Number.NaN;
     const at = history.findIndex((row) => row.timestamp < Number(nextKey));
-    if (Number.isNaN(Number(nextKey))) return Number.NaN;
     return at < 0 ? history.length : at;
   }
 
@@ -234,6 +268,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
       openings,
       calls: arrivals.length,
       refused,
+      answeredWrong: [...given.values()].reduce((sum, times) => sum + times, 0),
       worstWindow: worstWindow(arrivals, options.windowMs ?? 30_000),
       bodies,
     }),

@@ -6,7 +6,7 @@ import {
   UsShortInterestItemSchema,
 } from "../../gen/Qot_GetShortInterest_pb.js";
 
-/** SAMPLE DATA. The ten first rows of HK.00700 are the vendor's documented example; the rest is made up. */
+/** SAMPLE DATA. The first ten rows of HK.00700 are the vendor's documented example; the rest is made up. */
 
 type HkInit = MessageInitShape<typeof HkShortInterestItemSchema>;
 type UsInit = MessageInitShape<typeof UsShortInterestItemSchema>;
@@ -114,6 +114,11 @@ export function usHistory(code: string): readonly UsShortInterestItem[] | undefi
   const length = /^ROWS(\d{1,4})$/.exec(code)?.[1] ?? (/^T\d+$/.test(code) ? 60 : 0);
   const rows = US_HISTORIES[code] ?? (length === 0 ? undefined : usRows(code, Number(length)));
   return rows?.map((row) => create(UsShortInterestItemSchema, row));
+}
+
+/** Whether OpenD's account has no permission for a security, now or ever: `DENIED1`, `DENIED2`, … */
+export function isForbidden(code: string): boolean {
+  return /^DENIED\d+$/.test(code);
 }
 
 function round(value: number, digits: number): number {
