@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { checkLimit } from "../model/limit/check.ts";
+import { checkStore } from "../model/store/check.ts";
 import { clock, print, startProgress } from "../support/progress.ts";
 import { told } from "./ask.ts";
 import { allClosed, publish, recover } from "./ending.ts";
@@ -27,6 +29,9 @@ import { WrongReplies } from "./wrong-replies.ts";
  */
 
 const DEFAULT_S = 30 * 60;
+/** Random histories of the scripts for each second of the soak. All of them take about a tenth of its time. */
+const LIMIT_HISTORIES_PER_S = 300;
+const STORE_HISTORIES_PER_S = 60;
 
 const seconds = Number(process.argv[2] ?? DEFAULT_S);
 const seed = process.argv[3] ?? randomBytes(4).toString("hex");
@@ -56,8 +61,8 @@ try {
 } catch (thrown) {
   surprise(thrown);
 }
-// The place for the model check, if it is to run here: `report.violated("quota", …)` for a failed history.
 await end();
+await checkScripts();
 report.print();
 const holds = report.judge(seed);
 if (holds) print("all invariants held");
@@ -136,6 +141,22 @@ async function soak(): Promise<void> {
     `${calls} calls to OpenD, at most ${worstWindow} in 30 s, ${refused} refused, at most ${mostConnections} connections; ` +
       `the soak's own process was blocked for at most ${Math.round(delay.max / 1e6)} ms`,
   );
+}
+
+/** Checks the scripts of the limit and of the shared store in random histories, more of them the longer the soak is. */
+async function checkScripts(): Promise<void> {
+  const checks = [
+    ["limit", checkLimit, seconds * LIMIT_HISTORIES_PER_S, "quota"],
+    ["shared store", checkStore, seconds * STORE_HISTORIES_PER_S, "answers"],
+  ] as const;
+  for (const [name, check, histories, invariant] of checks) {
+    const onProgress = (done: number) => {
+      if (done % 50_000 === 0) print(`scripts of the ${name}: ${done} of ${histories} random histories`);
+    };
+    const failure = await check({ seed, histories, onProgress });
+    if (failure) report.violated(invariant, failure.report);
+    else print(`scripts of the ${name}: ${histories} random histories hold`);
+  }
 }
 
 async function quotaIsFree(world: World): Promise<void> {
