@@ -87,7 +87,7 @@ const REFRESH_RESERVE = 5;
  * For how long a refusal of the whole account is remembered at most, in milliseconds: permits that other isolates
  * release become free earlier.
  */
-const ACCOUNT_MEMORY_MS = 10_000;
+const ACCOUNT_MEMORY_MS = 2_000;
 
 const clientLogOf = (client: string) => `${PREFIX}:client:${client}`;
 const scopeOf = (client: string) => `client ${client}`;

@@ -1,7 +1,6 @@
 import { within } from "../deadline.ts";
 import { Failure } from "../failure.ts";
 import type { Priority } from "../limit/permits.ts";
-import { createRefusals } from "../limit/refusals.ts";
 import { FIRST } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import { type EdgeCopy, SERVED_ONCE_MORE_MS } from "./edge-cache.ts";
@@ -38,11 +37,14 @@ const LOOK_AGAIN_MS = 200;
 const LOOK_AGAIN_MOST_MS = 1_000;
 /** A request that has a copy waits no longer than this for a better one. */
 const WITH_COPY_MS = 1_000;
-/** After a lookup has timed out on a store that hangs, others of this isolate fail at once for this long. */
-const STORE_PAUSE_MS = 1_000;
+/** A store that has not answered for this long hangs. */
 const HANGS_MS = 1_000;
-const STORE = "store";
-const STORE_FOR_COPIES = "store, for requests with a copy";
+
+/** The parts of one invocation's lookups. */
+export interface LookupContext extends LookupParts {
+  /** Set when a lookup has waited for a store that hangs: the other lookups of the invocation do not wait again. */
+  readonly storeHangs: { failure?: Failure };
+}
 
 /** A lookup in flight. Requests for the same page share it (request coalescing). */
 interface Flight {
@@ -57,14 +59,12 @@ const inFlight = new Map<string, Flight>();
 const flightKeyOf = ({ gateway }: LookupParts, key: PageKey) => `${gateway} ${nameOf(key)}`;
 
 /** The reply for a page: from this data center, from the shared store, or from OpenD. */
-export async function lookUp(parts: LookupParts, symbol: SecuritySymbol, key: PageKey): Promise<Found> {
+export async function lookUp(parts: LookupContext, symbol: SecuritySymbol, key: PageKey): Promise<Found> {
   const copy = await parts.edge.get(key);
   const now = parts.now();
   if (copy === undefined || now >= copy.keptUntil) return coalesce(parts, symbol, key);
   if (now < copy.trustedUntil) return fromEdge(copy, now);
-  const failures = createRefusals(parts.gateway, parts.now);
-  const down = failures.find(STORE_FOR_COPIES);
-  if (down) return { kept: copy, origin: "edge", stale: down.code };
+  if (parts.storeHangs.failure) return { kept: copy, origin: "edge", stale: parts.storeHangs.failure.code };
   const late = () =>
     inFlight.get(flightKeyOf(parts, key))?.callsOpend
       ? new Failure("opend_timeout", "OpenD did not answer in time")
@@ -78,7 +78,7 @@ export async function lookUp(parts: LookupParts, symbol: SecuritySymbol, key: Pa
   return within(WITH_COPY_MS, late, () => looking).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
     parts.edge.trustAgain(key, copy);
-    if (failure.code === "limiter_unavailable") failures.remember(STORE_FOR_COPIES, failure, STORE_PAUSE_MS);
+    if (failure.code === "limiter_unavailable") parts.storeHangs.failure = failure;
     return { kept: copy, origin: "edge", stale: failure.code };
   });
 }
@@ -88,7 +88,7 @@ function fromEdge(kept: EdgeCopy, now: number): Found {
 }
 
 /** Joins the lookup in flight for this page, or starts one. */
-async function coalesce(parts: LookupParts, symbol: SecuritySymbol, key: PageKey): Promise<Found> {
+async function coalesce(parts: LookupContext, symbol: SecuritySymbol, key: PageKey): Promise<Found> {
   const name = flightKeyOf(parts, key);
   for (;;) {
     const other = inFlight.get(name);
@@ -104,9 +104,7 @@ async function coalesce(parts: LookupParts, symbol: SecuritySymbol, key: PageKey
       if (inFlight.get(name) === other) inFlight.delete(name);
     }
   }
-  const failures = createRefusals(parts.gateway, parts.now);
-  const down = failures.find(STORE);
-  if (down) throw down;
+  if (parts.storeHangs.failure) throw parts.storeHangs.failure;
   const since = parts.now();
   const found = within(
     parts.requestMs,
@@ -115,7 +113,7 @@ async function coalesce(parts: LookupParts, symbol: SecuritySymbol, key: PageKey
   ).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
     const hangs = failure.code === "limiter_unavailable" && parts.now() - since >= HANGS_MS;
-    if (hangs) failures.remember(STORE, failure, STORE_PAUSE_MS);
+    if (hangs) parts.storeHangs.failure = failure;
     throw failure;
   });
   const flight = { client: parts.client, since, found, callsOpend: false };
@@ -135,7 +133,7 @@ async function coalesce(parts: LookupParts, symbol: SecuritySymbol, key: PageKey
  * @throws Failure the remembered refusal, if there is no stored reply
  */
 async function findRefused(
-  parts: LookupParts,
+  parts: LookupContext,
   symbol: SecuritySymbol,
   key: PageKey,
 ): Promise<Found | undefined> {
@@ -164,7 +162,7 @@ async function findRefused(
 }
 
 async function findOrFetch(
-  parts: LookupParts,
+  parts: LookupContext,
   symbol: SecuritySymbol,
   key: PageKey,
   signal: AbortSignal,

@@ -42,7 +42,8 @@ export interface PageSource {
 
 const NEAR_TO_FAR: readonly Origin[] = ["edge", "global", "joined", "fetched"];
 
-export function createPageSource(parts: LookupParts): PageSource {
+export function createPageSource(given: LookupParts): PageSource {
+  const parts = { ...given, storeHangs: {} };
   return {
     page(symbol, cursor, num) {
       let waiting = true;
