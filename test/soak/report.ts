@@ -29,7 +29,11 @@ export class Report {
     const found = this.#violations.get(invariant) ?? { count: 0, printed: [] };
     found.count += 1;
     const at = ((Date.now() - this.#began) / 1_000).toFixed(1);
-    if (found.printed.length < MAX_PRINTED) found.printed.push(`after ${at} s: ${what}`);
+    if (found.printed.length < MAX_PRINTED) {
+      found.printed.push(`after ${at} s: ${what}`);
+      // At once: a long run is not worth its end then.
+      print(`VIOLATED: ${INVARIANTS[invariant]}: after ${at} s: ${what}`);
+    }
     this.#violations.set(invariant, found);
   }
 
