@@ -56,7 +56,6 @@ try {
 } catch (thrown) {
   surprise(thrown);
 }
-// The place for the model check, if it is to run here: `report.violated("quota", …)` for a failed history.
 await end();
 report.print();
 const holds = report.judge(seed);
