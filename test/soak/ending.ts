@@ -32,8 +32,8 @@ const trustMs = (staleMs: number) => Math.min(Math.max(staleMs / 10, MIN_TRUST_M
  * The time after which every data center must answer a symbol fresh, once the quota has calls.
  *
  * 1. The lease of its page must end. A Worker that has ended leaves it for 15 s, and a doubted reply for 60 s.
- *    At the same time every edge may trust the stale copy that it has. How stale that is, nobody outside knows: at
- *    most as long as the run.
+ *    At the same time every edge may trust the stale copy that it has. Its staleness is not visible from outside,
+ *    and at most the time of the run.
  * 2. An edge that looked just before the lease ended trusts its copy again. Then it looks, and revalidates.
  * 3. Another edge that looked during that fetch trusts its copy once more.
  * 4. While the circuit is half-open, all edges but one must trust their copies once more before they may call.
@@ -100,7 +100,7 @@ export async function recover(world: World, began: number): Promise<void> {
   }
   const allowedMs = Math.max(...(deadlines?.values() ?? [])) - endedAt;
   const allowed = deadlines ? `, of ${(allowedMs / 1_000).toFixed(1)} s allowed` : "";
-  print(`all answers fresh after ${((Date.now() - endedAt) / 1_000).toFixed(1)} s${allowed}`);
+  print(`all answers fresh again after ${((Date.now() - endedAt) / 1_000).toFixed(1)} s${allowed}`);
 }
 
 /** A row is published: the subscribed receiver must get a message. */

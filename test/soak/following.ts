@@ -16,7 +16,7 @@ const LOG_MS = WINDOW_MS + 10_000;
 /** With so few calls in the log the next page comes, whatever they were made for: others take few within a second. */
 const FEW_CALLS = LIMIT - 6;
 /** While wasted calls reserve half of the quota for known pages, with so few calls for those it comes as well. */
-const FEW_KNOWN_CALLS = MAX_RESERVE - 5;
+const FEW_KNOWN_CALLS = MAX_RESERVE - 3;
 
 export async function follow(world: World, ledger: Ledger): Promise<void> {
   const { report, seed } = world.parts;

@@ -19,9 +19,13 @@ const MAX_UNDER_WAY = 24;
 /** The share of guesses that invent a security. */
 const GUESSED_SYMBOLS = 0.3;
 const MAX_CURSOR = 256;
-/** Cursors that are no timestamps, as they stand in the query. Some of them look like paths to a cache. */
+/** The number of rows without the parameter `num`. */
+const WORD_ROWS = 10;
+/** Cursors that look like paths: a cache that folds them would mix up securities. As they stand in the query. */
+const PATHS: readonly string[] = ["..", "%2e%2e"];
+/** Other cursors that are no timestamps. */
 const WORDS: readonly string[] = [
-  ...["..", "%2e%2e", "%252e%252e", ".", "..%2f..", "%2e%2e%2fUS.AAPL%2f", "after-50", "null", "a+b"],
+  ...["%252e%252e", ".", "..%2f..", "%2e%2e%2fUS.AAPL%2f", "after-50", "a+b"],
   ...["x".repeat(MAX_CURSOR), "%F0%9F%98%80".repeat(64)],
 ];
 const INVALID: ReadonlySet<string> = new Set(["invalid_parameter"]);
@@ -54,7 +58,7 @@ function fromSomeHost(caller: Caller, random: Random): Caller {
 }
 
 async function guessSymbol(world: World, centre: DataCentre, caller: Caller, random: Random): Promise<void> {
-  const cursor = random() < 0.3 ? `?next_key=${pick(WORDS, random)}` : "";
+  const cursor = random() < 0.4 ? `?next_key=${pick(PATHS, random)}` : "";
   const path = `/v1/short-interest/US.NOSUCH${whole(random, 1_000, 9_999)}${cursor}`;
   const answer = await ask(world, centre, { path, caller });
   world.parts.report.count("guesses: securities");
@@ -67,7 +71,9 @@ async function guessCursor(world: World, centre: DataCentre, caller: Caller, ran
   const symbol = pick(KEPT, random);
   const query = inventCursor(symbol, random);
   const cursor = new URLSearchParams(`next_key=${query}`).get("next_key") ?? "";
-  const wish = { symbol, cursor, num: whole(random, 1, 50), format: "json" } as const;
+  // The number of rows is a part of a word's key: the same number makes keys of two securities alike.
+  const num = Number.isNaN(Number(cursor)) ? WORD_ROWS : whole(random, 1, 50);
+  const wish = { symbol, cursor, num, format: "json" } as const;
   const path = `/v1/short-interest/${symbol}?num=${wish.num}&format=json&next_key=${query}`;
   const answer = await ask(world, centre, { path, caller });
   report.count("guesses: cursors");
@@ -87,9 +93,10 @@ function inventCursor(symbol: string, random: Random): string {
   const timestamps = rows.map(({ cursor }) => Number(cursor));
   const [newest = 0] = timestamps;
   if (chance < 0.15) return String(newest + whole(random, 1, 10 ** 8));
-  if (chance < 0.45) return pick(WORDS, random);
-  if (chance < 0.5) return "9".repeat(MAX_CURSOR + 1);
-  if (chance < 0.6) return `word-${whole(random, 1, 10 ** 6)}`;
+  if (chance < 0.35) return pick(PATHS, random);
+  if (chance < 0.5) return pick(WORDS, random);
+  if (chance < 0.55) return "9".repeat(MAX_CURSOR + 1);
+  if (chance < 0.65) return `word-${whole(random, 1, 10 ** 6)}`;
   const at = whole(random, 1, timestamps.length - 1);
   const [newer = 0, older = 0] = timestamps.slice(at - 1, at + 1);
   return String(whole(random, older + 1, newer - 1));

@@ -19,7 +19,7 @@ const UPSTASH_BACK_MS = 3_500;
 /** Next pages that are remembered. */
 const MAX_NEXT_PAGES = 200;
 
-/** A page that nobody has requested yet, and that an answered page leads to. */
+/** A page that was not requested yet, and that an answered page leads to. */
 export interface NextPage {
   readonly symbol: string;
   readonly cursor: string;

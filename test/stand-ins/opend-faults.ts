@@ -4,7 +4,7 @@ import { ResponseSchema as LoginResponseSchema } from "../../gen/InitWebSocket_p
 import { ResponseSchema as NotifySchema } from "../../gen/Notify_pb.js";
 import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 
-/** What a fault does in place of the right answer: frames to send, in order, or an end. */
+/** The effect of a fault in place of the right answer: frames to send, in order, or an end. */
 export type Misbehaviour = readonly (Uint8Array | string)[] | "silence" | "drop";
 
 const NOTHING = new Uint8Array();
@@ -18,7 +18,7 @@ const refusal = (request: RequestFrame, retMsg: string) =>
 const loginRefusal = (request: RequestFrame, retMsg: string) =>
   reply(request, toBinary(LoginResponseSchema, create(LoginResponseSchema, { retType: -1, retMsg })));
 
-/** The texts that OpenD refuses with. */
+/** The texts of OpenD's refusals. */
 export const REFUSALS = {
   frequency: "获取空头持仓频率太高，请求失败，每30秒最多30次。",
   unknownStock: "未知股票",

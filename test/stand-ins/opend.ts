@@ -26,23 +26,23 @@ export interface OpendOptions {
   /** Calls in a window; OpenD has 30 in 30 s. */
   readonly limit?: number;
   readonly windowMs?: number;
-  /** Frames reach it after a random delay between these, in milliseconds. */
+  /** Frames arrive after a random delay between these, in milliseconds. */
   readonly delayMs?: readonly [number, number];
-  /** What its nextKey is: the documented timestamp, a row number, a word, or one that leads back. */
+  /** The kind of its nextKey: the documented timestamp, a row number, a word, or one that leads back. */
   readonly cursors?: "timestamp" | "number" | "word" | "circle";
   /** A cursor that is no number starts at the newest row, and is not refused. */
   readonly toleratesCursors?: boolean;
-  /** As many of the newest rows are not published yet. */
+  /** The number of newest rows that are not published yet. */
   readonly unpublished?: number;
-  /** The first that fits a call is its answer. */
+  /** Wrong replies to single securities. */
   readonly wrongReplies?: readonly WrongReply[];
-  /** Misbehaves so, at every login or call. */
+  /** The fault at every login or call. */
   readonly fault?: string;
-  /** The header that a Cloudflare Access tunnel would want. */
+  /** The header that a Cloudflare Access tunnel would require. */
   readonly accessClientSecret?: string;
 }
 
-/** What a stand-in has seen. */
+/** What a stand-in has counted. */
 export interface OpendStats {
   readonly connections: number;
   readonly mostConnections: number;
@@ -50,9 +50,9 @@ export interface OpendStats {
   readonly openings: number;
   /** Short-interest calls that arrived. */
   readonly calls: number;
-  /** Those it refused for frequency. */
+  /** Calls that it refused for their frequency. */
   readonly refused: number;
-  /** Those that got one of `wrongReplies`. */
+  /** Calls that got one of `wrongReplies`. */
   readonly answeredWrong: number;
   /** The most calls that arrived in any window. */
   readonly worstWindow: number;
@@ -97,7 +97,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
       return;
     }
     if (options.fault === "mute") {
-      // Upgrades, and then neither answers nor closes, whatever it is sent.
+      // Upgrades, and then neither answers nor closes.
       const key = `${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
       const accepted = createHash("sha1").update(key).digest("base64");
       socket.write(
@@ -146,7 +146,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
           send(socket, answer(request));
         }
       });
-      // A frame that cannot be read is no client's: OpenD hangs up.
+      // OpenD drops a connection that sends an unreadable frame.
       before.catch(() => socket.terminate());
     });
   }
@@ -186,7 +186,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     const { limit = 30, windowMs = 30_000 } = options;
     const now = performance.now();
     arrivals.push(now);
-    // Request 1 and request 31 must be more than a window apart.
+    // Call 1 and call 31 must be more than a window apart.
     while (granted[0] !== undefined && now - granted[0] > windowMs) granted.shift();
     const allowed = granted.length < limit;
     if (allowed) granted.push(now);
@@ -227,7 +227,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     };
   }
 
-  /** The rows of a history that there are for a call, or the text of its refusal. */
+  /** The range of rows that a call sees of a history, or the text of its refusal. */
   function rangeOf(symbol: string, nextKey: string, rowsWanted: number): [number, number] | string {
     const { unpublished = 0, wrongReplies = [], fault = "" } = options;
     const published: [number, number] = [unpublished, Number.POSITIVE_INFINITY];

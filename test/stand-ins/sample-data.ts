@@ -56,14 +56,14 @@ function hkRows(seed: string, count: number, newest: number): HkInit[] {
   });
 }
 
-// Made once: it takes longer than a call.
+// Created once, because that is slow.
 const newYorkHour = new Intl.DateTimeFormat("en-US", {
   timeZone: "America/New_York",
   hour: "numeric",
   hourCycle: "h23",
 });
 
-/** Rows of mid-month and month's end, going back from April 2026. The oldest ten lack what was not published. */
+/** Rows of mid-month and month's end, going back from April 2026. The oldest ten lack some columns. */
 function usRows(seed: string, count: number): UsInit[] {
   const random = randomFrom(seed);
   return Array.from({ length: count }, (_, half) => {
@@ -104,12 +104,12 @@ const US_HISTORIES: Readonly<Record<string, readonly UsInit[]>> = {
   HUGE: usRows("HUGE", 2).map((row, at) => ({ ...row, sharesShort: 9_007_199_254_740_993n + BigInt(at) })),
 };
 
-/** The history of a Hong Kong security, newest first; undefined where there is no such security. */
+/** The history of a Hong Kong security, newest first; undefined for an unknown security. */
 export function hkHistory(code: string): readonly HkShortInterestItem[] | undefined {
   return HK_HISTORIES[code]?.map((row) => create(HkShortInterestItemSchema, row));
 }
 
-/** The history of a US security. `T0`, `T1`, … are as many as a test wants, `ROWS1000` is as long. */
+/** The history of a US security. `T0`, `T1`, … exist without end, and `ROWS1000` has 1,000 rows. */
 export function usHistory(code: string): readonly UsShortInterestItem[] | undefined {
   const length = /^ROWS(\d{1,4})$/.exec(code)?.[1] ?? (/^T\d+$/.test(code) ? 60 : 0);
   const rows = US_HISTORIES[code] ?? (length === 0 ? undefined : usRows(code, Number(length)));
@@ -131,7 +131,7 @@ function newYorkMidnight(date: Date): number {
   return date.getTime() / 1_000 + offset * 3_600;
 }
 
-/** mulberry32: numbers from 0 to 1 that are the same in each run. */
+/** mulberry32: numbers from 0 to 1, the same for the same seed. */
 export function randomFrom(seed: string): () => number {
   let state = [...seed].reduce((sum, char) => Math.imul(sum ^ char.charCodeAt(0), 0x01000193), 0x811c9dc5);
   return () => {
