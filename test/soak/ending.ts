@@ -108,6 +108,7 @@ export async function publish(world: World, hooks: Hooks, ledger: Ledger): Promi
   const { upstash, opend, published, report } = world.parts;
   const symbol = "HK.00700";
   const turn = () => upstash.redis.call("ZADD", WATCH, "0", symbol);
+  await hooks.clear();
   const hook = await hooks.make(symbol);
   if (!hook) return report.violated("recovery", "no webhook can be registered");
   await turn();

@@ -31,6 +31,7 @@ interface Hook {
 }
 
 const Made = object({ id: string() });
+const Listed = object({ items: array(Made) });
 const Watched = object({ watched: array(object({ newest: nullable(string()) })) });
 const Message = object({ type: picklist(["short_interest.published", "webhook.test"]), data: unknown() });
 const Published = object({ symbol: string() });
@@ -99,6 +100,14 @@ export class Hooks {
     const hook = { id: parse(Made, JSON.parse(answer.text)).id, path, symbol, secret };
     this.#hooks.push(hook);
     return hook;
+  }
+
+  /** Deletes all webhooks of the key, with those whose creation or deletion failed half way during a fault. */
+  async clear(): Promise<void> {
+    const answer = await this.#ask("");
+    if (answer?.status !== 200) return;
+    for (const { id } of parse(Listed, JSON.parse(answer.text)).items) await this.#ask(`/${id}`, "DELETE");
+    this.#hooks.length = 0;
   }
 
   async #end(hook: Hook): Promise<void> {
