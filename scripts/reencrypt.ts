@@ -30,6 +30,11 @@ await main().catch((thrown: unknown) => {
 
 async function main(): Promise<void> {
   const { upstash, webhooks } = configuration();
+  if (!webhooks.secretKeys) {
+    throw new Failure("misconfigured", "WEBHOOK_SECRET_KEY is not set, but webhooks need it", {
+      parameter: "WEBHOOK_SECRET_KEY",
+    });
+  }
   const cipher = createSecretCipher(webhooks.secretKeys);
   const redis = new Redis({
     ...upstash,
@@ -37,14 +42,25 @@ async function main(): Promise<void> {
     enableTelemetry: false,
     signal: () => AbortSignal.timeout(10_000),
   });
-  let [found, changed, cursor] = [0, 0, "0"];
+  let [found, changed, unreadable, cursor] = [0, 0, 0, "0"];
   do {
     const [next, keys] = await redis.scan(cursor, { match: KEYS.webhook("*"), count: BATCH });
-    for (const key of keys) if (await reencrypt(redis, cipher, key)) changed += 1;
+    for (const key of keys) {
+      try {
+        if (await reencrypt(redis, cipher, key)) changed += 1;
+      } catch (thrown) {
+        if (!(thrown instanceof Failure)) throw thrown;
+        // The others must not wait for the owner of this one to rotate its secret.
+        console.error(`${key.slice(KEYS.webhook("").length)}: ${thrown.detail}`);
+        unreadable += 1;
+      }
+    }
     found += keys.length;
     cursor = next;
   } while (cursor !== "0");
-  console.log(`webhooks: ${found}; encrypted under the first key: ${changed}; unchanged: ${found - changed}`);
+  const unchanged = found - changed - unreadable;
+  console.log(`webhooks: ${found}; encrypted under the first key: ${changed}; unchanged: ${unchanged}`);
+  if (unreadable > 0) process.exit(1);
 }
 
 /** @throws Failure `misconfigured` */

@@ -44,11 +44,8 @@ const FROM_ADDRESS = "requests from your address";
 export async function admit(headers: Headers, rule: AccessRule): Promise<string> {
   if (!rule.apiKeys) return admitAddress(headers, rule);
   const key = presentedKey(headers);
-  const client = await clientOfKey(key, rule.apiKeys, ({ digest }) => digest).catch(
-    async (refusal: unknown) => {
-      await admitAddress(headers, rule);
-      throw refusal;
-    },
+  const client = await clientOfKey(key, rule.apiKeys, ({ digest }) => digest).catch((refusal: unknown) =>
+    countFailed(headers, rule, refusal),
   );
   await limitRequests(client, rule);
   return client;
@@ -67,11 +64,18 @@ export async function limitRequests(client: string, rule: AccessRule): Promise<v
 /**
  * Lets one of OpenD's own clients in.
  * @param md5 what it sends of its key, lowercase hexadecimal; empty for none
- * @throws Failure `unauthorized` without a valid key where one is needed
+ * @throws Failure `unauthorized` without a valid key where one is needed, `too_many_requests`
  */
 export async function admitOpendClient(headers: Headers, md5: string, rule: AccessRule): Promise<string> {
-  if (rule.apiKeys) return clientOfKey(md5 || undefined, rule.apiKeys, ({ opendDigest }) => opendDigest);
-  return addressOf(headers);
+  if (!rule.apiKeys) return addressOf(headers);
+  const client = clientOfKey(md5 || undefined, rule.apiKeys, ({ opendDigest }) => opendDigest);
+  return client.catch((refusal: unknown) => countFailed(headers, rule, refusal));
+}
+
+/** Counts a failed authentication against its address. */
+async function countFailed(headers: Headers, rule: AccessRule, refusal: unknown): Promise<never> {
+  await admitAddress(headers, rule);
+  throw refusal;
 }
 
 /**

@@ -8,7 +8,7 @@ import { createUpstash } from "../upstash.ts";
 import { type EndpointRule, ownHosts, parseEndpoint } from "../webhooks/endpoint.ts";
 import { entryOf, testMessage } from "../webhooks/messages.ts";
 import { isSuccess, type Try } from "../webhooks/schedule.ts";
-import { createSecretCipher, type SecretCipher } from "../webhooks/secret-cipher.ts";
+import { createSecretCipher, type SecretCipher, signingSecrets } from "../webhooks/secret-cipher.ts";
 import { send } from "../webhooks/send.ts";
 import { newSecret } from "../webhooks/signature.ts";
 import {
@@ -199,7 +199,7 @@ async function sendTest(
   { cipher, rule }: { readonly cipher: SecretCipher; readonly rule: EndpointRule },
 ): Promise<{ tried: Try; entry: string }> {
   await countCostly(client, "test messages", config.access);
-  const secrets = await Promise.all(storedSecrets.map((stored) => cipher.decrypt(id, stored)));
+  const secrets = await signingSecrets(cipher, id, storedSecrets);
   const message = testMessage(id, Date.now());
   const tried = await send({ url, message, secrets }, rule, DEADLINES.receiver, Date.now);
   return { tried, entry: entryOf(message, tried, { dueAt: null }) };

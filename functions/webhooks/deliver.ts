@@ -4,7 +4,7 @@ import type { EndpointRule } from "./endpoint.ts";
 import { entryOf } from "./messages.ts";
 import type { Delivery, Outbox } from "./outbox.ts";
 import { Next, nextAfter, type Try } from "./schedule.ts";
-import type { SecretCipher } from "./secret-cipher.ts";
+import { type SecretCipher, signingSecrets } from "./secret-cipher.ts";
 import { send } from "./send.ts";
 
 /** How a try went. */
@@ -65,7 +65,9 @@ export async function deliver(parts: DeliveryParts, messages: readonly Message[]
       } catch (thrown) {
         const { code, detail } = Failure.from(thrown);
         console.error(`a delivery has to wait: ${code}: ${detail}`);
-        message.retry({ delaySeconds: AGAIN_S });
+        // A wrong configuration lasts, and the outbox gives the delivery out again.
+        if (code === "misconfigured") message.ack();
+        else message.retry({ delaySeconds: AGAIN_S });
       }
     }),
   );
@@ -90,7 +92,7 @@ async function follow(parts: DeliveryParts, { delivery, ended }: Order): Promise
 async function tryOnce(parts: DeliveryParts, delivery: Delivery): Promise<InferOutput<typeof Ended>> {
   const { claim, message, webhookId, owner, tries, failingSince, host, url, storedSecrets } = delivery;
   const rule = { ...parts.rule, ownHosts: [...parts.rule.ownHosts, host] };
-  const secrets = await Promise.all(storedSecrets.map((stored) => parts.cipher.decrypt(webhookId, stored)));
+  const secrets = await signingSecrets(parts.cipher, webhookId, storedSecrets);
   const isRevoked = !parts.isOwner(owner);
   // The list of keys may be wrong for a while, so it fails like a receiver that does not answer.
   const tried: Try = isRevoked

@@ -42,6 +42,8 @@ export function parseEndpoint(text: string, { ownHosts, trustedOrigins }: Endpoi
   const host = canonicalHost(url.hostname);
   if (host === undefined) throw refused("has a host with an empty label");
   url.hostname = host;
+  // A fragment is not sent.
+  url.hash = "";
   if (trustedOrigins.includes(url.origin)) return url;
   if (url.protocol !== "https:") throw refused("does not begin with https://");
   if (url.port !== "") throw refused("has a port other than 443");

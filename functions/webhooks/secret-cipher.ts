@@ -4,6 +4,7 @@ import { Failure } from "../failure.ts";
 export interface SecretCipher {
   /**
    * Encrypts under the first key.
+   * @throws Failure `misconfigured` without a key
    * @param webhookId is bound to the result, which decrypts for no other webhook
    */
   encrypt(webhookId: string, secret: string): Promise<string>;
@@ -21,17 +22,32 @@ const ALGORITHM = "AES-GCM";
 const PREFIX = "aes256gcm:";
 const NONCE_BYTES = 12;
 const VARIABLE = "WEBHOOK_SECRET_KEY";
+const NOT_SET = "is not set, but webhooks need it";
 
 /**
- * @param keys 32 bytes each; the first encrypts, all decrypt
- * @throws Failure `misconfigured` where there is no key
+ * The secrets that sign a message. The newest one must be readable; older ones that no key decrypts are left out.
+ * @throws Failure `misconfigured` if no key decrypts the newest one
  */
-export function createSecretCipher(keys: readonly Uint8Array<ArrayBuffer>[] | undefined): SecretCipher {
-  const [first] = keys ?? [];
-  if (!keys || !first) throw misconfigured("is not set, but webhooks need it");
+export async function signingSecrets(
+  cipher: SecretCipher,
+  webhookId: string,
+  [newest = "", ...older]: readonly string[],
+): Promise<string[]> {
+  const others = await Promise.allSettled(older.map((stored) => cipher.decrypt(webhookId, stored)));
+  const readable = others.flatMap((other) => (other.status === "fulfilled" ? [other.value] : []));
+  return [await cipher.decrypt(webhookId, newest), ...readable];
+}
+
+/**
+ * Without a key it reads the secrets that were stored in clear.
+ * @param keys 32 bytes each; the first encrypts, all decrypt
+ */
+export function createSecretCipher(keys: readonly Uint8Array<ArrayBuffer>[] = []): SecretCipher {
+  const [first] = keys;
 
   return {
     async encrypt(webhookId, secret) {
+      if (!first) throw misconfigured(NOT_SET);
       const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
       const bytes = new TextEncoder().encode(secret);
       const encrypted = await crypto.subtle.encrypt(
@@ -47,10 +63,12 @@ export function createSecretCipher(keys: readonly Uint8Array<ArrayBuffer>[] | un
         const secret = await decryptUnder(key, webhookId, stored);
         if (secret !== undefined) return secret;
       }
-      throw misconfigured("has no key that decrypts the secrets of a webhook");
+      throw misconfigured(first ? "has no key that decrypts the secrets of a webhook" : NOT_SET);
     },
     isCurrent: async (webhookId, stored) =>
-      stored.startsWith(PREFIX) && (await decryptUnder(first, webhookId, stored)) !== undefined,
+      first !== undefined &&
+      stored.startsWith(PREFIX) &&
+      (await decryptUnder(first, webhookId, stored)) !== undefined,
   };
 }
 

@@ -48,7 +48,7 @@ local id, owner, now, life, oldUrl, oldSymbols, url, symbols, digest, active = u
 local webhook = redis.call('HMGET', KEYS[1], 'owner', 'url', 'symbols', 'active')
 if webhook[1] ~= owner then return 'none' end
 if webhook[2] ~= oldUrl or webhook[3] ~= oldSymbols then return 'changed' end
-local duplicate = duplicateOf(KEYS[2], id, digest)
+local duplicate = (url ~= oldUrl or symbols ~= oldSymbols) and duplicateOf(KEYS[2], id, digest)
 if duplicate then return '${DUPLICATE}' .. duplicate end
 local wasActive = webhook[4]
 if active == '' then active = wasActive end

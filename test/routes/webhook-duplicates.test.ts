@@ -37,6 +37,23 @@ describe("a second webhook of a key with the same URL and symbols", () => {
     expect((await listed(office)).length).toBe(1);
   });
 
+  it("is refused with another fragment, which no receiver sees", async () => {
+    const office = await startPostOffice();
+    const { id } = await office.subscribe("/hook#1", SYMBOLS);
+    await expectDuplicate(await create(office, "/hook#2"), id);
+    expect((await listed(office))[0]?.url).not.toContain("#");
+  });
+
+  it("that was stored before can be paused", async () => {
+    const office = await startPostOffice();
+    const { id } = await office.subscribe("/", SYMBOLS);
+    const other = await office.subscribe("/other", SYMBOLS);
+    const digests = "short-interest:webhooks:digests:key:me";
+    const digest = String(await office.upstash.redis("HGET", digests, other.id));
+    await office.upstash.redis("HSET", digests, id, digest);
+    expect((await change(office, id, { active: false })).status).toBe(200);
+  });
+
   it("is refused while the first one is paused", async () => {
     const office = await startPostOffice();
     const { id } = await office.subscribe("/", SYMBOLS);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Failure } from "../../functions/failure.ts";
-import { createSecretCipher } from "../../functions/webhooks/secret-cipher.ts";
+import { createSecretCipher, signingSecrets } from "../../functions/webhooks/secret-cipher.ts";
 
 const key = (byte: number) => new Uint8Array(32).fill(byte);
 const [OLD, NEW] = [key(1), key(2)];
@@ -65,6 +65,19 @@ it("a signing secret that was stored in clear is readable", async () => {
   expect(await cipher.isCurrent("wh_1", SECRET)).toBe(false);
 });
 
-it.each([[undefined], [[]]])("without a key (%j) webhooks are misconfigured", (keys) => {
-  expect(() => createSecretCipher(keys)).toThrow("WEBHOOK_SECRET_KEY is not set, but webhooks need it");
+it.each([[undefined], [[]]])("without a key (%j) only secrets in clear are readable", async (keys) => {
+  const cipher = createSecretCipher(keys);
+  const stored = await createSecretCipher([NEW]).encrypt("wh_1", SECRET);
+  expect(await cipher.decrypt("wh_1", SECRET)).toBe(SECRET);
+  for (const failing of [cipher.decrypt("wh_1", stored), cipher.encrypt("wh_1", SECRET)]) {
+    await expect(failing).rejects.toThrow("WEBHOOK_SECRET_KEY is not set, but webhooks need it");
+  }
+});
+
+it("a message is signed with the older secrets that a key decrypts, and needs the newest", async () => {
+  const lost = await createSecretCipher([OLD]).encrypt("wh_1", SECRET);
+  const cipher = createSecretCipher([NEW]);
+  const newest = await cipher.encrypt("wh_1", `${SECRET}A`);
+  expect(await signingSecrets(cipher, "wh_1", [newest, lost, SECRET])).toEqual([`${SECRET}A`, SECRET]);
+  await expect(signingSecrets(cipher, "wh_1", [lost, newest])).rejects.toMatchObject(UNREADABLE);
 });
