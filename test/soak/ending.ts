@@ -20,9 +20,9 @@ const CLOSED_MS = 10_000;
 const LOOK_MS = 500;
 /** Permits to revalidate every first page, and those that a refresh leaves to others. */
 const PERMITS_WANTED = 14;
-/** Leases that are longer are those of refused pages. */
-const MAX_LEASE_MS = 60_000;
-const SHORTENED_LEASE_MS = 5_000;
+/** Longer pauses are those of refused pages. */
+const MAX_PAUSE_MS = 60_000;
+const SHORTENED_PAUSE_MS = 5_000;
 const WATCH = "short-interest:webhooks:watch";
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -31,9 +31,10 @@ const trustMs = (staleMs: number) => Math.min(Math.max(staleMs / 10, MIN_TRUST_M
 /**
  * The time after which every data center must answer a symbol fresh, once the quota has calls.
  *
- * 1. The lease of its page must end. A Worker that has ended leaves it for 15 s, and a doubted reply for 60 s.
- *    At the same time every edge may trust the stale copy that it has. Its staleness is not visible from outside,
- *    and at most the time of the run.
+ * 1. The lease or the pause of its page must end. A Worker that has ended leaves a lease of 15 s, and a doubted reply
+ *    pauses the page for 60 s. At the same time every edge may trust the stale copy that it has. Its staleness is not
+ *    visible from outside, and at most the time of the run. During a pause an edge trusts it until the pause ends,
+ *    for at most 60 s.
  * 2. An edge that looked just before the lease ended trusts its copy again. Then it looks, and revalidates.
  * 3. Another edge that looked during that fetch trusts its copy once more.
  * 4. While the circuit is half-open, all edges but one must trust their copies once more before they may call.
@@ -41,24 +42,34 @@ const trustMs = (staleMs: number) => Math.min(Math.max(staleMs / 10, MIN_TRUST_M
  * After its trust has ended, a copy is served once more while it is revalidated in the background. That adds one
  * request, not a time.
  */
-async function recoveryMs(world: World, symbol: string, began: number): Promise<number> {
+async function recoveryMs(
+  world: World,
+  symbol: string,
+  { began, isShortened }: { readonly began: number; readonly isShortened: boolean },
+): Promise<number> {
   const { redis } = world.parts.upstash;
   const page = nameOf({ symbol, cursor: "" });
   const leaseMs = Math.max(0, Number(await redis.call("PTTL", LEASES + page)));
   const staleMs = Math.max(0, Date.now() - Number(await redis.call("HGET", PAGES + page, "fresh")));
-  const firstMs = Math.max(leaseMs, CIRCUIT_OPEN_MS, trustMs(Date.now() - began));
+  const edgeMs = isShortened ? MAX_TRUST_MS : trustMs(Date.now() - began);
+  const firstMs = Math.max(leaseMs, CIRCUIT_OPEN_MS, edgeMs);
   const looks = (await isCircuitOpen(world)) ? 3 : 2;
   return firstMs + looks * trustMs(staleMs + firstMs) + MACHINE_MS;
 }
 
-/** A lasting refusal stops the fetches of its page for 5 minutes. No run waits for their end. */
-async function shortenLeases(world: World): Promise<void> {
-  const { redis } = world.parts.upstash;
+/**
+ * A lasting refusal pauses its page for 5 minutes. No run waits for their end.
+ * @returns the symbols whose pause is shortened
+ */
+async function shortenPauses({ parts: { upstash } }: World): Promise<ReadonlySet<string>> {
+  const shortened = new Set<string>();
   for (const symbol of KEPT) {
     const lease = LEASES + nameOf({ symbol, cursor: "" });
-    const leaseMs = Number(await redis.call("PTTL", lease));
-    if (leaseMs > MAX_LEASE_MS) await redis.call("PEXPIRE", lease, String(SHORTENED_LEASE_MS));
+    if (Number(await upstash.redis.call("PTTL", lease)) <= MAX_PAUSE_MS) continue;
+    await upstash.redis.call("PEXPIRE", lease, String(SHORTENED_PAUSE_MS));
+    shortened.add(symbol);
   }
+  return shortened;
 }
 
 /**
@@ -68,14 +79,15 @@ async function shortenLeases(world: World): Promise<void> {
 export async function recover(world: World, began: number): Promise<void> {
   const { centres, callers, report } = world.parts;
   const endedAt = Date.now();
-  await shortenLeases(world);
+  const shortened = await shortenPauses(world);
   let deadlines: ReadonlyMap<string, number> | undefined;
   let waiting = centres.all().flatMap((centre) => KEPT.map((symbol) => ({ centre, symbol })));
   while (waiting.length > 0) {
     if (!deadlines && (await hasPermits(world, PERMITS_WANTED))) {
-      const entries = KEPT.map(
-        async (symbol) => [symbol, Date.now() + (await recoveryMs(world, symbol, began))] as const,
-      );
+      const entries = KEPT.map(async (symbol) => {
+        const allowedMs = await recoveryMs(world, symbol, { began, isShortened: shortened.has(symbol) });
+        return [symbol, Date.now() + allowedMs] as const;
+      });
       deadlines = new Map(await Promise.all(entries));
     }
     const asked = waiting.map(async (each) => {
