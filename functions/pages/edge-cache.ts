@@ -82,7 +82,7 @@ function remember(url: string, name: string, copy: EdgeCopy): void {
 
 /** More entries than ten years of weekly rows fill. */
 const MAX_ENTRIES = 64;
-/** Pages overlap after new rows have moved their bounds: as many are looked at for one cursor. */
+/** Candidates for one cursor: pages overlap after new rows have moved their bounds. */
 const MAX_CANDIDATES = 3;
 const INDEX_MS = 8 * 24 * 3_600_000;
 

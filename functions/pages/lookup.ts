@@ -37,7 +37,7 @@ const LOOK_AGAIN_MS = 200;
 const LOOK_AGAIN_MOST_MS = 1_000;
 /** A request that has a copy waits no longer than this for a better one. */
 const WITH_COPY_MS = 1_000;
-/** A store that has not answered for this long hangs. */
+/** A store that fails after this long, in milliseconds, hangs; a store that fails sooner refuses or is gone. */
 const HANGS_MS = 1_000;
 
 /** The parts of one invocation's lookups. */

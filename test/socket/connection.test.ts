@@ -96,7 +96,7 @@ it("ending connection answers requests in flight before it closes", async () => 
 });
 
 describe("before a login", () => {
-  it("connection closes 10 s after the upgrade, whatever it sends", async () => {
+  it("connection without a login closes 10 s after the upgrade, even if it sends frames", async () => {
     vi.useFakeTimers();
     const client = new TestClient(serve({}, rejected).socket);
     for (let second = 0; second < 9; second += 1) {
