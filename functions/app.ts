@@ -5,10 +5,10 @@ import { etag, RETAINED_304_HEADERS } from "hono/etag";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
 import { type Config, parseEnv } from "./env.ts";
-import { Failure } from "./failure.ts";
+import { Failure } from "./errors.ts";
 import { explainProblem, problemResponse } from "./http/problem.ts";
-import { postMcp } from "./mcp/endpoint.ts";
-import { admission, configure, holdersOnly, quotas, report } from "./middleware.ts";
+import { postMcp } from "./mcp/handler.ts";
+import { admission, configure, holdersOnly, quotas, report } from "./middleware/index.ts";
 import { openapiJson } from "./openapi/document.ts";
 import { getFront } from "./routes/front.ts";
 import { getHistory } from "./routes/history.ts";
@@ -26,8 +26,8 @@ import {
   rotateSecret,
   testWebhook,
 } from "./routes/webhooks.ts";
-import type { RouteContext, Scope } from "./scope.ts";
-import { openSocket } from "./socket/endpoint.ts";
+import type { RouteContext, Scope } from "./middleware/app-env.ts";
+import { openSocket } from "./opend-server/upgrade.ts";
 
 const READ = ["GET", "HEAD"];
 /** Of what is sent, in bytes. */

@@ -1,11 +1,11 @@
-import { DEADLINES } from "./deadline.ts";
+import { DEADLINES } from "./timeout.ts";
 import type { Config } from "./env.ts";
-import { Failure } from "./failure.ts";
-import { createPermits } from "./limit/permits.ts";
+import { Failure } from "./errors.ts";
+import { createPermits } from "./rate-limit/permits.ts";
 import { openSession } from "./opend/session.ts";
-import { circuitOpenMs } from "./pages/circuit-breaker.ts";
-import { countersOf } from "./telemetry/recorder.ts";
-import type { Tally, Trace } from "./trace.ts";
+import { circuitOpenMs } from "./page-source/circuit-breaker.ts";
+import { countersOf } from "./telemetry/request-logger.ts";
+import type { Tally, Trace } from "./telemetry/request-stats.ts";
 import { createUpstash, type Upstash } from "./upstash.ts";
 import { createOutbox } from "./webhooks/outbox.ts";
 

@@ -1,11 +1,11 @@
-import { DEADLINES, type Deadlines } from "./deadline.ts";
+import { DEADLINES, type Deadlines } from "./timeout.ts";
 import { type Config, parseEnv } from "./env.ts";
-import { Failure } from "./failure.ts";
-import { createGateway, roomOf } from "./gateway.ts";
+import { Failure } from "./errors.ts";
+import { createGateway, roomOf } from "./page-source/create.ts";
 import { isHolder } from "./http/access.ts";
 import { countsOf } from "./telemetry/counters.ts";
-import { countersOf, writeLine } from "./telemetry/recorder.ts";
-import { createTrace, type Trace } from "./trace.ts";
+import { countersOf, writeLine } from "./telemetry/request-logger.ts";
+import { createTrace, type Trace } from "./telemetry/request-stats.ts";
 import { createUpstash, type Upstash } from "./upstash.ts";
 import { type DeliveryParts, deliver, dispatch, type OrderQueue } from "./webhooks/deliver.ts";
 import { ownHosts } from "./webhooks/endpoint.ts";

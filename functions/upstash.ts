@@ -1,7 +1,7 @@
 import { Redis } from "@upstash/redis/cloudflare";
 import { type GenericSchema, parse } from "valibot";
-import { within } from "./deadline.ts";
-import { Failure } from "./failure.ts";
+import { within } from "./timeout.ts";
+import { Failure } from "./errors.ts";
 
 export interface UpstashAddress {
   readonly url: string;

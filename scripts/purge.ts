@@ -1,5 +1,5 @@
 import { Redis } from "@upstash/redis";
-import { INDEX, LEASES, PAGES } from "../functions/pages/global-store.ts";
+import { INDEX, LEASES, PAGES } from "../functions/page-source/shared-cache.ts";
 import { formatSymbol, parseSymbol } from "../functions/short-interest/symbol.ts";
 import { variable } from "./vars.ts";
 

@@ -1,4 +1,4 @@
-import type { FailureCode } from "../functions/failure.ts";
+import type { FailureCode } from "../functions/errors.ts";
 import type { Problem } from "./api.ts";
 import type { TextName } from "./texts.ts";
 

@@ -1,4 +1,4 @@
-import { Failure, type FailureCode } from "../failure.ts";
+import { Failure, type FailureCode } from "../errors.ts";
 
 interface Problem {
   readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 415 | 422 | 429 | 500 | 502 | 503 | 504;

@@ -1,9 +1,9 @@
 import * as v from "valibot";
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 import { problemOf } from "../http/problem.ts";
 import { DATED_PAGE, inlined, jsonSchemaOf, ref, type Schema } from "../openapi/schemas.ts";
-import { gather, walk } from "../pages/history.ts";
-import type { PageSource } from "../pages/source.ts";
+import { gather, walk } from "../page-source/history.ts";
+import type { PageSource } from "../page-source/source.ts";
 import { latestOf } from "../routes/latest.ts";
 import {
   checkRange,
@@ -15,7 +15,7 @@ import {
   symbolList,
   symbolText,
   to,
-} from "../routes/parameters.ts";
+} from "../http/parameters.ts";
 import { pageRecord, rowsRecord, stringify } from "../short-interest/json.ts";
 import { FIRST } from "../short-interest/page.ts";
 import { ending } from "../short-interest/series.ts";

@@ -1,6 +1,6 @@
-import type { FailureCode } from "../failure.ts";
+import type { FailureCode } from "../errors.ts";
 import { explainProblem, PROBLEMS } from "../http/problem.ts";
-import { HistoryQuery, LatestQuery, PageQuery, symbol } from "../routes/parameters.ts";
+import { HistoryQuery, LatestQuery, PageQuery, symbol } from "../http/parameters.ts";
 import * as examples from "./examples.ts";
 import { OPERATOR_PATHS, OPERATOR_SCHEMAS } from "./operator.ts";
 import { CACHING, HEADERS, header, inFormat, problems, queryParameters, TIMING } from "./parts.ts";

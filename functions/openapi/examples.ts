@@ -1,4 +1,4 @@
-import { Failure, type FailureCode } from "../failure.ts";
+import { Failure, type FailureCode } from "../errors.ts";
 import { problemOf } from "../http/problem.ts";
 
 /** What answers look like. The rows are the vendor's documented example, and made up for the US. */

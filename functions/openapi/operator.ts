@@ -1,4 +1,4 @@
-import type { FailureCode } from "../failure.ts";
+import type { FailureCode } from "../errors.ts";
 import { HEADERS, inFormat, problems } from "./parts.ts";
 import { nullable, object, ref, type Schema } from "./schemas.ts";
 

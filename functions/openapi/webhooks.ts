@@ -1,5 +1,5 @@
 import type * as v from "valibot";
-import type { FailureCode } from "../failure.ts";
+import type { FailureCode } from "../errors.ts";
 import { NewSecret, NewWebhook, WebhookChanges } from "../routes/webhook-parameters.ts";
 import { PUBLISHED, TEST } from "../webhooks/messages.ts";
 import { HK_ROWS } from "./examples.ts";

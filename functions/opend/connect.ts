@@ -1,5 +1,5 @@
-import { within } from "../deadline.ts";
-import { Failure } from "../failure.ts";
+import { within } from "../timeout.ts";
+import { Failure } from "../errors.ts";
 
 /** Where OpenD's WebSocket port is, and what opens it. */
 export interface OpendAddress {

@@ -1,6 +1,6 @@
 import { custom, object, safeParse } from "valibot";
 import { parsePreferences } from "../http/preferences.ts";
-import type { RouteContext } from "../scope.ts";
+import type { RouteContext } from "../middleware/app-env.ts";
 
 /** The languages of the page; the first is for who wants none of them. */
 const LANGUAGES = ["en", "ja", "zh"] as const;

@@ -1,4 +1,4 @@
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 import { contentTypeOf, negotiate } from "../http/formats.ts";
 import { problemOf } from "../http/problem.ts";
 import {
@@ -9,12 +9,12 @@ import {
   type Walk,
   type WalkEnd,
   walk,
-} from "../pages/history.ts";
-import type { RouteContext } from "../scope.ts";
+} from "../page-source/history.ts";
+import type { RouteContext } from "../middleware/app-env.ts";
 import { FIRST } from "../short-interest/page.ts";
 import { type SeriesWriter, seriesCsv, seriesJson, seriesNdjson } from "../short-interest/series.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
-import { checkRange, HistoryQuery, parseQuery } from "./parameters.ts";
+import { checkRange, HistoryQuery, parseQuery } from "../http/parameters.ts";
 
 const WRITERS = { json: seriesJson, csv: seriesCsv, ndjson: seriesNdjson } as const;
 const SERIES_FORMATS = ["json", "csv", "ndjson"] as const;

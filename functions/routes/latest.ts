@@ -1,14 +1,14 @@
-import { Failure } from "../failure.ts";
-import { cachingHeaders } from "../http/caching.ts";
+import { Failure } from "../errors.ts";
+import { cachingHeaders } from "../page-source/cache-headers.ts";
 import { negotiate } from "../http/formats.ts";
 import { problemOf } from "../http/problem.ts";
-import type { Answer, PageSource } from "../pages/source.ts";
-import type { RouteContext } from "../scope.ts";
+import type { Answer, PageSource } from "../page-source/source.ts";
+import type { RouteContext } from "../middleware/app-env.ts";
 import { sharesIn } from "../short-interest/columns.ts";
 import { record, stringify } from "../short-interest/json.ts";
 import { FIRST, type Page } from "../short-interest/page.ts";
 import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
-import { LatestQuery, parseQuery } from "./parameters.ts";
+import { LatestQuery, parseQuery } from "../http/parameters.ts";
 
 interface Latest {
   readonly item: { readonly symbol: string };

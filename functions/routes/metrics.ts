@@ -1,8 +1,8 @@
 import { conditionOf } from "../condition.ts";
 import { countCostly } from "../http/access.ts";
-import type { RouteContext } from "../scope.ts";
+import type { RouteContext } from "../middleware/app-env.ts";
 import { COUNTED } from "../telemetry/counters.ts";
-import { NoQuery, parseQuery } from "./parameters.ts";
+import { NoQuery, parseQuery } from "../http/parameters.ts";
 
 const PREFIX = "short_interest_";
 /** Prometheus' text format. */

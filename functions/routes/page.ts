@@ -1,12 +1,12 @@
-import { cachingHeaders, entityTag } from "../http/caching.ts";
+import { cachingHeaders, entityTag } from "../page-source/cache-headers.ts";
 import { contentTypeOf, type FormatName, negotiate } from "../http/formats.ts";
-import type { RouteContext } from "../scope.ts";
+import type { RouteContext } from "../middleware/app-env.ts";
 import { pageCsv } from "../short-interest/csv.ts";
 import { pageJson, pageNdjson } from "../short-interest/json.ts";
 import { FIRST, type Page } from "../short-interest/page.ts";
 import { pageProtobuf } from "../short-interest/protobuf.ts";
 import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
-import { PageQuery, parseQuery } from "./parameters.ts";
+import { PageQuery, parseQuery } from "../http/parameters.ts";
 
 type Render = (symbol: SecuritySymbol, page: Page) => string | Uint8Array<ArrayBuffer>;
 

@@ -1,7 +1,7 @@
 import { readinessOf } from "../condition.ts";
 import { countCostly } from "../http/access.ts";
-import type { RouteContext } from "../scope.ts";
-import { NoQuery, parseQuery } from "./parameters.ts";
+import type { RouteContext } from "../middleware/app-env.ts";
+import { NoQuery, parseQuery } from "../http/parameters.ts";
 
 /** `GET /readyz`: whether Upstash answers, and OpenD lets this gateway in. */
 export async function getReadiness(context: RouteContext): Promise<Response> {

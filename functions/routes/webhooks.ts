@@ -1,7 +1,7 @@
-import { DEADLINES } from "../deadline.ts";
-import { Failure } from "../failure.ts";
+import { DEADLINES } from "../timeout.ts";
+import { Failure } from "../errors.ts";
 import { countCostly } from "../http/access.ts";
-import type { RouteContext } from "../scope.ts";
+import type { RouteContext } from "../middleware/app-env.ts";
 import { stringify } from "../short-interest/json.ts";
 import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
 import { createUpstash } from "../upstash.ts";
@@ -21,7 +21,7 @@ import {
   type Subscriptions,
 } from "../webhooks/subscriptions.ts";
 import { createWatchlist } from "../webhooks/watchlist.ts";
-import { NoQuery, parseBody, parseQuery } from "./parameters.ts";
+import { NoQuery, parseBody, parseQuery } from "../http/parameters.ts";
 import { NewSecret, NewWebhook, Nothing, WebhookChanges } from "./webhook-parameters.ts";
 
 /** `/v1/webhooks`: the webhooks of whoever holds the key, and of nobody else. */

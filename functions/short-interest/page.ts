@@ -1,5 +1,5 @@
 import type { HkShortInterestItem, S2C, UsShortInterestItem } from "../../gen/Qot_GetShortInterest_pb.js";
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 import type { Market } from "./symbol.ts";
 
 /** One row, in the fields of its market. */

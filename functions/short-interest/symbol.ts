@@ -1,4 +1,4 @@
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 
 /** The markets that have short interest. */
 export type Market = "HK" | "US";

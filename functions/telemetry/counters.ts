@@ -1,6 +1,6 @@
 import { array, number, string, tuple } from "valibot";
-import type { FailureCode } from "../failure.ts";
-import { count, type Tally, type Trace } from "../trace.ts";
+import type { FailureCode } from "../errors.ts";
+import { count, type Tally, type Trace } from "./request-stats.ts";
 import type { Upstash } from "../upstash.ts";
 
 /** Where the counts of all data centres are kept: a hash of series and their values. */

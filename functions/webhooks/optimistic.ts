@@ -1,4 +1,4 @@
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 
 /** With as many conflicts in a row, other requests are changing the same webhook all the time. */
 const MAX_ATTEMPTS = 5;

@@ -1,5 +1,5 @@
-import { within } from "../deadline.ts";
-import { Failure } from "../failure.ts";
+import { within } from "../timeout.ts";
+import { Failure } from "../errors.ts";
 import { type EndpointRule, parseEndpoint } from "./endpoint.ts";
 import type { Message } from "./messages.ts";
 import { retryAfterOf, type Try } from "./schedule.ts";

@@ -1,6 +1,6 @@
-import { Failure, type FailureCode, QUOTA_CODES } from "../failure.ts";
-import type { Room } from "../pages/room.ts";
-import type { Answer, PageSource } from "../pages/source.ts";
+import { Failure, type FailureCode, QUOTA_CODES } from "../errors.ts";
+import type { Room } from "../page-source/subrequest-budget.ts";
+import type { Answer, PageSource } from "../page-source/source.ts";
 import { FIRST } from "../short-interest/page.ts";
 import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 import { AGAIN_MS, nextLook } from "./calendar.ts";

@@ -1,6 +1,6 @@
-import { DEADLINES } from "../../functions/deadline.ts";
+import { DEADLINES } from "../../functions/timeout.ts";
 import type { Config } from "../../functions/env.ts";
-import { Failure, type FailureCode, QUOTA_CODES } from "../../functions/failure.ts";
+import { Failure, type FailureCode, QUOTA_CODES } from "../../functions/errors.ts";
 import type { Connection, OpendAddress } from "../../functions/opend/connect.ts";
 import { type OpendSession, openSession } from "../../functions/opend/session.ts";
 import {

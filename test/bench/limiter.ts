@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Ratelimit } from "@upstash/ratelimit";
 import { Redis } from "@upstash/redis";
-import { createPermits } from "../../functions/limit/permits.ts";
+import { createPermits } from "../../functions/rate-limit/permits.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { worstWindow } from "./measure.ts";

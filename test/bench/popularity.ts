@@ -1,10 +1,10 @@
-import { Failure } from "../../functions/failure.ts";
-import { createEdgeCache } from "../../functions/pages/edge-cache.ts";
-import type { GlobalStore } from "../../functions/pages/global-store.ts";
-import { type KeptReply, nameOf, type PageKey } from "../../functions/pages/kept.ts";
-import type { LookupParts } from "../../functions/pages/lookup.ts";
-import { createRoom } from "../../functions/pages/room.ts";
-import { createPageSource } from "../../functions/pages/source.ts";
+import { Failure } from "../../functions/errors.ts";
+import { createEdgeCache } from "../../functions/page-source/edge-cache.ts";
+import type { GlobalStore } from "../../functions/page-source/shared-cache.ts";
+import { type KeptReply, nameOf, type PageKey } from "../../functions/page-source/cached-reply.ts";
+import type { LookupParts } from "../../functions/page-source/lookup.ts";
+import { createRoom } from "../../functions/page-source/subrequest-budget.ts";
+import { createPageSource } from "../../functions/page-source/source.ts";
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { worstWindow, zipf } from "./measure.ts";
 import type { Report } from "./report.ts";

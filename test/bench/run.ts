@@ -7,14 +7,14 @@ import { benchBundle } from "./bundle.ts";
 import { benchCold } from "./cold.ts";
 import { benchGuessing } from "./guessing.ts";
 import { benchHistory } from "./history.ts";
-import { benchKept } from "./kept.ts";
+import { benchKept } from "./cached.ts";
 import { benchLimit } from "./limit.ts";
 import { benchLimiter } from "./limiter.ts";
 import { benchPopularity } from "./popularity.ts";
 import { benchRender } from "./render.ts";
 import { Report } from "./report.ts";
 import { benchSockets } from "./sockets.ts";
-import { benchTrips } from "./trips.ts";
+import { benchTrips } from "./round-trips.ts";
 import { benchWasted } from "./wasted.ts";
 import { benchWorkers } from "./workers.ts";
 

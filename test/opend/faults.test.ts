@@ -1,11 +1,11 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
-import { Failure, type FailureCode } from "../../functions/failure.ts";
-import { createGateway } from "../../functions/gateway.ts";
+import { Failure, type FailureCode } from "../../functions/errors.ts";
+import { createGateway } from "../../functions/page-source/create.ts";
 import { FIRST } from "../../functions/short-interest/page.ts";
 import { CALL_FAULTS, LOGIN_FAULTS } from "../stand-ins/opend-faults.ts";
-import { startGateway } from "../support/gateway.ts";
+import { startGateway } from "../support/page-source.ts";
 import { control } from "../support/stand-ins.ts";
 
 /** How each fault ends. The call itself is under way, and its permit used, from "call" on. */

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { type Gateway, startGateway } from "../support/gateway.ts";
+import { type Gateway, startGateway } from "../support/page-source.ts";
 import { subrequests } from "../support/subrequests.ts";
 
 interface Row {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { startGateway } from "../support/gateway.ts";
+import { startGateway } from "../support/page-source.ts";
 import { sha256 } from "../support/keys.ts";
 import { subrequests } from "../support/subrequests.ts";
 

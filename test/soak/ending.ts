@@ -1,7 +1,7 @@
-import { LEASES, PAGES } from "../../functions/pages/global-store.ts";
-import { nameOf } from "../../functions/pages/kept.ts";
+import { LEASES, PAGES } from "../../functions/page-source/shared-cache.ts";
+import { nameOf } from "../../functions/page-source/cached-reply.ts";
 import { print } from "../support/progress.ts";
-import { ask } from "./ask.ts";
+import { ask } from "./requests.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
 import { hasPermits, isCircuitOpen } from "./quota.ts";

@@ -1,13 +1,13 @@
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { checkPage } from "./answers.ts";
-import { ask, expectCode, IN_THE_WAY } from "./ask.ts";
-import type { DataCentre } from "./data-centres.ts";
+import { ask, expectCode, IN_THE_WAY } from "./requests.ts";
+import type { DataCentre } from "./data-centers.ts";
 import { type Period, pick, whole } from "./plan.ts";
 import { GUESSERS } from "./scene.ts";
 import type { Caller } from "./secrets.ts";
 import { pause } from "./sharing.ts";
-import { truthOf } from "./truth.ts";
-import { Underway } from "./underway.ts";
+import { truthOf } from "./oracle.ts";
+import { Underway } from "./in-flight.ts";
 import { KEPT, type World } from "./world.ts";
 
 /** An attack: clients with many addresses invent cursors of known securities, and securities that do not exist. */

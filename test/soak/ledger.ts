@@ -1,9 +1,9 @@
-import { PAGES } from "../../functions/pages/global-store.ts";
-import { nameOf } from "../../functions/pages/kept.ts";
-import { told } from "./ask.ts";
+import { PAGES } from "../../functions/page-source/shared-cache.ts";
+import { nameOf } from "../../functions/page-source/cached-reply.ts";
+import { told } from "./requests.ts";
 import { BORDER_MS, type Call, LOOK_MS, readCall } from "./calls.ts";
 import { Refusals } from "./refusals.ts";
-import { truthOf } from "./truth.ts";
+import { truthOf } from "./oracle.ts";
 import type { World } from "./world.ts";
 
 /**

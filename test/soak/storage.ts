@@ -1,6 +1,6 @@
-import { INDEX, LEASES, PAGES } from "../../functions/pages/global-store.ts";
+import { INDEX, LEASES, PAGES } from "../../functions/page-source/shared-cache.ts";
 import { pause } from "./sharing.ts";
-import { truthOf } from "./truth.ts";
+import { truthOf } from "./oracle.ts";
 import type { World } from "./world.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { array, boolean, object, optional, parse, string, unknown } from "valibot";
 import { checkLatest, checkTold } from "./answers.ts";
-import { ask, expectCode, IN_THE_WAY } from "./ask.ts";
-import type { DataCentre } from "./data-centres.ts";
-import { parseExactly } from "./exact.ts";
+import { ask, expectCode, IN_THE_WAY } from "./requests.ts";
+import type { DataCentre } from "./data-centers.ts";
+import { parseExactly } from "./exact-json.ts";
 import { pick } from "./plan.ts";
 import { KEPT, type World } from "./world.ts";
 

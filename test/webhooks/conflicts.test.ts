@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Failure } from "../../functions/failure.ts";
+import { Failure } from "../../functions/errors.ts";
 import { createUpstash, type ScriptCall, type Upstash } from "../../functions/upstash.ts";
 import { createOutbox } from "../../functions/webhooks/outbox.ts";
 import { createSubscriptions } from "../../functions/webhooks/subscriptions.ts";

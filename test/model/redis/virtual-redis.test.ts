@@ -1,14 +1,14 @@
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { type Priority, reservesOf } from "../../../functions/limit/permits.ts";
+import { type Priority, reservesOf } from "../../../functions/rate-limit/permits.ts";
 import {
   block,
   giveBack,
   leftScript,
   settleScript,
   takeScript,
-} from "../../../functions/limit/rolling-log.ts";
-import { createGlobalStore } from "../../../functions/pages/global-store.ts";
-import { keepPage, type PageKey } from "../../../functions/pages/kept.ts";
+} from "../../../functions/rate-limit/sliding-window-log.ts";
+import { createGlobalStore } from "../../../functions/page-source/shared-cache.ts";
+import { keepPage, type PageKey } from "../../../functions/page-source/cached-reply.ts";
 import type { ScriptCall } from "../../../functions/upstash.ts";
 import { startRedis } from "../../stand-ins/redis.ts";
 import { Random } from "../random.ts";
