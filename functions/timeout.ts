@@ -22,7 +22,7 @@ export type Deadlines = { readonly [step in keyof typeof DEADLINES]: number };
  * Runs `work` for at most `ms` milliseconds. When time is up, `work`'s signal aborts and `late()` is
  * thrown at once, whether or not `work` heeds the signal. When `outer` aborts first, its reason is thrown.
  */
-export async function within<T>(
+export async function withTimeout<T>(
   ms: number,
   late: () => Failure,
   work: (signal: AbortSignal) => Promise<T>,
@@ -45,7 +45,7 @@ export async function within<T>(
 }
 
 /** @throws whatever `signal` aborts with, as soon as it does */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function delay(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => {
       clearTimeout(timer);

@@ -1,6 +1,6 @@
 import { Redis } from "@upstash/redis/cloudflare";
 import { type GenericSchema, parse } from "valibot";
-import { within } from "./timeout.ts";
+import { withTimeout } from "./timeout.ts";
 import { Failure } from "./errors.ts";
 
 export interface UpstashAddress {
@@ -22,40 +22,40 @@ export interface Upstash {
    * @throws Failure `limiter_unavailable` whatever goes wrong: the client's own messages hold the whole
    *   command, and are dropped here
    */
-  ask<T>(question: (redis: Redis) => Promise<T>): Promise<T>;
+  exec<T>(command: (redis: Redis) => Promise<T>): Promise<T>;
   /** Runs one script and parses its reply; its text is sent only where Redis does not know it. */
-  run<T>(call: ScriptCall, reply: GenericSchema<unknown, T>): Promise<T>;
+  eval<T>(call: ScriptCall, reply: GenericSchema<unknown, T>): Promise<T>;
   /** Runs several scripts in one round trip. Returns their replies. */
-  runAll(calls: readonly ScriptCall[]): Promise<unknown[]>;
+  evalAll(calls: readonly ScriptCall[]): Promise<unknown[]>;
 }
 
 /**
  * @param ms how long one question may take, retries and all
- * @param asking called with each question
+ * @param onCommand called with each question
  */
-export function createUpstash(address: UpstashAddress, ms: number, asking = () => {}): Upstash {
+export function createUpstash(address: UpstashAddress, ms: number, onCommand = () => {}): Upstash {
   /** Made when it is first asked: it takes longer than all else that a kept page needs. */
   let client: Redis | undefined;
-  const redisOf = () => {
+  const getClient = () => {
     client ??= connectTo(address, ms);
     return client;
   };
   const unavailable = () =>
     new Failure("limiter_unavailable", "The store that all data centres share cannot be asked");
-  async function ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
-    asking();
+  async function exec<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
+    onCommand();
     try {
-      return await within(ms, unavailable, () => question(redisOf()));
+      return await withTimeout(ms, unavailable, () => command(getClient()));
     } catch {
       throw unavailable();
     }
   }
   return {
-    ask,
-    run: ({ script, keys, args }, reply) =>
-      ask(async (redis) => parse(reply, await redis.createScript(script).exec([...keys], [...args]))),
-    runAll: (calls) =>
-      ask(async (redis) => {
+    exec,
+    eval: ({ script, keys, args }, reply) =>
+      exec(async (redis) => parse(reply, await redis.createScript(script).exec([...keys], [...args]))),
+    evalAll: (calls) =>
+      exec(async (redis) => {
         const pipeline = redis.pipeline();
         for (const { script, keys, args } of calls) pipeline.eval(script, [...keys], [...args]);
         return pipeline.exec<unknown[]>();

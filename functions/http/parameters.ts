@@ -2,16 +2,16 @@ import * as v from "valibot";
 import { Failure } from "../errors.ts";
 import { requireJson } from "./formats.ts";
 import { readQuery } from "./query.ts";
-import { MOST_ROWS } from "../short-interest/page.ts";
-import { LONGEST_SYMBOL, SYMBOL } from "../short-interest/symbol.ts";
+import { MAX_ROWS } from "../short-interest/page.ts";
+import { MAX_SYMBOL_LENGTH, SYMBOL } from "../short-interest/symbol.ts";
 
 /** The parameters of all routes: how they are checked, and, in `/openapi.json`, how they are described. */
 
-const MOST_SYMBOLS = 50;
-const LONGEST_LIST = 2_000;
-const LONGEST_CURSOR = 256;
+const MAX_SYMBOLS = 50;
+const MAX_LIST_LENGTH = 2_000;
+const MAX_CURSOR_LENGTH = 256;
 /** How much of a parameter's name is said back. */
-const LONGEST_NAME = 64;
+const MAX_NAME_LENGTH = 64;
 
 /** Checked by `parseSymbol`, which tells what is wrong with it more exactly. */
 export const symbolText = v.pipe(
@@ -19,22 +19,22 @@ export const symbolText = v.pipe(
   v.description("Market and code, in any case: HK.00700, US.AAPL, US.BRK.B. HK.700 is HK.00700."),
   v.examples(["HK.00700"]),
 );
-export const symbol = v.pipe(symbolText, v.regex(SYMBOL), v.maxLength(LONGEST_SYMBOL));
+export const symbol = v.pipe(symbolText, v.regex(SYMBOL), v.maxLength(MAX_SYMBOL_LENGTH));
 
-const NUM = `num is a whole number from 1 to ${MOST_ROWS}`;
+const NUM = `num is a whole number from 1 to ${MAX_ROWS}`;
 export const rowCount = v.pipe(
   v.number(NUM),
   v.integer(NUM),
   v.minValue(1, NUM),
-  v.maxValue(MOST_ROWS, NUM),
+  v.maxValue(MAX_ROWS, NUM),
   v.description("Rows wanted."),
 );
 const num = v.pipe(v.string(), v.regex(/^[1-9]\d?$/, NUM), v.transform(Number), rowCount);
 
-const NEXT_KEY = `next_key is the next_key of an answer: at most ${LONGEST_CURSOR} printable characters`;
+const NEXT_KEY = `next_key is the next_key of an answer: at most ${MAX_CURSOR_LENGTH} printable characters`;
 export const nextKey = v.pipe(
   v.string(NEXT_KEY),
-  v.maxLength(LONGEST_CURSOR, NEXT_KEY),
+  v.maxLength(MAX_CURSOR_LENGTH, NEXT_KEY),
   // Not as a pattern: few programs that read the description know \P. Decoders put U+FFFD in place of bytes that are
   // not UTF-8, so a cursor with it is not one that an answer had.
   v.check((text) => /^[^\p{C}\uFFFD]*$/u.test(text), NEXT_KEY),
@@ -67,18 +67,18 @@ const day = (parameter: string, description: string) => {
 };
 export const from = day("from", "First day, in the market's time zone.");
 export const to = day("to", "Last day, in the market's time zone.");
-const LIST = `symbols is a list of 1 to ${MOST_SYMBOLS} symbols`;
+const LIST = `symbols is a list of 1 to ${MAX_SYMBOLS} symbols`;
 export const symbolList = v.pipe(
   v.array(v.string(LIST), LIST),
   v.minLength(1, LIST),
-  v.maxLength(MOST_SYMBOLS, LIST),
+  v.maxLength(MAX_SYMBOLS, LIST),
   v.description("Each as a market and a code. One that fails is a problem at its place."),
   v.examples([["HK.00700", "US.AAPL"]]),
 );
-const SYMBOLS = `symbols is a comma-separated list of 1 to ${MOST_SYMBOLS} symbols`;
+const SYMBOLS = `symbols is a comma-separated list of 1 to ${MAX_SYMBOLS} symbols`;
 const symbols = v.pipe(
   v.string(SYMBOLS),
-  v.maxLength(LONGEST_LIST, SYMBOLS),
+  v.maxLength(MAX_LIST_LENGTH, SYMBOLS),
   v.transform((text) => [...new Set(text.split(",").map((each) => each.trim()))]),
   v.check((list) => !list.includes(""), SYMBOLS),
   symbolList,
@@ -107,7 +107,7 @@ export const HistoryQuery = v.strictObject(
 );
 
 /** Of OpenD's own clients, as it is in their messages. */
-export const SocketQuery = v.object({ num: rowCount, next_key: nextKey });
+export const OpendQuery = v.object({ num: rowCount, next_key: nextKey });
 
 export const LatestQuery = v.strictObject({ symbols }, unknown("symbols and no other"));
 
@@ -126,7 +126,7 @@ export function parseQuery<const Schema extends v.GenericSchema>(
 ): v.InferOutput<Schema> {
   const values = new Map<string, string>();
   for (const { name, value } of readQuery(url)) {
-    const shown = name.slice(0, LONGEST_NAME);
+    const shown = name.slice(0, MAX_NAME_LENGTH);
     if (value === undefined) throw invalid(name, `${shown} is not percent-encoded UTF-8`);
     const before = values.get(name);
     if (before !== undefined && !lists.includes(name))
@@ -182,5 +182,5 @@ export function checkRange({ from, to }: { from?: string | undefined; to?: strin
 }
 
 function invalid(parameter: string, detail: string): Failure {
-  return new Failure("invalid_parameter", detail, { parameter: parameter.slice(0, LONGEST_NAME) });
+  return new Failure("invalid_parameter", detail, { parameter: parameter.slice(0, MAX_NAME_LENGTH) });
 }

@@ -1,5 +1,5 @@
 import { requireJson } from "../http/formats.ts";
-import type { RouteContext } from "../middleware/app-env.ts";
+import type { AppContext } from "../middleware/app-env.ts";
 import { stringify } from "../short-interest/json.ts";
 import { answerMessage } from "./protocol.ts";
 import { callTool, TOOLS } from "./tools.ts";
@@ -12,7 +12,7 @@ const SERVER = {
 };
 
 /** `POST /mcp`: one message of the Model Context Protocol. */
-export async function postMcp(context: RouteContext): Promise<Response> {
+export async function postMcp(context: AppContext): Promise<Response> {
   const { req, var: scope } = context;
   requireJson(req.header("Content-Type"));
   const server = {

@@ -2,9 +2,9 @@ import * as v from "valibot";
 import { Failure } from "../errors.ts";
 import { problemOf } from "../http/problem.ts";
 import { DATED_PAGE, inlined, jsonSchemaOf, ref, type Schema } from "../openapi/schemas.ts";
-import { gather, walk } from "../page-source/history.ts";
+import { collect, walk } from "../page-source/history.ts";
 import type { PageSource } from "../page-source/source.ts";
-import { latestOf } from "../routes/latest.ts";
+import { latestOf } from "../page-source/latest.ts";
 import {
   checkRange,
   from,
@@ -96,8 +96,8 @@ const getHistory = tool(
     const symbol = parseSymbol(input.symbol);
     checkRange(input);
     const stretch = { symbol, from: input.from, to: input.to, cursor: input.next_key ?? FIRST };
-    const patience = { ms: PATIENCE_MS, signal: new AbortController().signal };
-    const { rows, end, freshness } = await gather(walk(pages, stretch, patience), MOST_ROWS_READ);
+    const patience = { maxWaitMs: PATIENCE_MS, signal: new AbortController().signal };
+    const { rows, end, freshness } = await collect(walk(pages, stretch, patience), MOST_ROWS_READ);
     const { next, failure } = end;
     if (input.order === "asc" && next !== null) throw failure ?? tooMany();
     const error = failure && problemOf(failure);

@@ -1,35 +1,36 @@
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import type { Config } from "../env.ts";
 import type { FailureCode } from "../errors.ts";
 import type { PageSource } from "../page-source/source.ts";
-import type { Trace } from "../telemetry/request-stats.ts";
+import type { RequestStats } from "../telemetry/request-stats.ts";
 
 declare module "hono" {
-  /** Hono's type leaves out what only Workers have. */
+  /** Hono's type lacks this method of Workers. */
   interface ExecutionContext {
     /** Cancels the invocation, and drops its connection. */
     abort(reason?: unknown): void;
   }
 }
 
-/** What is known of a request before its route is asked. */
-export interface Scope {
+/** Variables that middleware sets for the routes. */
+export interface AppEnv {
   Variables: {
     requestId: string;
-    trace: Trace;
+    stats: RequestStats;
     config: Config;
-    /** Whoever asks, as `http/access.ts` names it. */
+    /** The client, as `http/auth.ts` names it. */
     client: string;
-    /** `private` where answers are for the holders of keys alone. */
+    /** `private` if responses are for clients with an API key only. */
     visibility: "public" | "private";
     pages: PageSource;
-    /** Keeps the Worker running until what it is given has ended. */
-    background: (work: Promise<unknown>) => void;
-    /** Told when the body of the answer will have been sent, where it goes on after the answer has begun. */
-    sending: (ended: Promise<unknown>) => void;
-    /** Why there was no answer, once there is none. */
+    /** Like `ExecutionContext.waitUntil`; the log line is written after this work. */
+    waitUntil: (work: Promise<unknown>) => void;
+    /** Registers the end of a streamed body, so that the log line is written after it. */
+    trackBody: (ended: Promise<unknown>) => void;
+    /** The error code of the response, if it has one. */
     code?: FailureCode;
   };
 }
 
-export type RouteContext = Context<Scope>;
+export type AppContext = Context<AppEnv>;
+export type Middleware = MiddlewareHandler<AppEnv>;

@@ -13,13 +13,13 @@ import { QotMarket } from "../../gen/Qot_Common_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
 import { Failure } from "../errors.ts";
 import { GET_SHORT_INTEREST } from "../opend/short-interest.ts";
-import type { Room } from "../page-source/subrequest-budget.ts";
+import type { SubrequestBudget } from "../page-source/subrequest-budget.ts";
 import type { PageSource } from "../page-source/source.ts";
-import { parseInput, SocketQuery } from "../http/parameters.ts";
+import { parseInput, OpendQuery } from "../http/parameters.ts";
 import { FIRST } from "../short-interest/page.ts";
 import { pageProtobuf } from "../short-interest/protobuf.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
-import type { Answer, Answerer } from "./connection.ts";
+import type { CommandReply, CommandHandler } from "./connection.ts";
 import { refusalBody } from "./refusal-messages.ts";
 
 const INIT_WEB_SOCKET = 1;
@@ -34,7 +34,7 @@ const MARKETS: ReadonlyMap<number, string> = new Map([
   [QotMarket.QotMarket_US_Security, "US"],
 ]);
 
-export interface AnswererParts {
+export interface CommandHandlerDeps {
   /**
    * Lets a client in, by the MD5 of its key.
    * @throws Failure `unauthorized`
@@ -45,18 +45,18 @@ export interface AnswererParts {
    * @throws Failure `too_many_requests`
    */
   readonly pagesFor: (client: string) => Promise<PageSource>;
-  readonly room: Room;
+  readonly budget: SubrequestBudget;
   /** Unix time, milliseconds. */
   readonly now: () => number;
 }
 
 /** Answers the commands that OpenD's own clients need for short interest, and refuses all others. */
-export function createAnswerer({ logIn, pagesFor, room, now }: AnswererParts): Answerer {
+export function createCommandHandler({ logIn, pagesFor, budget, now }: CommandHandlerDeps): CommandHandler {
   /** Who is logged in, or is being let in. */
   let client: Promise<string> | undefined;
   const seconds = () => BigInt(Math.floor(now() / 1_000));
 
-  async function init(body: Uint8Array): Promise<Answer> {
+  async function init(body: Uint8Array): Promise<CommandReply> {
     const { c2s } = read(Login.RequestSchema, body);
     client = logIn(c2s?.websocketKey ?? "");
     try {
@@ -66,15 +66,15 @@ export function createAnswerer({ logIn, pagesFor, room, now }: AnswererParts): A
       return { body: refusalBody(failure), error: LOGIN_REFUSED, last: true };
     }
     const s2c = { serverTime: seconds(), connID: crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n };
-    return { ...answerOf(Login.ResponseSchema, { retType: 0, retMsg: "", errCode: 0, s2c }), loggedIn: true };
+    return { ...replyOf(Login.ResponseSchema, { retType: 0, retMsg: "", errCode: 0, s2c }), loggedIn: true };
   }
 
-  async function page(body: Uint8Array, name: string): Promise<Answer> {
+  async function page(body: Uint8Array, name: string): Promise<CommandReply> {
     const { c2s } = read(ShortInterest.RequestSchema, body);
     const { market = QotMarket.QotMarket_Unknown, code = "" } = c2s?.security ?? {};
     const { nextKey = FIRST } = c2s ?? {};
     const num = c2s && isFieldSet(c2s, ShortInterest.C2SSchema.field.num) ? c2s.num : DEFAULT_ROWS;
-    parseInput(SocketQuery, { num, next_key: nextKey });
+    parseInput(OpendQuery, { num, next_key: nextKey });
     const marketName = MARKETS.get(market);
     if (marketName === undefined) {
       throw new Failure(
@@ -89,14 +89,14 @@ export function createAnswerer({ logIn, pagesFor, room, now }: AnswererParts): A
   }
 
   return {
-    async answer({ command, body }) {
+    async handle({ command, body }) {
       if (command === INIT_WEB_SOCKET) return init(body);
       if (!client) throw new Failure("unauthorized", "Log in first, with InitWebSocket");
       const name = await client;
       if (command === GET_SHORT_INTEREST) return page(body, name);
       if (command === KEEP_ALIVE) {
         read(KeepAlive.RequestSchema, body);
-        return answerOf(KeepAlive.ResponseSchema, { retType: 0, s2c: { time: seconds() } });
+        return replyOf(KeepAlive.ResponseSchema, { retType: 0, s2c: { time: seconds() } });
       }
       throw new Failure(
         "not_found",
@@ -104,7 +104,7 @@ export function createAnswerer({ logIn, pagesFor, room, now }: AnswererParts): A
       );
     },
     refuse: (why) => ({ body: refusalBody(why) }),
-    hasRoom: () => room.isLeft(),
+    hasCapacity: () => budget.hasCapacity(),
   };
 }
 
@@ -118,6 +118,6 @@ function read<Schema extends DescMessage>(schema: Schema, body: Uint8Array): Mes
   }
 }
 
-function answerOf<Schema extends DescMessage>(schema: Schema, fields: MessageInitShape<Schema>): Answer {
+function replyOf<Schema extends DescMessage>(schema: Schema, fields: MessageInitShape<Schema>): CommandReply {
   return { body: toBinary(schema, create(schema, fields)) };
 }

@@ -22,7 +22,7 @@ export const SOCKET_LIMITS = {
    * would wait for ever for a reply to a request that is on its way.
    */
   lingerMs: 1_000,
-  lingerMostMs: 5_000,
+  maxLingerMs: 5_000,
   /** Requests that an ending connection refuses. */
   lingerFrames: 256,
   /**
@@ -35,7 +35,7 @@ export const SOCKET_LIMITS = {
 export type SocketLimits = { readonly [limit in keyof typeof SOCKET_LIMITS]: number };
 
 /** A reply, without what it has in common with its request. */
-export interface Answer {
+export interface CommandReply {
   readonly body: Uint8Array;
   /** Header error; 0, as if absent, is none. */
   readonly error?: number;
@@ -45,13 +45,13 @@ export interface Answer {
   readonly loggedIn?: boolean;
 }
 
-export interface Answerer {
+export interface CommandHandler {
   /** Answers one request, whatever it is. */
-  answer(request: RequestFrame): Promise<Answer>;
+  handle(request: RequestFrame): Promise<CommandReply>;
   /** Says no to a request. */
-  refuse(why: Failure): Answer;
+  refuse(why: Failure): CommandReply;
   /** Whether requests can still be answered. */
-  hasRoom(): boolean;
+  hasCapacity(): boolean;
 }
 
 /** Close codes (RFC 6455, 7.4.1). */
@@ -69,7 +69,7 @@ const TOO_LONG = 1009;
  */
 export function serveConnection(
   socket: WebSocket,
-  answerer: Answerer,
+  handler: CommandHandler,
   limits: SocketLimits,
   release: () => void,
 ): void {
@@ -100,7 +100,7 @@ export function serveConnection(
   function end(code: number): void {
     if (ending === undefined) {
       ending = code;
-      lingerUntil = loggedIn ? Date.now() + limits.lingerMostMs : 0;
+      lingerUntil = loggedIn ? Date.now() + limits.maxLingerMs : 0;
     }
     wait();
   }
@@ -121,7 +121,7 @@ export function serveConnection(
     timer = setTimeout(action, ms);
   }
 
-  function reply(request: RequestFrame, answer: Answer): void {
+  function reply(request: RequestFrame, answer: CommandReply): void {
     if (closed) return;
     const { command, section } = request;
     const { body, error = 0, last = false } = answer;
@@ -139,21 +139,21 @@ export function serveConnection(
     }
     if (last) end(OVER_LIMIT);
     else if (ending !== undefined) wait();
-    else if (sent >= limits.sentBytes || !answerer.hasRoom()) end(DONE);
+    else if (sent >= limits.sentBytes || !handler.hasCapacity()) end(DONE);
   }
 
-  async function take(request: RequestFrame): Promise<void> {
+  async function handle(request: RequestFrame): Promise<void> {
     inFlight += 1;
-    const answer = await answerer
-      .answer(request)
-      .catch((thrown: unknown) => answerer.refuse(Failure.from(thrown)));
+    const answer = await handler
+      .handle(request)
+      .catch((thrown: unknown) => handler.refuse(Failure.from(thrown)));
     inFlight -= 1;
     reply(request, answer);
   }
 
   function refuse(request: RequestFrame, why: string, code: number): void {
     end(code);
-    reply(request, answerer.refuse(new Failure("too_many_requests", why)));
+    reply(request, handler.refuse(new Failure("too_many_requests", why)));
     lingerFrames += 1;
     if (lingerFrames >= limits.lingerFrames) close(code);
   }
@@ -191,7 +191,7 @@ export function serveConnection(
     else if (!loggedIn && loginFrames > limits.loginFrames)
       refuse(request, "Too many requests before the login", OVER_LIMIT);
     else if (inFlight >= limits.inFlight) refuse(request, "Too many requests are under way", OVER_LIMIT);
-    else void take(request);
+    else void handle(request);
   }
 
   /** Answers requests in flight, and closes. A peer that speaks another protocol has no further requests. */
@@ -201,14 +201,14 @@ export function serveConnection(
     wait();
   }
 
-  function gone(): void {
+  function onGone(): void {
     close(DONE);
     clearTimeout(timer);
   }
 
   socket.binaryType = "arraybuffer";
   socket.addEventListener("message", ({ data }) => receive(data));
-  socket.addEventListener("close", gone);
-  socket.addEventListener("error", gone);
+  socket.addEventListener("close", onGone);
+  socket.addEventListener("error", onGone);
   socket.accept();
 }

@@ -6,13 +6,13 @@ import type { Failure, FailureCode } from "../errors.ts";
 /** How this program says no to OpenD's own clients: in OpenD's words, where programs know those. */
 
 /** Programs wait and try again when they read this. */
-const TOO_OFTEN = "获取空头持仓频率太高，请求失败，每30秒最多30次。";
+const TOO_FREQUENT = "获取空头持仓频率太高，请求失败，每30秒最多30次。";
 
-const WORDS: Partial<Record<FailureCode, string>> = {
-  upstream_quota_exceeded: TOO_OFTEN,
-  client_quota_exceeded: TOO_OFTEN,
-  too_many_requests: TOO_OFTEN,
-  too_much_at_once: TOO_OFTEN,
+const MESSAGES: Partial<Record<FailureCode, string>> = {
+  upstream_quota_exceeded: TOO_FREQUENT,
+  client_quota_exceeded: TOO_FREQUENT,
+  too_many_requests: TOO_FREQUENT,
+  too_much_at_once: TOO_FREQUENT,
   unknown_symbol: "未知股票",
   invalid_symbol: "未知股票",
   opend_no_permission: "无权限获取该行情",
@@ -25,8 +25,8 @@ const RET_TYPES: Partial<Record<FailureCode, RetType>> = {
 
 /** The body of a refusal. All of OpenD's responses begin alike, so it does for any command. */
 export function refusalBody(failure: Failure): Uint8Array {
-  const words = WORDS[failure.code];
-  const retMsg = words === undefined ? failure.detail : `${words} (${failure.detail})`;
+  const message = MESSAGES[failure.code];
+  const retMsg = message === undefined ? failure.detail : `${message} (${failure.detail})`;
   const retType = RET_TYPES[failure.code] ?? RetType.RetType_Failed;
   return toBinary(ResponseSchema, create(ResponseSchema, { retType, retMsg }));
 }

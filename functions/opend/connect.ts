@@ -1,4 +1,4 @@
-import { within } from "../timeout.ts";
+import { withTimeout } from "../timeout.ts";
 import { Failure } from "../errors.ts";
 
 /** Where OpenD's WebSocket port is, and what opens it. */
@@ -43,7 +43,7 @@ export async function connect(address: OpendAddress, ms: number, signal: AbortSi
   }
   // The signal of an upgrade goes on to rule its socket.
   const dropping = new AbortController();
-  const response = await within(
+  const response = await withTimeout(
     ms,
     () => new Failure("opend_timeout", "OpenD's address did not answer in time"),
     (connecting) => upgrade(url, headers, AbortSignal.any([connecting, dropping.signal])),

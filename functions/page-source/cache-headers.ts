@@ -1,22 +1,24 @@
-/** The name that this cache gives itself in Cache-Status (RFC 9211). */
+import { STALE_IF_ERROR_S, STALE_WHILE_REVALIDATE_S } from "./freshness.ts";
+import type { CacheTier } from "./lookup.ts";
+
+/** The name of this cache in Cache-Status (RFC 9211). */
 const CACHE = "short-interest-edge";
 
 /** Times are Unix times in milliseconds. */
 interface CacheFacts {
-  /** This data centre, the copy of all of them, another request's question, or OpenD. */
-  readonly origin: "edge" | "global" | "joined" | "fetched";
-  /** Why it is served past its freshness; absent while it is fresh. */
+  readonly tier: CacheTier;
+  /** Why it is stale; absent while it is fresh. */
   readonly stale?: string | undefined;
   readonly fetchedAt: number;
   readonly freshUntil: number;
 }
 
-/** How long others may go on with a stale answer: while they ask for a new one, and when they get none. */
-const WHILE_REVALIDATE_S = 3_600;
-const IF_ERROR_S = 7 * 24 * 3_600;
-
-/** What caches and people are told of an answer's age and of where it came from. */
-export function cachingHeaders(
+/**
+ * `Age`, `Cache-Control` and `Cache-Status` of a response.
+ * @param visibility `private` if responses are for clients with an API key only
+ * @param now Unix time, milliseconds
+ */
+export function cacheHeaders(
   facts: CacheFacts,
   visibility: "public" | "private",
   now: number,
@@ -25,25 +27,18 @@ export function cachingHeaders(
   const lifetime = seconds(facts.freshUntil - facts.fetchedAt);
   return {
     Age: String(age),
-    "Cache-Control": `${visibility}, max-age=${lifetime}, stale-while-revalidate=${WHILE_REVALIDATE_S}, stale-if-error=${IF_ERROR_S}`,
+    "Cache-Control": `${visibility}, max-age=${lifetime}, stale-while-revalidate=${STALE_WHILE_REVALIDATE_S}, stale-if-error=${STALE_IF_ERROR_S}`,
     "Cache-Status": cacheStatus(facts, lifetime - age),
   };
 }
 
-function cacheStatus({ origin, stale }: CacheFacts, ttl: number): string {
+function cacheStatus({ tier, stale }: CacheFacts, ttl: number): string {
   if (stale !== undefined) return `${CACHE}; fwd=stale; ttl=${ttl}; detail=${stale}`;
-  if (origin === "edge") return `${CACHE}; hit; ttl=${ttl}`;
-  if (origin === "global") return `${CACHE}-global; hit; ttl=${ttl}, ${CACHE}; fwd=miss; stored`;
-  return `${CACHE}; fwd=miss; ${origin === "joined" ? "collapsed" : "stored"}`;
+  if (tier === "edge") return `${CACHE}; hit; ttl=${ttl}`;
+  if (tier === "shared") return `${CACHE}-shared; hit; ttl=${ttl}, ${CACHE}; fwd=miss; stored`;
+  return `${CACHE}; fwd=miss; ${tier === "collapsed" ? "collapsed" : "stored"}`;
 }
 
 function seconds(ms: number): number {
   return Math.max(0, Math.floor(ms / 1_000));
-}
-
-/** A strong ETag: a digest of exactly these bytes. Made of what is at hand, it need not be read out of the answer. */
-export async function entityTag(body: string | Uint8Array<ArrayBuffer>): Promise<string> {
-  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", bytes));
-  return `"${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}"`;
 }

@@ -1,13 +1,22 @@
+import { Failure, type FailureCode } from "../errors.ts";
 import type { Upstash } from "../upstash.ts";
 
 /**
  * The circuit breaker in front of OpenD, shared by all data centers. Closed: calls pass. Open: after
  * `FAILURE_THRESHOLD` failures within `FAILURE_WINDOW_MS` no call is made for `OPEN_MS`. Half-open: then one probe
- * is made at a time, until one succeeds and closes the circuit.
+ * is made at a time, until one succeeds and closes the circuit. The scripts of the shared cache include its functions:
+ * a lease and the right to call are one round trip.
  */
 
-/** A hash: the times of the last failures, `open` until when, and the lease of the `probe` and its end. */
+/** A hash: `failures` (times of the last ones), `open` (until when), `probe` and `probing` (its lease, and its end). */
 export const CIRCUIT = "short-interest:circuit";
+
+/** These failures mean that OpenD did not answer. A used-up quota or a refusal is an answer. */
+const TRIPS_BREAKER: ReadonlySet<FailureCode> = new Set([
+  "opend_unreachable",
+  "opend_timeout",
+  "opend_key_refused",
+]);
 
 const FAILURE_THRESHOLD = 5;
 const FAILURE_WINDOW_MS = 30_000;
@@ -31,7 +40,7 @@ local function admit(circuit, lease, now, leaseMs)
 end
 `;
 
-/** `record(circuit, lease, now, failed)` notes that the fetch of a lease ended without a reply. */
+/** `record(circuit, lease, now, failed)` records that the fetch of a lease ended without a reply. */
 export const RECORD = `
 local function record(circuit, lease, now, failed)
   local state = redis.call('HMGET', circuit, 'failures', 'probe')
@@ -50,7 +59,7 @@ local function record(circuit, lease, now, failed)
 end
 `;
 
-/** `close(circuit)`: OpenD has answered. */
+/** `close(circuit)` closes the circuit after a reply. */
 export const CLOSE = `
 local function close(circuit) redis.call('DEL', circuit) end
 `;
@@ -61,6 +70,21 @@ local function close(circuit) redis.call('DEL', circuit) end
  * @throws Failure `limiter_unavailable`
  */
 export async function circuitOpenMs(upstash: Upstash, now: number): Promise<number> {
-  const open = await upstash.ask((redis) => redis.hget<string>(CIRCUIT, "open"));
+  const open = await upstash.exec((redis) => redis.hget<string>(CIRCUIT, "open"));
   return open === null ? 0 : Math.max(0, Number(open) - now);
+}
+
+/**
+ * What a fetch without a reply says about OpenD: it `failed` (could not be reached, logged in to, or did not answer),
+ * or it was `not-called`.
+ */
+export function outcomeOf(code: FailureCode): "failed" | "not-called" {
+  return TRIPS_BREAKER.has(code) ? "failed" : "not-called";
+}
+
+/** @param openMs for how long the circuit is open, in milliseconds */
+export function circuitOpenFailure(openMs: number): Failure {
+  return new Failure("opend_unreachable", "OpenD failed repeatedly; calls are paused for a moment", {
+    retryAfterMs: openMs,
+  });
 }

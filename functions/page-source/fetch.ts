@@ -1,52 +1,42 @@
 import { Failure, type FailureCode, QUOTA_CODES } from "../errors.ts";
-import type { Permits, Priority } from "../rate-limit/permits.ts";
 import { parsePageReply } from "../opend/short-interest.ts";
-import { MOST_ROWS, type Page, pageOf } from "../short-interest/page.ts";
+import type { Permits, Priority } from "../rate-limit/permits.ts";
+import { MAX_ROWS, type Page, pageOf } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
-import type { EdgeCache } from "./edge-cache.ts";
-import type { GlobalStore } from "./shared-cache.ts";
 import {
-  type KeptReply,
-  keepPage,
-  keepRefusal,
-  keepUnknown,
-  NOTHING,
+  type CachedReply,
+  cacheNegative,
+  cachePage,
+  cacheUnknownCursor,
+  EMPTY_SUMMARY,
   type PageKey,
-  refusalTtl,
   summaryOf,
 } from "./cached-reply.ts";
+import { outcomeOf } from "./circuit-breaker.ts";
+import type { EdgeCache } from "./edge-cache.ts";
+import { negativeTtl, REFRESH_PAUSE_MS } from "./freshness.ts";
+import type { SharedCache } from "./shared-cache.ts";
 import type { Fetched, Upstream } from "./upstream.ts";
 
-/** After a failed refresh, the next one waits for this long: the stale copy is served. */
-const REFRESH_PAUSE_MS = 5_000;
-
-/** OpenD did not answer. A used-up quota or a refusal is an answer. */
-const TRIPS_BREAKER: ReadonlySet<FailureCode> = new Set([
-  "opend_unreachable",
-  "opend_timeout",
-  "opend_key_refused",
-]);
-
-export interface FetchParts {
+export interface FetchDeps {
   readonly edge: EdgeCache;
-  readonly store: GlobalStore;
+  readonly sharedCache: SharedCache;
   readonly upstream: Upstream;
-  readonly permits: Pick<Permits, "settling" | "block" | "refusal">;
-  /** The client, for the fair shares. */
+  readonly permits: Pick<Permits, "block" | "refusal">;
+  /** The client, for its share of the calls. */
   readonly client: string;
   /** Unix time, milliseconds. */
   readonly now: () => number;
-  /** Keeps the Worker running until the given work has ended. */
-  readonly background: (work: Promise<unknown>) => void;
-  /** Called with each call that brought no page, and each call that could not be made because of OpenD. */
-  readonly failed: (code: FailureCode) => void;
+  readonly waitUntil: (work: Promise<unknown>) => void;
+  /** Called for each call that returned no page, and each call that OpenD prevented. */
+  readonly onFetchFailure: (code: FailureCode) => void;
 }
 
 export interface FetchContext {
   /** The lease that allows the fetch. */
   readonly lease: string;
-  /** The reply that the shared store has. */
-  readonly stored: KeptReply | undefined;
+  /** The reply in the shared cache. */
+  readonly stored: CachedReply | undefined;
   readonly priority: Priority;
 }
 
@@ -54,113 +44,113 @@ export interface FetchContext {
  * Fetches a reply from OpenD as the holder of the lease, stores it, and releases the lease.
  * @throws Failure of the permit, the call or the reply; a reply that contradicts the stored page is a failed refresh
  */
-export async function fetchAndKeep(
-  parts: FetchParts,
+export async function fetchAndCache(
+  deps: FetchDeps,
   symbol: SecuritySymbol,
   key: PageKey,
   context: FetchContext,
-): Promise<KeptReply> {
+): Promise<CachedReply> {
   const { lease, stored, priority } = context;
-  const { store, permits } = parts;
-  const request = { symbol, cursor: key.cursor, num: key.num ?? MOST_ROWS };
+  const { sharedCache } = deps;
+  const request = { symbol, cursor: key.cursor, num: key.num ?? MAX_ROWS };
 
-  const fetched = await parts.upstream.fetch(request, { client: parts.client, priority }).catch((thrown) => {
+  const fetched = await deps.upstream.fetch(request, { client: deps.client, priority }).catch((thrown) => {
     const failure = Failure.from(thrown);
     const { code } = failure;
     // A refused permit is not a failed call.
-    if (!QUOTA_CODES.has(code)) parts.failed(code);
-    const outcome = TRIPS_BREAKER.has(code) ? "failed" : "not-called";
+    if (!QUOTA_CODES.has(code)) deps.onFetchFailure(code);
     // Another client may have a share left.
     const isPaused = stored !== undefined && code !== "client_quota_exceeded";
-    const end = { outcome, ...(isPaused && { pause: { ms: REFRESH_PAUSE_MS, code } }) } as const;
-    later(parts, store.release(key, lease, end, []));
+    const pause = isPaused ? { ms: REFRESH_PAUSE_MS, code } : undefined;
+    inBackground(deps, sharedCache.release(key, lease, { outcome: outcomeOf(code), ...(pause && { pause }) }));
     throw failure;
   });
-  const { reply, permit } = fetched;
-  const fetchedAt = parts.now();
+  const { reply, settleScript } = fetched;
+  const fetchedAt = deps.now();
   let page: Page;
   try {
     page = pageOf(symbol.market, key.cursor, parsePageReply(reply));
   } catch (thrown) {
-    throw await keepFailure(parts, key, context, fetched, fetchedAt, Failure.from(thrown));
+    throw await cacheFailure(deps, key, context, fetched, fetchedAt, Failure.from(thrown));
   }
   // The page that leads to the cursor may have been stored during the call.
-  if (priority === "unknown-cursor" && !(await store.isKnown(key).catch(() => false))) {
-    const kept = keepUnknown(reply, key.cursor, fetchedAt);
-    later(parts, store.release(key, lease, { outcome: "answered" }, [permits.settling(permit, true)]));
-    await parts.edge.put(key, kept, undefined);
-    return kept;
+  if (priority === "unknown-cursor" && !(await sharedCache.isKnown(key).catch(() => false))) {
+    const cached = cacheUnknownCursor(reply, key.cursor, fetchedAt);
+    inBackground(deps, sharedCache.release(key, lease, { outcome: "answered" }, [settleScript(true)]));
+    await deps.edge.put(key, cached, undefined);
+    return cached;
   }
-  const kept = keepPage(reply, key.cursor, fetchedAt);
-  pages.set(kept, page);
+  const cached = cachePage(reply, key.cursor, fetchedAt);
+  pages.set(cached, page);
   const summary = summaryOf(page, key);
-  const writing = store.write(key, lease, kept, summary, [permits.settling(permit, false)]);
-  if ((await resultOf(parts, writing, stored)) === "stored") await parts.edge.put(key, kept, summary);
-  return kept;
+  const writing = sharedCache.write(key, lease, cached, summary, [settleScript(false)]);
+  if ((await awaitWrite(deps, writing, stored)) === "stored") await deps.edge.put(key, cached, summary);
+  return cached;
 }
 
-/** Stores a refusal that lasts, and releases the lease. Returns the failure to throw. */
-async function keepFailure(
-  parts: FetchParts,
+/** Caches a refusal that lasts (negative caching), and releases the lease. Returns the failure to throw. */
+async function cacheFailure(
+  deps: FetchDeps,
   key: PageKey,
   { lease, stored, priority }: FetchContext,
-  { reply, permit }: Fetched,
+  { reply, settleScript }: Fetched,
   fetchedAt: number,
   failure: Failure,
 ): Promise<Failure> {
-  const { edge, store, permits } = parts;
+  const { edge, sharedCache, permits } = deps;
   const { code, detail } = failure;
   const isUnknownCursor = priority === "unknown-cursor";
-  const ttlMs = refusalTtl(code, isUnknownCursor);
-  // Neither a refresh nor an unknown reason on a known page is the caller's waste.
+  const ttlMs = negativeTtl(code, isUnknownCursor);
+  // A client wastes a call if it requests a symbol or cursor that does not exist; a refresh is not its request.
   const isWasted = ttlMs !== undefined && !stored && (code !== "opend_failed" || isUnknownCursor);
-  const settling = [permits.settling(permit, isWasted)];
-  if (code !== "unknown_symbol") parts.failed(code);
+  const settling = [settleScript(isWasted)];
+  if (code !== "unknown_symbol") deps.onFetchFailure(code);
   if (ttlMs === undefined || (stored && code !== "unknown_symbol")) {
     // Other programs use the account too: no calls for a window. Set before the lease is released.
     const retryAfterMs = code === "upstream_quota_exceeded" ? await permits.block() : undefined;
     const pause = stored && { ms: ttlMs ?? REFRESH_PAUSE_MS, code };
-    later(parts, store.release(key, lease, { outcome: "answered", ...(pause && { pause }) }, settling));
+    const end = { outcome: "answered", ...(pause && { pause }) } as const;
+    inBackground(deps, sharedCache.release(key, lease, end, settling));
     return retryAfterMs === undefined ? failure : new Failure(code, detail, { retryAfterMs });
   }
-  const refusal = keepRefusal(reply, key.cursor, fetchedAt, ttlMs);
-  const writing = store.write(key, lease, refusal, NOTHING, settling);
-  if ((await resultOf(parts, writing, stored)) === "stored") await edge.put(key, refusal, undefined);
+  const negative = cacheNegative(reply, key.cursor, fetchedAt, ttlMs);
+  const writing = sharedCache.write(key, lease, negative, EMPTY_SUMMARY, settling);
+  if ((await awaitWrite(deps, writing, stored)) === "stored") await edge.put(key, negative, undefined);
   return failure;
 }
 
 /**
- * A reply that replaces a stored page must be accepted by the store first.
- * @throws Failure `opend_failed` if it is doubted; whatever the store throws
+ * Waits for the write of a reply only if it replaces a stored page, because the shared cache may doubt it.
+ * @throws Failure `opend_failed` if the reply is doubted; any failure of the write
  */
-async function resultOf(
-  parts: FetchParts,
-  writing: ReturnType<GlobalStore["write"]>,
-  stored: KeptReply | undefined,
+async function awaitWrite(
+  deps: FetchDeps,
+  writing: ReturnType<SharedCache["write"]>,
+  stored: CachedReply | undefined,
 ) {
   if (stored === undefined) {
-    later(parts, writing);
+    inBackground(deps, writing);
     return "stored";
   }
   const result = await writing;
   if (result !== "doubted") return result;
-  parts.failed("opend_failed");
+  deps.onFetchFailure("opend_failed");
   throw new Failure(
     "opend_failed",
-    "OpenD's reply contradicts the stored page, which is served until it repeats",
+    "OpenD's reply contradicts the stored page, which is served until the reply repeats",
   );
 }
 
-function later({ background }: FetchParts, work: Promise<unknown>): void {
-  background(work.catch(() => undefined));
+function inBackground({ waitUntil }: FetchDeps, work: Promise<unknown>): void {
+  waitUntil(work.catch(() => undefined));
 }
 
-/** The pages of the copies that this isolate has in memory: parsing one takes longer than serving it. */
-const pages = new WeakMap<KeptReply, Page>();
+/** The pages of the copies that this isolate has in memory: parsing a page takes longer than serving it. */
+const pages = new WeakMap<CachedReply, Page>();
 
 /** @throws Failure of the reply: a refusal, or a reply that cannot be read */
-export function readPage(symbol: SecuritySymbol, kept: KeptReply): Page {
-  const page = pages.get(kept) ?? pageOf(symbol.market, kept.cursor, parsePageReply(kept.reply));
-  pages.set(kept, page);
+export function readPage(symbol: SecuritySymbol, cached: CachedReply): Page {
+  const page = pages.get(cached) ?? pageOf(symbol.market, cached.cursor, parsePageReply(cached.reply));
+  pages.set(cached, page);
   return page;
 }

@@ -1,224 +1,223 @@
-import { within } from "../timeout.ts";
 import { Failure } from "../errors.ts";
 import type { Priority } from "../rate-limit/permits.ts";
 import { FIRST } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
-import { type EdgeCopy, SERVED_ONCE_MORE_MS } from "./edge-cache.ts";
-import { type FetchParts, fetchAndKeep, readPage } from "./fetch.ts";
-import { isShortLived, type KeptReply, nameOf, type PageKey, summaryOf } from "./cached-reply.ts";
-import type { Room } from "./subrequest-budget.ts";
+import { withTimeout } from "../timeout.ts";
+import { type CachedReply, nameOf, type PageKey, summaryOf } from "./cached-reply.ts";
+import { circuitOpenFailure } from "./circuit-breaker.ts";
+import type { EdgeEntry } from "./edge-cache.ts";
+import { type FetchDeps, fetchAndCache, readPage } from "./fetch.ts";
+import { isShortLived, REVALIDATE_GRACE_MS } from "./freshness.ts";
+import type { SubrequestBudget } from "./subrequest-budget.ts";
 
-/** Where a reply came from: this data center, the shared store, a coalesced request, or OpenD. */
-export type Origin = "edge" | "global" | "joined" | "fetched";
+/** The cache that had a reply, or `opend`. A `collapsed` request shared the lookup of another one. */
+export type CacheTier = "edge" | "shared" | "collapsed" | "opend";
 
-/** A reply, and how it was found. */
-export interface Found {
-  readonly kept: KeptReply;
-  readonly origin: Origin;
-  /** Why it is served stale; absent while it is fresh. */
+export interface LookupResult {
+  readonly cached: CachedReply;
+  readonly tier: CacheTier;
+  /** Why a stale reply is served; absent for a fresh one. */
   readonly stale?: string | undefined;
 }
 
-export interface LookupParts extends FetchParts {
-  /** How long one lookup may take, waiting included, in milliseconds. */
+export interface LookupDeps extends FetchDeps {
+  /** The deadline of a lookup, waiting included, in milliseconds. */
   readonly requestMs: number;
-  /** Whether only a fresh page will do. */
+  /** Whether a stale page is no answer. */
   readonly freshOnly: boolean;
-  readonly room: Room;
-  /** Tells this gateway's lookups from those of another one in the same isolate. */
-  readonly gateway: string;
+  readonly budget: SubrequestBudget;
+  /** Only lookups of the same scope are coalesced: an isolate may serve several configurations. */
+  readonly flightScope: string;
 }
 
-/**
- * How long to wait before looking again for a page that another lease holder fetches, at first and at most. Half of
- * it is random.
- */
-const LOOK_AGAIN_MS = 200;
-const LOOK_AGAIN_MOST_MS = 1_000;
-/** A request that has a copy waits no longer than this for a better one. */
-const WITH_COPY_MS = 1_000;
-/** A store that fails after this long, in milliseconds, hangs; a store that fails sooner refuses or is gone. */
-const HANGS_MS = 1_000;
-
-/** The parts of one invocation's lookups. */
-export interface LookupContext extends LookupParts {
-  /** Set when a lookup has waited for a store that hangs: the other lookups of the invocation do not wait again. */
+export interface LookupContext extends LookupDeps {
+  /** Set by the first lookup of the invocation that finds Redis hanging: the others do not wait for it again. */
   readonly storeHangs: { failure?: Failure };
 }
+
+/** The interval at which a reader polls a lease that another one holds: at first, and at most. Half of it is random. */
+const LEASE_POLL_MS = 200;
+const MAX_LEASE_POLL_MS = 1_000;
+/** A request waits this long for a fresh page if it has a stale one. */
+const STALE_WAIT_MS = 1_000;
+/** Redis hangs if it fails after this time. If it fails sooner, it refuses or is unreachable. */
+const STORE_HANG_MS = 1_000;
 
 /** A lookup in flight. Requests for the same page share it (request coalescing). */
 interface Flight {
   readonly client: string;
   readonly since: number;
-  readonly found: Promise<Found>;
-  /** Whether it waits for OpenD; before that, it waits for the shared store. */
+  readonly result: Promise<LookupResult>;
+  /** Whether it waits for OpenD; before that, it waits for the shared cache. */
   callsOpend: boolean;
 }
 
 const inFlight = new Map<string, Flight>();
-const flightKeyOf = ({ gateway }: LookupParts, key: PageKey) => `${gateway} ${nameOf(key)}`;
+const flightKeyOf = ({ flightScope }: LookupDeps, key: PageKey) => `${flightScope} ${nameOf(key)}`;
 
-/** The reply for a page: from this data center, from the shared store, or from OpenD. */
-export async function lookUp(parts: LookupContext, symbol: SecuritySymbol, key: PageKey): Promise<Found> {
-  const copy = await parts.edge.get(key);
-  const now = parts.now();
-  if (copy === undefined || now >= copy.keptUntil) return coalesce(parts, symbol, key);
-  if (now < copy.trustedUntil) return fromEdge(copy, now);
-  if (parts.storeHangs.failure) return { kept: copy, origin: "edge", stale: parts.storeHangs.failure.code };
-  const late = () =>
-    inFlight.get(flightKeyOf(parts, key))?.callsOpend
-      ? new Failure("opend_timeout", "OpenD did not answer in time")
-      : new Failure("limiter_unavailable", "The store that all data centers share did not answer in time");
-  // The flight of a request that was cut off never settles.
-  const looking = within(parts.requestMs, late, () => coalesce(parts, symbol, key));
-  if (now < copy.trustedUntil + SERVED_ONCE_MORE_MS) {
-    parts.background(parts.room.hold(looking.catch(() => parts.edge.trustAgain(key, copy))));
-    return fromEdge(copy, now);
+/** Looks up a reply: in the edge cache, in the shared cache, then at OpenD. */
+export async function lookUp(
+  deps: LookupContext,
+  symbol: SecuritySymbol,
+  key: PageKey,
+): Promise<LookupResult> {
+  const entry = await deps.edge.get(key);
+  const now = deps.now();
+  if (entry === undefined || now >= entry.staleUntil) return coalesce(deps, symbol, key);
+  if (now < entry.revalidateAfter) return fromEdge(entry, now);
+  if (deps.storeHangs.failure) return { cached: entry, tier: "edge", stale: deps.storeHangs.failure.code };
+  const timeoutError = () =>
+    inFlight.get(flightKeyOf(deps, key))?.callsOpend
+      ? new Failure("request_timeout", "OpenD did not answer before the deadline of the request")
+      : new Failure("store_unavailable", "Upstash Redis did not answer in time");
+  // It may join the flight of a request that was cut off, which never settles.
+  const lookup = withTimeout(deps.requestMs, timeoutError, () => coalesce(deps, symbol, key));
+  if (now < entry.revalidateAfter + REVALIDATE_GRACE_MS) {
+    deps.waitUntil(deps.budget.track(lookup.catch(() => deps.edge.postponeRevalidation(key, entry))));
+    return fromEdge(entry, now);
   }
-  return within(WITH_COPY_MS, late, () => looking).catch((thrown: unknown) => {
+  return withTimeout(STALE_WAIT_MS, timeoutError, () => lookup).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
-    parts.edge.trustAgain(key, copy);
-    if (failure.code === "limiter_unavailable") parts.storeHangs.failure = failure;
-    return { kept: copy, origin: "edge", stale: failure.code };
+    deps.edge.postponeRevalidation(key, entry);
+    if (failure.code === "store_unavailable") deps.storeHangs.failure = failure;
+    return { cached: entry, tier: "edge", stale: failure.code };
   });
 }
 
-function fromEdge(kept: EdgeCopy, now: number): Found {
-  return { kept, origin: "edge", stale: now < kept.freshUntil ? undefined : "refreshing" };
+function fromEdge(cached: EdgeEntry, now: number): LookupResult {
+  return { cached, tier: "edge", stale: now < cached.freshUntil ? undefined : "revalidating" };
 }
 
 /** Joins the lookup in flight for this page, or starts one. */
-async function coalesce(parts: LookupContext, symbol: SecuritySymbol, key: PageKey): Promise<Found> {
-  const name = flightKeyOf(parts, key);
+async function coalesce(deps: LookupContext, symbol: SecuritySymbol, key: PageKey): Promise<LookupResult> {
+  const name = flightKeyOf(deps, key);
   for (;;) {
     const other = inFlight.get(name);
     // The flight of a request that was cut off never settles.
-    if (other === undefined || parts.now() - other.since > parts.requestMs) break;
+    if (other === undefined || deps.now() - other.since > deps.requestMs) break;
     try {
-      return { ...(await other.found), origin: "joined" };
+      return { ...(await other.result), tier: "collapsed" };
     } catch (thrown) {
       // Another client's used-up share says nothing about this client.
       const isForeign =
-        Failure.from(thrown).code === "client_quota_exceeded" && other.client !== parts.client;
+        Failure.from(thrown).code === "client_quota_exceeded" && other.client !== deps.client;
       if (!isForeign) throw thrown;
       if (inFlight.get(name) === other) inFlight.delete(name);
     }
   }
-  if (parts.storeHangs.failure) throw parts.storeHangs.failure;
-  const since = parts.now();
-  const found = within(
-    parts.requestMs,
-    () => new Failure("opend_timeout", "OpenD did not answer in time"),
-    async (signal) => (await findRefused(parts, symbol, key)) ?? findOrFetch(parts, symbol, key, signal),
+  if (deps.storeHangs.failure) throw deps.storeHangs.failure;
+  const since = deps.now();
+  const result = withTimeout(
+    deps.requestMs,
+    () => new Failure("request_timeout", "The page was not found before the deadline of the request"),
+    async (signal) => (await findRefused(deps, symbol, key)) ?? findOrFetch(deps, symbol, key, signal),
   ).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
-    const hangs = failure.code === "limiter_unavailable" && parts.now() - since >= HANGS_MS;
-    if (hangs) parts.storeHangs.failure = failure;
+    const hangs = failure.code === "store_unavailable" && deps.now() - since >= STORE_HANG_MS;
+    if (hangs) deps.storeHangs.failure = failure;
     throw failure;
   });
-  const flight = { client: parts.client, since, found, callsOpend: false };
+  const flight = { client: deps.client, since, result, callsOpend: false };
   inFlight.set(name, flight);
-  const ended = found
+  const ended = result
     .catch(() => undefined)
     .then(() => {
       if (inFlight.get(name) === flight) inFlight.delete(name);
     });
-  parts.background(ended);
-  return found;
+  deps.waitUntil(ended);
+  return result;
 }
 
 /**
- * While the limiter refuses, a lookup costs a few plain commands: no lease, no permit.
+ * While the rate limiter refuses, a lookup costs a few plain commands: no lease, no permit.
  * @returns undefined if the limiter might grant a permit for the page
- * @throws Failure the remembered refusal, if there is no stored reply
+ * @throws Failure the remembered refusal, if no reply is stored
  */
 async function findRefused(
-  parts: LookupContext,
+  deps: LookupContext,
   symbol: SecuritySymbol,
   key: PageKey,
-): Promise<Found | undefined> {
-  const { edge, store, permits, client } = parts;
+): Promise<LookupResult | undefined> {
+  const { edge, sharedCache, permits, client } = deps;
   const refusalOf = (priority: Priority) => permits.refusal({ client, priority });
-  const refused = refusalOf("answer");
-  const refreshRefused = refusalOf("refresh");
-  const unknownRefused = refusalOf(key.cursor === FIRST ? "new-symbol" : "unknown-cursor");
-  if (!refreshRefused && !unknownRefused) return undefined;
+  const refusal = refusalOf("answer");
+  const refreshRefusal = refusalOf("refresh");
+  const unknownRefusal = refusalOf(key.cursor === FIRST ? "new-symbol" : "unknown-cursor");
+  if (!refreshRefusal && !unknownRefusal) return undefined;
   // Other clients may refresh the page.
-  const mayRefresh = refreshRefused?.code === "client_quota_exceeded";
-  // The shared store has no page of an unknown cursor, and an invented cursor has no row.
-  const isKnown = refused || (await edge.isKnown(key)) || (await store.isKnown(key));
-  const kept = isKnown || key.num === undefined ? await store.peek(key) : undefined;
-  if (kept && parts.now() < kept.freshUntil) {
-    await putAtEdge(parts, symbol, key, kept);
-    return { kept, origin: "global" };
+  const mayRefresh = refreshRefusal?.code === "client_quota_exceeded";
+  // The shared cache has no page of an unknown cursor, and an invented cursor has no row.
+  const isKnown = refusal || (await edge.isKnown(key)) || (await sharedCache.isKnown(key));
+  const cached = isKnown || key.num === undefined ? await sharedCache.peek(key) : undefined;
+  if (cached && deps.now() < cached.freshUntil) {
+    await putInEdgeCache(deps, symbol, key, cached);
+    return { cached, tier: "shared" };
   }
-  if (kept && refreshRefused && !parts.freshOnly) {
-    if (!mayRefresh) await putAtEdge(parts, symbol, key, kept);
-    return { kept, origin: "global", stale: refreshRefused.code };
+  if (cached && refreshRefusal && !deps.freshOnly) {
+    if (!mayRefresh) await putInEdgeCache(deps, symbol, key, cached);
+    return { cached, tier: "shared", stale: refreshRefusal.code };
   }
-  if (refused) throw refused;
-  if (!kept && !isKnown && unknownRefused) throw unknownRefused;
+  if (refusal) throw refusal;
+  if (!cached && !isKnown && unknownRefusal) throw unknownRefusal;
   return undefined;
 }
 
+/** Reads the shared cache until it has the page, or fetches the page with its lease. */
 async function findOrFetch(
-  parts: LookupContext,
+  deps: LookupContext,
   symbol: SecuritySymbol,
   key: PageKey,
   signal: AbortSignal,
-): Promise<Found> {
+): Promise<LookupResult> {
   const lease = crypto.randomUUID();
-  for (let pauseMs = LOOK_AGAIN_MS; !signal.aborted; pauseMs = Math.min(2 * pauseMs, LOOK_AGAIN_MOST_MS)) {
-    const { kept, fetch, waitMs, pausedBy, isKnown } = await parts.store.read(key, lease);
-    if (kept && (fetch === "fresh" || !parts.freshOnly)) {
-      await putAtEdge(parts, symbol, key, kept, waitMs);
-      if (fetch === "lease-acquired") {
-        const own = { ...key, cursor: kept.cursor };
-        const refreshing = fetchAndKeep(parts, symbol, own, { lease, stored: kept, priority: "refresh" });
-        parts.background(parts.room.hold(refreshing.catch(() => undefined)));
+  for (let pollMs = LEASE_POLL_MS; !signal.aborted; pollMs = Math.min(2 * pollMs, MAX_LEASE_POLL_MS)) {
+    const { cached, state, waitMs, pausedBy, isKnown } = await deps.sharedCache.read(key, lease);
+    if (cached && (state === "fresh" || !deps.freshOnly)) {
+      await putInEdgeCache(deps, symbol, key, cached, waitMs);
+      if (state === "lease-acquired") {
+        const entryKey = { ...key, cursor: cached.cursor };
+        const context = { lease, stored: cached, priority: "refresh" } as const;
+        const refreshing = fetchAndCache(deps, symbol, entryKey, context);
+        deps.waitUntil(deps.budget.track(refreshing.catch(() => undefined)));
       }
       const stale = {
         fresh: undefined,
-        "lease-acquired": "refreshing",
-        "lease-held": "refreshing",
-        "circuit-open": "resting",
+        "lease-acquired": "revalidating",
+        "lease-held": "revalidating",
+        "circuit-open": "circuit-open",
         paused: pausedBy,
       };
-      return { kept, origin: "global", stale: stale[fetch] };
+      return { cached, tier: "shared", stale: stale[state] };
     }
-    if (fetch === "lease-acquired") {
-      const flight = inFlight.get(flightKeyOf(parts, key));
+    if (state === "lease-acquired") {
+      const flight = inFlight.get(flightKeyOf(deps, key));
       if (flight) flight.callsOpend = true;
       const unknown = key.cursor === FIRST ? "new-symbol" : "unknown-cursor";
-      const priority = isKnown || (await parts.edge.isKnown(key)) ? "answer" : unknown;
-      const own = kept ? { ...key, cursor: kept.cursor } : key;
-      const fetching = fetchAndKeep(parts, symbol, own, { lease, stored: kept, priority });
-      // It runs to its end even if this lookup is out of time.
-      parts.background(fetching.catch(() => undefined));
-      return { kept: await fetching, origin: "fetched" };
+      const priority = isKnown || (await deps.edge.isKnown(key)) ? "answer" : unknown;
+      const entryKey = cached ? { ...key, cursor: cached.cursor } : key;
+      const fetching = fetchAndCache(deps, symbol, entryKey, { lease, stored: cached, priority });
+      // The fetch ends on its own, even after this lookup timed out: its reply is stored for the next request.
+      deps.waitUntil(fetching.catch(() => undefined));
+      return { cached: await fetching, tier: "opend" };
     }
-    if (fetch === "circuit-open" && waitMs > 0) {
-      throw new Failure("opend_unreachable", "OpenD has failed repeatedly and is not called for a moment", {
-        retryAfterMs: waitMs,
-      });
-    }
+    if (state === "circuit-open" && waitMs > 0) throw circuitOpenFailure(waitMs);
     if (pausedBy) {
-      throw new Failure(pausedBy, "The last attempt to fetch this page failed, and the next one waits", {
+      throw new Failure(pausedBy, "The last attempt to fetch this page failed; the next one waits", {
         retryAfterMs: waitMs,
       });
     }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random() / 2)));
+    await new Promise((resolve) => setTimeout(resolve, pollMs * (0.5 + Math.random() / 2)));
   }
   throw signal.reason;
 }
 
-function putAtEdge(
-  { edge }: LookupParts,
+function putInEdgeCache(
+  { edge }: LookupDeps,
   symbol: SecuritySymbol,
   key: PageKey,
-  kept: KeptReply,
+  cached: CachedReply,
   waitMs = 0,
 ): Promise<void> {
-  const summary = isShortLived(kept) ? undefined : summaryOf(readPage(symbol, kept), key);
-  return edge.put(key, kept, summary, waitMs);
+  const summary = isShortLived(cached) ? undefined : summaryOf(readPage(symbol, cached), key);
+  return edge.put(key, cached, summary, waitMs);
 }

@@ -1,34 +1,33 @@
 import { ADMIT, CLOSE, RECORD } from "./circuit-breaker.ts";
+import { SHARED_INDEX_MS } from "./freshness.ts";
 
 /**
- * The scripts of the shared copies. Each key that a script touches is declared: for an undeclared key Upstash locks
- * the whole database while it reads that key from disk. Times are Unix times in milliseconds.
+ * The scripts of the shared cache. Each key that a script touches is declared: for an undeclared key Upstash locks the
+ * whole database while it reads that key from disk. Times are Unix times in milliseconds.
  *
- * - A page is a hash: `cursor`, `fetched`, `fresh`, `kept`, `reply` (base64); `newest` and `extent` for comparisons;
+ * - A page is a hash: `cursor`, `fetched`, `fresh`, `stale`, `reply` (base64); `newest` and `extent` for comparisons;
  *   `entry`, its member in the index; `doubt` and `doubted`, the last reply that contradicted it, and since when.
  * - A lease is a string that expires by itself: the name of its holder, or `paused CODE` after a failed refresh, with
  *   the code of its failure.
- * - The index of a symbol is a sorted set. A page with a span has the member `newest name` with its oldest timestamp
+ * - The index of a symbol is a sorted set. A page with a range has the member `newest name` with its oldest timestamp
  *   (seconds) as the score. A cursor that a stored page leads to has the member `next cursor` with the time of the
  *   last such reply as the score, which is above all timestamps in seconds.
  */
 
 /** Above all timestamps in seconds, and below all times in milliseconds. */
 const SECONDS_END = 100_000_000_000;
-/** For how long an index knows a cursor, and outlives its last page, in milliseconds. */
-const INDEX_MS = 16 * 24 * 3_600_000;
 
 /**
  * KEYS index, circuit, then pairs of page and lease, the requested page last; ARGV lease, leaseMs, now, timestamp to
  * search the index for or '', candidates at most, index member of the requested cursor or '', index entry of each
  * pair but the last → {fetch, ms until it can be fetched, known 0|1, code of a pause or '', cursor, fetched, fresh,
- * kept, reply}, or {'indexed', entries} if another page may have the row.
+ * stale, reply}, or {'indexed', entries} if another page may have the row.
  */
 export const READ = `${ADMIT}
 local name, now = ARGV[1], tonumber(ARGV[3])
 local page, lease = nil, KEYS[#KEYS]
 for at = 3, #KEYS, 2 do
-  local found = redis.call('HMGET', KEYS[at], 'cursor', 'fetched', 'fresh', 'kept', 'reply', 'entry')
+  local found = redis.call('HMGET', KEYS[at], 'cursor', 'fetched', 'fresh', 'stale', 'reply', 'entry')
   local entry = ARGV[7 + (at - 3) / 2]
   -- The entry of an expired page may name a newer page with other rows.
   if found[4] and tonumber(found[4]) > now and (not entry or entry == found[6]) then
@@ -65,14 +64,14 @@ return answer('lease-acquired', 0, redis.call('ZSCORE', KEYS[1], ARGV[6]) and 1 
 `;
 
 /**
- * KEYS page, lease, index, circuit; ARGV lease, cursor, fetched, fresh, kept, reply, newest, extent, index entry or
+ * KEYS page, lease, index, circuit; ARGV lease, cursor, fetched, fresh, stale, reply, newest, extent, index entry or
  * '', oldest or '', index member of the next cursor or '', now, doubt ms → 'stored', 'doubted' or 'superseded'
  */
 export const WRITE = `${CLOSE}
 local page, lease, index = KEYS[1], KEYS[2], KEYS[3]
 local fetched, newest, extent, now = tonumber(ARGV[3]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[12])
 close(KEYS[4])
-local stored = redis.call('HMGET', page, 'fetched', 'kept', 'newest', 'extent', 'doubt', 'doubted', 'entry')
+local stored = redis.call('HMGET', page, 'fetched', 'stale', 'newest', 'extent', 'doubt', 'doubted', 'entry')
 local isHolder = redis.call('GET', lease) == ARGV[1]
 local function release()
   if isHolder then redis.call('DEL', lease) end
@@ -92,17 +91,17 @@ if stored[2] and tonumber(stored[2]) > now then
     end
   end
 end
-redis.call('HSET', page, 'cursor', ARGV[2], 'fetched', ARGV[3], 'fresh', ARGV[4], 'kept', ARGV[5], 'reply', ARGV[6],
+redis.call('HSET', page, 'cursor', ARGV[2], 'fetched', ARGV[3], 'fresh', ARGV[4], 'stale', ARGV[5], 'reply', ARGV[6],
   'newest', ARGV[7], 'extent', ARGV[8], 'entry', ARGV[9], 'doubt', '', 'doubted', '0')
 redis.call('PEXPIRE', page, math.max(1, ARGV[5] - now))
 if stored[7] and stored[7] ~= '' and stored[7] ~= ARGV[9] then redis.call('ZREM', index, stored[7]) end
 if ARGV[9] ~= '' or ARGV[11] ~= '' then
   if ARGV[9] ~= '' then redis.call('ZADD', index, ARGV[10], ARGV[9]) end
   if ARGV[11] ~= '' then
-    redis.call('ZREMRANGEBYSCORE', index, '(${SECONDS_END}', now - ${INDEX_MS})
+    redis.call('ZREMRANGEBYSCORE', index, '(${SECONDS_END}', now - ${SHARED_INDEX_MS})
     redis.call('ZADD', index, ARGV[3], ARGV[11])
   end
-  redis.call('PEXPIRE', index, ${INDEX_MS})
+  redis.call('PEXPIRE', index, ${SHARED_INDEX_MS})
 end
 release()
 return 'stored'

@@ -1,26 +1,27 @@
-import { within } from "../timeout.ts";
 import { Failure } from "../errors.ts";
 import {
+  concatenate,
   END,
   FIRST,
   firstRows,
   isSliceable,
-  joined,
-  MOST_ROWS,
+  MAX_ROWS,
   type Page,
   rowsAfter,
 } from "../short-interest/page.ts";
 import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
+import { withTimeout } from "../timeout.ts";
+import { type PageKey, timestampOf } from "./cached-reply.ts";
 import { readPage } from "./fetch.ts";
-import { keepPage, type PageKey, timestampOf } from "./cached-reply.ts";
-import { type Found, type LookupParts, lookUp, type Origin } from "./lookup.ts";
+import { pageLifetime } from "./freshness.ts";
+import { type CacheTier, type LookupDeps, type LookupResult, lookUp } from "./lookup.ts";
 
-/** A page, and how old it is. Times are Unix times in milliseconds. */
-export interface Answer {
+/** A page, and its age. Times are Unix times in milliseconds. */
+export interface PageResult {
   readonly page: Page;
-  /** Where its least near part came from. */
-  readonly origin: Origin;
-  /** Why a part of it is served past its freshness; absent while all of it is fresh. */
+  /** The farthest tier that a part of it came from. */
+  readonly tier: CacheTier;
+  /** Why a part of it is stale; absent if all of it is fresh. */
   readonly stale?: string | undefined;
   /** When its oldest part was fetched. */
   readonly fetchedAt: number;
@@ -28,79 +29,81 @@ export interface Answer {
   readonly freshUntil: number;
 }
 
-/** The one way to a page. */
+/** The only way to a page: every route, protocol and job reads pages here. */
 export interface PageSource {
   /**
-   * @param cursor `FIRST`, `END`, or the cursor of a page before
-   * @param num rows wanted, 1 to 50; absent for as many as are kept together, at most 50
-   * @throws Failure whatever stood in the way
+   * @param cursor `FIRST`, `END`, or the cursor of an earlier page
+   * @param num requested rows, 1 to 50; absent for all rows that are cached together, 50 at most
+   * @throws Failure of the lookup; `subrequest_limit`; `request_timeout`
    */
-  page(symbol: SecuritySymbol, cursor: string, num?: number): Promise<Answer>;
-  /** For a walk over pages: uses one connection to OpenD for all, until what is returned is called. */
-  keepConnection(): () => void;
+  page(symbol: SecuritySymbol, cursor: string, num?: number): Promise<PageResult>;
+  /** Uses one connection to OpenD for several pages, until the returned function is called. */
+  reuseConnection(): () => void;
 }
 
-const NEAR_TO_FAR: readonly Origin[] = ["edge", "global", "joined", "fetched"];
+/** Near to far. */
+const TIERS: readonly CacheTier[] = ["edge", "shared", "collapsed", "opend"];
 
-export function createPageSource(given: LookupParts): PageSource {
-  const parts = { ...given, storeHangs: {} };
+export function pageSourceOf(sharedDeps: LookupDeps): PageSource {
+  const deps = { ...sharedDeps, storeHangs: {} };
   return {
     page(symbol, cursor, num) {
-      let waiting = true;
-      const late = () =>
-        waiting
-          ? new Failure("too_much_at_once", "This request looks up more pages than fit into its deadline")
-          : new Failure("opend_timeout", "OpenD did not answer in time");
-      return within(parts.requestMs, late, (signal) => {
-        const look: Look = (key) =>
-          parts.room.within(() => {
+      let isWaiting = true;
+      const timeoutError = () =>
+        isWaiting
+          ? new Failure("subrequest_limit", "The request needs more lookups than its deadline allows")
+          : new Failure("request_timeout", "The page was not found before the deadline of the request");
+      return withTimeout(deps.requestMs, timeoutError, (signal) => {
+        const lookup: Lookup = (key) =>
+          deps.budget.run(() => {
             signal.throwIfAborted();
-            waiting = false;
-            return lookUp(parts, symbol, key);
+            isWaiting = false;
+            return lookUp(deps, symbol, key);
           });
-        return findPage(parts, look, symbol, cursor, num);
+        return findPage(deps, lookup, symbol, cursor, num);
       });
     },
-    keepConnection: parts.upstream.keepConnection,
+    reuseConnection: deps.upstream.reuseConnection,
   };
 }
 
-/** Looks up a reply, within the budget of subrequests. */
-type Look = (key: PageKey) => Promise<Found>;
+/** Looks up a reply, within the subrequest budget. */
+type Lookup = (key: PageKey) => Promise<LookupResult>;
 
 async function findPage(
-  parts: LookupParts,
-  look: Look,
+  deps: LookupDeps,
+  lookup: Lookup,
   symbol: SecuritySymbol,
   cursor: string,
   num: number | undefined,
-): Promise<Answer> {
+): Promise<PageResult> {
   if (cursor === END) {
-    const { fetchedAt, freshUntil } = keepPage(new Uint8Array(), cursor, parts.now());
-    return { page: { market: symbol.market, rows: [], next: null }, origin: "edge", fetchedAt, freshUntil };
+    const fetchedAt = deps.now();
+    const page = { market: symbol.market, rows: [], next: null };
+    return { page, tier: "edge", fetchedAt, freshUntil: pageLifetime(cursor, fetchedAt).freshUntil };
   }
   if (cursor !== FIRST && timestampOf(cursor) === undefined) {
-    return rowsFrom(look, symbol, cursor, num ?? MOST_ROWS);
+    return rowsFrom(lookup, symbol, cursor, num ?? MAX_ROWS);
   }
-  const head = await rowsFrom(look, symbol, cursor, undefined);
+  const head = await rowsFrom(lookup, symbol, cursor, undefined);
   if (num === undefined) return head;
   if (!isSliceable(head.page)) {
-    return num === MOST_ROWS ? head : rowsFrom(look, symbol, cursor, num);
+    return num === MAX_ROWS ? head : rowsFrom(lookup, symbol, cursor, num);
   }
   if (head.page.rows.length >= num || head.page.next === null) {
     return { ...head, page: firstRows(head.page, num) };
   }
-  // The cursor lies near the end of a kept page: the rest is on the next one.
-  // A short page, with the cursor of what follows, is better than none, and than rows out of order.
+  // The cursor lies near the end of a cached page: the remaining rows are on the next one. A short page, with a cursor
+  // to continue, is better than no page, and than rows out of order.
   const short = { ...head, freshUntil: head.fetchedAt };
-  const tail = await rowsFrom(look, symbol, head.page.next, undefined).catch((thrown: unknown) => {
+  const tail = await rowsFrom(lookup, symbol, head.page.next, undefined).catch((thrown: unknown) => {
     if (head.page.rows.length === 0) throw thrown;
     return undefined;
   });
-  if (tail === undefined || !isSliceable(joined(head.page, tail.page))) return short;
+  if (tail === undefined || !isSliceable(concatenate(head.page, tail.page))) return short;
   return {
-    page: firstRows(joined(head.page, tail.page), num),
-    origin: NEAR_TO_FAR.indexOf(head.origin) > NEAR_TO_FAR.indexOf(tail.origin) ? head.origin : tail.origin,
+    page: firstRows(concatenate(head.page, tail.page), num),
+    tier: TIERS.indexOf(head.tier) > TIERS.indexOf(tail.tier) ? head.tier : tail.tier,
     stale: head.stale ?? tail.stale,
     fetchedAt: Math.min(head.fetchedAt, tail.fetchedAt),
     freshUntil: Math.min(head.freshUntil, tail.freshUntil),
@@ -109,21 +112,21 @@ async function findPage(
 
 /**
  * All rows from `cursor` to the end of the page that has them.
- * @param num rows to ask for, where no other page will do
+ * @param num rows to request, if a slice of another page is no answer
  */
 async function rowsFrom(
-  look: Look,
+  lookup: Lookup,
   symbol: SecuritySymbol,
   cursor: string,
   num: number | undefined,
-): Promise<Answer> {
+): Promise<PageResult> {
   const key = { symbol: formatSymbol(symbol), cursor, num };
-  const { kept, origin, stale } = await look(key);
-  const { fetchedAt, freshUntil } = kept;
-  const page = readPage(symbol, kept);
-  if (kept.cursor === cursor) return { page, origin, stale, fetchedAt, freshUntil };
+  const { cached, tier, stale } = await lookup(key);
+  const { fetchedAt, freshUntil } = cached;
+  const page = readPage(symbol, cached);
+  if (cached.cursor === cursor) return { page, tier, stale, fetchedAt, freshUntil };
   const rest = rowsAfter(page, cursor);
-  if (rest) return { page: rest, origin, stale, fetchedAt, freshUntil };
-  // The cursor lies between two rows of a kept page; only OpenD knows what it means by it.
-  return rowsFrom(look, symbol, cursor, MOST_ROWS);
+  if (rest) return { page: rest, tier, stale, fetchedAt, freshUntil };
+  // The cursor lies between two rows of a cached page, so only OpenD knows its meaning.
+  return rowsFrom(lookup, symbol, cursor, MAX_ROWS);
 }

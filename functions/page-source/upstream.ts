@@ -1,75 +1,76 @@
-import { type Deadlines, pause, within } from "../timeout.ts";
 import { Failure } from "../errors.ts";
-import type { Need, Permit, Permits } from "../rate-limit/permits.ts";
 import type { OpendAddress } from "../opend/connect.ts";
 import { type OpendSession, openSession } from "../opend/session.ts";
 import { encodePageRequest, GET_SHORT_INTEREST, type PageRequest } from "../opend/short-interest.ts";
-import type { Trace } from "../telemetry/request-stats.ts";
+import type { Permit, PermitRequest, Permits } from "../rate-limit/permits.ts";
+import { callWithPermit } from "../rate-limit/permitted-call.ts";
+import type { RequestStats } from "../telemetry/request-stats.ts";
+import { type Deadlines, withTimeout } from "../timeout.ts";
+import type { ScriptCall } from "../upstash.ts";
 
-export interface UpstreamParts {
+export interface UpstreamDeps {
   readonly opend: OpendAddress;
   readonly permits: Permits;
   readonly deadlines: Deadlines;
-  /** How old a permit may be when its call is sent, in milliseconds. */
-  readonly guardMs: number;
-  /** Keeps the Worker running until what it is given has ended. */
-  readonly background: (work: Promise<unknown>) => void;
-  readonly trace: Trace;
+  readonly waitUntil: (work: Promise<unknown>) => void;
+  readonly stats: RequestStats;
+}
+
+/** A reply of OpenD. */
+export interface Fetched {
+  /** Its body, whether it is a page or a refusal. */
+  readonly reply: Uint8Array<ArrayBuffer>;
+  /**
+   * The script that settles the permit of the call; run it with the write that stores the reply.
+   * @param wasted whether the call requested a symbol or cursor that does not exist
+   */
+  readonly settleScript: (wasted: boolean) => ScriptCall;
+}
+
+/** OpenD, behind the rate limit. */
+export interface Upstream {
+  /**
+   * Fetches one page: a permit, a connection, one call. Nothing stays open or acquired after it.
+   * @throws Failure as the permits and the session do; `opend_timeout` after the deadline of a request
+   */
+  fetch(request: PageRequest, permitRequest: PermitRequest): Promise<Fetched>;
+  /** Leaves the connection open for the next fetch, until the returned function is called. */
+  reuseConnection(): () => void;
 }
 
 /**
- * To save time a connection opens while its permit is asked for. In a burst most permits are refused,
- * and as many connections would open for nothing, while OpenD takes 128 in all: past this many at once
- * in one isolate, the permit comes first.
+ * A connection usually opens while its permit is acquired, which saves a round trip. In a burst most permits are
+ * refused, and OpenD accepts 128 connections in all: past this number in one isolate, the permit comes first.
  */
-const MOST_OPENING_AHEAD = 4;
-let openingAhead = 0;
+const MAX_EARLY_CONNECTS = 4;
+let earlyConnects = 0;
 
-/** An answer of OpenD. */
-export interface Fetched {
-  /** The body of its reply, whether it is a page or a refusal. */
-  readonly reply: Uint8Array<ArrayBuffer>;
-  /** The permit that it took; whoever keeps the reply settles it. */
-  readonly permit: Permit;
-}
+/** A slow reader of a history must not hold one of OpenD's 128 connections for longer. */
+const IDLE_CONNECTION_MS = 2_000;
 
-/** The way to OpenD. */
-export interface Upstream {
-  /**
-   * Asks for one page: a permit, a connection, one call, and nothing left behind.
-   * @throws Failure as the permits and the session do
-   */
-  fetch(request: PageRequest, need: Need): Promise<Fetched>;
-  /** From now on leaves the last connection open for the next page, until what it returns is called. */
-  keepConnection(): () => void;
-}
-
-export function createUpstream(parts: UpstreamParts): Upstream {
-  const spare = new Spare();
+export function createUpstream(deps: UpstreamDeps): Upstream {
+  const idle = new IdleConnection();
   return {
-    fetch: (request, need) =>
-      within(
-        parts.deadlines.request,
+    fetch: (request, permitRequest) =>
+      withTimeout(
+        deps.deadlines.request,
         () => new Failure("opend_timeout", "OpenD did not answer in time"),
-        (signal) => callOnce(parts, spare, request, need, signal),
+        (signal) => callOnce(deps, idle, request, permitRequest, signal),
       ),
-    keepConnection: () => spare.keep(),
+    reuseConnection: () => idle.reuse(),
   };
 }
 
-/** OpenD takes 128 connections in all, so none is held for long by somebody who reads slowly. */
-const SPARE_MS = 2_000;
-
-/** A connection that its last user has left open for the next one. */
-class Spare {
-  #keeping = false;
+/** A connection that waits for the next fetch of the same request. */
+class IdleConnection {
+  #isReused = false;
   #session: OpendSession | undefined;
-  #ending: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  keep(): () => void {
-    this.#keeping = true;
+  reuse(): () => void {
+    this.#isReused = true;
     return () => {
-      this.#keeping = false;
+      this.#isReused = false;
       this.take()?.close();
     };
   }
@@ -77,91 +78,79 @@ class Spare {
   take(): OpendSession | undefined {
     const session = this.#session;
     this.#session = undefined;
-    if (this.#ending !== undefined) clearTimeout(this.#ending);
+    clearTimeout(this.#timer);
     return session?.isOpen() ? session : undefined;
   }
 
-  /** Keeps it, or closes it where nobody wants it. */
-  leave(session: OpendSession): void {
-    if (!this.#keeping || this.#session !== undefined || !session.isOpen()) {
+  /** Keeps the session if it can be reused, and closes it otherwise. */
+  put(session: OpendSession): void {
+    if (!this.#isReused || this.#session !== undefined || !session.isOpen()) {
       session.close();
       return;
     }
     this.#session = session;
-    this.#ending = setTimeout(() => this.take()?.close(), SPARE_MS);
+    this.#timer = setTimeout(() => this.take()?.close(), IDLE_CONNECTION_MS);
   }
 }
 
 async function callOnce(
-  parts: UpstreamParts,
-  spare: Spare,
+  deps: UpstreamDeps,
+  idle: IdleConnection,
   request: PageRequest,
-  need: Need,
+  permitRequest: PermitRequest,
   signal: AbortSignal,
 ): Promise<Fetched> {
-  const { permits, background, trace } = parts;
-  const ending = new AbortController();
-  const stop = () => ending.abort(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-
-  let taking = trace.time("limit", permits.take(need));
-  const left = spare.take();
-  const opening = left ? Promise.resolve(left) : open(parts, taking, ending.signal);
-  let called = false;
+  const { stats, waitUntil } = deps;
+  const permits: Permits = {
+    ...deps.permits,
+    acquire: (...args) => stats.time("limit", deps.permits.acquire(...args)),
+  };
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  let opening: Promise<OpendSession> | undefined;
   try {
-    const ready = async (permit: Permit) => {
-      const ms = permit.startsAt - Date.now();
-      if (ms <= 0) return;
-      await pause(ms, ending.signal);
-      // OpenD may have refused somebody meanwhile.
-      await permits.confirm();
-    };
-    const [session] = await Promise.all([opening, taking.then(ready)]);
-    if (tooOld(await taking, parts.guardMs)) {
-      // The connection took its time. It is open now, so the next permit is used at once.
-      taking = trace.time("limit", permits.take(need, await taking));
-      await taking.then(ready);
-      if (tooOld(await taking, parts.guardMs)) {
-        throw new Failure("limiter_unavailable", "The store that all data centres share answers too slowly");
-      }
-    }
-    signal.throwIfAborted();
-    called = true;
-    trace.calls += 1;
-    trace.left = (await taking).left;
-    const body = encodePageRequest(request);
-    const reply = await trace.time("call", session.call(GET_SHORT_INTEREST, body, ending.signal));
-    return { reply: reply.slice(), permit: await taking };
+    const { reply, permit } = await callWithPermit(permits, permitRequest, {
+      connect(acquiring) {
+        const reused = idle.take();
+        opening = reused ? Promise.resolve(reused) : openEarly(deps, acquiring, controller.signal);
+        return opening;
+      },
+      call(session, { remaining }) {
+        stats.calls += 1;
+        stats.remaining = remaining;
+        const body = encodePageRequest(request);
+        return stats.time("call", session.call(GET_SHORT_INTEREST, body, controller.signal));
+      },
+      signal: controller.signal,
+      waitUntil,
+    });
+    return { reply: reply.slice(), settleScript: (wasted) => permits.settleScript(permit, wasted) };
   } finally {
-    signal.removeEventListener("abort", stop);
-    if (!called) background(taking.then(permits.giveBack).catch(ignored));
-    opening.then((session) => spare.leave(session), ignored);
-    ending.abort();
+    signal.removeEventListener("abort", abort);
+    opening?.then((session) => idle.put(session), ignoreFailure);
+    controller.abort();
   }
 }
 
-/** Opens the session, ahead of the permit where few others do. */
-async function open(
-  { opend, deadlines, trace }: UpstreamParts,
-  taking: Promise<Permit>,
+/** Opens a session before its permit is acquired, unless many others do. */
+async function openEarly(
+  { opend, deadlines, stats }: UpstreamDeps,
+  acquiring: Promise<Permit>,
   signal: AbortSignal,
 ): Promise<OpendSession> {
-  if (openingAhead < MOST_OPENING_AHEAD) {
-    openingAhead += 1;
-    const asked = () => {
-      openingAhead -= 1;
+  if (earlyConnects < MAX_EARLY_CONNECTS) {
+    earlyConnects += 1;
+    const onAcquired = () => {
+      earlyConnects -= 1;
     };
-    taking.then(asked, asked);
+    acquiring.then(onAcquired, onAcquired);
   } else {
-    await taking;
+    await acquiring;
   }
-  trace.spend();
-  return trace.time("connect", openSession(opend, deadlines, signal));
+  stats.countSubrequest();
+  return stats.time("connect", openSession(opend, deadlines, signal));
 }
 
-function tooOld(permit: Permit, guardMs: number): boolean {
-  return Date.now() - permit.startedAfter > guardMs;
-}
-
-/** What could not be given back leaves the log by itself, later: a call less, never one more. */
-function ignored(): void {}
+/** A connection that could not be opened is not put back. */
+function ignoreFailure(): void {}

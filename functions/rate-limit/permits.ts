@@ -2,16 +2,16 @@ import { Ratelimit } from "@upstash/ratelimit";
 import { parse } from "valibot";
 import { Failure } from "../errors.ts";
 import type { ScriptCall, Upstash } from "../upstash.ts";
-import { createRefusals } from "./refusal-memory.ts";
+import { createRefusalMemory } from "./refusal-memory.ts";
 import {
-  block,
-  blockedFor,
-  giveBack,
-  type PermitWish,
-  type RollingLog,
-  rollingLog,
+  blockLog,
+  blockedMs,
+  releasePermit,
+  type AcquireOptions,
+  type SlidingWindowLog,
+  slidingWindowLog,
   settleScript,
-  Verdict,
+  AcquireResult,
 } from "./sliding-window-log.ts";
 
 /** The right to make one call to OpenD. */
@@ -20,14 +20,14 @@ export interface Permit {
   readonly client: string;
   /** The earliest possible start (Unix time, milliseconds). The permit's age counts from here. */
   readonly startedAfter: number;
-  /** The permit may be used from this time on. */
+  /** The permit may be used from this time on (Unix time, milliseconds). */
   readonly startsAt: number;
-  /** What the limits have left after it. */
-  readonly left: { readonly client: number; readonly upstream: number };
+  /** Permits that the limits have left after it. */
+  readonly remaining: { readonly client: number; readonly upstream: number };
 }
 
 /**
- * What a call is for, which decides how many permits it leaves to others.
+ * The purpose of a call. It decides how many permits the call leaves to others.
  * - `answer`: a page that was answered before, or follows one that was. It leaves none.
  * - `refresh`: a page that can be served stale. It leaves a few, and does not wait.
  * - `new-symbol`: the symbol was never answered. It leaves as many as were wasted in the last minutes, up to half.
@@ -37,48 +37,50 @@ export type Priority = (typeof PRIORITIES)[number];
 const PRIORITIES = ["answer", "refresh", "new-symbol", "unknown-cursor"] as const;
 
 /** A request for a permit. */
-export interface Need {
-  /** The client that causes the call, as named by `http/client.ts`. */
+export interface PermitRequest {
+  /** The client that causes the call, as named by `http/auth.ts`. */
   readonly client: string;
   readonly priority: Priority;
 }
 
-/** The calls that OpenD's account has left, for all data centers together. */
+/**
+ * The calls that OpenD's account has left, for all data centers together. `permitted-call.ts` describes the life cycle
+ * of a permit.
+ */
 export interface Permits {
   /**
-   * @param instead a permit that the same script releases first
+   * @param replaces a permit that the same script releases first
    * @throws Failure `upstream_quota_exceeded`, or `client_quota_exceeded` if the client's own share is used up,
-   *   with the time until a permit is free, if that is longer than a request may wait; `limiter_unavailable` if
-   *   Upstash does not answer
+   *   with the time until a permit is free, if that is longer than a request may wait; `store_unavailable`
    */
-  take(need: Need, instead?: Permit): Promise<Permit>;
-  /** The refusal that `take` would repeat, as far as this isolate remembers; undefined if there is none. */
-  refusal(need: Need): Failure | undefined;
+  acquire(request: PermitRequest, replaces?: Permit): Promise<Permit>;
+  /** The refusal that `acquire` would repeat, as far as this isolate remembers; undefined if there is none. */
+  refusal(request: PermitRequest): Failure | undefined;
   /**
    * Checks a permit again after waiting for its start.
    * @throws Failure `upstream_quota_exceeded` if OpenD itself has refused a call in the meantime
    */
-  confirm(): Promise<void>;
+  assertNotBlocked(): Promise<void>;
   /** Releases a permit that was not used. */
-  giveBack(permit: Permit): Promise<void>;
+  release(permit: Permit): Promise<void>;
   /**
-   * The script to run once the call is answered: the permit's window counts from then.
-   * @param wasted whether the call asked for a symbol or cursor that does not exist: it counts twice for its client
+   * The script to run after the reply: the permit's window counts from then.
+   * @param wasted whether the call requested a symbol or cursor that does not exist: it counts twice for its client
    */
-  settling(permit: Permit, wasted: boolean): ScriptCall;
+  settleScript(permit: Permit, wasted: boolean): ScriptCall;
   /**
    * How many permits the account would get right now.
-   * @throws Failure `limiter_unavailable`
+   * @throws Failure `store_unavailable`
    */
-  left(): Promise<number>;
-  /** OpenD itself refused: grants nothing for a window. Returns its length in milliseconds. */
+  remaining(): Promise<number>;
+  /** Grants nothing for a window, after OpenD itself refused a call. Returns its length in milliseconds. */
   block(): Promise<number>;
 }
 
 const PREFIX = "short-interest";
 const ACCOUNT = "opend";
 /** The key that `@upstash/ratelimit` makes of the two. */
-const LOG = `${PREFIX}:${ACCOUNT}`;
+const ACCOUNT_LOG = `${PREFIX}:${ACCOUNT}`;
 
 /** Permits that a refresh leaves to others; fewer if the limit is small. */
 const REFRESH_RESERVE = 5;
@@ -93,7 +95,7 @@ const clientLogOf = (client: string) => `${PREFIX}:client:${client}`;
 const scopeOf = (client: string) => `client ${client}`;
 
 /** How many permits each priority leaves to others. */
-export function reservesOf(limit: number): Record<Priority, Pick<PermitWish, "reserve" | "wasteReserve">> {
+export function reservesOf(limit: number): Record<Priority, Pick<AcquireOptions, "reserve" | "wasteReserve">> {
   const half = Math.floor(limit / 2);
   return {
     answer: { reserve: 0 },
@@ -103,32 +105,31 @@ export function reservesOf(limit: number): Record<Priority, Pick<PermitWish, "re
   };
 }
 
-export interface PermitParts {
+export interface PermitsDeps {
   readonly upstash: Upstash;
-  /** Tells the database from those of other gateways in the same isolate. */
+  /** Identifies the database: an isolate may serve several configurations. */
   readonly database: string;
-  readonly rule: RollingLog;
-  /** Keeps the Worker running until the given work has ended. */
-  readonly background: (work: Promise<void>) => void;
+  readonly rule: SlidingWindowLog;
+  readonly waitUntil: (work: Promise<void>) => void;
   /** Unix time, milliseconds. */
   readonly now: () => number;
 }
 
-export function createPermits({ upstash, database, rule, background, now }: PermitParts): Permits {
+export function createPermits({ upstash, database, rule, waitUntil, now }: PermitsDeps): Permits {
   const reserves = reservesOf(rule.limit);
-  const refusals = createRefusals(database, now);
-  const returned = (id: string, client: string) => {
+  const refusals = createRefusalMemory(database, now);
+  const releaseById = (id: string, client: string) => {
     for (const scope of [scopeOf(client), ...PRIORITIES]) refusals.forget(scope);
-    return upstash.ask((redis) => giveBack(redis, LOG, clientLogOf(client), id));
+    return upstash.exec((redis) => releasePermit(redis, ACCOUNT_LOG, clientLogOf(client), id));
   };
 
   function limiterFor(
-    wish: PermitWish,
+    options: AcquireOptions,
     redis: ConstructorParameters<typeof Ratelimit>[0]["redis"],
   ): Ratelimit {
     return new Ratelimit({
       redis,
-      limiter: rollingLog(rule, wish),
+      limiter: slidingWindowLog(rule, options),
       prefix: PREFIX,
       // The library's own timeout would let the call through.
       timeout: 0,
@@ -139,7 +140,7 @@ export function createPermits({ upstash, database, rule, background, now }: Perm
   }
 
   /** Every refusal of the highest priority holds for the others as well. */
-  function refusal({ client, priority }: Need): Failure | undefined {
+  function refusal({ client, priority }: PermitRequest): Failure | undefined {
     return refusals.find(scopeOf(client)) ?? refusals.find("answer") ?? refusals.find(priority);
   }
 
@@ -151,61 +152,70 @@ export function createPermits({ upstash, database, rule, background, now }: Perm
 
   return {
     refusal,
-    async take(need, instead) {
-      const { client, priority } = need;
+    async acquire(request, replaces) {
+      const { client, priority } = request;
       // A permit in exchange for another one may be granted when the log is full.
-      const remembered = instead ? undefined : refusal(need);
+      const remembered = replaces ? undefined : refusal(request);
       if (remembered) throw remembered;
       const id = crypto.randomUUID();
-      const askedAt = Date.now();
-      const wish = { id, clientLog: clientLogOf(client), instead: instead?.id, ...reserves[priority] };
+      const requestedAt = Date.now();
+      const options = { id, clientLog: clientLogOf(client), replaces: replaces?.id, ...reserves[priority] };
       const { success, refusedBy, remaining, clientRemaining, reset } = await upstash
-        .ask(async (redis) => parse(Verdict, await limiterFor(wish, redis).limit(ACCOUNT)))
+        .exec(async (redis) => parse(AcquireResult, await limiterFor(options, redis).limit(ACCOUNT)))
         .catch((failure: unknown) => {
-          // Upstash may have granted it all the same.
-          background(returned(id, client).catch(ignored));
-          if (instead) background(returned(instead.id, instead.client).catch(ignored));
+          // Redis may have granted it before the failure.
+          waitUntil(releaseById(id, client).catch(ignoreFailure));
+          if (replaces) waitUntil(releaseById(replaces.id, replaces.client).catch(ignoreFailure));
           throw failure;
         });
       const waitMs = reset - Date.now();
-      if (!success && refusedBy === "share") throw refuse(scopeOf(client), clientRefuses(waitMs));
+      if (!success && refusedBy === "share") throw refuse(scopeOf(client), clientQuotaExceeded(waitMs));
       if (!success) {
-        throw refuse(refusedBy === "limit" ? "answer" : priority, accountRefuses(waitMs), ACCOUNT_MEMORY_MS);
+        const scope = refusedBy === "limit" ? "answer" : priority;
+        throw refuse(scope, upstreamQuotaExceeded(waitMs), ACCOUNT_MEMORY_MS);
       }
-      const left = { client: clientRemaining, upstream: remaining };
-      return { id, client, startsAt: reset, startedAfter: askedAt + waitMs, left };
+      return {
+        id,
+        client,
+        startsAt: reset,
+        startedAfter: requestedAt + waitMs,
+        remaining: { client: clientRemaining, upstream: remaining },
+      };
     },
-    async confirm() {
-      const blockedMs = await upstash.ask((redis) => blockedFor(redis, LOG));
-      if (blockedMs > 0) throw refuse("answer", accountRefuses(blockedMs));
+    async assertNotBlocked() {
+      const ms = await upstash.exec((redis) => blockedMs(redis, ACCOUNT_LOG));
+      if (ms > 0) throw refuse("answer", upstreamQuotaExceeded(ms));
     },
-    giveBack: ({ id, client }) => returned(id, client),
-    settling: ({ id, client }, wasted) => settleScript(LOG, rule, clientLogOf(client), id, wasted),
-    async left() {
-      const wish = { id: "", clientLog: "", reserve: 0 };
-      const { remaining } = await upstash.ask((redis) => limiterFor(wish, redis).getRemaining(ACCOUNT));
+    release: ({ id, client }) => releaseById(id, client),
+    settleScript: ({ id, client }, wasted) =>
+      settleScript(ACCOUNT_LOG, rule, clientLogOf(client), id, wasted),
+    async remaining() {
+      const options = { id: "", clientLog: "", reserve: 0 };
+      const { remaining } = await upstash.exec((redis) => limiterFor(options, redis).getRemaining(ACCOUNT));
       return remaining;
     },
     async block() {
-      refuse("answer", accountRefuses(rule.windowMs));
-      // If Upstash does not answer, OpenD goes on refusing by itself.
-      await upstash.ask((redis) => block(redis, LOG, rule.windowMs)).catch(ignored);
+      refuse("answer", upstreamQuotaExceeded(rule.windowMs));
+      // If Redis does not answer, OpenD goes on refusing by itself.
+      await upstash.exec((redis) => blockLog(redis, ACCOUNT_LOG, rule.windowMs)).catch(ignoreFailure);
       return rule.windowMs;
     },
   };
 }
 
-function accountRefuses(retryAfterMs: number): Failure {
-  return new Failure("upstream_quota_exceeded", "The calls that OpenD allows are used up for now", {
+function upstreamQuotaExceeded(retryAfterMs: number): Failure {
+  return new Failure("upstream_quota_exceeded", "OpenD's rate limit is used up; cached pages are still served", {
     retryAfterMs,
   });
 }
 
-function clientRefuses(retryAfterMs: number): Failure {
-  const detail =
-    "Your share of the calls that OpenD allows is used up for now; cached pages are still served";
-  return new Failure("client_quota_exceeded", detail, { retryAfterMs });
+function clientQuotaExceeded(retryAfterMs: number): Failure {
+  return new Failure(
+    "client_quota_exceeded",
+    "Your share of OpenD's rate limit is used up; cached pages are still served",
+    { retryAfterMs },
+  );
 }
 
-/** The permit then stays in the log until its window is over: one call less, never one too many. */
-function ignored(): void {}
+/** A permit that is not released leaves the log later: one call less, never one too many. */
+function ignoreFailure(): void {}

@@ -1,15 +1,15 @@
 import { Failure } from "../errors.ts";
 
-/** The refusals that this isolate remembers: repeating a refused request costs Redis nothing until they end. */
-export interface Refusals {
+/** The refusals that this isolate remembers. Until they end, a refused request that repeats costs Redis nothing. */
+export interface RefusalMemory {
   /**
-   * @param scope what is refused: a client, or a kind of request
-   * @param untilMs for how long the limiter is not asked again, in milliseconds
+   * @param scope a client, or a priority
+   * @param durationMs for how long to repeat the refusal without Redis, in milliseconds
    */
-  remember(scope: string, failure: Failure, untilMs: number): void;
-  /** A permit became free before its time, so the limiter has to be asked again. */
+  remember(scope: string, failure: Failure, durationMs: number): void;
+  /** Forgets a refusal after a permit was released early. */
   forget(scope: string): void;
-  /** The remembered refusal, with the time that is left of it; undefined if there is none. */
+  /** The remembered refusal, with its remaining time; undefined if there is none. */
   find(scope: string): Failure | undefined;
 }
 
@@ -24,22 +24,22 @@ const MAX_ENTRIES = 10_000;
 const memory = new Map<string, Refusal>();
 
 /**
- * @param database tells the limiter's database from those of other gateways in the same isolate
+ * @param database identifies the database: an isolate may serve several configurations
  * @param now Unix time, milliseconds
  */
-export function createRefusals(database: string, now: () => number): Refusals {
+export function createRefusalMemory(database: string, now: () => number): RefusalMemory {
   const keyOf = (scope: string) => `${database} ${scope}`;
   return {
-    remember(scope, failure, untilMs) {
-      if (untilMs <= 0) return;
+    remember(scope, failure, durationMs) {
+      if (durationMs <= 0) return;
       const key = keyOf(scope);
       memory.delete(key);
       const [oldest] = memory.keys();
       if (memory.size >= MAX_ENTRIES && oldest !== undefined) memory.delete(oldest);
       memory.set(key, {
         failure,
-        until: now() + untilMs,
-        retryAt: now() + (failure.retryAfterMs ?? untilMs),
+        until: now() + durationMs,
+        retryAt: now() + (failure.retryAfterMs ?? durationMs),
       });
     },
     forget(scope) {

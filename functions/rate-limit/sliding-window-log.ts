@@ -8,17 +8,17 @@ type Algorithm = ConstructorParameters<typeof Ratelimit>[0]["limiter"];
 
 /**
  * The rate limit as an exact sliding-window log. An entry's score is the latest time at which its call can
- * reach OpenD: the end of `holdMs` at first, and the time of the reply once the call is answered. A new permit
+ * reach OpenD: the end of `maxInFlightMs` at first, and the time of the reply once the call is answered. A new permit
  * starts more than a window after the `limit`-th newest score. No call arrives before its permit starts, so any
  * call and the `limit`-th call after it are more than a window apart, as long as no call takes longer than
- * `holdMs`.
+ * `maxInFlightMs`.
  */
-export interface RollingLog {
+export interface SlidingWindowLog {
   /** Permits per window. */
   readonly limit: number;
   readonly windowMs: number;
   /** The longest time from a permit's start to the arrival of its call. */
-  readonly holdMs: number;
+  readonly maxInFlightMs: number;
   /** A permit is granted at most this far ahead of its start. */
   readonly waitMs: number;
   /** Permits per window for one client. The client has a log of its own under the same rule. */
@@ -26,13 +26,13 @@ export interface RollingLog {
 }
 
 /** A request for one permit. */
-export interface PermitWish {
+export interface AcquireOptions {
   /** The permit's name. A repeated script with the same name is the same grant, and counts once. */
   readonly id: string;
   /** The key of the client's log. */
   readonly clientLog: string;
   /** A permit that is released first. */
-  readonly instead?: string | undefined;
+  readonly replaces?: string | undefined;
   /** Permits that this request leaves to others. If there are any, it is never granted ahead of its start. */
   readonly reserve: number;
   /** Permits that it leaves to others at most while calls are wasted: one for each wasted call. */
@@ -54,14 +54,14 @@ end
 `;
 
 /**
- * KEYS log, block, client's log, wasted calls; ARGV permit, limit, windowMs, holdMs, waitMs, permit to release or
+ * KEYS log, block, client's log, wasted calls; ARGV permit, limit, windowMs, maxInFlightMs, waitMs, permit to release or
  * '', client's share, answerMs, reserve, waste reserve, waste memory ms, expiry margin ms
  * → {granted 0|1, ms until start, remaining, remaining for the client, refused by 0 the limit | 1 the client's share |
  * 2 the reserve}.
  * A granted permit starts when it is safe. A refusal tells the likely time: it assumes that calls in flight are
  * answered within answerMs.
  */
-const TAKE = `${EXTEND}
+const ACQUIRE = `${EXTEND}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local limit, window, hold, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -101,7 +101,7 @@ return {1, start - now, math.max(remaining - 1, 0), math.max(ownRemaining - 1, 0
 `;
 
 /** KEYS log, block; ARGV limit, windowMs → permits that could start now */
-const LEFT = `
+const REMAINING = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
@@ -139,7 +139,7 @@ return 0
 `;
 
 /** The algorithm's answer. The library passes it on unchanged. */
-export const Verdict = object({
+export const AcquireResult = object({
   success: boolean(),
   /** The reason of a refusal: the limit, the client's share, or the reserve for others. */
   refusedBy: picklist(["limit", "share", "reserve"]),
@@ -151,7 +151,7 @@ export const Verdict = object({
 });
 
 const REFUSED_BY = ["limit", "share", "reserve"] as const;
-const TakeReply = tuple([number(), number(), number(), number(), number()]);
+const AcquireReply = tuple([number(), number(), number(), number(), number()]);
 
 /** The key that remembers a frequency refusal by OpenD itself. */
 const blockKey = (log: string) => `${log}:blocked`;
@@ -159,16 +159,16 @@ const blockKey = (log: string) => `${log}:blocked`;
 const wastedKey = (log: string) => `${log}:wasted`;
 
 /** The script that grants or refuses one permit. */
-export function takeScript(log: string, rule: RollingLog, wish: PermitWish): ScriptCall {
-  const { limit, windowMs, holdMs, waitMs, clientShare } = rule;
-  const { id, clientLog, instead = "", reserve, wasteReserve = 0 } = wish;
+export function acquireScript(log: string, rule: SlidingWindowLog, options: AcquireOptions): ScriptCall {
+  const { limit, windowMs, maxInFlightMs, waitMs, clientShare } = rule;
+  const { id, clientLog, replaces = "", reserve, wasteReserve = 0 } = options;
   const args = [
     id,
     limit,
     windowMs,
-    holdMs,
+    maxInFlightMs,
     waitMs,
-    instead,
+    replaces,
     clientShare,
     ANSWER_MS,
     reserve,
@@ -176,26 +176,26 @@ export function takeScript(log: string, rule: RollingLog, wish: PermitWish): Scr
     WASTE_MEMORY_MS,
     EXPIRY_MARGIN_MS,
   ];
-  return { script: TAKE, keys: [log, blockKey(log), clientLog, wastedKey(log)], args: args.map(String) };
+  return { script: ACQUIRE, keys: [log, blockKey(log), clientLog, wastedKey(log)], args: args.map(String) };
 }
 
 /** The script that counts the permits that could start now. */
-export function leftScript(log: string, { limit, windowMs }: RollingLog): ScriptCall {
-  return { script: LEFT, keys: [log, blockKey(log)], args: [limit, windowMs].map(String) };
+export function remainingScript(log: string, { limit, windowMs }: SlidingWindowLog): ScriptCall {
+  return { script: REMAINING, keys: [log, blockKey(log)], args: [limit, windowMs].map(String) };
 }
 
 /**
  * The log as an algorithm for `@upstash/ratelimit`. Its answer is a `Verdict`: `reset` is the start of the granted
  * permit, or the likely time of the next free one.
  */
-export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
+export function slidingWindowLog(rule: SlidingWindowLog, options: AcquireOptions): Algorithm {
   const { limit, windowMs } = rule;
   return () => ({
     async limit({ redis }, log) {
-      const { script, keys, args } = takeScript(log, rule, wish);
+      const { script, keys, args } = acquireScript(log, rule, options);
       const reply = await redis.createScript(script).exec([...keys], [...args]);
-      const [granted, startsInMs, remaining, clientRemaining, by] = parse(TakeReply, reply);
-      const verdict = {
+      const [granted, startsInMs, remaining, clientRemaining, by] = parse(AcquireReply, reply);
+      const result = {
         success: granted === 1,
         refusedBy: REFUSED_BY[by],
         limit,
@@ -204,10 +204,10 @@ export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
         reset: Date.now() + startsInMs,
         pending: Promise.resolve(),
       };
-      return verdict;
+      return result;
     },
     async getRemaining({ redis }, log) {
-      const { script, keys, args } = leftScript(log, rule);
+      const { script, keys, args } = remainingScript(log, rule);
       const reply = await redis.createScript(script).exec([...keys], [...args]);
       return { limit, remaining: parse(number(), reply), reset: Date.now() + windowMs };
     },
@@ -223,7 +223,7 @@ export function rollingLog(rule: RollingLog, wish: PermitWish): Algorithm {
  */
 export function settleScript(
   log: string,
-  { windowMs, ...rule }: RollingLog,
+  { windowMs, ...rule }: SlidingWindowLog,
   clientLog: string,
   permit: string,
   wasted: boolean,
@@ -237,22 +237,22 @@ export function settleScript(
  * The wasted calls of one client that are remembered. One client is held back by its share, and must not keep all
  * others from new symbols; two wasteful clients leave half of the window.
  */
-function wasteSlots({ limit, clientShare }: Pick<RollingLog, "limit" | "clientShare">): number {
+function wasteSlots({ limit, clientShare }: Pick<SlidingWindowLog, "limit" | "clientShare">): number {
   const half = Math.floor(limit / 2);
   return Math.max(1, Math.ceil(half / 2), half - Math.max(0, limit - clientShare));
 }
 
 /** Removes an unused permit from its logs. */
-export async function giveBack(redis: Redis, log: string, clientLog: string, permit: string): Promise<void> {
+export async function releasePermit(redis: Redis, log: string, clientLog: string, permit: string): Promise<void> {
   await redis.pipeline().zrem(log, permit).zrem(clientLog, permit).exec();
 }
 
 /** Grants no permit in `log` that starts within `ms` milliseconds from now. */
-export async function block(redis: Redis, log: string, ms: number): Promise<void> {
+export async function blockLog(redis: Redis, log: string, ms: number): Promise<void> {
   await redis.set(blockKey(log), "1", { px: ms });
 }
 
 /** For how long no permit is granted in `log`, in milliseconds; 0 if permits are granted. */
-export async function blockedFor(redis: Redis, log: string): Promise<number> {
+export async function blockedMs(redis: Redis, log: string): Promise<number> {
   return Math.max(0, await redis.pttl(blockKey(log)));
 }

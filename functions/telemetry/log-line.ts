@@ -1,53 +1,52 @@
 import type { FailureCode } from "../errors.ts";
-import type { Tally, Trace } from "./request-stats.ts";
+import type { Counts, RequestStats } from "./request-stats.ts";
 
-/** What a log line says beside what its trace does. */
-export interface Occasion {
-  /** The route's pattern, never the path: anything may stand in that. */
+/** The facts of a log line that request stats do not have. */
+export interface RequestEvent {
+  /** The pattern of the route. Never the path, which may hold any text. */
   readonly route: string;
   readonly requestId: string;
-  /** HTTP status; absent where it was no HTTP. */
+  /** HTTP status; absent on a WebSocket and in jobs. */
   readonly status?: number;
-  /** Why there was no answer. */
   readonly code?: FailureCode | undefined;
-  /** The kind of a fault in this program. */
+  /** The error class of a fault in this program. */
   readonly fault?: string | undefined;
-  /** Whoever asked, as `http/access.ts` names it. */
+  /** The client, as `http/auth.ts` names it. */
   readonly client?: string | undefined;
-  /** Milliseconds until the answer. */
+  /** Milliseconds until the response. */
   readonly ms: number;
 }
 
 const KEY = "key:";
 
 /**
- * The one line that the log has of a request, as JSON. It names a caller by the name of its key; an address is
- * not written down, not even as a digest, which anybody could try all addresses on.
+ * The log line of a request, as JSON. It names a client by the name of its API key. An IP address is not logged, not
+ * even as a digest: every address could be tried against it.
  */
 export function logLine(
-  { route, requestId, status, code, fault, client, ms }: Occasion,
-  trace: Trace,
+  { route, requestId, status, code, fault, client, ms }: RequestEvent,
+  stats: RequestStats,
 ): string {
-  const { symbols, pages, stale, missed, fetchFailures, calls, steps, subrequests } = trace;
+  const { symbols, pages, stale, failed, fetchFailures, calls, phases, subrequests } = stats;
   return JSON.stringify({
     route,
     status,
     code,
     fault,
-    request: requestId,
+    request_id: requestId,
     key: client?.startsWith(KEY) ? client.slice(KEY.length) : undefined,
     symbols: symbols.size > 0 ? [...symbols] : undefined,
-    pages: record(pages),
-    stale: record(stale),
-    missed: record(missed),
-    fetch_failures: record(fetchFailures),
+    pages: objectOf(pages),
+    stale: objectOf(stale),
+    failed: objectOf(failed),
+    fetch_failures: objectOf(fetchFailures),
     calls,
     subrequests,
-    ms: { ...record(steps), total: ms },
+    ms: { ...objectOf(phases), total: ms },
   });
 }
 
-/** Absent where there is nothing in it. */
-function record(tally: Tally): Record<string, number> | undefined {
-  return tally.size > 0 ? Object.fromEntries(tally) : undefined;
+/** Undefined if there are no counts, so that JSON leaves it out. */
+function objectOf(counts: Counts): Record<string, number> | undefined {
+  return counts.size > 0 ? Object.fromEntries(counts) : undefined;
 }

@@ -1,71 +1,72 @@
 import type { FailureCode } from "../errors.ts";
 
-/** What a request can spend its time on. `edge` and `store` are asked for kept pages, `limit` for a permit. */
-export type Step = "edge" | "store" | "limit" | "connect" | "call";
+/**
+ * Phases of a request: reading the `edge` cache and the shared cache (`store`), acquiring a permit (`limit`),
+ * connecting to OpenD, and the call.
+ */
+export type Phase = "edge" | "store" | "limit" | "connect" | "call";
 
-/** How often each of several things happened. */
-export type Tally<Thing extends string = string> = ReadonlyMap<Thing, number>;
+/** Occurrences by name. */
+export type Counts<Name extends string = string> = ReadonlyMap<Name, number>;
 
-/** What happened on the way of a request, for its headers, its log line and the counters. */
-export interface Trace {
-  /** Adds the time until `work` ends to the step's. */
-  time<T>(step: Step, work: Promise<T>): Promise<T>;
-  /** Milliseconds; steps may overlap. */
-  readonly steps: Tally<Step>;
-  /** Counts one thing that the platform counts as a subrequest. */
-  spend(): void;
-  /** Subrequests so far. */
+/** The accounting of one request, for its response headers, its log line and the counters. */
+export interface RequestStats {
+  /** Adds the duration of `work` to a phase. */
+  time<T>(phase: Phase, work: Promise<T>): Promise<T>;
+  /** Milliseconds. Phases may overlap. */
+  readonly phases: Counts<Phase>;
+  /** Counts one subrequest, as the platform does. */
+  countSubrequest(): void;
   readonly subrequests: number;
-  /** What the quotas had left when a permit was last taken; absent where none was. */
-  left?: { readonly client: number; readonly upstream: number };
+  /** Permits that the limits had left after the last one was acquired; absent if none was. */
+  remaining?: { readonly client: number; readonly upstream: number };
   /** Calls that were sent to OpenD. */
   calls: number;
-  /** Calls, or tries to make one, that brought no answer, by what went wrong. */
+  /** Calls without a page, and calls that OpenD prevented, by error code. */
   readonly fetchFailures: Map<FailureCode, number>;
-  /** The symbols that pages were wanted of. */
+  /** The symbols of all requested pages. */
   readonly symbols: Set<string>;
-  /** Pages by where they came from. */
+  /** Pages by cache tier. */
   readonly pages: Map<string, number>;
-  /** Pages that were past their freshness, by why. */
+  /** Stale pages by reason. */
   readonly stale: Map<string, number>;
-  /** Pages that were wanted and not had, by why. */
-  readonly missed: Map<FailureCode, number>;
+  /** Pages that could not be served, by error code. */
+  readonly failed: Map<FailureCode, number>;
 }
 
 /**
- * @param now milliseconds, from whenever
- * @param whole what this is a part of, as a request is of its connection: its subrequests count there as well
+ * @param now milliseconds, from any origin
+ * @param parent the stats of the connection or job that the request belongs to: its subrequests count there as well
  */
-export function createTrace(now: () => number, whole?: Trace): Trace {
-  const steps = new Map<Step, number>();
+export function createRequestStats(now: () => number, parent?: RequestStats): RequestStats {
+  const phases = new Map<Phase, number>();
   let subrequests = 0;
   return {
-    steps,
+    phases,
     get subrequests() {
       return subrequests;
     },
-    spend() {
+    countSubrequest() {
       subrequests += 1;
-      whole?.spend();
+      parent?.countSubrequest();
     },
     calls: 0,
     fetchFailures: new Map(),
     symbols: new Set(),
     pages: new Map(),
     stale: new Map(),
-    missed: new Map(),
-    async time(step, work) {
-      const began = now();
+    failed: new Map(),
+    async time(phase, work) {
+      const startedAt = now();
       try {
         return await work;
       } finally {
-        count(steps, step, now() - began);
+        increment(phases, phase, now() - startedAt);
       }
     },
   };
 }
 
-/** Adds to what a tally has of a thing. */
-export function count<Thing extends string>(tally: Map<Thing, number>, thing: Thing, more = 1): void {
-  tally.set(thing, (tally.get(thing) ?? 0) + more);
+export function increment<Name extends string>(counts: Map<Name, number>, name: Name, by = 1): void {
+  counts.set(name, (counts.get(name) ?? 0) + by);
 }

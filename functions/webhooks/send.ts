@@ -1,4 +1,4 @@
-import { within } from "../timeout.ts";
+import { withTimeout } from "../timeout.ts";
 import { Failure } from "../errors.ts";
 import { type EndpointRule, parseEndpoint } from "./endpoint.ts";
 import type { Message } from "./messages.ts";
@@ -38,7 +38,7 @@ export async function send(letter: Letter, rule: EndpointRule, ms: number, now: 
   };
   const late = () => new Failure("internal", "The receiver did not answer in time");
   try {
-    const response = await within(ms, late, (signal) =>
+    const response = await withTimeout(ms, late, (signal) =>
       // A redirect is an answer like any other: following it would go around the rules for addresses.
       fetch(url, { method: "POST", headers, body: letter.message.body, redirect: "manual", signal }),
     );

@@ -8,7 +8,7 @@ import {
   GET_SHORT_INTEREST,
   parsePageReply,
 } from "../../functions/opend/short-interest.ts";
-import { FIRST, MOST_ROWS, pageOf } from "../../functions/short-interest/page.ts";
+import { FIRST, MAX_ROWS, pageOf } from "../../functions/short-interest/page.ts";
 import { type Check, compareClocks, type Finding, failed, ok, skipped, warning } from "./check.ts";
 import { networkChecks } from "./network.ts";
 import { connectFromNode, isAccess, NoUpgrade, nodeWith } from "./runtime.ts";
@@ -103,7 +103,7 @@ export function opendChecks(
         const call = permitted();
         if (!call) return skipped("not made: without Upstash there is no permit for it");
         if (session === undefined || session instanceof Failure) return skipped("there is no session");
-        const body = encodePageRequest({ symbol: SYMBOL, cursor: FIRST, num: MOST_ROWS });
+        const body = encodePageRequest({ symbol: SYMBOL, cursor: FIRST, num: MAX_ROWS });
         const { call: ask } = session;
         const reply = await call(() => ask(GET_SHORT_INTEREST, body, signal)).catch(Failure.from);
         if (reply instanceof Failure) {

@@ -1,7 +1,7 @@
 import { readPage } from "../../functions/page-source/fetch.ts";
-import { createGlobalStore } from "../../functions/page-source/shared-cache.ts";
-import { keepPage, summaryOf } from "../../functions/page-source/cached-reply.ts";
-import { MOST_ROWS } from "../../functions/short-interest/page.ts";
+import { createSharedCache } from "../../functions/page-source/shared-cache.ts";
+import { cachePage, summaryOf } from "../../functions/page-source/cached-reply.ts";
+import { MAX_ROWS } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
@@ -89,7 +89,7 @@ async function explain(report: Report, stage: Stage, vars: Remotes["vars"]): Pro
   report.explain(
     `The empty Worker hands on a response that it does not look into. This one checks a key, sets the headers of security,
 caching, CORS and quotas, writes ten rows as JSON, makes a digest of that for the \`ETag\`, and writes a line to the log; and
-one that is read from the cache is first parsed out of OpenD's bytes, all ${MOST_ROWS} rows. That is two tenths of a millisecond and
+one that is read from the cache is first parsed out of OpenD's bytes, all ${MAX_ROWS} rows. That is two tenths of a millisecond and
 more, where the whole of the empty Worker takes as much. Nothing of it can be left out; only a cache in front of the Worker, as
 Workers Cache is, would save it.`,
   );
@@ -134,15 +134,15 @@ async function questionsFor(origin: string) {
 /** What the empty one is asked, once its cache has the other one's answer. */
 async function questionFor(origin: string, { remembered }: Awaited<ReturnType<typeof questionsFor>>) {
   const [path = ""] = remembered.paths;
-  const kept = await fetch(remembered.origin + path, { headers: WITH_KEY });
-  const headers = new Headers(kept.headers);
+  const cached = await fetch(remembered.origin + path, { headers: WITH_KEY });
+  const headers = new Headers(cached.headers);
   if (!headers.get("Cache-Status")?.includes("; hit")) throw new Error("A page is not kept");
   // These are about the connection.
   for (const name of ["Connection", "Content-Encoding", "Keep-Alive", "Transfer-Encoding"])
     headers.delete(name);
   // A cache keeps nothing that is private, as answers to keys are.
   headers.set("Cache-Control", "max-age=3600");
-  const body = await kept.text();
+  const body = await cached.text();
   await fetch(origin + path, { method: "PUT", headers, body });
   const theirs = await fetch(origin + path, { headers: WITH_KEY });
   if ((await theirs.text()) !== body) throw new Error("The empty Worker answers something else");
@@ -154,11 +154,11 @@ async function questionFor(origin: string, { remembered }: Awaited<ReturnType<ty
 /** Puts pages where all data centres have them, as if each had been fetched. */
 async function fillStore({ upstash }: Remotes): Promise<void> {
   const address = { url: upstash.url, token: upstash.token };
-  const store = createGlobalStore(createUpstash(address, 3_000), 15_000, Date.now);
-  const kept = keepPage(replyOf(MOST_ROWS), "", Date.now());
+  const store = createSharedCache(createUpstash(address, 3_000), 15_000, Date.now);
+  const cached = cachePage(replyOf(MAX_ROWS), "", Date.now());
   for (const path of PATHS) {
     const symbol = path.slice(path.lastIndexOf("/") + 1);
     const key = { symbol, cursor: "" };
-    await store.write(key, "", kept, summaryOf(readPage(parseSymbol(symbol), kept), key), []);
+    await store.write(key, "", cached, summaryOf(readPage(parseSymbol(symbol), cached), key), []);
   }
 }

@@ -20,7 +20,7 @@ import { benchWorkers } from "./workers.ts";
 
 /** `npm run bench` runs all and writes `BENCHMARKS.md`. `npm run bench -- kept cold` runs some, and writes no file. */
 const BENCHES: Readonly<Record<string, readonly [title: string, (report: Report) => Promise<void>]>> = {
-  kept: ["a kept page, and an empty Worker that only looks into the cache", benchKept],
+  cached: ["a kept page, and an empty Worker that only looks into the cache", benchKept],
   cold: ["a cold page, and the official client's connect, login and call", benchCold],
   render: ["from OpenD's bytes to JSON text, and the same with protobufjs", benchRender],
   limiter: ["the limiter at saturation, and the algorithms of @upstash/ratelimit", benchLimiter],

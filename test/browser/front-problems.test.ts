@@ -196,8 +196,8 @@ describe("a key", () => {
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { name: "HK.00700" }).waitFor();
       await front.until(visitor);
-      const kept = "[Object.values(sessionStorage), localStorage.length, document.cookie]";
-      expect(await page.evaluate(kept)).toEqual([["key"], 0, ""]);
+      const cached = "[Object.values(sessionStorage), localStorage.length, document.cookie]";
+      expect(await page.evaluate(cached)).toEqual([["key"], 0, ""]);
       expect(page.url()).not.toContain("key");
       await page.reload();
       await page.getByRole("heading", { name: "HK.00700" }).waitFor();

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
-  type Answerer,
+  type CommandHandler,
   SOCKET_LIMITS,
   type SocketLimits,
   serveConnection,
@@ -10,15 +10,15 @@ import { TestClient } from "./support.ts";
 const LOGIN = 1;
 const KEEP_ALIVE = 1004;
 
-const accepted: Answerer["answer"] = async () => ({ body: new Uint8Array(1_000), loggedIn: true });
-const rejected: Answerer["answer"] = async () => ({ body: new Uint8Array(1_000) });
+const accepted: CommandHandler["handle"] = async () => ({ body: new Uint8Array(1_000), loggedIn: true });
+const rejected: CommandHandler["handle"] = async () => ({ body: new Uint8Array(1_000) });
 
 /** Serves one end of a connection. Every request logs in by default; a refused request gets an empty body. */
-function serve(limits: Partial<SocketLimits> = {}, answer = accepted) {
+function serve(limits: Partial<SocketLimits> = {}, handle = accepted) {
   const { 0: socket, 1: server } = new WebSocketPair();
-  const answerer = { answer, refuse: () => ({ body: new Uint8Array() }), hasRoom: () => true };
+  const handler = { handle, refuse: () => ({ body: new Uint8Array() }), hasCapacity: () => true };
   const release = vi.fn();
-  serveConnection(server, answerer, { ...SOCKET_LIMITS, ...limits }, release);
+  serveConnection(server, handler, { ...SOCKET_LIMITS, ...limits }, release);
   return { socket, release };
 }
 

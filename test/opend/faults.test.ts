@@ -2,7 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { describe, expect, it, vi } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
 import { Failure, type FailureCode } from "../../functions/errors.ts";
-import { createGateway } from "../../functions/page-source/create.ts";
+import { createPageSource } from "../../functions/page-source/create.ts";
 import { FIRST } from "../../functions/short-interest/page.ts";
 import { CALL_FAULTS, LOGIN_FAULTS } from "../stand-ins/opend-faults.ts";
 import { startGateway } from "../support/page-source.ts";
@@ -63,10 +63,10 @@ const DEADLINES = {
 /** Asks the page source for one page, and tells how it ended and what was left behind. */
 async function ask(gateway: Awaited<ReturnType<typeof startGateway>>, symbol = "AAPL") {
   const context = createExecutionContext();
-  const background = (work: Promise<unknown>) => context.waitUntil(work);
-  const source = createGateway(parseEnv(gateway.env), {
+  const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
+  const source = createPageSource(parseEnv(gateway.env), {
     origin: gateway.origin,
-    background,
+    waitUntil,
     client: "me",
     deadlines: DEADLINES,
   });

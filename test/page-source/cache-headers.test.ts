@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
-import { cachingHeaders } from "../../functions/page-source/cache-headers.ts";
+import { cacheHeaders } from "../../functions/page-source/cache-headers.ts";
 
 const NOW = 1_800_000_000_000;
 const fresh = { fetchedAt: NOW - 600_500, freshUntil: NOW + 3_000_000 };
 
 it("says how old an answer is, and for how long from its birth it is fresh", () => {
-  expect(cachingHeaders({ origin: "edge", ...fresh }, "public", NOW)).toEqual({
+  expect(cacheHeaders({ tier: "edge", ...fresh }, "public", NOW)).toEqual({
     Age: "600",
     "Cache-Control": "public, max-age=3600, stale-while-revalidate=3600, stale-if-error=604800",
     "Cache-Status": "short-interest-edge; hit; ttl=3000",
@@ -14,15 +14,15 @@ it("says how old an answer is, and for how long from its birth it is fresh", () 
 
 it.each([
   [
-    { origin: "global", ...fresh },
-    "short-interest-edge-global; hit; ttl=3000, short-interest-edge; fwd=miss; stored",
+    { tier: "shared", ...fresh },
+    "short-interest-edge-shared; hit; ttl=3000, short-interest-edge; fwd=miss; stored",
   ],
-  [{ origin: "joined", ...fresh }, "short-interest-edge; fwd=miss; collapsed"],
-  [{ origin: "fetched", ...fresh }, "short-interest-edge; fwd=miss; stored"],
+  [{ tier: "collapsed", ...fresh }, "short-interest-edge; fwd=miss; collapsed"],
+  [{ tier: "opend", ...fresh }, "short-interest-edge; fwd=miss; stored"],
   [
-    { origin: "edge", stale: "refreshing", fetchedAt: NOW - 7_200_000, freshUntil: NOW - 3_600_000 },
-    "short-interest-edge; fwd=stale; ttl=-3600; detail=refreshing",
+    { tier: "edge", stale: "revalidating", fetchedAt: NOW - 7_200_000, freshUntil: NOW - 3_600_000 },
+    "short-interest-edge; fwd=stale; ttl=-3600; detail=revalidating",
   ],
 ] as const)("names where %j came from", (facts, status) => {
-  expect(cachingHeaders(facts, "private", NOW)["Cache-Status"]).toBe(status);
+  expect(cacheHeaders(facts, "private", NOW)["Cache-Status"]).toBe(status);
 });

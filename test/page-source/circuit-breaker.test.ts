@@ -1,21 +1,21 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { circuitOpenMs } from "../../functions/page-source/circuit-breaker.ts";
-import { createGlobalStore } from "../../functions/page-source/shared-cache.ts";
-import { keepPage, type PageSummary } from "../../functions/page-source/cached-reply.ts";
+import { createSharedCache } from "../../functions/page-source/shared-cache.ts";
+import { cachePage, type PageSummary } from "../../functions/page-source/cached-reply.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { control } from "../support/stand-ins.ts";
 
 const NOW = 1_800_000_000_000;
 const HOUR = 3_600_000;
-const PAGE = keepPage(new Uint8Array([8, 10]), "", NOW);
-const SUMMARY: PageSummary = { newest: 1_700_000_000, extent: 10, next: null, span: undefined };
+const PAGE = cachePage(new Uint8Array([8, 10]), "", NOW);
+const SUMMARY: PageSummary = { newest: 1_700_000_000, extent: 10, next: null, range: undefined };
 const FAILED = { outcome: "failed" } as const;
 
 async function start() {
   let now = NOW;
   const upstash = createUpstash(await control.startUpstash(), 1_000);
   return {
-    store: createGlobalStore(upstash, HOUR, () => now),
+    store: createSharedCache(upstash, HOUR, () => now),
     openMs: () => circuitOpenMs(upstash, now),
     at: (ms: number) => {
       now = ms;

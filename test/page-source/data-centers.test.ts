@@ -29,7 +29,7 @@ describe("several data centres", () => {
       const { answer } = (await second?.page("HK.00700", { num: 1, cursor: String(row.timestamp) })) ?? {};
       expect(answer?.page.rows[0]?.timestamp).toBeLessThan(row.timestamp);
     }
-    expect((await third?.page("HK.00700"))?.answer?.origin).toBe("global");
+    expect((await third?.page("HK.00700"))?.answer?.tier).toBe("global");
     expect((await gateway.opend.stats()).calls).toBe(2);
   });
 
@@ -100,7 +100,7 @@ describe("a page past its freshness", () => {
     expect((await centres[0]?.page("US.AAPL"))?.answer?.stale).toBe("refreshing");
     expect((await gateway.opend.stats()).calls).toBe(4);
     for (const symbol of ["US.T1", "US.T2", "US.T3"]) {
-      expect((await centres[0]?.page(symbol))?.answer?.origin).toBe("fetched");
+      expect((await centres[0]?.page(symbol))?.answer?.tier).toBe("fetched");
     }
     expect((await centres[0]?.page("US.T4"))?.failure?.code).toBe("upstream_quota_exceeded");
   });
@@ -142,14 +142,14 @@ describe("an edge copy", () => {
     await centre?.page("US.AAPL");
     await gateway.upstash.redis("FLUSHALL"); // As a purge does.
     clock.forward(3 * MINUTE);
-    expect((await centre?.page("US.AAPL"))?.answer?.origin).toBe("edge");
+    expect((await centre?.page("US.AAPL"))?.answer?.tier).toBe("edge");
     expect((await gateway.opend.stats()).calls).toBe(1);
     clock.forward(1.5 * MINUTE);
-    expect((await centre?.page("US.AAPL"))?.answer?.origin).toBe("edge");
+    expect((await centre?.page("US.AAPL"))?.answer?.tier).toBe("edge");
     expect((await gateway.opend.stats()).calls).toBe(2);
     await gateway.upstash.redis("FLUSHALL");
     clock.forward(6 * MINUTE);
-    expect((await centre?.page("US.AAPL"))?.answer?.origin).toBe("fetched");
+    expect((await centre?.page("US.AAPL"))?.answer?.tier).toBe("fetched");
   });
 
   it("is served at once for 5 s after one lookup that hung, and the cause is Upstash", async () => {
@@ -163,13 +163,13 @@ describe("an edge copy", () => {
     const before = await gateway.upstash.requests();
     for (let time = 0; time < 5; time += 1) {
       const again = await centres[0]?.page("US.AAPL");
-      expect(again?.answer?.origin).toBe("edge");
+      expect(again?.answer?.tier).toBe("edge");
       expect(again?.ms).toBeLessThan(500);
     }
     expect(await gateway.upstash.requests()).toBe(before);
     await gateway.upstash.fail(null);
     clock.forward(2 * MINUTE);
-    expect((await centres[0]?.page("US.AAPL"))?.answer?.origin).toBe("global");
+    expect((await centres[0]?.page("US.AAPL"))?.answer?.tier).toBe("global");
   });
 
   it("that is stale is looked up once a minute at most while OpenD is down for an hour", async () => {

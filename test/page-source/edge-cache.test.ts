@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createEdgeCache } from "../../functions/page-source/edge-cache.ts";
-import { keepPage, keepRefusal, type PageSummary } from "../../functions/page-source/cached-reply.ts";
+import { cachePage, cacheNegative, type PageSummary } from "../../functions/page-source/cached-reply.ts";
 
 const NOW = 1_800_000_000_000;
 const SECOND = 1_000;
@@ -11,7 +11,7 @@ const SUMMARY: PageSummary = {
   newest: 1_700_000_000,
   extent: 11,
   next: "1600000000",
-  span: { newest: 1_700_000_000, oldest: 1_600_000_000 },
+  range: { newest: 1_700_000_000, oldest: 1_600_000_000 },
 };
 /** Cursors that a URL parser normalizes away in a path, or takes for another part of a URL. */
 const HOSTILE = ["..", ".", "%2e%2e", "../US.AAPL/", "a/b", "?", "#", "&key=US.AAPL/", "\\..", " ", "%"];
@@ -36,7 +36,7 @@ describe("edge cache", () => {
     const symbols = ["US.NOSUCH", "US.AAPL", "US.TSLA"];
     for (const [at, symbol] of symbols.entries()) {
       const reply = new Uint8Array([at]);
-      await edge.put({ symbol, cursor }, { ...keepPage(reply, cursor, NOW) }, undefined);
+      await edge.put({ symbol, cursor }, { ...cachePage(reply, cursor, NOW) }, undefined);
     }
     for (const [at, symbol] of symbols.entries()) {
       expect((await edge.get({ symbol, cursor }))?.reply).toEqual(new Uint8Array([at]));
@@ -65,8 +65,8 @@ describe("edge cache", () => {
       origin,
       () => NOW,
     );
-    await watched.put(mine, keepPage(REPLY, "", NOW), SUMMARY);
-    await watched.put(foreign, keepPage(new Uint8Array([9]), "", NOW), SUMMARY);
+    await watched.put(mine, cachePage(REPLY, "", NOW), SUMMARY);
+    await watched.put(foreign, cachePage(new Uint8Array([9]), "", NOW), SUMMARY);
     const [pageUrl = "", indexUrl = "", foreignPageUrl = "", foreignIndexUrl = ""] = urls;
     for (const [to, from] of [
       [pageUrl, foreignPageUrl],
@@ -86,7 +86,7 @@ describe("edge cache", () => {
 
   it("knows the cursors that its pages lead to, and no others", async () => {
     const { edge, elsewhere } = start();
-    await edge.put({ symbol: "US.AAPL", cursor: "" }, keepPage(REPLY, "", NOW), SUMMARY);
+    await edge.put({ symbol: "US.AAPL", cursor: "" }, cachePage(REPLY, "", NOW), SUMMARY);
     const isKnown = (cursor: string, symbol = "US.AAPL") => elsewhere().isKnown({ symbol, cursor });
     expect(await isKnown("1600000000")).toBe(true);
     expect(await isKnown("")).toBe(true);
@@ -97,7 +97,7 @@ describe("edge cache", () => {
   it("does not index a copy without a summary", async () => {
     const { edge, elsewhere } = start();
     const key = { symbol: "US.AAPL", cursor: "1650000000" };
-    await edge.put(key, keepRefusal(REPLY, key.cursor, NOW, MINUTE), undefined);
+    await edge.put(key, cacheNegative(REPLY, key.cursor, NOW, MINUTE), undefined);
     expect(await elsewhere().isKnown({ ...key, cursor: "" })).toBe(false);
   });
 
@@ -110,21 +110,21 @@ describe("edge cache", () => {
     ["as long as the circuit is open", 1, 10 * SECOND, 10 * SECOND],
   ])("trusts a copy for %s", async (_, staleMs, openMs, trustMs) => {
     const { edge, at } = start();
-    const kept = { ...keepPage(REPLY, "", NOW), freshUntil: NOW - staleMs };
-    await edge.put({ symbol: "US.AAPL", cursor: "" }, kept, SUMMARY, openMs);
+    const cached = { ...cachePage(REPLY, "", NOW), freshUntil: NOW - staleMs };
+    await edge.put({ symbol: "US.AAPL", cursor: "" }, cached, SUMMARY, openMs);
     at(NOW + 1);
     const copy = await edge.get({ symbol: "US.AAPL", cursor: "" });
-    expect(copy?.trustedUntil).toBe(NOW + trustMs);
+    expect(copy?.revalidateAfter).toBe(NOW + trustMs);
   });
 
   it("trusts a copy for 5 s after the store could not be asked", async () => {
     const { edge, at } = start();
     const key = { symbol: "US.AAPL", cursor: "" };
-    await edge.put(key, keepPage(REPLY, "", NOW), SUMMARY);
+    await edge.put(key, cachePage(REPLY, "", NOW), SUMMARY);
     at(NOW + 30 * MINUTE);
     const copy = await edge.get(key);
     if (!copy) throw new Error("The copy is stored");
-    edge.trustAgain(key, copy);
-    expect((await edge.get(key))?.trustedUntil).toBe(NOW + 30 * MINUTE + 5 * SECOND);
+    edge.postponeRevalidation(key, copy);
+    expect((await edge.get(key))?.revalidateAfter).toBe(NOW + 30 * MINUTE + 5 * SECOND);
   });
 });

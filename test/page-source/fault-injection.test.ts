@@ -32,7 +32,7 @@ describe("a refresh beside a permit that is booked ahead", () => {
     expect((await centre?.page("US.SPY", { client: "other" }))?.answer?.stale).toBe("refreshing");
     expect((await gateway.opend.stats()).calls).toBe(3);
     expect(Number(await gateway.upstash.redis("PTTL", LOG))).toBeGreaterThan(before - 1_000);
-    expect((await booked)?.answer?.origin).toBe("fetched");
+    expect((await booked)?.answer?.tier).toBe("fetched");
   });
 });
 
@@ -52,8 +52,8 @@ describe("a failing OpenD", () => {
     expect((await gateway.opend.stats()).openings).toBe(openings);
     await gateway.opend.set({ fault: "" });
     await gateway.upstash.redis("HSET", "short-interest:circuit", "open", "0"); // The ten seconds are over.
-    expect((await centres[0]?.page("US.T9"))?.answer?.origin).toBe("fetched");
-    expect((await centres[1]?.page("US.T8"))?.answer?.origin).toBe("fetched");
+    expect((await centres[0]?.page("US.T9"))?.answer?.tier).toBe("fetched");
+    expect((await centres[1]?.page("US.T8"))?.answer?.tier).toBe("fetched");
     await logAndCallsAgree(gateway);
   });
 });
@@ -72,8 +72,8 @@ describe("a caller", () => {
     const again = await centre?.page("US.NOSUCH999", { client: "guesser" });
     expect(again?.failure?.code).toBe("client_quota_exceeded");
     expect(again?.failure?.retryAfterMs).toBeGreaterThan(20_000);
-    expect((await centre?.page("US.AAPL", { client: "guesser" }))?.answer?.origin).toBe("edge");
-    expect((await centre?.page("US.TSLA", { client: "modest" }))?.answer?.origin).toBe("fetched");
+    expect((await centre?.page("US.AAPL", { client: "guesser" }))?.answer?.tier).toBe("edge");
+    expect((await centre?.page("US.TSLA", { client: "modest" }))?.answer?.tier).toBe("fetched");
   });
 
   it("that has used up its share keeps nobody from renewing a page, and asks Upstash once however often it asks", async () => {
@@ -108,7 +108,7 @@ describe("a caller", () => {
     for (const at of [1, 2]) await centres[0]?.page(`US.NOSUCH${at}`);
     expect((await centres[0]?.page("US.AAPL"))?.failure?.code).toBe("client_quota_exceeded");
     const known = { client: "other", cursor: first?.answer?.page.next ?? "" };
-    expect((await centres[0]?.page("HK.00700", known))?.answer?.origin).toBe("fetched");
+    expect((await centres[0]?.page("HK.00700", known))?.answer?.tier).toBe("fetched");
   });
 
   it("that has used up its share does not spoil a page for one who asks for it meanwhile", async () => {
@@ -118,7 +118,7 @@ describe("a caller", () => {
       centres[0]?.page("US.TSLA", { client: "greedy" }),
       centres[0]?.page("US.TSLA", { client: "modest" }),
     ]);
-    expect(greedy?.failure?.code ?? greedy?.answer?.origin).toMatch(/client_quota_exceeded|joined/);
+    expect(greedy?.failure?.code ?? greedy?.answer?.tier).toMatch(/client_quota_exceeded|joined/);
     expect(modest?.answer?.page.rows).toHaveLength(10);
   });
 });
@@ -129,7 +129,7 @@ describe("a Redis that restarts empty", () => {
     for (let at = 0; at < 30; at += 1) expect((await centres[0]?.page(`US.T${at}`))?.answer).toBeDefined();
     await gateway.upstash.redis("FLUSHALL");
     await gateway.upstash.redis("SCRIPT", "FLUSH");
-    expect((await centres[0]?.page("US.T0"))?.answer?.origin).toBe("edge");
+    expect((await centres[0]?.page("US.T0"))?.answer?.tier).toBe("edge");
     const { failure } = (await centres[0]?.page("US.T40")) ?? {};
     expect(failure).toMatchObject({ code: "upstream_quota_exceeded", retryAfterMs: 30_000 });
     const { calls } = await gateway.opend.stats();
@@ -202,8 +202,8 @@ describe("under load, with faults", () => {
     "losing %s leaves every kept page answered, and everything as before after it",
     async (_, opend, upstash) => {
       const { gateway, clock, centres } = await start(4, { CLIENT_SHARE: "30" }, SHORT);
-      const kept = ["US.AAPL", "US.TSLA", "US.SPY"];
-      for (const centre of centres) for (const symbol of kept) await centre.page(symbol);
+      const cached = ["US.AAPL", "US.TSLA", "US.SPY"];
+      for (const centre of centres) for (const symbol of cached) await centre.page(symbol);
       clock.forward(2 * HOUR);
       if (opend) await gateway.opend.set({ fault: "silence" });
       if (upstash) await gateway.upstash.fail("hang");
@@ -216,13 +216,13 @@ describe("under load, with faults", () => {
           asked += 1;
           // The load shares its isolate with the Worker, whose timers a busy loop would starve.
           await scheduler.wait(10);
-          if (kept.includes(symbol)) expect(answer?.stale ?? failure).toEqual(expect.any(String));
+          if (cached.includes(symbol)) expect(answer?.stale ?? failure).toEqual(expect.any(String));
           else expect(failure?.code).toMatch(/^(opend_timeout|limiter_unavailable|opend_unreachable)$/);
           expect(ms).toBeLessThan(3_500);
         }
       };
       await Promise.all(
-        centres.flatMap((centre) => [...kept, "US.BRK.B"].map((symbol) => load(centre, symbol))),
+        centres.flatMap((centre) => [...cached, "US.BRK.B"].map((symbol) => load(centre, symbol))),
       );
       expect(asked).toBeGreaterThan(50);
 
@@ -232,7 +232,7 @@ describe("under load, with faults", () => {
         async () => {
           // A copy that is stale for hours is trusted for a minute, and served once more.
           clock.forward(MINUTE / 2);
-          for (const symbol of [...kept, "US.BRK.B"]) {
+          for (const symbol of [...cached, "US.BRK.B"]) {
             const { answer, failure } = (await centres[0]?.page(symbol)) ?? {};
             expect(failure).toBeUndefined();
             expect(answer?.stale).toBeUndefined();

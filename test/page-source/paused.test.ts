@@ -2,7 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { describe, expect, it } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
 import { Failure } from "../../functions/errors.ts";
-import { createGateway } from "../../functions/page-source/create.ts";
+import { createPageSource } from "../../functions/page-source/create.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { Clock, dataCentre, SHORT, startDataCentres as start } from "../support/data-center.ts";
 import { type Gateway, startGateway } from "../support/page-source.ts";
@@ -16,12 +16,12 @@ const WATCH = "short-interest:webhooks:watch";
 /** Asks for a page like the poller, which takes fresh pages only. Returns the code of its failure, and the time. */
 async function askFreshOnly(gateway: Gateway, clock: Clock, symbol: string) {
   const context = createExecutionContext();
-  const pages = createGateway(parseEnv(gateway.env), {
+  const pages = createPageSource(parseEnv(gateway.env), {
     client: "watch",
     freshOnly: true,
     deadlines: SHORT,
     now: clock.now,
-    background: (work) => context.waitUntil(work),
+    waitUntil: (work) => context.waitUntil(work),
   });
   const began = Date.now();
   const code = await pages.page(parseSymbol(symbol), "", 2).then(
@@ -88,11 +88,11 @@ describe("batch of stale pages", () => {
     const origin = `https://${crypto.randomUUID()}.test`;
     const ask = async (wanted: readonly string[], client: string) => {
       const context = createExecutionContext();
-      const pages = createGateway(parseEnv(gateway.env), {
+      const pages = createPageSource(parseEnv(gateway.env), {
         client,
         origin,
         now: clock.now,
-        background: (work) => context.waitUntil(work),
+        waitUntil: (work) => context.waitUntil(work),
       });
       const began = Date.now();
       const answers = wanted.map((symbol) =>

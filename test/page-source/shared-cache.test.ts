@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { createGlobalStore } from "../../functions/page-source/shared-cache.ts";
-import { keepPage, keepRefusal, NOTHING, type PageSummary } from "../../functions/page-source/cached-reply.ts";
+import { createSharedCache } from "../../functions/page-source/shared-cache.ts";
+import { cachePage, cacheNegative, EMPTY_SUMMARY, type PageSummary } from "../../functions/page-source/cached-reply.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { control } from "../support/stand-ins.ts";
 
@@ -19,18 +19,18 @@ const summary = (changes: Partial<PageSummary> = {}): PageSummary => ({
   newest: 1_700_000_000,
   extent: 10,
   next: null,
-  span: undefined,
+  range: undefined,
   ...changes,
 });
 const spanning = (newest: number, oldest: number) =>
-  summary({ newest, next: String(oldest), span: { newest, oldest } });
-const refusal = (fetchedAt: number) => keepRefusal(REPLY, "", fetchedAt, 10 * MINUTE);
+  summary({ newest, next: String(oldest), range: { newest, oldest } });
+const refusal = (fetchedAt: number) => cacheNegative(REPLY, "", fetchedAt, 10 * MINUTE);
 
 async function start(leaseMs = HOUR) {
   const upstash = await control.startUpstash();
   let now = NOW;
   return {
-    store: createGlobalStore(createUpstash(upstash, 1_000), leaseMs, () => now),
+    store: createSharedCache(createUpstash(upstash, 1_000), leaseMs, () => now),
     at: (ms: number) => {
       now = ms;
     },
@@ -50,7 +50,7 @@ describe("lease", () => {
       fetch: "lease-acquired",
       waitMs: 0,
       isKnown: false,
-      kept: undefined,
+      cached: undefined,
     });
     expect(await store.read(KEY, "b")).toMatchObject({ fetch: "lease-held" });
     expect(await store.read({ ...KEY, cursor: "1777478400" }, "b")).toMatchObject({
@@ -61,19 +61,19 @@ describe("lease", () => {
   it("goes to one reader of a stale page, together with the page", async () => {
     const { store, at } = started;
     await store.read(KEY, "a");
-    const kept = keepPage(REPLY, "", NOW);
-    await store.write(KEY, "a", kept, summary(), []);
-    expect(await store.read(KEY, "b")).toEqual({ fetch: "fresh", waitMs: 0, isKnown: true, kept });
+    const cached = cachePage(REPLY, "", NOW);
+    await store.write(KEY, "a", cached, summary(), []);
+    expect(await store.read(KEY, "b")).toEqual({ fetch: "fresh", waitMs: 0, isKnown: true, cached });
     at(NOW + HOUR);
-    expect(await store.read(KEY, "b")).toEqual({ fetch: "lease-acquired", waitMs: 0, isKnown: true, kept });
-    expect(await store.read(KEY, "c")).toEqual({ fetch: "lease-held", waitMs: 0, isKnown: true, kept });
+    expect(await store.read(KEY, "b")).toEqual({ fetch: "lease-acquired", waitMs: 0, isKnown: true, cached });
+    expect(await store.read(KEY, "c")).toEqual({ fetch: "lease-held", waitMs: 0, isKnown: true, cached });
   });
 
   it("is released by its holder only", async () => {
     const { store } = started;
     await store.read(KEY, "a");
     await store.release(KEY, "b", ANSWERED, []);
-    await store.write({ ...KEY, cursor: "1" }, "b", keepPage(REPLY, "1", NOW), summary(), []);
+    await store.write({ ...KEY, cursor: "1" }, "b", cachePage(REPLY, "1", NOW), summary(), []);
     expect(await store.read(KEY, "b")).toMatchObject({ fetch: "lease-held" });
     await store.release(KEY, "a", ANSWERED, []);
     expect(await store.read(KEY, "b")).toMatchObject({ fetch: "lease-acquired" });
@@ -100,35 +100,35 @@ describe("lease", () => {
 describe("stored page", () => {
   it("lives 7 days past its freshness, and a refusal ends with it", async () => {
     const { store, at, command } = started;
-    await store.write(KEY, "", keepPage(REPLY, "", NOW), summary(), []);
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), summary(), []);
     expect(await command("PTTL", PAGE)).toBeGreaterThan(7 * DAY);
     const other = { ...KEY, symbol: "US.NOSUCH" };
-    await store.write(other, "", refusal(NOW), NOTHING, []);
+    await store.write(other, "", refusal(NOW), EMPTY_SUMMARY, []);
     expect(await command("PTTL", "short-interest:page:US.NOSUCH/")).toBeLessThanOrEqual(10 * MINUTE);
     at(NOW + 10 * MINUTE);
-    expect(await store.read(other, "a")).toMatchObject({ fetch: "lease-acquired", kept: undefined });
+    expect(await store.read(other, "a")).toMatchObject({ fetch: "lease-acquired", cached: undefined });
   });
 
   it("is found by the cursors within it, and not beyond its last row", async () => {
     const { store } = started;
-    const kept = keepPage(REPLY, "1700000000", NOW);
+    const cached = cachePage(REPLY, "1700000000", NOW);
     const key = { ...KEY, cursor: "1700000000" };
-    await store.write(key, "", kept, spanning(1_690_000_000, 1_600_000_000), []);
+    await store.write(key, "", cached, spanning(1_690_000_000, 1_600_000_000), []);
     const read = (cursor: string) => store.read({ ...KEY, cursor }, crypto.randomUUID());
-    expect((await read("1690000000")).kept).toEqual(kept);
-    expect((await read("1600000001")).kept).toEqual(kept);
-    expect((await read("1600000000")).kept).toBeUndefined();
-    expect((await read("1690000001")).kept).toBeUndefined();
-    expect((await store.read({ ...KEY, cursor: "1690000000", num: 5 }, "x")).kept).toBeUndefined();
-    expect((await store.read({ symbol: "HK.00001", cursor: "1690000000" }, "x")).kept).toBeUndefined();
-    expect(await store.peek({ ...KEY, cursor: "1690000000" })).toEqual(kept);
+    expect((await read("1690000000")).cached).toEqual(cached);
+    expect((await read("1600000001")).cached).toEqual(cached);
+    expect((await read("1600000000")).cached).toBeUndefined();
+    expect((await read("1690000001")).cached).toBeUndefined();
+    expect((await store.read({ ...KEY, cursor: "1690000000", num: 5 }, "x")).cached).toBeUndefined();
+    expect((await store.read({ symbol: "HK.00001", cursor: "1690000000" }, "x")).cached).toBeUndefined();
+    expect(await store.peek({ ...KEY, cursor: "1690000000" })).toEqual(cached);
     expect(await store.peek({ ...KEY, cursor: "1690000001" })).toBeUndefined();
   });
 
   it("found by a cursor within it is leased under its own cursor", async () => {
     const { store, at, command } = started;
     const key = { ...KEY, cursor: "1700000000" };
-    await store.write(key, "", keepPage(REPLY, key.cursor, NOW), spanning(1_690_000_000, 1_600_000_000), []);
+    await store.write(key, "", cachePage(REPLY, key.cursor, NOW), spanning(1_690_000_000, 1_600_000_000), []);
     at(NOW + 2 * DAY);
     expect(await store.read({ ...KEY, cursor: "1650000000" }, "a")).toMatchObject({
       fetch: "lease-acquired",
@@ -144,22 +144,22 @@ describe("stored page", () => {
     for (let at = 0; at < 6; at += 1) {
       await command("ZADD", index, String(oldest + at), `1690000000 HK.00700/gone${at}`);
     }
-    const kept = keepPage(REPLY, "1700000000", NOW);
-    await store.write({ ...KEY, cursor: "1700000000" }, "", kept, spanning(1_690_000_000, oldest), []);
-    expect((await store.read({ ...KEY, cursor: "1690000000" }, "a")).kept).toEqual(kept);
+    const cached = cachePage(REPLY, "1700000000", NOW);
+    await store.write({ ...KEY, cursor: "1700000000" }, "", cached, spanning(1_690_000_000, oldest), []);
+    expect((await store.read({ ...KEY, cursor: "1690000000" }, "a")).cached).toEqual(cached);
     expect(await command("ZRANGEBYSCORE", index, "-inf", String(oldest + 10))).toHaveLength(1);
   });
 
   it("that has expired does not lead to the rows of a newer page under its name", async () => {
     const { store, command } = started;
-    await store.write(KEY, "", keepPage(REPLY, "", NOW), spanning(1_700_000_000, 1_600_000_000), []);
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), spanning(1_700_000_000, 1_600_000_000), []);
     await command("DEL", PAGE);
-    await store.write(KEY, "", keepPage(OTHER_REPLY, "", NOW), spanning(1_700_000_700, 1_600_000_700), []);
+    await store.write(KEY, "", cachePage(OTHER_REPLY, "", NOW), spanning(1_700_000_700, 1_600_000_700), []);
     expect((await store.peek({ ...KEY, cursor: "1600000700" }))?.reply).toBeUndefined();
     expect(await store.read({ ...KEY, cursor: "1600000700" }, "a")).toMatchObject({
       fetch: "lease-acquired",
       isKnown: true,
-      kept: undefined,
+      cached: undefined,
     });
     const entries = await command("ZRANGEBYSCORE", "short-interest:index:HK.00700", "-inf", "99999999999");
     expect(entries).toEqual(["1700000700 HK.00700/"]);
@@ -167,15 +167,15 @@ describe("stored page", () => {
 
   it("leaves no index entry behind when it is replaced", async () => {
     const { store, command } = started;
-    await store.write(KEY, "", keepPage(REPLY, "", NOW), spanning(1_700_000_000, 1_600_000_000), []);
-    await store.write(KEY, "", keepPage(REPLY, "", NOW), spanning(1_700_000_007, 1_600_000_007), []);
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), spanning(1_700_000_000, 1_600_000_000), []);
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), spanning(1_700_000_007, 1_600_000_007), []);
     const entries = await command("ZRANGEBYSCORE", "short-interest:index:HK.00700", "-inf", "99999999999");
     expect(entries).toEqual(["1700000007 HK.00700/"]);
   });
 
   it("makes its symbol and the cursor after it known, and no other cursor", async () => {
     const { store } = started;
-    await store.write(KEY, "", keepPage(REPLY, "", NOW), summary({ next: "after-50" }), []);
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), summary({ next: "after-50" }), []);
     const isKnown = async (cursor: string) => {
       const read = await store.read({ ...KEY, cursor, num: 50 }, "a");
       const known = await store.isKnown({ ...KEY, cursor });
@@ -190,7 +190,7 @@ describe("stored page", () => {
 });
 
 describe("reply that contradicts the stored page", () => {
-  const stored = keepPage(REPLY, "", NOW);
+  const stored = cachePage(REPLY, "", NOW);
   const later = NOW + 2 * HOUR;
 
   async function writeStored() {
@@ -198,7 +198,7 @@ describe("reply that contradicts the stored page", () => {
     started.at(later);
   }
   const write = (fetchedAt: number, next: PageSummary) =>
-    started.store.write(KEY, "", keepPage(OTHER_REPLY, "", fetchedAt), next, []);
+    started.store.write(KEY, "", cachePage(OTHER_REPLY, "", fetchedAt), next, []);
   const read = () => started.store.peek(KEY);
 
   it.each([
@@ -218,11 +218,11 @@ describe("reply that contradicts the stored page", () => {
 
   it("and denies that the security exists is doubted, and stored when it repeats", async () => {
     await writeStored();
-    expect(await started.store.write(KEY, "", refusal(later), NOTHING, [])).toBe("doubted");
+    expect(await started.store.write(KEY, "", refusal(later), EMPTY_SUMMARY, [])).toBe("doubted");
     expect(await read()).toEqual(stored);
     started.at(later + MINUTE);
-    expect(await started.store.write(KEY, "", refusal(later + MINUTE), NOTHING, [])).toBe("stored");
-    expect((await read())?.keptUntil).toBe(later + 11 * MINUTE);
+    expect(await started.store.write(KEY, "", refusal(later + MINUTE), EMPTY_SUMMARY, [])).toBe("stored");
+    expect((await read())?.staleUntil).toBe(later + 11 * MINUTE);
   });
 
   it("is doubted anew when a different contradiction or a good reply came between", async () => {
@@ -238,7 +238,7 @@ describe("reply that contradicts the stored page", () => {
   it("holds the lease for a minute, so that it is asked again", async () => {
     await writeStored();
     await started.store.read(KEY, "a");
-    await started.store.write(KEY, "a", refusal(later), NOTHING, []);
+    await started.store.write(KEY, "a", refusal(later), EMPTY_SUMMARY, []);
     const left = await started.command("PTTL", LEASE);
     expect(left).toBeGreaterThan(MINUTE - 1_000);
     expect(left).toBeLessThanOrEqual(MINUTE);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { createRoom } from "../../functions/page-source/subrequest-budget.ts";
+import { createSubrequestBudget } from "../../functions/page-source/subrequest-budget.ts";
 
 const later = () => {
   let finish = () => {};
@@ -10,11 +10,11 @@ const later = () => {
 };
 
 it("lets in as many at once as there is room for, and the next when one has ended", async () => {
-  const room = createRoom((pages) => pages <= 2);
+  const budget = createSubrequestBudget((pages) => pages <= 2);
   const [one, two] = [later(), later()];
   const begun: number[] = [];
   const run = (name: number, work: Promise<void>) =>
-    room.within(() => {
+    budget.run(() => {
       begun.push(name);
       return work;
     });
@@ -29,24 +29,24 @@ it("lets in as many at once as there is room for, and the next when one has ende
 });
 
 it("counts what is under way already, and wakes who waits when it fails", async () => {
-  const room = createRoom((pages) => pages <= 1);
+  const budget = createSubrequestBudget((pages) => pages <= 1);
   let fail = (_: Error) => {};
-  const held = room.hold(
+  const held = budget.track(
     new Promise<void>((_, reject) => {
       fail = reject;
     }),
   );
-  const waiting = room.within(async () => "in");
+  const waiting = budget.run(async () => "in");
   fail(new Error("broken"));
   await expect(held).rejects.toThrow("broken");
   expect(await waiting).toBe("in");
 });
 
 it("refuses where there will never be room", async () => {
-  const room = createRoom(() => false);
-  await expect(room.within(async () => "in")).rejects.toMatchObject({
+  const budget = createSubrequestBudget(() => false);
+  await expect(budget.run(async () => "in")).rejects.toMatchObject({
     code: "too_much_at_once",
     retryAfterMs: 1_000,
   });
-  expect(room.isLeft()).toBe(false);
+  expect(budget.hasCapacity()).toBe(false);
 });

@@ -3,35 +3,35 @@ import { Redis } from "@upstash/redis/cloudflare";
 import { describe, expect, it, vi } from "vitest";
 import type { Failure } from "../../functions/errors.ts";
 import { createPermits, type Permit } from "../../functions/rate-limit/permits.ts";
-import { rollingLog } from "../../functions/rate-limit/sliding-window-log.ts";
+import { slidingWindowLog } from "../../functions/rate-limit/sliding-window-log.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { control } from "../support/stand-ins.ts";
 
 const LOG = "short-interest:opend";
 const HOUR = 3_600_000;
 
-async function start({ limit = 3, windowMs = HOUR, holdMs = 6_000, waitMs = 0, clientShare = 30 } = {}) {
+async function start({ limit = 3, windowMs = HOUR, maxInFlightMs = 6_000, waitMs = 0, clientShare = 30 } = {}) {
   const upstash = await control.startUpstash();
-  const background: Promise<void>[] = [];
-  const log = { limit, windowMs, holdMs, waitMs, clientShare };
+  const waitUntil: Promise<void>[] = [];
+  const log = { limit, windowMs, maxInFlightMs, waitMs, clientShare };
   const connection = createUpstash(upstash, 1_000);
   const permits = createPermits({
     upstash: connection,
     database: upstash.url,
     rule: log,
-    background: (work) => background.push(work),
+    waitUntil: (work) => waitUntil.push(work),
     now: Date.now,
   });
   return {
     permits,
-    take: (client = "me", instead?: Permit) => permits.take({ client, priority: "answer" }, instead),
-    refresh: () => permits.take({ client: "me", priority: "refresh" }),
-    settle: (permit: Permit, wasted = false) => connection.runAll([permits.settling(permit, wasted)]),
+    take: (client = "me", instead?: Permit) => permits.acquire({ client, priority: "answer" }, instead),
+    refresh: () => permits.acquire({ client: "me", priority: "refresh" }),
+    settle: (permit: Permit, wasted = false) => connection.evalAll([permits.settleScript(permit, wasted)]),
     log,
     redis: new Redis({ ...upstash, enableTelemetry: false }),
     command: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),
     fail: (fault: Parameters<typeof control.failUpstash>[1]) => control.failUpstash(upstash.id, fault),
-    done: () => Promise.all(background),
+    done: () => Promise.all(waitUntil),
   };
 }
 
@@ -60,7 +60,7 @@ describe("a permit", () => {
   });
 
   it("that is settled late never moves further away", async () => {
-    const { take, settle, command } = await start({ limit: 1, holdMs: 1 });
+    const { take, settle, command } = await start({ limit: 1, maxInFlightMs: 1 });
     const permit = await take();
     const before = await command("ZSCORE", LOG, permit.id);
     await settle(permit);
@@ -71,7 +71,7 @@ describe("a permit", () => {
 
   it("that is given back is free at once", async () => {
     const { permits, take } = await start({ limit: 1 });
-    await permits.giveBack(await take());
+    await permits.release(await take());
     await take();
     expect((await refusal(take()))?.code).toBe("upstream_quota_exceeded");
   });
@@ -85,7 +85,7 @@ describe("a permit", () => {
   });
 
   it("that comes free soon enough is booked ahead, each one in its own turn", async () => {
-    const { take, command } = await start({ limit: 2, windowMs: 500, holdMs: 100, waitMs: 2_000 });
+    const { take, command } = await start({ limit: 2, windowMs: 500, maxInFlightMs: 100, waitMs: 2_000 });
     for (let taken = 0; taken < 6; taken += 1) await take();
     // Read from the log, by Redis's one clock: when a reply arrives is another matter.
     const log = (await command("ZRANGE", LOG, "0", "-1", "WITHSCORES")) as string[];
@@ -99,7 +99,7 @@ describe("a permit", () => {
     const { redis, log, command } = await start({ limit: 1 });
     const limiter = new Ratelimit({
       redis,
-      limiter: rollingLog(log, { id: "the same", clientLog: "short-interest:client:me", reserve: 0 }),
+      limiter: slidingWindowLog(log, { id: "the same", clientLog: "short-interest:client:me", reserve: 0 }),
       prefix: "short-interest",
       timeout: 0,
       ephemeralCache: false,
@@ -112,7 +112,7 @@ describe("a permit", () => {
   });
 
   it("holds its place until its call can have arrived, and leaves the log by itself", async () => {
-    const { take, command } = await start({ limit: 1, windowMs: 300, holdMs: 700, waitMs: 0 });
+    const { take, command } = await start({ limit: 1, windowMs: 300, maxInFlightMs: 700, waitMs: 0 });
     await take();
     const hold = Number(
       await command("ZRANGE", LOG, "0", "-1", "WITHSCORES").then((entry) => (entry as string[])[1]),
@@ -131,7 +131,7 @@ describe("a permit", () => {
     await take();
     const lives = async () => [Number(await command("PTTL", LOG)), Number(await command("PTTL", client))];
     const before = await lives();
-    await permits.take({ client: "other", priority: "refresh" });
+    await permits.acquire({ client: "other", priority: "refresh" });
     await settle(first, true);
     for (const [at, life] of (await lives()).entries()) {
       expect(life).toBeGreaterThan(2 * HOUR);
@@ -146,7 +146,7 @@ describe("a permit", () => {
     expect(failure?.code).toBe("upstream_quota_exceeded");
     expect(failure?.retryAfterMs).toBeGreaterThan(29_000);
     expect(failure?.retryAfterMs).toBeLessThanOrEqual(30_000);
-    expect((await refusal(permits.confirm()))?.code).toBe("upstream_quota_exceeded");
+    expect((await refusal(permits.assertNotBlocked()))?.code).toBe("upstream_quota_exceeded");
   });
 
   it("that was to be exchanged is given back when the exchange fails", async () => {
@@ -204,8 +204,8 @@ describe("a permit", () => {
   });
 
   it("that was wasted, one at a time, by two clients leaves half of the window to others", async () => {
-    const { permits, settle, command } = await start({ limit: 8, clientShare: 8, windowMs: 200, holdMs: 0 });
-    const takeNew = (client: string) => permits.take({ client, priority: "new-symbol" });
+    const { permits, settle, command } = await start({ limit: 8, clientShare: 8, windowMs: 200, maxInFlightMs: 0 });
+    const takeNew = (client: string) => permits.acquire({ client, priority: "new-symbol" });
     for (let turn = 0; turn < 4; turn += 1) {
       for (const client of ["one", "two"]) await settle(await takeNew(client), true);
       await command("DEL", LOG, "short-interest:client:one", "short-interest:client:two");
@@ -220,15 +220,15 @@ describe("a permit", () => {
   });
 
   it("for a new symbol may be booked ahead, also after a wasted call", async () => {
-    const { permits, settle } = await start({ limit: 2, windowMs: 500, holdMs: 100, waitMs: 2_000 });
-    const take = () => permits.take({ client: "me", priority: "new-symbol" });
+    const { permits, settle } = await start({ limit: 2, windowMs: 500, maxInFlightMs: 100, waitMs: 2_000 });
+    const take = () => permits.acquire({ client: "me", priority: "new-symbol" });
     await settle(await take(), true);
     expect((await take()).startsAt).toBeGreaterThan(Date.now() + 100);
   });
 
   it("that is given back is free for its client, too", async () => {
     const { permits, take } = await start({ limit: 4, clientShare: 1 });
-    await permits.giveBack(await take());
+    await permits.release(await take());
     await take("me", await take());
     expect((await refusal(take()))?.code).toBe("client_quota_exceeded");
   });

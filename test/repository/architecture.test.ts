@@ -117,7 +117,7 @@ const roomOf = (path: string) => (path.startsWith("gen/") ? "gen" : (path.split(
 const imports = files.flatMap(({ path, text }) =>
   [...text.matchAll(/(?:from|import) "([^"]+)"|import\("([^"]+)"\)/g)].map(([, named, called]) => {
     const from = named ?? called ?? "";
-    return { room: roomOf(path), of: from.startsWith(".") ? roomOf(join(dirname(path), from)) : from, path };
+    return { budget: roomOf(path), of: from.startsWith(".") ? roomOf(join(dirname(path), from)) : from, path };
   }),
 );
 const isPackage = (of: string) => !(of in ROOMS);
@@ -126,22 +126,22 @@ const packageOf = (of: string) => /^(@[^/]+\/)?[^/]+/.exec(of)?.[0] ?? of;
 describe("a room", () => {
   it("is one of those that there are", () => {
     expect(new Set(files.map(({ path }) => roomOf(path)))).toEqual(
-      new Set(Object.keys(ROOMS).filter((room) => room !== "gen")),
+      new Set(Object.keys(ROOMS).filter((budget) => budget !== "gen")),
     );
   });
 
   it.each(Object.entries(ROOMS))(
     "%s imports of the others what it may, all of it, and nothing else",
-    (room, may) => {
-      const does = imports.filter((each) => each.room === room && each.of !== room && !isPackage(each.of));
+    (budget, may) => {
+      const does = imports.filter((each) => each.budget === budget && each.of !== budget && !isPackage(each.of));
       expect(new Set(does.map(({ of }) => of))).toEqual(new Set(may));
     },
   );
 
   it("imports no room above its own", () => {
     const order = Object.keys(ROOMS);
-    const upwards = Object.entries(ROOMS).flatMap(([room, may]) =>
-      may.filter((other) => order.indexOf(other) <= order.indexOf(room)).map((other) => `${room} → ${other}`),
+    const upwards = Object.entries(ROOMS).flatMap(([budget, may]) =>
+      may.filter((other) => order.indexOf(other) <= order.indexOf(budget)).map((other) => `${budget} → ${other}`),
     );
     expect(upwards).toEqual([]);
   });
@@ -150,14 +150,14 @@ describe("a room", () => {
     const ofPackages = imports.filter(({ of }) => isPackage(of));
     const known = [...Map.groupBy(ofPackages, ({ of }) => packageOf(of))].map(([name, all]) => [
       name,
-      new Set(all.map(({ room }) => room)),
+      new Set(all.map(({ budget }) => budget)),
     ]);
     const allowed = Object.entries(PACKAGES).map(([name, rooms]) => [name, new Set(rooms)]);
     expect(Object.fromEntries(known)).toEqual(Object.fromEntries(allowed));
   });
 
-  it.each(PURE)("%s reaches nothing outside itself", (room) => {
-    for (const { path, text } of files.filter((each) => roomOf(each.path) === room)) {
+  it.each(PURE)("%s reaches nothing outside itself", (budget) => {
+    for (const { path, text } of files.filter((each) => roomOf(each.path) === budget)) {
       const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
       expect(OUTSIDE.exec(code)?.[0], path).toBeUndefined();
     }

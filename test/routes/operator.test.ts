@@ -147,9 +147,9 @@ describe("/metrics", () => {
     const open = await startGateway();
     const path = "/v1/short-interest/US.AAPL";
     await (await open.elsewhere(path)).text();
-    const kept = "short-interest:page:US.AAPL/";
-    await vi.waitFor(async () => expect(await open.upstash.redis("EXISTS", kept)).toBe(1));
-    await open.upstash.redis("HSET", kept, "fresh", "1");
+    const cached = "short-interest:page:US.AAPL/";
+    await vi.waitFor(async () => expect(await open.upstash.redis("EXISTS", cached)).toBe(1));
+    await open.upstash.redis("HSET", cached, "fresh", "1");
     await open.opend.set({ fault: "drop" });
     expect((await open.get(path)).status).toBe(200);
     const counted = (series: string) => open.upstash.redis("HGET", "short-interest:counts", series);

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import {
   firstRows,
   isSliceable,
-  joined,
+  concatenate,
   type Page,
   pageOf,
   rowsAfter,
@@ -63,7 +63,7 @@ describe("a page", () => {
               cursor === "" ? whole : (rowsAfter(whole, cursor) ?? pageAfter(timestamps, cursor, size));
             if (rest.rows.length < count && rest.next !== null) {
               whole = pageAfter(timestamps, rest.next, size);
-              rest = joined(rest, whole);
+              rest = concatenate(rest, whole);
             }
             expect(isSliceable(rest)).toBe(true);
             const slice: Page = firstRows(rest, count);

@@ -79,11 +79,11 @@ async function guessCursor(world: World, centre: DataCentre, caller: Caller, ran
   report.count("guesses: cursors");
   if (!answer) return;
   if (cursor.length > MAX_CURSOR) return expectCode(world, path, answer, INVALID);
-  if (answer.code === "unknown_symbol") return report.violated("kept", `${path} was answered ${answer.code}`);
+  if (answer.code === "unknown_symbol") return report.violated("cached", `${path} was answered ${answer.code}`);
   if (answer.status !== 200) return expectCode(world, path, answer, IN_THE_WAY);
   report.count("guesses: cursors answered with rows");
   const checked = checkPage(published, wish, answer.body, answer.headers.get("Link"));
-  if (typeof checked === "string") report.violated("kept", `${checked}: ${answer.text.slice(0, 300)}`);
+  if (typeof checked === "string") report.violated("cached", `${checked}: ${answer.text.slice(0, 300)}`);
 }
 
 /** A cursor that no answer has: as it stands in the query. */

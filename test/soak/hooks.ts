@@ -141,7 +141,7 @@ export class Hooks {
       try {
         this.#checkOne(message);
       } catch (thrown) {
-        this.#world.parts.report.violated("kept", `a message to ${message.path}: ${told(thrown)}`);
+        this.#world.parts.report.violated("cached", `a message to ${message.path}: ${told(thrown)}`);
       }
     }
     this.#seen = received.length;
@@ -162,7 +162,7 @@ export class Hooks {
     const right = published.after(truthOf(symbol), "").some(([row, previous]) => {
       return isSame(data, { symbol, market, row: row?.record ?? null, previous: previous?.record ?? null });
     });
-    if (!right) report.violated("kept", `a message has a wrong row of ${symbol}: ${body}`);
+    if (!right) report.violated("cached", `a message has a wrong row of ${symbol}: ${body}`);
     this.#news.set(path, symbol);
   }
 }

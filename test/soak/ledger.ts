@@ -1,4 +1,4 @@
-import { PAGES } from "../../functions/page-source/shared-cache.ts";
+import { PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
 import { nameOf } from "../../functions/page-source/cached-reply.ts";
 import { told } from "./requests.ts";
 import { BORDER_MS, type Call, LOOK_MS, readCall } from "./calls.ts";
@@ -68,7 +68,7 @@ export function startLedger(world: World): Ledger {
   async function lookAtStore(): Promise<void> {
     for (const page of asked) {
       const known = fresh.get(page);
-      const until = Number((await upstash.redis.call("HGET", PAGES + page, "fresh")) ?? 0);
+      const until = Number((await upstash.redis.call("HGET", PAGE_KEYS + page, "fresh")) ?? 0);
       const now = Date.now();
       if (until <= now) fresh.delete(page);
       else if (!known) fresh.set(page, { since: now, until });

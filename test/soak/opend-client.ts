@@ -53,7 +53,7 @@ export async function talk(
     if (retType === 0 && wish) {
       report.count("read: calls over OpenD's protocol");
       const checked = checkReply(published, wish, body);
-      if (typeof checked === "string") report.violated("kept", checked);
+      if (typeof checked === "string") report.violated("cached", checked);
     } else if (retType === 0 || retMsg === "") {
       report.violated("ends", "a reply over OpenD's protocol to no request, or a refusal without a text");
     } else {
@@ -69,7 +69,7 @@ export async function talk(
       try {
         check(data);
       } catch (thrown) {
-        report.violated("kept", `a reply over OpenD's protocol: ${told(thrown)}`);
+        report.violated("cached", `a reply over OpenD's protocol: ${told(thrown)}`);
         socket.terminate();
       }
     });

@@ -147,7 +147,7 @@ async function soak(): Promise<void> {
 async function checkScripts(): Promise<void> {
   const checks = [
     ["limit", checkLimit, seconds * LIMIT_HISTORIES_PER_S, "quota"],
-    ["shared store", checkStore, seconds * STORE_HISTORIES_PER_S, "kept"],
+    ["shared store", checkStore, seconds * STORE_HISTORIES_PER_S, "cached"],
   ] as const;
   for (const [name, check, histories, invariant] of checks) {
     const onProgress = (done: number) => {

@@ -82,7 +82,7 @@ async function comes(world: World, centre: DataCentre, symbol: string): Promise<
   if (answer.status !== 200) return false;
   const wish = { symbol, cursor: "", num: 10, format: "json" } as const;
   const checked = checkPage(published, wish, answer.body, answer.headers.get("Link"));
-  if (typeof checked === "string") report.violated("kept", checked);
+  if (typeof checked === "string") report.violated("cached", checked);
   return true;
 }
 

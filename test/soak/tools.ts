@@ -48,10 +48,10 @@ export async function askTool(
   }
   if (isPage) {
     const checked = checkTold(published, symbol, num, structuredContent);
-    if (typeof checked === "string") report.violated("kept", checked);
+    if (typeof checked === "string") report.violated("cached", checked);
     return;
   }
   const { problem, codes } = checkLatest(published, symbols, structuredContent);
-  if (problem) report.violated("kept", `${name}: ${problem}`);
+  if (problem) report.violated("cached", `${name}: ${problem}`);
   for (const code of codes) expectCode(world, name, { ...answer, code }, IN_THE_WAY);
 }

@@ -1,4 +1,4 @@
-import { PAGES } from "../../functions/page-source/shared-cache.ts";
+import { PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
 import { nameOf } from "../../functions/page-source/cached-reply.ts";
 import type { StandInOpend } from "../stand-ins/opend.ts";
 import type { StandInUpstash } from "../stand-ins/upstash.ts";
@@ -109,7 +109,7 @@ export class World {
 
   /** Makes the stored first page of a symbol stale. */
   async age(symbol: string): Promise<void> {
-    const page = PAGES + nameOf({ symbol, cursor: "" });
+    const page = PAGE_KEYS + nameOf({ symbol, cursor: "" });
     const { redis } = this.parts.upstash;
     if ((await redis.call("EXISTS", page)) === 1)
       await redis.call("HSET", page, "fresh", `${Date.now() - 1}`);

@@ -3,7 +3,7 @@ import { expect, vi } from "vitest";
 import { DEADLINES, type Deadlines } from "../../functions/timeout.ts";
 import { parseEnv } from "../../functions/env.ts";
 import { Failure } from "../../functions/errors.ts";
-import { createGateway } from "../../functions/page-source/create.ts";
+import { createPageSource } from "../../functions/page-source/create.ts";
 import { FIRST } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { type Gateway, startGateway } from "./page-source.ts";
@@ -34,12 +34,12 @@ export function dataCentre(gateway: Gateway, clock = new Clock(), deadlines: Dea
     /** Asks the page source, and waits until nothing is left to do. Failures are answers here. */
     async page(symbol: string, { cursor = FIRST, num = 10, client = "me" } = {}) {
       const context = createExecutionContext();
-      const source = createGateway(parseEnv(gateway.env), {
+      const source = createPageSource(parseEnv(gateway.env), {
         origin,
         client,
         deadlines,
         now: clock.now,
-        background: (work) => context.waitUntil(work),
+        waitUntil: (work) => context.waitUntil(work),
       });
       const began = Date.now();
       const answer = await source

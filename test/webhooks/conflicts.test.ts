@@ -26,12 +26,12 @@ async function start() {
   function disturbed(writes: (call: ScriptCall) => boolean, act: (conflict: number) => Promise<unknown>) {
     const connection: Upstash = {
       ...upstash,
-      async run(call, reply) {
+      async eval(call, reply) {
         if (writes(call)) {
           conflicts += 1;
           await act(conflicts);
         }
-        return upstash.run(call, reply);
+        return upstash.eval(call, reply);
       },
     };
     return connection;

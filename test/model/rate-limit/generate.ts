@@ -1,4 +1,4 @@
-import type { RollingLog } from "../../../functions/rate-limit/sliding-window-log.ts";
+import type { SlidingWindowLog } from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { Random } from "../random.ts";
 import type { Mood, Operation, Setting, WorkerIndex } from "./history.ts";
 import type { LimitWorld } from "./world.ts";
@@ -49,12 +49,12 @@ export function chooseSetting(random: Random): Setting {
   const mood = random.chance(0.01) ? WASTEFUL : random.pick(MOODS);
   const { limits, isSteady } = mood;
   const windowMs = isSteady ? 2_000 : random.pick([2, 10, 100, 1_000, 2_000]);
-  const ruleOf = (): RollingLog => {
+  const ruleOf = (): SlidingWindowLog => {
     const limit = random.whole(...limits);
     return {
       limit,
       windowMs,
-      holdMs: random.pick([0, 1, Math.ceil(windowMs / 2), windowMs, 1_500, 6_000]),
+      maxInFlightMs: random.pick([0, 1, Math.ceil(windowMs / 2), windowMs, 1_500, 6_000]),
       waitMs: random.pick([0, 1, Math.ceil(windowMs / 2), 3 * windowMs, 10_000]),
       clientShare: random.whole(isSteady ? Math.ceil(limit / 2) : 1, limit + 1),
     };
@@ -68,7 +68,7 @@ export function chooseSetting(random: Random): Setting {
           ...first,
           ...(random.chance(0.5) && { limit: other.limit, clientShare: other.clientShare }),
           ...(random.chance(0.5) && { waitMs: other.waitMs }),
-          ...(random.chance(0.5) && { holdMs: other.holdMs }),
+          ...(random.chance(0.5) && { maxInFlightMs: other.maxInFlightMs }),
         };
   return { mood, rules: [first, second], keysEndEarly: random.chance(0.5) };
 }

@@ -1,5 +1,5 @@
 import type { Priority } from "../../../functions/rate-limit/permits.ts";
-import type { RollingLog } from "../../../functions/rate-limit/sliding-window-log.ts";
+import type { SlidingWindowLog } from "../../../functions/rate-limit/sliding-window-log.ts";
 
 /** What a history is like. */
 export interface Mood {
@@ -18,7 +18,7 @@ export interface Mood {
 /** The Workers of a history share one log, and may differ in all rules but the window. */
 export interface Setting {
   readonly mood: Mood;
-  readonly rules: readonly [RollingLog, RollingLog];
+  readonly rules: readonly [SlidingWindowLog, SlidingWindowLog];
   /** Whether a key is gone at the end of its time to live. In Redis it exists for one more millisecond. */
   readonly keysEndEarly: boolean;
 }
@@ -60,8 +60,8 @@ export function timeOf(micros: number): string {
   return ((micros - START_MICROS) / 1_000).toFixed(3);
 }
 
-export function describeRule({ limit, windowMs, holdMs, waitMs, clientShare }: RollingLog): string {
-  return `limit ${limit}, share ${clientShare}, window ${windowMs} ms, hold ${holdMs} ms, wait ${waitMs} ms`;
+export function describeRule({ limit, windowMs, maxInFlightMs, waitMs, clientShare }: SlidingWindowLog): string {
+  return `limit ${limit}, share ${clientShare}, window ${windowMs} ms, hold ${maxInFlightMs} ms, wait ${waitMs} ms`;
 }
 
 export function describeOperation(operation: Operation): string {

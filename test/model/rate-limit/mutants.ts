@@ -1,8 +1,8 @@
-import { type RollingLog, settleScript, takeScript } from "../../../functions/rate-limit/sliding-window-log.ts";
+import { type SlidingWindowLog, settleScript, acquireScript } from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { Mutant } from "../mutants.ts";
 
-const RULE: RollingLog = { limit: 1, windowMs: 1, holdMs: 1, waitMs: 1, clientShare: 1 };
-const TAKE = takeScript("", RULE, { id: "", clientLog: "", reserve: 0 }).script;
+const RULE: SlidingWindowLog = { limit: 1, windowMs: 1, maxInFlightMs: 1, waitMs: 1, clientShare: 1 };
+const TAKE = acquireScript("", RULE, { id: "", clientLog: "", reserve: 0 }).script;
 const SETTLE = settleScript("", RULE, "", "", false).script;
 
 export const LIMIT_MUTANTS: readonly Mutant[] = [

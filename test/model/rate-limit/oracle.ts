@@ -108,10 +108,10 @@ export class LimitOracle {
    */
   grant(permit: Permit, nowMicros: number, startsInMs: number, isKnown: boolean): void {
     const nowMs = Math.floor(nowMicros / 1_000);
-    const { holdMs } = this.#setting.rules[permit.request.worker];
+    const { maxInFlightMs } = this.#setting.rules[permit.request.worker];
     const { state, countsUntil } = permit;
     if (countsUntil === undefined || permit.isUncertain || nowMs > countsUntil + this.windowMs) {
-      permit.countsUntil = Math.max(countsUntil ?? 0, nowMs + startsInMs + holdMs);
+      permit.countsUntil = Math.max(countsUntil ?? 0, nowMs + startsInMs + maxInFlightMs);
       permit.isUncertain = state !== "refused";
       if (state === "refused" || state === "lost") {
         permit.start = nowMs + startsInMs;
@@ -122,7 +122,7 @@ export class LimitOracle {
     permit.state = isKnown ? "held" : "lost";
     permit.earliest = Math.max(nowMicros, (nowMs + startsInMs) * 1_000);
     // The caller counts the age of its permit from the time at which it asked.
-    permit.latest = (permit.askedAt + startsInMs + holdMs) * 1_000 + ROUNDING_MICROS;
+    permit.latest = (permit.askedAt + startsInMs + maxInFlightMs) * 1_000 + ROUNDING_MICROS;
   }
 
   release(permit: Permit): void {

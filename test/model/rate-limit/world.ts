@@ -1,11 +1,11 @@
 import { number, parse, tuple } from "valibot";
 import { reservesOf } from "../../../functions/rate-limit/permits.ts";
 import {
-  block,
-  giveBack,
-  leftScript,
+  blockLog,
+  releasePermit,
+  remainingScript,
   settleScript,
-  takeScript,
+  acquireScript,
 } from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { ScriptCall, Upstash } from "../../../functions/upstash.ts";
 import type { World } from "../check.ts";
@@ -80,7 +80,7 @@ export class LimitWorld implements World<Operation> {
       case "acquire":
         return this.#acquire(operation);
       case "block":
-        await this.#upstash.ask((redis) => block(redis, LOG, this.oracle.windowMs));
+        await this.#upstash.exec((redis) => blockLog(redis, LOG, this.oracle.windowMs));
         this.oracle.blockedUntil = this.#nowMs + this.oracle.windowMs;
         return "";
       case "count":
@@ -99,7 +99,7 @@ export class LimitWorld implements World<Operation> {
     const rule = this.setting.rules[worker];
     const instead = replaces === undefined ? undefined : nameOf(replaces);
     const wish = { id: nameOf(permit), clientLog: clientLogOf(client), instead };
-    return takeScript(LOG, rule, { ...wish, ...reservesOf(rule.limit)[priority] });
+    return acquireScript(LOG, rule, { ...wish, ...reservesOf(rule.limit)[priority] });
   }
 
   #acquire(operation: Acquire): string {
@@ -151,7 +151,7 @@ export class LimitWorld implements World<Operation> {
 
   /** A refused request is granted at the time that the refusal names, if calls are answered in time. */
   #checkRetry(permit: Permit, call: ScriptCall, ms: number): void {
-    const { holdMs } = this.setting.rules[permit.request.worker];
+    const { maxInFlightMs } = this.setting.rules[permit.request.worker];
     const { windowMs } = this.oracle;
     const counted = [...this.oracle.permits.values()].filter(
       ({ countsUntil }) => countsUntil !== undefined && countsUntil >= this.#nowMs - windowMs,
@@ -159,7 +159,7 @@ export class LimitWorld implements World<Operation> {
     const areAnswered = counted.every(
       ({ state, request, earliest, latest, isUncertain }) =>
         !isUncertain &&
-        this.setting.rules[request.worker].holdMs === holdMs &&
+        this.setting.rules[request.worker].maxInFlightMs === maxInFlightMs &&
         (state === "settled" || (state === "held" && earliest <= latest)),
     );
     if (!areAnswered) return;
@@ -167,7 +167,7 @@ export class LimitWorld implements World<Operation> {
     const answers = counted
       .filter(({ state }) => state === "held")
       .map((held) => ({ held, at: Math.max(nowMs, held.start + ANSWER_MS) }))
-      .filter(({ held, at }) => at <= Math.min(nowMs + ms, held.start + holdMs))
+      .filter(({ held, at }) => at <= Math.min(nowMs + ms, held.start + maxInFlightMs))
       .sort((one, other) => one.at - other.at);
     const restore = this.#redis.save();
     for (const { held, at } of answers) {
@@ -203,7 +203,7 @@ export class LimitWorld implements World<Operation> {
   async #release(permit: Permit): Promise<string> {
     if (permit.state !== "held" && permit.state !== "lost") return "skipped";
     const { client, permit: id } = permit.request;
-    await this.#upstash.ask((redis) => giveBack(redis, LOG, clientLogOf(client), nameOf(id)));
+    await this.#upstash.exec((redis) => releasePermit(redis, LOG, clientLogOf(client), nameOf(id)));
     this.oracle.release(permit);
     return "";
   }
@@ -226,12 +226,12 @@ export class LimitWorld implements World<Operation> {
   /** As many permits as are left can be acquired now, and not one more. */
   #count(worker: WorkerIndex): string {
     const rule = this.setting.rules[worker];
-    const left = parse(number(), this.#redis.run(leftScript(LOG, rule)));
+    const left = parse(number(), this.#redis.run(remainingScript(LOG, rule)));
     const restore = this.#redis.save();
     let started = 0;
     for (; started <= left; started += 1) {
       const wish = { id: `count ${started}`, clientLog: `count ${started}`, reserve: 0 };
-      const [isGranted, ms] = parse(Reply, this.#redis.run(takeScript(LOG, rule, wish)));
+      const [isGranted, ms] = parse(Reply, this.#redis.run(acquireScript(LOG, rule, wish)));
       if (isGranted === 0 || ms > 0) break;
     }
     restore();
@@ -250,10 +250,10 @@ export class LimitWorld implements World<Operation> {
     const { oracle } = this;
     const [rule] = this.setting.rules;
     oracle.check();
-    const longest = Math.max(...this.setting.rules.map(({ waitMs, holdMs }) => waitMs + holdMs));
+    const longest = Math.max(...this.setting.rules.map(({ waitMs, maxInFlightMs }) => waitMs + maxInFlightMs));
     const end = Math.ceil(this.micros / 1_000);
     this.#redis.micros = (end + longest + rule.windowMs + 1) * 1_000;
-    const left = parse(number(), this.#redis.run(leftScript(LOG, rule)));
+    const left = parse(number(), this.#redis.run(remainingScript(LOG, rule)));
     if (left !== rule.limit) throw new Error(`${left} permits are left after all have ended`);
     this.#redis.micros += (EXPIRY_MARGIN_MS + 1) * 1_000;
     let keys = this.#redis.keys();

@@ -1,6 +1,6 @@
 import { deepStrictEqual } from "node:assert";
-import type { FetchEnd, StoreAnswer, WriteResult } from "../../../functions/page-source/shared-cache.ts";
-import { type KeptReply, nameOf, type PageKey, type PageSummary } from "../../../functions/page-source/cached-reply.ts";
+import type { FetchEnd, SharedCacheRead, WriteResult } from "../../../functions/page-source/shared-cache.ts";
+import { type CachedReply, nameOf, type PageKey, type PageSummary } from "../../../functions/page-source/cached-reply.ts";
 import { CircuitOracle } from "./circuit-oracle.ts";
 import type { Setting } from "./history.ts";
 import { parseReply } from "./upstream-history.ts";
@@ -10,7 +10,7 @@ const DOUBT_MS = 60_000;
 
 interface Page {
   readonly key: PageKey;
-  readonly kept: KeptReply;
+  readonly cached: CachedReply;
   readonly summary: PageSummary;
 }
 
@@ -27,7 +27,7 @@ export class StoreOracle {
   readonly #pages = new Map<string, Page>();
   readonly #leases = new Map<
     string,
-    { readonly lease: string; readonly until: number; readonly pausedBy?: StoreAnswer["pausedBy"] }
+    { readonly lease: string; readonly until: number; readonly pausedBy?: SharedCacheRead["pausedBy"] }
   >();
   readonly #contradictions = new Map<string, Contradiction>();
   /** Symbols and cursors that a stored page has, or leads to. */
@@ -39,8 +39,8 @@ export class StoreOracle {
   }
 
   /** The page that a reply was stored as, by the key that asks for it. */
-  static nameOf(key: PageKey, kept: KeptReply | undefined): string {
-    return nameOf(kept === undefined ? key : { ...key, cursor: kept.cursor });
+  static nameOf(key: PageKey, cached: CachedReply | undefined): string {
+    return nameOf(cached === undefined ? key : { ...key, cursor: cached.cursor });
   }
 
   /** How long a lease still lives; undefined if it has ended or was released. */
@@ -57,11 +57,11 @@ export class StoreOracle {
 
   #alive(name: string, now: number): Page | undefined {
     const page = this.#pages.get(name);
-    return page && page.kept.keptUntil > now ? page : undefined;
+    return page && page.cached.staleUntil > now ? page : undefined;
   }
 
   /** @throws Error if a reply that was found is not stored, or answers another question */
-  checkFound(key: PageKey, found: KeptReply | undefined, now: number): void {
+  checkFound(key: PageKey, found: CachedReply | undefined, now: number): void {
     const own = this.#alive(nameOf(key), now);
     if (found === undefined) {
       if (own) throw new Error("A stored page is not found");
@@ -69,42 +69,42 @@ export class StoreOracle {
     }
     const page = this.#alive(StoreOracle.nameOf(key, found), now);
     if (page === undefined) throw new Error("The reply is not stored, or has expired");
-    deepStrictEqual(found, page.kept, "The reply differs from the stored one");
+    deepStrictEqual(found, page.cached, "The reply differs from the stored one");
     const reply = parseReply(found.reply);
     if (reply.symbol !== key.symbol || reply.num !== key.num) throw new Error("The reply has a foreign key");
     if (reply.cursor !== key.cursor && !this.#covers(page, key)) throw new Error("The reply lacks the row");
   }
 
   /** Whether the rows of a page continue past the cursor of a key. */
-  #covers({ key, summary: { span } }: Page, { symbol, cursor, num }: PageKey): boolean {
+  #covers({ key, summary: { range } }: Page, { symbol, cursor, num }: PageKey): boolean {
     const timestamp = /^\d+$/.test(cursor) ? Number(cursor) : Number.NaN;
-    if (num !== undefined || key.symbol !== symbol || span === undefined) return false;
-    return span.oldest < timestamp && timestamp <= span.newest;
+    if (num !== undefined || key.symbol !== symbol || range === undefined) return false;
+    return range.oldest < timestamp && timestamp <= range.newest;
   }
 
   /**
    * Checks the answer to a read, and notes the lease.
    * @throws Error if the answer breaks a promise
    */
-  read(key: PageKey, lease: string, answer: StoreAnswer, now: number): void {
-    const { kept, fetch, waitMs, pausedBy, isKnown } = answer;
-    this.checkFound(key, kept, now);
-    const pages = [...this.#pages.values()].filter((page) => page.kept.keptUntil > now);
-    if (kept === undefined && pages.some((page) => this.#covers(page, key))) {
+  read(key: PageKey, lease: string, answer: SharedCacheRead, now: number): void {
+    const { cached, state, waitMs, pausedBy, isKnown } = answer;
+    this.checkFound(key, cached, now);
+    const pages = [...this.#pages.values()].filter((page) => page.cached.staleUntil > now);
+    if (cached === undefined && pages.some((page) => this.#covers(page, key))) {
       throw new Error("A stored page that has the row is not found");
     }
-    const expected = this.#expectedFetch(StoreOracle.nameOf(key, kept), kept, lease, now);
-    if (fetch !== expected.fetch || waitMs !== expected.waitMs || pausedBy !== expected.pausedBy) {
-      throw new Error(`The answer is ${fetch} (${waitMs} ms), not ${expected.fetch} (${expected.waitMs} ms)`);
+    const expected = this.#expectedState(StoreOracle.nameOf(key, cached), cached, lease, now);
+    if (state !== expected.state || waitMs !== expected.waitMs || pausedBy !== expected.pausedBy) {
+      throw new Error(`The answer is ${state} (${waitMs} ms), not ${expected.state} (${expected.waitMs} ms)`);
     }
-    if (fetch !== "lease-acquired") return;
-    this.#leases.set(StoreOracle.nameOf(key, kept), { lease, until: now + this.#setting.leaseMs });
+    if (state !== "lease-acquired") return;
+    this.#leases.set(StoreOracle.nameOf(key, cached), { lease, until: now + this.#setting.leaseMs });
     const subject = key.cursor === "" ? key.symbol : `${key.symbol} ${key.cursor}`;
     const isKnownNow =
-      kept !== undefined ||
-      pages.some(({ key: { symbol }, summary: { next, span } }) =>
+      cached !== undefined ||
+      pages.some(({ key: { symbol }, summary: { next, range } }) =>
         key.cursor === ""
-          ? symbol === key.symbol && (next !== null || span !== undefined)
+          ? symbol === key.symbol && (next !== null || range !== undefined)
           : symbol === key.symbol && next === key.cursor,
       );
     if (isKnownNow && !isKnown) throw new Error("A stored page leads to it, and it is not known");
@@ -113,21 +113,21 @@ export class StoreOracle {
     }
   }
 
-  #expectedFetch(
+  #expectedState(
     name: string,
-    kept: KeptReply | undefined,
+    cached: CachedReply | undefined,
     lease: string,
     now: number,
-  ): Pick<StoreAnswer, "fetch" | "waitMs" | "pausedBy"> {
-    if (kept && kept.freshUntil > now) return { fetch: "fresh", waitMs: 0 };
+  ): Pick<SharedCacheRead, "state" | "waitMs" | "pausedBy"> {
+    if (cached && cached.freshUntil > now) return { state: "fresh", waitMs: 0 };
     const leaseMs = this.leaseMs(name, now);
     const pausedBy = this.#leases.get(name)?.pausedBy;
-    if (leaseMs !== undefined && pausedBy) return { fetch: "paused", waitMs: Math.max(leaseMs, 1), pausedBy };
-    if (leaseMs !== undefined) return { fetch: "lease-held", waitMs: 0 };
+    if (leaseMs !== undefined && pausedBy) return { state: "paused", waitMs: Math.max(leaseMs, 1), pausedBy };
+    if (leaseMs !== undefined) return { state: "lease-held", waitMs: 0 };
     const openMs = this.circuit.admit(lease, now);
     return openMs === undefined
-      ? { fetch: "lease-acquired", waitMs: 0 }
-      : { fetch: "circuit-open", waitMs: openMs };
+      ? { state: "lease-acquired", waitMs: 0 }
+      : { state: "circuit-open", waitMs: openMs };
   }
 
   /**
@@ -137,13 +137,13 @@ export class StoreOracle {
   write(
     key: PageKey,
     lease: string,
-    kept: KeptReply,
+    cached: CachedReply,
     summary: PageSummary,
     result: WriteResult,
     now: number,
   ): void {
     const name = nameOf(key);
-    const expected = this.#expectedResult(name, kept, summary, now);
+    const expected = this.#expectedResult(name, cached, summary, now);
     if (result !== expected) throw new Error(`The reply is ${result}, not ${expected}`);
     this.circuit.close();
     if (result === "doubted") {
@@ -153,16 +153,16 @@ export class StoreOracle {
     this.#endLease(name, lease, undefined, now);
     if (result === "superseded") return;
     this.#contradictions.delete(name);
-    this.#pages.set(name, { key, kept, summary });
+    this.#pages.set(name, { key, cached, summary });
     if (summary.next !== null) this.#everKnown.add(`${key.symbol} ${summary.next}`);
-    if (summary.next !== null || summary.span !== undefined) this.#everKnown.add(key.symbol);
+    if (summary.next !== null || summary.range !== undefined) this.#everKnown.add(key.symbol);
   }
 
   /** An older reply is superseded. One that contradicts the page is doubted until it repeats after a minute. */
-  #expectedResult(name: string, kept: KeptReply, { newest, extent }: PageSummary, now: number): WriteResult {
+  #expectedResult(name: string, cached: CachedReply, { newest, extent }: PageSummary, now: number): WriteResult {
     const page = this.#alive(name, now);
     if (page === undefined) return "stored";
-    if (kept.fetchedAt < page.kept.fetchedAt) return "superseded";
+    if (cached.fetchedAt < page.cached.fetchedAt) return "superseded";
     if (newest >= page.summary.newest && extent >= page.summary.extent) return "stored";
     const earlier = this.#contradictions.get(name);
     if (earlier?.newest === newest && earlier.extent === extent) {

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { array, boolean, nullable, number, object, optional, parse, string } from "valibot";
-import { NOTHING, type PageKey, type PageSummary, summaryOf } from "../../../functions/page-source/cached-reply.ts";
+import { EMPTY_SUMMARY, type PageKey, type PageSummary, summaryOf } from "../../../functions/page-source/cached-reply.ts";
 import { HkShortInterestItemSchema } from "../../../gen/Qot_GetShortInterest_pb.js";
 
 /** Rows of a page. */
@@ -38,7 +38,7 @@ export function parseReply(bytes: Uint8Array) {
 
 /** A summary, as the Worker makes it. */
 export function summarize({ isDenial, rows, next }: Reply, key: PageKey): PageSummary {
-  if (isDenial) return NOTHING;
+  if (isDenial) return EMPTY_SUMMARY;
   const items = rows.map((timestamp) => create(HkShortInterestItemSchema, { timestamp: BigInt(timestamp) }));
   return summaryOf({ market: "HK", rows: items, next }, key);
 }

@@ -1,11 +1,11 @@
 import { circuitOpenMs } from "../../../functions/page-source/circuit-breaker.ts";
 import {
-  createGlobalStore,
+  createSharedCache,
   type FetchEnd,
-  type GlobalStore,
-  LEASES,
+  type SharedCache,
+  LEASE_KEYS,
 } from "../../../functions/page-source/shared-cache.ts";
-import { keepPage, keepRefusal, nameOf, type PageKey } from "../../../functions/page-source/cached-reply.ts";
+import { cachePage, cacheNegative, nameOf, type PageKey } from "../../../functions/page-source/cached-reply.ts";
 import type { Upstash } from "../../../functions/upstash.ts";
 import type { World } from "../check.ts";
 import type { VirtualRedis } from "../redis/virtual-redis.ts";
@@ -33,7 +33,7 @@ export class StoreWorld implements World<Operation> {
   readonly setting: Setting;
   readonly #redis: VirtualRedis;
   readonly #upstash: Upstash;
-  readonly #store: GlobalStore;
+  readonly #store: SharedCache;
   readonly #oracle: StoreOracle;
 
   constructor(redis: VirtualRedis, setting: Setting) {
@@ -47,7 +47,7 @@ export class StoreWorld implements World<Operation> {
     this.#redis = redis;
     this.#oracle = new StoreOracle(setting);
     this.#upstash = createVirtualUpstash(redis);
-    this.#store = createGlobalStore(this.#upstash, setting.leaseMs, () => this.now);
+    this.#store = createSharedCache(this.#upstash, setting.leaseMs, () => this.now);
   }
 
   get now(): number {
@@ -92,22 +92,22 @@ export class StoreWorld implements World<Operation> {
     const lease = `lease of f${number}`;
     const answer = await this.#store.read(key, lease);
     this.#oracle.read(key, lease, answer, this.now);
-    const own = { ...key, cursor: answer.kept?.cursor ?? key.cursor };
+    const own = { ...key, cursor: answer.cached?.cursor ?? key.cursor };
     this.#checkLease(own);
-    const found = answer.kept === undefined ? "nothing" : `the page "${answer.kept.cursor}"`;
-    if (answer.fetch === "lease-acquired") {
+    const found = answer.cached === undefined ? "nothing" : `the page "${answer.cached.cursor}"`;
+    if (answer.state === "lease-acquired") {
       this.fetches.set(number, { key: own, lease, isKnown: answer.isKnown });
     }
-    return `${found}, ${answer.fetch}`;
+    return `${found}, ${answer.state}`;
   }
 
   async #peek(key: PageKey): Promise<string> {
-    const kept = await this.#store.peek(key);
-    this.#oracle.checkFound(key, kept, this.now);
+    const cached = await this.#store.peek(key);
+    this.#oracle.checkFound(key, cached, this.now);
     const openMs = await circuitOpenMs(this.#upstash, this.now);
     const expectedMs = this.#oracle.circuit.openMs(this.now);
     if (openMs !== expectedMs) throw new Error(`The circuit is open for ${openMs} ms, not ${expectedMs} ms`);
-    return kept === undefined ? "nothing" : `the page "${kept.cursor}"`;
+    return cached === undefined ? "nothing" : `the page "${cached.cursor}"`;
   }
 
   #answer(fetch: Fetch, fault: Fault | undefined): string {
@@ -126,12 +126,12 @@ export class StoreWorld implements World<Operation> {
       return "only the lease is released: the cursor is not known";
     }
     const bytes = encodeReply(reply);
-    const kept = reply.isDenial
-      ? keepRefusal(bytes, key.cursor, at, REFUSAL_MS)
-      : keepPage(bytes, key.cursor, at);
+    const cached = reply.isDenial
+      ? cacheNegative(bytes, key.cursor, at, REFUSAL_MS)
+      : cachePage(bytes, key.cursor, at);
     const summary = summarize(reply, key);
-    const result = await this.#store.write(key, lease, kept, summary, []);
-    this.#oracle.write(key, lease, kept, summary, result, this.now);
+    const result = await this.#store.write(key, lease, cached, summary, []);
+    this.#oracle.write(key, lease, cached, summary, result, this.now);
     this.#checkLease(key);
     return result;
   }
@@ -151,7 +151,7 @@ export class StoreWorld implements World<Operation> {
 
   /** A lease lives as long as its holder may fetch or pause, and no longer. */
   #checkLease(key: PageKey): void {
-    const ms = this.#redis.command("PTTL", `${LEASES}${nameOf(key)}`);
+    const ms = this.#redis.command("PTTL", `${LEASE_KEYS}${nameOf(key)}`);
     const expected = this.#oracle.leaseMs(nameOf(key), this.now) ?? -2;
     if (ms !== expected) throw new Error(`The lease lives for ${ms} ms, not ${expected} ms`);
   }
