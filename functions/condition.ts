@@ -56,7 +56,7 @@ export interface Condition {
   readonly pending: number;
 }
 
-/** @throws Failure `limiter_unavailable` */
+/** @throws Failure `store_unavailable` */
 export async function conditionOf(
   config: Config,
   trace: Trace,

@@ -48,7 +48,7 @@ export interface Permits {
   /**
    * @param instead a permit that the same script releases first
    * @throws Failure `upstream_quota_exceeded`, or `client_quota_exceeded` if the client's own share is used up,
-   *   with the time until a permit is free, if that is longer than a request may wait; `limiter_unavailable` if
+   *   with the time until a permit is free, if that is longer than a request may wait; `store_unavailable` if
    *   Upstash does not answer
    */
   take(need: Need, instead?: Permit): Promise<Permit>;
@@ -68,7 +68,7 @@ export interface Permits {
   settling(permit: Permit, wasted: boolean): ScriptCall;
   /**
    * How many permits the account would get right now.
-   * @throws Failure `limiter_unavailable`
+   * @throws Failure `store_unavailable`
    */
   left(): Promise<number>;
   /** OpenD itself refused: grants nothing for a window. Returns its length in milliseconds. */

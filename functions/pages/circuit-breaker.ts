@@ -58,7 +58,7 @@ local function close(circuit) redis.call('DEL', circuit) end
 /**
  * For how long the circuit is open, in milliseconds; 0 if it is closed or half-open.
  * @param now Unix time, milliseconds
- * @throws Failure `limiter_unavailable`
+ * @throws Failure `store_unavailable`
  */
 export async function circuitOpenMs(upstash: Upstash, now: number): Promise<number> {
   const open = await upstash.ask((redis) => redis.hget<string>(CIRCUIT, "open"));

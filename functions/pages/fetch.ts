@@ -24,6 +24,8 @@ const REFRESH_PAUSE_MS = 5_000;
 const TRIPS_BREAKER: ReadonlySet<FailureCode> = new Set([
   "opend_unreachable",
   "opend_timeout",
+  // Connection, login and call took the whole deadline of the request.
+  "request_timeout",
   "opend_key_refused",
 ]);
 

@@ -54,17 +54,17 @@ export interface GlobalStore {
    * Reads a page, and acquires its lease if the page is missing or stale. A page stored under another cursor whose
    * rows continue past the requested one is found as well; the lease is then that page's.
    * @param lease a name for the lease, unique to this lookup
-   * @throws Failure `limiter_unavailable`
+   * @throws Failure `store_unavailable`
    */
   read(key: PageKey, lease: string): Promise<StoreAnswer>;
   /**
    * Reads a page with plain commands, without a lease: one command for a page stored under this key, three at most.
-   * @throws Failure `limiter_unavailable`
+   * @throws Failure `store_unavailable`
    */
   peek(key: PageKey): Promise<KeptReply | undefined>;
   /**
    * Whether the page was answered before, or a stored page leads to its cursor: one command.
-   * @throws Failure `limiter_unavailable`
+   * @throws Failure `store_unavailable`
    */
   isKnown(key: PageKey): Promise<boolean>;
   /**

@@ -1,4 +1,4 @@
-import { within } from "../deadline.ts";
+import { requestTimeout, within } from "../deadline.ts";
 import { Failure } from "../failure.ts";
 import type { Priority } from "../limit/permits.ts";
 import { FIRST } from "../short-interest/page.ts";
@@ -68,9 +68,13 @@ export async function lookUp(parts: LookupContext, symbol: SecuritySymbol, key: 
   const late = () =>
     inFlight.get(flightKeyOf(parts, key))?.callsOpend
       ? new Failure("opend_timeout", "OpenD did not answer in time")
-      : new Failure("limiter_unavailable", "The store that all data centers share did not answer in time");
+      : new Failure("store_unavailable", "The store that all data centers share did not answer in time");
   // The flight of a request that was cut off never settles.
-  const looking = within(parts.requestMs, late, () => coalesce(parts, symbol, key));
+  const looking = within(
+    parts.requestMs,
+    () => requestTimeout(parts.requestMs),
+    () => coalesce(parts, symbol, key),
+  );
   if (now < copy.trustedUntil + SERVED_ONCE_MORE_MS) {
     parts.background(parts.room.hold(looking.catch(() => parts.edge.trustAgain(key, copy))));
     return fromEdge(copy, now);
@@ -78,7 +82,7 @@ export async function lookUp(parts: LookupContext, symbol: SecuritySymbol, key: 
   return within(WITH_COPY_MS, late, () => looking).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
     parts.edge.trustAgain(key, copy);
-    if (failure.code === "limiter_unavailable") parts.storeHangs.failure = failure;
+    if (failure.code === "store_unavailable") parts.storeHangs.failure = failure;
     return { kept: copy, origin: "edge", stale: failure.code };
   });
 }
@@ -108,11 +112,11 @@ async function coalesce(parts: LookupContext, symbol: SecuritySymbol, key: PageK
   const since = parts.now();
   const found = within(
     parts.requestMs,
-    () => new Failure("opend_timeout", "OpenD did not answer in time"),
+    () => requestTimeout(parts.requestMs),
     async (signal) => (await findRefused(parts, symbol, key)) ?? findOrFetch(parts, symbol, key, signal),
   ).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
-    const hangs = failure.code === "limiter_unavailable" && parts.now() - since >= HANGS_MS;
+    const hangs = failure.code === "store_unavailable" && parts.now() - since >= HANGS_MS;
     if (hangs) parts.storeHangs.failure = failure;
     throw failure;
   });

@@ -7,7 +7,7 @@ import { Failure } from "../failure.ts";
 export interface Room {
   /**
    * Runs `work` when what is under way leaves room for it.
-   * @throws Failure `too_much_at_once` where there will never be any
+   * @throws Failure `subrequest_limit` where there will never be any
    */
   within<T>(work: () => Promise<T>): Promise<T>;
   /** Counts background work that has begun. It does not keep others from running at once. */
@@ -49,7 +49,7 @@ export function createRoom(
       while (foreground >= maxAtOnce || !hasRoomFor(running + 1)) {
         if (running === 0) {
           throw new Failure(
-            "too_much_at_once",
+            "subrequest_limit",
             "This is more than can be fetched at once; what is fetched is kept",
             {
               retryAfterMs: RETRY_AFTER_MS,

@@ -1,4 +1,4 @@
-import { within } from "../deadline.ts";
+import { requestTimeout, within } from "../deadline.ts";
 import { Failure } from "../failure.ts";
 import {
   END,
@@ -49,8 +49,8 @@ export function createPageSource(given: LookupParts): PageSource {
       let waiting = true;
       const late = () =>
         waiting
-          ? new Failure("too_much_at_once", "This request looks up more pages than fit into its deadline")
-          : new Failure("opend_timeout", "OpenD did not answer in time");
+          ? new Failure("subrequest_limit", "This request looks up more pages than fit into its deadline")
+          : requestTimeout(parts.requestMs);
       return within(parts.requestMs, late, (signal) => {
         const look: Look = (key) =>
           parts.room.within(() => {

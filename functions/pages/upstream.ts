@@ -1,4 +1,4 @@
-import { type Deadlines, pause, within } from "../deadline.ts";
+import { type Deadlines, pause, requestTimeout, within } from "../deadline.ts";
 import { Failure } from "../failure.ts";
 import type { Need, Permit, Permits } from "../limit/permits.ts";
 import type { OpendAddress } from "../opend/connect.ts";
@@ -50,7 +50,7 @@ export function createUpstream(parts: UpstreamParts): Upstream {
     fetch: (request, need) =>
       within(
         parts.deadlines.request,
-        () => new Failure("opend_timeout", "OpenD did not answer in time"),
+        () => requestTimeout(parts.deadlines.request),
         (signal) => callOnce(parts, spare, request, need, signal),
       ),
     keepConnection: () => spare.keep(),
@@ -122,7 +122,7 @@ async function callOnce(
       taking = trace.time("limit", permits.take(need, await taking));
       await taking.then(ready);
       if (tooOld(await taking, parts.guardMs)) {
-        throw new Failure("limiter_unavailable", "The store that all data centres share answers too slowly");
+        throw new Failure("store_unavailable", "The store that all data centres share answers too slowly");
       }
     }
     signal.throwIfAborted();

@@ -18,7 +18,7 @@ type Counted = keyof typeof COUNTED;
 
 const REFUSALS: ReadonlySet<string> = new Set<FailureCode>([
   "too_many_requests",
-  "too_much_at_once",
+  "subrequest_limit",
   "client_quota_exceeded",
   "upstream_quota_exceeded",
 ]);
@@ -70,7 +70,7 @@ export interface Counters {
   add(counts: Tally, atOnce: boolean): void;
   /** Writes what is waiting, and these as well. Where Upstash cannot be asked it goes on waiting. */
   flush(also?: Tally): Promise<void>;
-  /** @throws Failure `limiter_unavailable` */
+  /** @throws Failure `store_unavailable` */
   read(): Promise<Tally>;
 }
 

@@ -32,8 +32,8 @@ const ITS_OWN: Partial<Record<FailureCode, number>> = {
 /** What is nobody's trouble but this watch's: the symbol has its turn the next time. */
 const ENDING: ReadonlySet<FailureCode> = new Set([
   ...QUOTA_CODES,
-  "too_much_at_once",
-  "limiter_unavailable",
+  "subrequest_limit",
+  "store_unavailable",
   "internal",
 ]);
 /** Others may be everybody's trouble: after as many in a row the watch is over. */

@@ -152,7 +152,7 @@ export function permittedBy({ upstash: address, quota }: Config): Permitted {
     // Its call might arrive when it does not stand any more.
     if (Date.now() - permit.startedAfter > PERMIT_GUARD_MS) {
       await permits.giveBack(permit);
-      throw new Failure("limiter_unavailable", "Upstash answers too slowly for a permit");
+      throw new Failure("store_unavailable", "Upstash answers too slowly for a permit");
     }
     try {
       return await call();
