@@ -62,7 +62,9 @@ app.get("/metrics", ...api, requireApiKey, getMetrics);
 app.get("/openapi.json", cors(), withETag, (context) =>
   context.body(openapiJson(), 200, { "Content-Type": "application/json", ...ONE_DAY }),
 );
-app.get("/problems/:code", (context) => context.text(explainProblem(context.req.param("code")), 200, ONE_DAY));
+app.get("/problems/:code", (context) =>
+  context.text(explainProblem(context.req.param("code")), 200, ONE_DAY),
+);
 
 // Every path above answers other methods with 405. Hono answers HEAD with the route of GET.
 const methods = Map.groupBy(

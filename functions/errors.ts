@@ -19,14 +19,15 @@ export const FAILURE_CODES = [
   "upstream_quota_exceeded",
   "internal",
   "misconfigured",
-  "too_much_at_once",
+  "subrequest_limit",
   "opend_unreachable",
   "opend_key_refused",
   "opend_protocol_error",
   "opend_failed",
   "opend_no_permission",
   "opend_timeout",
-  "limiter_unavailable",
+  "request_timeout",
+  "store_unavailable",
 ] as const;
 export type FailureCode = (typeof FAILURE_CODES)[number];
 

@@ -1,12 +1,12 @@
-import { DEADLINES, type Deadlines } from "./timeout.ts";
 import { type Config, parseEnv } from "./env.ts";
 import { Failure } from "./errors.ts";
+import { isHolder } from "./http/access.ts";
 import { createPageSource } from "./page-source/create.ts";
 import { budgetFor } from "./page-source/subrequest-budget.ts";
-import { isHolder } from "./http/access.ts";
 import { countsOf } from "./telemetry/counters.ts";
 import { countersOf, writeLogLine } from "./telemetry/request-logger.ts";
 import { createRequestStats, type RequestStats } from "./telemetry/request-stats.ts";
+import { DEADLINES, type Deadlines } from "./timeout.ts";
 import { createUpstash, type Upstash } from "./upstash.ts";
 import { type DeliveryParts, deliver, dispatch, type OrderQueue } from "./webhooks/deliver.ts";
 import { ownHosts } from "./webhooks/endpoint.ts";

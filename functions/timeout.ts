@@ -1,4 +1,4 @@
-import type { Failure } from "./errors.ts";
+import { Failure } from "./errors.ts";
 
 /** How long each step may take, in milliseconds. Tests pass shorter ones. */
 export const DEADLINES = {
@@ -17,6 +17,11 @@ export const DEADLINES = {
 } as const;
 
 export type Deadlines = { readonly [step in keyof typeof DEADLINES]: number };
+
+/** The failure of a request whose deadline of `timeoutMs` milliseconds passed. */
+export function requestTimeout(timeoutMs: number): Failure {
+  return new Failure("request_timeout", `The request exceeded its deadline of ${timeoutMs / 1_000} s`);
+}
 
 /**
  * Runs `work` for at most `ms` milliseconds. When time is up, `work`'s signal aborts and `late()` is

@@ -1,7 +1,7 @@
 import { Redis } from "@upstash/redis/cloudflare";
 import { type GenericSchema, parse } from "valibot";
-import { withTimeout } from "./timeout.ts";
 import { Failure } from "./errors.ts";
+import { withTimeout } from "./timeout.ts";
 
 export interface UpstashAddress {
   readonly url: string;
@@ -19,7 +19,7 @@ export interface ScriptCall {
 export interface Upstash {
   /**
    * Runs one question.
-   * @throws Failure `limiter_unavailable` whatever goes wrong: the client's own messages hold the whole
+   * @throws Failure `store_unavailable` whatever goes wrong: the client's own messages hold the whole
    *   command, and are dropped here
    */
   exec<T>(command: (redis: Redis) => Promise<T>): Promise<T>;
@@ -41,7 +41,7 @@ export function createUpstash(address: UpstashAddress, ms: number, onCommand = (
     return client;
   };
   const unavailable = () =>
-    new Failure("limiter_unavailable", "The store that all data centres share cannot be asked");
+    new Failure("store_unavailable", "The store that all data centres share cannot be asked");
   async function exec<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
     onCommand();
     try {

@@ -25,7 +25,9 @@ const redis = new Redis({ url, token, enableTelemetry: false, signal: () => Abor
 for (const each of wanted) {
   // No symbol has a character that a pattern gives a meaning to.
   const [name, patterns] =
-    each === "--all" ? ["all pages", [`${PAGE_KEYS}*`, `${LEASE_KEYS}*`, `${INDEX_KEYS}*`]] : patternsOf(each);
+    each === "--all"
+      ? ["all pages", [`${PAGE_KEYS}*`, `${LEASE_KEYS}*`, `${INDEX_KEYS}*`]]
+      : patternsOf(each);
   let pages = 0;
   for (const pattern of patterns) pages += await deleteMatching(pattern);
   console.log(`${name}: ${pages} kept pages deleted`);

@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import { Failure } from "../errors.ts";
-import { requireJson } from "./formats.ts";
-import { readQuery } from "./query.ts";
 import { MAX_ROWS } from "../short-interest/page.ts";
 import { MAX_SYMBOL_LENGTH, SYMBOL } from "../short-interest/symbol.ts";
+import { requireJson } from "./formats.ts";
+import { readQuery } from "./query.ts";
 
 /** The parameters of all routes: how they are checked, and, in `/openapi.json`, how they are described. */
 

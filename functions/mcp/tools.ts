@@ -1,10 +1,5 @@
 import * as v from "valibot";
 import { Failure } from "../errors.ts";
-import { problemOf } from "../http/problem.ts";
-import { DATED_PAGE, inlined, jsonSchemaOf, ref, type Schema } from "../openapi/schemas.ts";
-import { collect, walk } from "../page-source/history.ts";
-import type { PageSource } from "../page-source/source.ts";
-import { latestOf } from "../page-source/latest.ts";
 import {
   checkRange,
   from,
@@ -16,6 +11,11 @@ import {
   symbolText,
   to,
 } from "../http/parameters.ts";
+import { problemOf } from "../http/problem.ts";
+import { DATED_PAGE, inlined, jsonSchemaOf, ref, type Schema } from "../openapi/schemas.ts";
+import { collect, walk } from "../page-source/history.ts";
+import { latestOf } from "../page-source/latest.ts";
+import type { PageSource } from "../page-source/source.ts";
 import { pageRecord, rowsRecord, stringify } from "../short-interest/json.ts";
 import { FIRST } from "../short-interest/page.ts";
 import { ending } from "../short-interest/series.ts";

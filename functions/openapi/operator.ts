@@ -83,7 +83,7 @@ const getMetrics = {
       headers: HEADERS,
       content: { "text/plain": { schema: text, example: METRICS } },
     },
-    ...problems([...KEYED, "limiter_unavailable"]),
+    ...problems([...KEYED, "store_unavailable"]),
   },
 };
 

@@ -40,7 +40,7 @@ const COMMON: readonly FailureCode[] = [
   "too_many_requests",
   "misconfigured",
   "internal",
-  "limiter_unavailable",
+  "store_unavailable",
 ];
 const BODY: readonly FailureCode[] = [
   "invalid_parameter",

@@ -12,14 +12,14 @@ import * as KeepAlive from "../../gen/KeepAlive_pb.js";
 import { QotMarket } from "../../gen/Qot_Common_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
 import { Failure } from "../errors.ts";
+import { OpendQuery, parseInput } from "../http/parameters.ts";
 import { GET_SHORT_INTEREST } from "../opend/short-interest.ts";
-import type { SubrequestBudget } from "../page-source/subrequest-budget.ts";
 import type { PageSource } from "../page-source/source.ts";
-import { parseInput, OpendQuery } from "../http/parameters.ts";
+import type { SubrequestBudget } from "../page-source/subrequest-budget.ts";
 import { FIRST } from "../short-interest/page.ts";
 import { pageProtobuf } from "../short-interest/protobuf.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
-import type { CommandReply, CommandHandler } from "./connection.ts";
+import type { CommandHandler, CommandReply } from "./connection.ts";
 import { refusalBody } from "./refusal-messages.ts";
 
 const INIT_WEB_SOCKET = 1;

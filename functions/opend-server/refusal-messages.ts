@@ -12,7 +12,7 @@ const MESSAGES: Partial<Record<FailureCode, string>> = {
   upstream_quota_exceeded: TOO_FREQUENT,
   client_quota_exceeded: TOO_FREQUENT,
   too_many_requests: TOO_FREQUENT,
-  too_much_at_once: TOO_FREQUENT,
+  subrequest_limit: TOO_FREQUENT,
   unknown_symbol: "未知股票",
   invalid_symbol: "未知股票",
   opend_no_permission: "无权限获取该行情",
@@ -20,6 +20,7 @@ const MESSAGES: Partial<Record<FailureCode, string>> = {
 
 const RET_TYPES: Partial<Record<FailureCode, RetType>> = {
   opend_timeout: RetType.RetType_TimeOut,
+  request_timeout: RetType.RetType_TimeOut,
   opend_unreachable: RetType.RetType_DisConnect,
 };
 

@@ -1,5 +1,5 @@
-import { withTimeout } from "../timeout.ts";
 import { Failure } from "../errors.ts";
+import { withTimeout } from "../timeout.ts";
 
 /** Where OpenD's WebSocket port is, and what opens it. */
 export interface OpendAddress {

@@ -1,10 +1,10 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { RequestSchema, ResponseSchema } from "../../gen/InitWebSocket_pb.js";
-import { type Deadlines, withTimeout } from "../timeout.ts";
 import { Failure } from "../errors.ts";
+import { type Deadlines, withTimeout } from "../timeout.ts";
 import { type Connection, connect, type OpendAddress } from "./connect.ts";
-import { decodeReply, encodeRequest, type ReplyFrame } from "./frame.ts";
 import { failureOfHeader, failureOfLogin, failureOfLoginHeader, relayLost } from "./errors.ts";
+import { decodeReply, encodeRequest, type ReplyFrame } from "./frame.ts";
 
 const INIT_WEB_SOCKET = 1;
 const RELAY_LOST = 2;

@@ -16,6 +16,8 @@ const TRIPS_BREAKER: ReadonlySet<FailureCode> = new Set([
   "opend_unreachable",
   "opend_timeout",
   "opend_key_refused",
+  // Connection, login and call took the whole deadline of the request.
+  "request_timeout",
 ]);
 
 const FAILURE_THRESHOLD = 5;
@@ -67,7 +69,7 @@ local function close(circuit) redis.call('DEL', circuit) end
 /**
  * For how long the circuit is open, in milliseconds; 0 if it is closed or half-open.
  * @param now Unix time, milliseconds
- * @throws Failure `limiter_unavailable`
+ * @throws Failure `store_unavailable`
  */
 export async function circuitOpenMs(upstash: Upstash, now: number): Promise<number> {
   const open = await upstash.exec((redis) => redis.hget<string>(CIRCUIT, "open"));

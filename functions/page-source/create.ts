@@ -1,7 +1,7 @@
 import type { Config } from "../env.ts";
 import { Failure } from "../errors.ts";
-import { PERMIT_MAX_AGE_MS } from "../rate-limit/permitted-call.ts";
 import { createPermits } from "../rate-limit/permits.ts";
+import { PERMIT_MAX_AGE_MS } from "../rate-limit/permitted-call.ts";
 import { formatSymbol } from "../short-interest/symbol.ts";
 import { createRequestStats, increment, type RequestStats } from "../telemetry/request-stats.ts";
 import { DEADLINES, type Deadlines } from "../timeout.ts";

@@ -62,7 +62,10 @@ export async function fetchAndCache(
     // Another client may have a share left.
     const isPaused = stored !== undefined && code !== "client_quota_exceeded";
     const pause = isPaused ? { ms: REFRESH_PAUSE_MS, code } : undefined;
-    inBackground(deps, sharedCache.release(key, lease, { outcome: outcomeOf(code), ...(pause && { pause }) }));
+    inBackground(
+      deps,
+      sharedCache.release(key, lease, { outcome: outcomeOf(code), ...(pause && { pause }) }),
+    );
     throw failure;
   });
   const { reply, settleScript } = fetched;

@@ -1,7 +1,7 @@
-import { delay } from "../timeout.ts";
 import { Failure, QUOTA_CODES } from "../errors.ts";
 import { isSliceable, type Page, type Row } from "../short-interest/page.ts";
 import { dateOf, type SecuritySymbol } from "../short-interest/symbol.ts";
+import { delay } from "../timeout.ts";
 import type { PageResult, PageSource } from "./source.ts";
 
 /** A part of a history. */

@@ -2,7 +2,7 @@ import { Failure } from "../errors.ts";
 import type { Priority } from "../rate-limit/permits.ts";
 import { FIRST } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
-import { withTimeout } from "../timeout.ts";
+import { requestTimeout, withTimeout } from "../timeout.ts";
 import { type CachedReply, nameOf, type PageKey, summaryOf } from "./cached-reply.ts";
 import { circuitOpenFailure } from "./circuit-breaker.ts";
 import type { EdgeEntry } from "./edge-cache.ts";
@@ -68,10 +68,14 @@ export async function lookUp(
   if (deps.storeHangs.failure) return { cached: entry, tier: "edge", stale: deps.storeHangs.failure.code };
   const timeoutError = () =>
     inFlight.get(flightKeyOf(deps, key))?.callsOpend
-      ? new Failure("request_timeout", "OpenD did not answer before the deadline of the request")
+      ? new Failure("opend_timeout", "OpenD did not answer in time")
       : new Failure("store_unavailable", "Upstash Redis did not answer in time");
   // It may join the flight of a request that was cut off, which never settles.
-  const lookup = withTimeout(deps.requestMs, timeoutError, () => coalesce(deps, symbol, key));
+  const lookup = withTimeout(
+    deps.requestMs,
+    () => requestTimeout(deps.requestMs),
+    () => coalesce(deps, symbol, key),
+  );
   if (now < entry.revalidateAfter + REVALIDATE_GRACE_MS) {
     deps.waitUntil(deps.budget.track(lookup.catch(() => deps.edge.postponeRevalidation(key, entry))));
     return fromEdge(entry, now);
@@ -99,8 +103,7 @@ async function coalesce(deps: LookupContext, symbol: SecuritySymbol, key: PageKe
       return { ...(await other.result), tier: "collapsed" };
     } catch (thrown) {
       // Another client's used-up share says nothing about this client.
-      const isForeign =
-        Failure.from(thrown).code === "client_quota_exceeded" && other.client !== deps.client;
+      const isForeign = Failure.from(thrown).code === "client_quota_exceeded" && other.client !== deps.client;
       if (!isForeign) throw thrown;
       if (inFlight.get(name) === other) inFlight.delete(name);
     }
@@ -109,7 +112,7 @@ async function coalesce(deps: LookupContext, symbol: SecuritySymbol, key: PageKe
   const since = deps.now();
   const result = withTimeout(
     deps.requestMs,
-    () => new Failure("request_timeout", "The page was not found before the deadline of the request"),
+    () => requestTimeout(deps.requestMs),
     async (signal) => (await findRefused(deps, symbol, key)) ?? findOrFetch(deps, symbol, key, signal),
   ).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);

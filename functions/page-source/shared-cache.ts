@@ -12,8 +12,8 @@ import {
 } from "valibot";
 import { FAILURE_CODES, type FailureCode } from "../errors.ts";
 import type { ScriptCall, Upstash } from "../upstash.ts";
-import { CIRCUIT } from "./circuit-breaker.ts";
 import { type CachedReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./cached-reply.ts";
+import { CIRCUIT } from "./circuit-breaker.ts";
 import { DOUBT_MS } from "./freshness.ts";
 import { READ, RELEASE, WRITE } from "./shared-cache-scripts.ts";
 
@@ -55,17 +55,17 @@ export interface SharedCache {
    * Reads a page, and acquires its lease if the page is missing or stale. A page stored under another cursor whose
    * rows continue past the requested one is found as well; the lease is then that page's.
    * @param lease a name for the lease, unique to this lookup
-   * @throws Failure `limiter_unavailable`
+   * @throws Failure `store_unavailable`
    */
   read(key: PageKey, lease: string): Promise<SharedCacheRead>;
   /**
    * Reads a page with plain commands, without a lease: one command for a page stored under this key, three at most.
-   * @throws Failure `limiter_unavailable`
+   * @throws Failure `store_unavailable`
    */
   peek(key: PageKey): Promise<CachedReply | undefined>;
   /**
    * Whether the page was answered before, or a stored page leads to its cursor: one command.
-   * @throws Failure `limiter_unavailable`
+   * @throws Failure `store_unavailable`
    */
   isKnown(key: PageKey): Promise<boolean>;
   /**
@@ -154,7 +154,13 @@ export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => 
       if (reply[0] === "indexed") reply = await readOnce(key, lease, undefined, reply[1]);
       if (reply[0] === "indexed") throw new Error("A read without an index search has no index entries");
       const [state, waitMs, isKnown, code, ...page] = reply;
-      return { state, waitMs, isKnown: isKnown === 1, pausedBy: code || undefined, cached: cachedReplyOf(page) };
+      return {
+        state,
+        waitMs,
+        isKnown: isKnown === 1,
+        pausedBy: code || undefined,
+        cached: cachedReplyOf(page),
+      };
     },
     async peek(key) {
       const own = await load(nameOf(key));
@@ -196,7 +202,10 @@ export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => 
     },
     async release(key, lease, { outcome, pause }, scripts = []) {
       const args = [lease, pause?.ms ?? 0, outcome, now(), pause?.code ?? ""].map(String);
-      await upstash.evalAll([{ script: RELEASE, keys: [leaseKeyOf(nameOf(key)), CIRCUIT], args }, ...scripts]);
+      await upstash.evalAll([
+        { script: RELEASE, keys: [leaseKeyOf(nameOf(key)), CIRCUIT], args },
+        ...scripts,
+      ]);
     },
   };
 }

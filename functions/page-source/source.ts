@@ -10,7 +10,7 @@ import {
   rowsAfter,
 } from "../short-interest/page.ts";
 import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
-import { withTimeout } from "../timeout.ts";
+import { requestTimeout, withTimeout } from "../timeout.ts";
 import { type PageKey, timestampOf } from "./cached-reply.ts";
 import { readPage } from "./fetch.ts";
 import { pageLifetime } from "./freshness.ts";
@@ -52,7 +52,7 @@ export function pageSourceOf(sharedDeps: LookupDeps): PageSource {
       const timeoutError = () =>
         isWaiting
           ? new Failure("subrequest_limit", "The request needs more lookups than its deadline allows")
-          : new Failure("request_timeout", "The page was not found before the deadline of the request");
+          : requestTimeout(deps.requestMs);
       return withTimeout(deps.requestMs, timeoutError, (signal) => {
         const lookup: Lookup = (key) =>
           deps.budget.run(() => {

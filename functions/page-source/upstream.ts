@@ -1,11 +1,10 @@
-import { Failure } from "../errors.ts";
 import type { OpendAddress } from "../opend/connect.ts";
 import { type OpendSession, openSession } from "../opend/session.ts";
 import { encodePageRequest, GET_SHORT_INTEREST, type PageRequest } from "../opend/short-interest.ts";
 import type { Permit, PermitRequest, Permits } from "../rate-limit/permits.ts";
 import { callWithPermit } from "../rate-limit/permitted-call.ts";
 import type { RequestStats } from "../telemetry/request-stats.ts";
-import { type Deadlines, withTimeout } from "../timeout.ts";
+import { type Deadlines, requestTimeout, withTimeout } from "../timeout.ts";
 import type { ScriptCall } from "../upstash.ts";
 
 export interface UpstreamDeps {
@@ -31,7 +30,7 @@ export interface Fetched {
 export interface Upstream {
   /**
    * Fetches one page: a permit, a connection, one call. Nothing stays open or acquired after it.
-   * @throws Failure as the permits and the session do; `opend_timeout` after the deadline of a request
+   * @throws Failure as the permits and the session do; `request_timeout`
    */
   fetch(request: PageRequest, permitRequest: PermitRequest): Promise<Fetched>;
   /** Leaves the connection open for the next fetch, until the returned function is called. */
@@ -54,7 +53,7 @@ export function createUpstream(deps: UpstreamDeps): Upstream {
     fetch: (request, permitRequest) =>
       withTimeout(
         deps.deadlines.request,
-        () => new Failure("opend_timeout", "OpenD did not answer in time"),
+        () => requestTimeout(deps.deadlines.request),
         (signal) => callOnce(deps, idle, request, permitRequest, signal),
       ),
     reuseConnection: () => idle.reuse(),

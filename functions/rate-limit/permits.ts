@@ -4,14 +4,14 @@ import { Failure } from "../errors.ts";
 import type { ScriptCall, Upstash } from "../upstash.ts";
 import { createRefusalMemory } from "./refusal-memory.ts";
 import {
-  blockLog,
-  blockedMs,
-  releasePermit,
   type AcquireOptions,
-  type SlidingWindowLog,
-  slidingWindowLog,
-  settleScript,
   AcquireResult,
+  blockedMs,
+  blockLog,
+  releasePermit,
+  type SlidingWindowLog,
+  settleScript,
+  slidingWindowLog,
 } from "./sliding-window-log.ts";
 
 /** The right to make one call to OpenD. */
@@ -95,7 +95,9 @@ const clientLogOf = (client: string) => `${PREFIX}:client:${client}`;
 const scopeOf = (client: string) => `client ${client}`;
 
 /** How many permits each priority leaves to others. */
-export function reservesOf(limit: number): Record<Priority, Pick<AcquireOptions, "reserve" | "wasteReserve">> {
+export function reservesOf(
+  limit: number,
+): Record<Priority, Pick<AcquireOptions, "reserve" | "wasteReserve">> {
   const half = Math.floor(limit / 2);
   return {
     answer: { reserve: 0 },
@@ -204,9 +206,13 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
 }
 
 function upstreamQuotaExceeded(retryAfterMs: number): Failure {
-  return new Failure("upstream_quota_exceeded", "OpenD's rate limit is used up; cached pages are still served", {
-    retryAfterMs,
-  });
+  return new Failure(
+    "upstream_quota_exceeded",
+    "OpenD's rate limit is used up; cached pages are still served",
+    {
+      retryAfterMs,
+    },
+  );
 }
 
 function clientQuotaExceeded(retryAfterMs: number): Failure {

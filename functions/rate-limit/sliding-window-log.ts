@@ -243,7 +243,12 @@ function wasteSlots({ limit, clientShare }: Pick<SlidingWindowLog, "limit" | "cl
 }
 
 /** Removes an unused permit from its logs. */
-export async function releasePermit(redis: Redis, log: string, clientLog: string, permit: string): Promise<void> {
+export async function releasePermit(
+  redis: Redis,
+  log: string,
+  clientLog: string,
+  permit: string,
+): Promise<void> {
   await redis.pipeline().zrem(log, permit).zrem(clientLog, permit).exec();
 }
 

@@ -1,20 +1,20 @@
 import { Failure } from "../errors.ts";
 import { contentTypeOf, negotiate } from "../http/formats.ts";
+import { checkRange, HistoryQuery, parseQuery } from "../http/parameters.ts";
 import { problemOf } from "../http/problem.ts";
+import type { AppContext } from "../middleware/app-env.ts";
 import {
-  type Freshness,
   collect,
   combineFreshness,
+  type Freshness,
   type HistoryPage,
   type Walk,
   type WalkEnd,
   walk,
 } from "../page-source/history.ts";
-import type { AppContext } from "../middleware/app-env.ts";
 import { FIRST } from "../short-interest/page.ts";
 import { type SeriesWriter, seriesCsv, seriesJson, seriesNdjson } from "../short-interest/series.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
-import { checkRange, HistoryQuery, parseQuery } from "../http/parameters.ts";
 
 const WRITERS = { json: seriesJson, csv: seriesCsv, ndjson: seriesNdjson } as const;
 const SERIES_FORMATS = ["json", "csv", "ndjson"] as const;

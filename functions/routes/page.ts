@@ -1,13 +1,13 @@
-import { cacheHeaders } from "../page-source/cache-headers.ts";
 import { entityTag } from "../http/entity-tag.ts";
 import { contentTypeOf, type FormatName, negotiate } from "../http/formats.ts";
+import { PageQuery, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
+import { cacheHeaders } from "../page-source/cache-headers.ts";
 import { pageCsv } from "../short-interest/csv.ts";
 import { pageJson, pageNdjson } from "../short-interest/json.ts";
 import { FIRST, type Page } from "../short-interest/page.ts";
 import { pageProtobuf } from "../short-interest/protobuf.ts";
 import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
-import { PageQuery, parseQuery } from "../http/parameters.ts";
 
 type Render = (symbol: SecuritySymbol, page: Page) => string | Uint8Array<ArrayBuffer>;
 

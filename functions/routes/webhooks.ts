@@ -1,9 +1,10 @@
-import { DEADLINES } from "../timeout.ts";
 import { Failure } from "../errors.ts";
 import { countCostly } from "../http/access.ts";
+import { NoQuery, parseBody, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { stringify } from "../short-interest/json.ts";
 import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
+import { DEADLINES } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
 import { type EndpointRule, ownHosts, parseEndpoint } from "../webhooks/endpoint.ts";
 import { entryOf, testMessage } from "../webhooks/messages.ts";
@@ -21,7 +22,6 @@ import {
   type Subscriptions,
 } from "../webhooks/subscriptions.ts";
 import { createWatchlist } from "../webhooks/watchlist.ts";
-import { NoQuery, parseBody, parseQuery } from "../http/parameters.ts";
 import { NewSecret, NewWebhook, Nothing, WebhookChanges } from "./webhook-parameters.ts";
 
 /** `/v1/webhooks`: the webhooks of whoever holds the key, and of nobody else. */

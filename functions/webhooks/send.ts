@@ -1,5 +1,5 @@
-import { withTimeout } from "../timeout.ts";
 import { Failure } from "../errors.ts";
+import { withTimeout } from "../timeout.ts";
 import { type EndpointRule, parseEndpoint } from "./endpoint.ts";
 import type { Message } from "./messages.ts";
 import { retryAfterOf, type Try } from "./schedule.ts";

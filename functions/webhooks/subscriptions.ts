@@ -69,7 +69,7 @@ export interface Subscriptions {
   find(owner: string, id?: string): Promise<Subscription[]>;
   /**
    * @returns `none` where there is no such webhook
-   * @throws Failure `limiter_unavailable` also where other requests change the webhook all the time
+   * @throws Failure `store_unavailable` also where other requests change the webhook all the time
    */
   change(owner: string, id: string, changes: Changes): Promise<"done" | "none" | Duplicate>;
   /**

@@ -1,6 +1,6 @@
 import { Failure, type FailureCode, QUOTA_CODES } from "../errors.ts";
-import type { SubrequestBudget } from "../page-source/subrequest-budget.ts";
 import type { PageResult, PageSource } from "../page-source/source.ts";
+import type { SubrequestBudget } from "../page-source/subrequest-budget.ts";
 import { FIRST } from "../short-interest/page.ts";
 import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 import { AGAIN_MS, nextLook } from "./calendar.ts";
@@ -32,8 +32,8 @@ const ITS_OWN: Partial<Record<FailureCode, number>> = {
 /** What is nobody's trouble but this watch's: the symbol has its turn the next time. */
 const ENDING: ReadonlySet<FailureCode> = new Set([
   ...QUOTA_CODES,
-  "too_much_at_once",
-  "limiter_unavailable",
+  "subrequest_limit",
+  "store_unavailable",
   "internal",
 ]);
 /** Others may be everybody's trouble: after as many in a row the watch is over. */

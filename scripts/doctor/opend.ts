@@ -1,4 +1,3 @@
-import { DEADLINES } from "../../functions/timeout.ts";
 import type { Config } from "../../functions/env.ts";
 import { Failure, type FailureCode, QUOTA_CODES } from "../../functions/errors.ts";
 import type { Connection, OpendAddress } from "../../functions/opend/connect.ts";
@@ -9,6 +8,7 @@ import {
   parsePageReply,
 } from "../../functions/opend/short-interest.ts";
 import { FIRST, MAX_ROWS, pageOf } from "../../functions/short-interest/page.ts";
+import { DEADLINES } from "../../functions/timeout.ts";
 import { type Check, compareClocks, type Finding, failed, ok, skipped, warning } from "./check.ts";
 import { networkChecks } from "./network.ts";
 import { connectFromNode, isAccess, NoUpgrade, nodeWith } from "./runtime.ts";

@@ -1,6 +1,6 @@
+import { cachePage, summaryOf } from "../../functions/page-source/cached-reply.ts";
 import { readPage } from "../../functions/page-source/fetch.ts";
 import { createSharedCache } from "../../functions/page-source/shared-cache.ts";
-import { cachePage, summaryOf } from "../../functions/page-source/cached-reply.ts";
 import { MAX_ROWS } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { createUpstash } from "../../functions/upstash.ts";

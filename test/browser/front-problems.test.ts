@@ -76,7 +76,7 @@ describe("a problem", () => {
   it.each([
     ["opend_key_refused", "The operator of this service has to mend something: opend_key_refused."],
     ["misconfigured", "The operator of this service has to mend something: misconfigured."],
-    ["limiter_unavailable", "The source cannot be reached right now."],
+    ["store_unavailable", "The source cannot be reached right now."],
     ["opend_timeout", "The source cannot be reached right now."],
     ["internal", "Something unexpected went wrong: internal."],
   ])("of the code %s is said in a sentence", async (code, sentence) => {

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { encodeRequest } from "../../functions/opend/frame.ts";
 import * as KeepAlive from "../../gen/KeepAlive_pb.js";
-import { startGateway } from "../support/page-source.ts";
 import { sha256 } from "../support/keys.ts";
+import { startGateway } from "../support/page-source.ts";
 import { subrequests } from "../support/subrequests.ts";
 import { connect, connected, TestClient } from "./support.ts";
 

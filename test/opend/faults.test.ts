@@ -134,22 +134,22 @@ describe("a fault of OpenD", () => {
 
 describe("a fault of Upstash", () => {
   it.concurrent.each(["hang", "401", "500", "HTML", "nonsense"] as const)(
-    "%s ends as limiter_unavailable",
+    "%s ends as store_unavailable",
     async (fault) => {
       const gateway = await startGateway();
       await gateway.upstash.fail(fault);
       const { end, ms } = await ask(gateway);
-      expect(end).toMatchObject({ code: "limiter_unavailable" });
+      expect(end).toMatchObject({ code: "store_unavailable" });
       expect(ms).toBeLessThan(4_000);
       await leavesNothingBehind(gateway);
       expect((await gateway.opend.stats()).calls).toBe(0);
     },
   );
 
-  it("nobody listening ends as limiter_unavailable", async () => {
+  it("nobody listening ends as store_unavailable", async () => {
     const dead = `http://127.0.0.1:${await control.deadPort()}`;
     const gateway = await startGateway({}, { UPSTASH_REDIS_REST_URL: dead });
-    expect((await ask(gateway)).end).toMatchObject({ code: "limiter_unavailable" });
+    expect((await ask(gateway)).end).toMatchObject({ code: "store_unavailable" });
     expect((await gateway.opend.stats()).calls).toBe(0);
   });
 });

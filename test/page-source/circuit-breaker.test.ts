@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { cachePage, type PageSummary } from "../../functions/page-source/cached-reply.ts";
 import { circuitOpenMs } from "../../functions/page-source/circuit-breaker.ts";
 import { createSharedCache } from "../../functions/page-source/shared-cache.ts";
-import { cachePage, type PageSummary } from "../../functions/page-source/cached-reply.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { control } from "../support/stand-ins.ts";
 

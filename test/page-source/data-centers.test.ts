@@ -54,7 +54,7 @@ describe("several data centres", () => {
     await gateway.upstash.fail("hang", 1);
     const before = (await gateway.opend.stats()).openings;
     const { failure } = (await centres[0]?.page("US.AAPL")) ?? {};
-    expect(failure?.code).toBe("limiter_unavailable");
+    expect(failure?.code).toBe("store_unavailable");
     expect((await gateway.opend.stats()).openings).toBe(before + 1);
   });
 });
@@ -158,7 +158,7 @@ describe("an edge copy", () => {
     clock.forward(30 * MINUTE);
     await gateway.upstash.fail("hang");
     const { answer, ms = 0 } = (await centres[0]?.page("US.AAPL")) ?? {};
-    expect(answer).toMatchObject({ origin: "edge", stale: "limiter_unavailable" });
+    expect(answer).toMatchObject({ origin: "edge", stale: "store_unavailable" });
     expect(ms).toBeGreaterThanOrEqual(990);
     const before = await gateway.upstash.requests();
     for (let time = 0; time < 5; time += 1) {
@@ -194,9 +194,9 @@ describe("an edge copy", () => {
     clock.forward(30 * MINUTE);
     expect((await centres[0]?.page("US.AAPL"))?.answer).toMatchObject({
       origin: "edge",
-      stale: "limiter_unavailable",
+      stale: "store_unavailable",
     });
-    expect((await centres[0]?.page("US.TSLA"))?.failure?.code).toBe("limiter_unavailable");
+    expect((await centres[0]?.page("US.TSLA"))?.failure?.code).toBe("store_unavailable");
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { cacheNegative, cachePage, type PageSummary } from "../../functions/page-source/cached-reply.ts";
 import { createEdgeCache } from "../../functions/page-source/edge-cache.ts";
-import { cachePage, cacheNegative, type PageSummary } from "../../functions/page-source/cached-reply.ts";
 
 const NOW = 1_800_000_000_000;
 const SECOND = 1_000;

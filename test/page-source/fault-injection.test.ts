@@ -174,7 +174,7 @@ describe("a claim", () => {
     const claim = "short-interest:lease:US.AAPL/";
     await gateway.upstash.redis("SET", claim, "somebody", "PX", "300");
     await gateway.opend.set({ delayMs: [900, 900] });
-    expect((await centres[0]?.page("US.AAPL"))?.failure?.code).toBe("opend_timeout");
+    expect((await centres[0]?.page("US.AAPL"))?.failure?.code).toBe("request_timeout");
     expect(await gateway.upstash.redis("EXISTS", claim)).toBe(0);
     await logAndCallsAgree(gateway);
   });
@@ -217,7 +217,7 @@ describe("under load, with faults", () => {
           // The load shares its isolate with the Worker, whose timers a busy loop would starve.
           await scheduler.wait(10);
           if (cached.includes(symbol)) expect(answer?.stale ?? failure).toEqual(expect.any(String));
-          else expect(failure?.code).toMatch(/^(opend_timeout|limiter_unavailable|opend_unreachable)$/);
+          else expect(failure?.code).toMatch(/^(opend_timeout|store_unavailable|opend_unreachable)$/);
           expect(ms).toBeLessThan(3_500);
         }
       };

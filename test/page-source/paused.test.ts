@@ -124,7 +124,7 @@ describe("batch of stale pages", () => {
     const { gateway, ask } = await startBatch();
     await gateway.upstash.fail("hang");
     const { found, ms } = await ask(symbols, "reader");
-    expect(new Set(found)).toEqual(new Set(["limiter_unavailable"]));
+    expect(new Set(found)).toEqual(new Set(["store_unavailable"]));
     expect(ms).toBeLessThan(2_500);
   });
 
@@ -135,7 +135,7 @@ describe("batch of stale pages", () => {
       symbols.map((_, at) => `US.T${100 + at}`),
       "reader",
     );
-    expect(new Set(found)).toEqual(new Set(["failed: limiter_unavailable"]));
+    expect(new Set(found)).toEqual(new Set(["failed: store_unavailable"]));
     expect(ms).toBeLessThan(5_000);
   });
 });

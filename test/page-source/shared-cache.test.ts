@@ -1,6 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  cacheNegative,
+  cachePage,
+  EMPTY_SUMMARY,
+  type PageSummary,
+} from "../../functions/page-source/cached-reply.ts";
 import { createSharedCache } from "../../functions/page-source/shared-cache.ts";
-import { cachePage, cacheNegative, EMPTY_SUMMARY, type PageSummary } from "../../functions/page-source/cached-reply.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { control } from "../support/stand-ins.ts";
 

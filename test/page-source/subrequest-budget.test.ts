@@ -45,7 +45,7 @@ it("counts what is under way already, and wakes who waits when it fails", async 
 it("refuses where there will never be room", async () => {
   const budget = createSubrequestBudget(() => false);
   await expect(budget.run(async () => "in")).rejects.toMatchObject({
-    code: "too_much_at_once",
+    code: "subrequest_limit",
     retryAfterMs: 1_000,
   });
   expect(budget.hasCapacity()).toBe(false);

@@ -10,7 +10,13 @@ import { control } from "../support/stand-ins.ts";
 const LOG = "short-interest:opend";
 const HOUR = 3_600_000;
 
-async function start({ limit = 3, windowMs = HOUR, maxInFlightMs = 6_000, waitMs = 0, clientShare = 30 } = {}) {
+async function start({
+  limit = 3,
+  windowMs = HOUR,
+  maxInFlightMs = 6_000,
+  waitMs = 0,
+  clientShare = 30,
+} = {}) {
   const upstash = await control.startUpstash();
   const waitUntil: Promise<void>[] = [];
   const log = { limit, windowMs, maxInFlightMs, waitMs, clientShare };
@@ -153,7 +159,7 @@ describe("a permit", () => {
     const { take, fail, command, done } = await start();
     const old = await take();
     await fail("500");
-    expect((await refusal(take("me", old)))?.code).toBe("limiter_unavailable");
+    expect((await refusal(take("me", old)))?.code).toBe("store_unavailable");
     await fail(null);
     await done();
     // What could not be given back while Upstash was away leaves by itself.
@@ -175,7 +181,7 @@ describe("a permit", () => {
       await take();
       await fail(fault);
       const failure = await refusal(take());
-      expect(failure?.code).toBe("limiter_unavailable");
+      expect(failure?.code).toBe("store_unavailable");
       expect(failure?.message).not.toMatch(/evalsha|redis\.call|WRONGPASS|short-interest:opend/i);
       await fail(null);
       await done();
@@ -204,7 +210,12 @@ describe("a permit", () => {
   });
 
   it("that was wasted, one at a time, by two clients leaves half of the window to others", async () => {
-    const { permits, settle, command } = await start({ limit: 8, clientShare: 8, windowMs: 200, maxInFlightMs: 0 });
+    const { permits, settle, command } = await start({
+      limit: 8,
+      clientShare: 8,
+      windowMs: 200,
+      maxInFlightMs: 0,
+    });
     const takeNew = (client: string) => permits.acquire({ client, priority: "new-symbol" });
     for (let turn = 0; turn < 4; turn += 1) {
       for (const client of ["one", "two"]) await settle(await takeNew(client), true);

@@ -117,7 +117,11 @@ const roomOf = (path: string) => (path.startsWith("gen/") ? "gen" : (path.split(
 const imports = files.flatMap(({ path, text }) =>
   [...text.matchAll(/(?:from|import) "([^"]+)"|import\("([^"]+)"\)/g)].map(([, named, called]) => {
     const from = named ?? called ?? "";
-    return { budget: roomOf(path), of: from.startsWith(".") ? roomOf(join(dirname(path), from)) : from, path };
+    return {
+      budget: roomOf(path),
+      of: from.startsWith(".") ? roomOf(join(dirname(path), from)) : from,
+      path,
+    };
   }),
 );
 const isPackage = (of: string) => !(of in ROOMS);
@@ -133,7 +137,9 @@ describe("a room", () => {
   it.each(Object.entries(ROOMS))(
     "%s imports of the others what it may, all of it, and nothing else",
     (budget, may) => {
-      const does = imports.filter((each) => each.budget === budget && each.of !== budget && !isPackage(each.of));
+      const does = imports.filter(
+        (each) => each.budget === budget && each.of !== budget && !isPackage(each.of),
+      );
       expect(new Set(does.map(({ of }) => of))).toEqual(new Set(may));
     },
   );
@@ -141,7 +147,9 @@ describe("a room", () => {
   it("imports no room above its own", () => {
     const order = Object.keys(ROOMS);
     const upwards = Object.entries(ROOMS).flatMap(([budget, may]) =>
-      may.filter((other) => order.indexOf(other) <= order.indexOf(budget)).map((other) => `${budget} → ${other}`),
+      may
+        .filter((other) => order.indexOf(other) <= order.indexOf(budget))
+        .map((other) => `${budget} → ${other}`),
     );
     expect(upwards).toEqual([]);
   });

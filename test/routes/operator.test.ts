@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import { type Gateway, startGateway } from "../support/page-source.ts";
 import { sha256 } from "../support/keys.ts";
+import { type Gateway, startGateway } from "../support/page-source.ts";
 import { control } from "../support/stand-ins.ts";
 
 const KEY = "key";
@@ -80,7 +80,7 @@ describe("/readyz", () => {
   it("says that Upstash is lost", async () => {
     const gateway = await started();
     await gateway.upstash.fail("401");
-    expect(await readiness(gateway)).toEqual({ upstash: "limiter_unavailable", opend: "ok" });
+    expect(await readiness(gateway)).toEqual({ upstash: "store_unavailable", opend: "ok" });
   });
 
   it.each([
@@ -175,6 +175,6 @@ describe("/metrics", () => {
     const gateway = await started();
     await gateway.upstash.fail("500");
     const response = await gateway.get("/metrics", { headers });
-    expect([response.status, await response.json()]).toMatchObject([503, { code: "limiter_unavailable" }]);
+    expect([response.status, await response.json()]).toMatchObject([503, { code: "store_unavailable" }]);
   });
 });

@@ -2,9 +2,9 @@ import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  concatenate,
   firstRows,
   isSliceable,
-  concatenate,
   type Page,
   pageOf,
   rowsAfter,

@@ -1,10 +1,10 @@
-import { LEASE_KEYS, PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
 import { nameOf } from "../../functions/page-source/cached-reply.ts";
+import { LEASE_KEYS, PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
 import { print } from "../support/progress.ts";
-import { ask } from "./requests.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
 import { hasPermits, isCircuitOpen } from "./quota.ts";
+import { ask } from "./requests.ts";
 import { KEPT, type World } from "./world.ts";
 
 /** Checks after all faults have ended. */

@@ -3,10 +3,10 @@ import { Webhook } from "standardwebhooks";
 import { array, nullable, object, parse, picklist, string, unknown } from "valibot";
 import type { Received, Receiver } from "../stand-ins/receiver.ts";
 import { randomFrom } from "../stand-ins/sample-data.ts";
-import { ask, expectCode, IN_THE_WAY, MOST_MS, told } from "./requests.ts";
 import { isSame, parseExactly } from "./exact-json.ts";
-import { pick } from "./plan.ts";
 import { truthOf } from "./oracle.ts";
+import { pick } from "./plan.ts";
+import { ask, expectCode, IN_THE_WAY, MOST_MS, told } from "./requests.ts";
 import { KEPT, type World } from "./world.ts";
 
 /** A key with webhooks, and the receiver of their messages. */

@@ -1,5 +1,5 @@
-import { told } from "./requests.ts";
 import type { Report } from "./report.ts";
+import { told } from "./requests.ts";
 
 /** Work that is started now and awaited at the end. */
 export class Underway {

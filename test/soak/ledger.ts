@@ -1,9 +1,9 @@
-import { PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
 import { nameOf } from "../../functions/page-source/cached-reply.ts";
-import { told } from "./requests.ts";
+import { PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
 import { BORDER_MS, type Call, LOOK_MS, readCall } from "./calls.ts";
-import { Refusals } from "./refusals.ts";
 import { truthOf } from "./oracle.ts";
+import { Refusals } from "./refusals.ts";
+import { told } from "./requests.ts";
 import type { World } from "./world.ts";
 
 /**

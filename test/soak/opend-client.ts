@@ -4,9 +4,9 @@ import { decodeReply, encodeRequest } from "../../functions/opend/frame.ts";
 import * as Login from "../../gen/InitWebSocket_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
 import { checkReply } from "./answers.ts";
-import { MOST_MS, told } from "./requests.ts";
 import type { DataCentre } from "./data-centers.ts";
 import { pick } from "./plan.ts";
+import { MOST_MS, told } from "./requests.ts";
 import { OPEND_WORDS } from "./secrets.ts";
 import { KEPT, type World } from "./world.ts";
 

@@ -1,14 +1,14 @@
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { checkHistory, checkLatest, checkPage, type PageFormat, type Stretch } from "./answers.ts";
-import { ask, expectCode, IN_THE_WAY, MOST_HISTORY_MS, told } from "./requests.ts";
 import type { DataCentre } from "./data-centers.ts";
 import { parseExactly } from "./exact-json.ts";
-import { BAD_INPUT, OTHER_PATHS } from "./inputs.ts";
-import { pick, whole } from "./plan.ts";
-import { talk } from "./opend-client.ts";
-import { askTool } from "./tools.ts";
-import { truthOf } from "./oracle.ts";
 import { Underway } from "./in-flight.ts";
+import { BAD_INPUT, OTHER_PATHS } from "./inputs.ts";
+import { talk } from "./opend-client.ts";
+import { truthOf } from "./oracle.ts";
+import { pick, whole } from "./plan.ts";
+import { ask, expectCode, IN_THE_WAY, MOST_HISTORY_MS, told } from "./requests.ts";
+import { askTool } from "./tools.ts";
 import { KEPT, type World } from "./world.ts";
 
 /** Readers. The seed alone decides each step, whatever the steps before got. */

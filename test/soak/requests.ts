@@ -23,8 +23,9 @@ export const IN_THE_WAY: ReadonlySet<string> = new Set([
     "opend_protocol_error",
     "opend_failed",
   ],
-  ...["opend_timeout", "limiter_unavailable", "upstream_quota_exceeded", "client_quota_exceeded"],
-  "too_much_at_once",
+  ...["opend_timeout", "store_unavailable", "upstream_quota_exceeded", "client_quota_exceeded"],
+  "subrequest_limit",
+  "request_timeout",
 ]);
 
 export interface Question {

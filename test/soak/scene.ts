@@ -6,9 +6,9 @@ import { startUpstash } from "../stand-ins/upstash.ts";
 import { print } from "../support/progress.ts";
 import { problemsInReadme } from "../support/readme.ts";
 import { createDataCentres } from "./data-centers.ts";
+import { Publication } from "./oracle.ts";
 import type { Report } from "./report.ts";
 import { createCaller, Secrets } from "./secrets.ts";
-import { Publication } from "./oracle.ts";
 import type { WorldParts } from "./world.ts";
 
 /** Starts OpenD, Upstash and a receiver of webhooks, and prepares the Workers between them. */

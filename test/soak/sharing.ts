@@ -1,12 +1,12 @@
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { checkPage } from "./answers.ts";
-import { ask } from "./requests.ts";
 import type { DataCentre } from "./data-centers.ts";
+import { Underway } from "./in-flight.ts";
 import type { Period } from "./plan.ts";
 import { allowsCalls, LIMIT, reserve, used } from "./quota.ts";
 import { PAGE_ROWS, readNew, readPage } from "./readers.ts";
+import { ask } from "./requests.ts";
 import { SHARE } from "./scene.ts";
-import { Underway } from "./in-flight.ts";
 import type { World } from "./world.ts";
 
 /** Callers that share OpenD's calls: one wants all of them, one wants a few, and sometimes several want very many. */

@@ -1,6 +1,6 @@
 import { INDEX_KEYS, LEASE_KEYS, PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
-import { pause } from "./sharing.ts";
 import { truthOf } from "./oracle.ts";
+import { pause } from "./sharing.ts";
 import type { World } from "./world.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { array, boolean, object, optional, parse, string, unknown } from "valibot";
 import { checkLatest, checkTold } from "./answers.ts";
-import { ask, expectCode, IN_THE_WAY } from "./requests.ts";
 import type { DataCentre } from "./data-centers.ts";
 import { parseExactly } from "./exact-json.ts";
 import { pick } from "./plan.ts";
+import { ask, expectCode, IN_THE_WAY } from "./requests.ts";
 import { KEPT, type World } from "./world.ts";
 
 /** A language model that calls tools over the Model Context Protocol. */

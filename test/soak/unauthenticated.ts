@@ -4,11 +4,11 @@ import { WebSocket } from "ws";
 import { decodeReply, encodeRequest } from "../../functions/opend/frame.ts";
 import * as Login from "../../gen/InitWebSocket_pb.js";
 import { randomFrom } from "../stand-ins/sample-data.ts";
-import { told } from "./requests.ts";
 import type { DataCentre } from "./data-centers.ts";
-import { pick, whole } from "./plan.ts";
-import { pause } from "./sharing.ts";
 import { Underway } from "./in-flight.ts";
+import { pick, whole } from "./plan.ts";
+import { told } from "./requests.ts";
+import { pause } from "./sharing.ts";
 import type { World } from "./world.ts";
 
 /** Connections for OpenD's protocol that never log in. The Worker must close each of them in time. */

@@ -1,12 +1,12 @@
-import { PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
 import { nameOf } from "../../functions/page-source/cached-reply.ts";
+import { PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
 import type { StandInOpend } from "../stand-ins/opend.ts";
 import type { StandInUpstash } from "../stand-ins/upstash.ts";
 import type { DataCentres } from "./data-centers.ts";
+import type { Publication } from "./oracle.ts";
 import type { Spell } from "./plan.ts";
 import type { Report } from "./report.ts";
 import type { Caller, Secrets } from "./secrets.ts";
-import type { Publication } from "./oracle.ts";
 
 /**
  * The securities that are stored from the start: stocks and funds, histories of one page and of several, and counts

@@ -1,11 +1,11 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { expect, vi } from "vitest";
-import { DEADLINES, type Deadlines } from "../../functions/timeout.ts";
 import { parseEnv } from "../../functions/env.ts";
 import { Failure } from "../../functions/errors.ts";
 import { createPageSource } from "../../functions/page-source/create.ts";
 import { FIRST } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
+import { DEADLINES, type Deadlines } from "../../functions/timeout.ts";
 import { type Gateway, startGateway } from "./page-source.ts";
 
 /** Short enough for tests of what hangs. */

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
 import { runWatch } from "../../functions/jobs.ts";
 import { TestClient } from "../opend-server/support.ts";
-import { startGateway } from "../support/page-source.ts";
 import { sha256 } from "../support/keys.ts";
 import { written } from "../support/log.ts";
+import { startGateway } from "../support/page-source.ts";
 import { startPostOffice } from "../support/post-office.ts";
 
 const lines = () => written().map((line): Record<string, unknown> => JSON.parse(line));

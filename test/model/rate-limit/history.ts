@@ -60,7 +60,13 @@ export function timeOf(micros: number): string {
   return ((micros - START_MICROS) / 1_000).toFixed(3);
 }
 
-export function describeRule({ limit, windowMs, maxInFlightMs, waitMs, clientShare }: SlidingWindowLog): string {
+export function describeRule({
+  limit,
+  windowMs,
+  maxInFlightMs,
+  waitMs,
+  clientShare,
+}: SlidingWindowLog): string {
   return `limit ${limit}, share ${clientShare}, window ${windowMs} ms, hold ${maxInFlightMs} ms, wait ${waitMs} ms`;
 }
 

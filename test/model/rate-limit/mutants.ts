@@ -1,4 +1,8 @@
-import { type SlidingWindowLog, settleScript, acquireScript } from "../../../functions/rate-limit/sliding-window-log.ts";
+import {
+  acquireScript,
+  type SlidingWindowLog,
+  settleScript,
+} from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { Mutant } from "../mutants.ts";
 
 const RULE: SlidingWindowLog = { limit: 1, windowMs: 1, maxInFlightMs: 1, waitMs: 1, clientShare: 1 };

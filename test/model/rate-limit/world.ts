@@ -1,11 +1,11 @@
 import { number, parse, tuple } from "valibot";
 import { reservesOf } from "../../../functions/rate-limit/permits.ts";
 import {
+  acquireScript,
   blockLog,
   releasePermit,
   remainingScript,
   settleScript,
-  acquireScript,
 } from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { ScriptCall, Upstash } from "../../../functions/upstash.ts";
 import type { World } from "../check.ts";
@@ -250,7 +250,9 @@ export class LimitWorld implements World<Operation> {
     const { oracle } = this;
     const [rule] = this.setting.rules;
     oracle.check();
-    const longest = Math.max(...this.setting.rules.map(({ waitMs, maxInFlightMs }) => waitMs + maxInFlightMs));
+    const longest = Math.max(
+      ...this.setting.rules.map(({ waitMs, maxInFlightMs }) => waitMs + maxInFlightMs),
+    );
     const end = Math.ceil(this.micros / 1_000);
     this.#redis.micros = (end + longest + rule.windowMs + 1) * 1_000;
     const left = parse(number(), this.#redis.run(remainingScript(LOG, rule)));

@@ -1,14 +1,14 @@
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { cachePage, type PageKey } from "../../../functions/page-source/cached-reply.ts";
+import { createSharedCache } from "../../../functions/page-source/shared-cache.ts";
 import { type Priority, reservesOf } from "../../../functions/rate-limit/permits.ts";
 import {
+  acquireScript,
   blockLog,
   releasePermit,
   remainingScript,
   settleScript,
-  acquireScript,
 } from "../../../functions/rate-limit/sliding-window-log.ts";
-import { createSharedCache } from "../../../functions/page-source/shared-cache.ts";
-import { cachePage, type PageKey } from "../../../functions/page-source/cached-reply.ts";
 import type { ScriptCall } from "../../../functions/upstash.ts";
 import { startRedis } from "../../stand-ins/redis.ts";
 import { Random } from "../random.ts";
@@ -162,7 +162,11 @@ async function runStore(random: Random, both: Both) {
       const newest = 1_700_000_000 + random.whole(0, 9);
       const range = random.chance(0.7) ? { newest, oldest: newest - random.whole(0, 9) } : undefined;
       const next = random.chance(0.7) ? random.pick(cursors.slice(1)) : null;
-      const cached = cachePage(new Uint8Array([random.whole(0, 255)]), key.cursor, now - random.whole(0, HOUR));
+      const cached = cachePage(
+        new Uint8Array([random.whole(0, 255)]),
+        key.cursor,
+        now - random.whole(0, HOUR),
+      );
       await store.write(key, lease(), cached, { newest, extent: random.whole(0, 3), next, range }, []);
     }
     if (kind === "release") {

@@ -1,5 +1,5 @@
-import type { FetchEnd } from "../../../functions/page-source/shared-cache.ts";
 import type { PageKey } from "../../../functions/page-source/cached-reply.ts";
+import type { FetchEnd } from "../../../functions/page-source/shared-cache.ts";
 import type { Fault } from "./upstream-history.ts";
 
 export interface Setting {

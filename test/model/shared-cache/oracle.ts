@@ -1,6 +1,11 @@
 import { deepStrictEqual } from "node:assert";
+import {
+  type CachedReply,
+  nameOf,
+  type PageKey,
+  type PageSummary,
+} from "../../../functions/page-source/cached-reply.ts";
 import type { FetchEnd, SharedCacheRead, WriteResult } from "../../../functions/page-source/shared-cache.ts";
-import { type CachedReply, nameOf, type PageKey, type PageSummary } from "../../../functions/page-source/cached-reply.ts";
 import { CircuitOracle } from "./circuit-oracle.ts";
 import type { Setting } from "./history.ts";
 import { parseReply } from "./upstream-history.ts";
@@ -159,7 +164,12 @@ export class StoreOracle {
   }
 
   /** An older reply is superseded. One that contradicts the page is doubted until it repeats after a minute. */
-  #expectedResult(name: string, cached: CachedReply, { newest, extent }: PageSummary, now: number): WriteResult {
+  #expectedResult(
+    name: string,
+    cached: CachedReply,
+    { newest, extent }: PageSummary,
+    now: number,
+  ): WriteResult {
     const page = this.#alive(name, now);
     if (page === undefined) return "stored";
     if (cached.fetchedAt < page.cached.fetchedAt) return "superseded";

@@ -1,6 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { array, boolean, nullable, number, object, optional, parse, string } from "valibot";
-import { EMPTY_SUMMARY, type PageKey, type PageSummary, summaryOf } from "../../../functions/page-source/cached-reply.ts";
+import {
+  EMPTY_SUMMARY,
+  type PageKey,
+  type PageSummary,
+  summaryOf,
+} from "../../../functions/page-source/cached-reply.ts";
 import { HkShortInterestItemSchema } from "../../../gen/Qot_GetShortInterest_pb.js";
 
 /** Rows of a page. */

@@ -1,11 +1,16 @@
+import {
+  cacheNegative,
+  cachePage,
+  nameOf,
+  type PageKey,
+} from "../../../functions/page-source/cached-reply.ts";
 import { circuitOpenMs } from "../../../functions/page-source/circuit-breaker.ts";
 import {
   createSharedCache,
   type FetchEnd,
-  type SharedCache,
   LEASE_KEYS,
+  type SharedCache,
 } from "../../../functions/page-source/shared-cache.ts";
-import { cachePage, cacheNegative, nameOf, type PageKey } from "../../../functions/page-source/cached-reply.ts";
 import type { Upstash } from "../../../functions/upstash.ts";
 import type { World } from "../check.ts";
 import type { VirtualRedis } from "../redis/virtual-redis.ts";
