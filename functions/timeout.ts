@@ -1,18 +1,23 @@
 import { Failure } from "./errors.ts";
 
-/** How long each step may take, in milliseconds. Tests pass shorter ones. */
+/** Deadlines in milliseconds. Tests pass shorter ones. */
 export const DEADLINES = {
-  /** A whole request, whatever it waits for. */
+  /**
+   * A request. Three timers use it, one inside the other, because each one's work can outlive the work around it:
+   * a page with all its lookups (`page-source/source.ts`); a lookup, which other requests may join later
+   * (`page-source/lookup.ts`); and a fetch, whose reply is stored even if no request waits for it any more
+   * (`page-source/upstream.ts`). It is also how long a lease lasts.
+   */
   request: 15_000,
   /** The WebSocket upgrade at OpenD's address. */
   connect: 5_000,
-  /** InitWebSocket, from sending it to its reply. */
+  /** InitWebSocket, until its reply. */
   login: 5_000,
-  /** One call, from sending it to its reply. */
+  /** A call, until its reply. Also part of `maxInFlightMs`: how long a permit without a reply counts as in flight. */
   call: 5_000,
-  /** One question to Upstash. */
+  /** One command or pipeline of Upstash Redis. */
   upstash: 3_000,
-  /** One try to send a message to a receiver. */
+  /** One attempt to deliver a webhook message. */
   receiver: 15_000,
 } as const;
 
@@ -24,43 +29,46 @@ export function requestTimeout(timeoutMs: number): Failure {
 }
 
 /**
- * Runs `work` for at most `ms` milliseconds. When time is up, `work`'s signal aborts and `late()` is
- * thrown at once, whether or not `work` heeds the signal. When `outer` aborts first, its reason is thrown.
+ * Runs `work` for at most `timeoutMs` milliseconds. Then the signal of `work` aborts, and `timeoutError()` is thrown
+ * at once, even if `work` ignores the signal. If `outer` aborts first, its reason is thrown.
  */
 export async function withTimeout<T>(
-  ms: number,
-  late: () => Failure,
+  timeoutMs: number,
+  timeoutError: () => Failure,
   work: (signal: AbortSignal) => Promise<T>,
   outer?: AbortSignal,
 ): Promise<T> {
   outer?.throwIfAborted();
-  const ending = new AbortController();
-  const ended = new Promise<never>((_, reject) => {
-    ending.signal.addEventListener("abort", () => reject(ending.signal.reason), { once: true });
+  const controller = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener("abort", () => reject(controller.signal.reason), { once: true });
   });
-  const follow = () => ending.abort(outer?.reason);
-  const timer = setTimeout(() => ending.abort(late()), ms);
-  outer?.addEventListener("abort", follow, { once: true });
+  const abort = () => controller.abort(outer?.reason);
+  const timer = setTimeout(() => controller.abort(timeoutError()), timeoutMs);
+  outer?.addEventListener("abort", abort, { once: true });
   try {
-    return await Promise.race([work(ending.signal), ended]);
+    return await Promise.race([work(controller.signal), aborted]);
   } finally {
     clearTimeout(timer);
-    outer?.removeEventListener("abort", follow);
+    outer?.removeEventListener("abort", abort);
   }
 }
 
-/** @throws whatever `signal` aborts with, as soon as it does */
-export function delay(ms: number, signal: AbortSignal): Promise<void> {
+/**
+ * Waits for `durationMs` milliseconds.
+ * @throws the reason of `signal`, as soon as it aborts
+ */
+export function delay(durationMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stop = () => {
+    const abort = () => {
       clearTimeout(timer);
       reject(signal.reason);
     };
     const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
+      signal.removeEventListener("abort", abort);
       resolve();
-    }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
+    }, durationMs);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
   });
 }

@@ -15,37 +15,35 @@ export interface ScriptCall {
   readonly args: readonly string[];
 }
 
-/** Upstash, asked with a deadline. */
+/** Upstash Redis, with a timeout. */
 export interface Upstash {
   /**
-   * Runs one question.
-   * @throws Failure `store_unavailable` whatever goes wrong: the client's own messages hold the whole
-   *   command, and are dropped here
+   * Runs commands in one request.
+   * @throws Failure `store_unavailable` for every error: the client's own messages contain the whole command
    */
   exec<T>(command: (redis: Redis) => Promise<T>): Promise<T>;
-  /** Runs one script and parses its reply; its text is sent only where Redis does not know it. */
+  /** Runs one script and parses its reply. Sends its text only if Redis does not know it. */
   eval<T>(call: ScriptCall, reply: GenericSchema<unknown, T>): Promise<T>;
   /** Runs several scripts in one round trip. Returns their replies. */
   evalAll(calls: readonly ScriptCall[]): Promise<unknown[]>;
 }
 
 /**
- * @param ms how long one question may take, retries and all
- * @param onCommand called with each question
+ * @param timeoutMs for each request
+ * @param onCommand called for each request
  */
-export function createUpstash(address: UpstashAddress, ms: number, onCommand = () => {}): Upstash {
-  /** Made when it is first asked: it takes longer than all else that a kept page needs. */
+export function createUpstash(address: UpstashAddress, timeoutMs: number, onCommand = () => {}): Upstash {
+  /** Created on first use: creating it takes longer than everything else that a cached page needs. */
   let client: Redis | undefined;
   const getClient = () => {
-    client ??= connectTo(address, ms);
+    client ??= connectTo(address, timeoutMs);
     return client;
   };
-  const unavailable = () =>
-    new Failure("store_unavailable", "The store that all data centres share cannot be asked");
+  const unavailable = () => new Failure("store_unavailable", "Upstash Redis did not answer");
   async function exec<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
     onCommand();
     try {
-      return await withTimeout(ms, unavailable, () => command(getClient()));
+      return await withTimeout(timeoutMs, unavailable, () => command(getClient()));
     } catch {
       throw unavailable();
     }
@@ -63,14 +61,14 @@ export function createUpstash(address: UpstashAddress, ms: number, onCommand = (
   };
 }
 
-function connectTo(address: UpstashAddress, ms: number): Redis {
+function connectTo(address: UpstashAddress, timeoutMs: number): Redis {
   return new Redis({
     ...address,
-    // Retrying is left to clients: a limiter that hangs must fail closed, and soon.
+    // Clients retry: a limiter that hangs must fail closed, and soon.
     retry: { retries: 0 },
-    // A function: a signal that is already there would turn an abort into a made-up answer.
-    signal: () => AbortSignal.timeout(ms),
-    // Strings stay strings.
+    // A function, because the client turns the abort of a signal object into an empty reply.
+    signal: () => AbortSignal.timeout(timeoutMs),
+    // A string that looks like JSON stays a string.
     automaticDeserialization: false,
     responseEncoding: false,
     enableAutoPipelining: false,

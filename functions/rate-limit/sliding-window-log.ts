@@ -64,13 +64,13 @@ end
 const ACQUIRE = `${EXTEND}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local limit, window, hold, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local limit, window, hold, maxWait = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local reserve, wasteReserve = tonumber(ARGV[9]), tonumber(ARGV[10])
 if wasteReserve > reserve then
   local wasted = redis.call('ZCOUNT', KEYS[4], now - ARGV[11], '+inf')
   reserve = math.max(reserve, math.min(wasteReserve, wasted))
 end
-if tonumber(ARGV[9]) > 0 then most = 0 end
+if tonumber(ARGV[9]) > 0 then maxWait = 0 end
 local function startIn(log, limit, reserve)
   if ARGV[6] ~= '' then redis.call('ZREM', log, ARGV[6]) end
   redis.call('ZREMRANGEBYSCORE', log, '-inf', now - window - 1)
@@ -87,10 +87,10 @@ local own, ownLikely, ownRemaining = startIn(KEYS[3], tonumber(ARGV[7]), 0)
 if held then return {1, math.max(0, held - hold - now), remaining, ownRemaining, 0} end
 local blocked = now + math.max(0, redis.call('PTTL', KEYS[2]))
 likely = math.max(likely, ownLikely, blocked)
-if own - now > most then return {0, likely - now, remaining, ownRemaining, 1} end
+if own - now > maxWait then return {0, likely - now, remaining, ownRemaining, 1} end
 start = math.max(start, own, blocked)
-if start - now > most then
-  local by = reserve > 0 and blocked - now <= most and 2 or 0
+if start - now > maxWait then
+  local by = reserve > 0 and blocked - now <= maxWait and 2 or 0
   return {0, likely - now, remaining, ownRemaining, by}
 end
 for _, log in ipairs({KEYS[1], KEYS[3]}) do

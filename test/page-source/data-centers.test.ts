@@ -29,7 +29,7 @@ describe("several data centres", () => {
       const { answer } = (await second?.page("HK.00700", { num: 1, cursor: String(row.timestamp) })) ?? {};
       expect(answer?.page.rows[0]?.timestamp).toBeLessThan(row.timestamp);
     }
-    expect((await third?.page("HK.00700"))?.answer?.tier).toBe("global");
+    expect((await third?.page("HK.00700"))?.answer?.tier).toBe("shared");
     expect((await gateway.opend.stats()).calls).toBe(2);
   });
 
@@ -65,7 +65,7 @@ describe("a page past its freshness", () => {
     await Promise.all(centres.map((centre) => centre.page("US.AAPL")));
     clock.forward(2 * HOUR);
     const answers = await Promise.all(centres.map((centre) => centre.page("US.AAPL")));
-    for (const { answer } of answers) expect(answer?.stale).toBe("refreshing");
+    for (const { answer } of answers) expect(answer?.stale).toBe("revalidating");
     expect((await gateway.opend.stats()).calls).toBe(2);
     // A copy that is stale for an hour is trusted for a minute, and then served once more while the store is asked.
     clock.forward(MINUTE);
@@ -97,10 +97,10 @@ describe("a page past its freshness", () => {
     // Of seven permits four were taken, two by refreshes; three are left for others.
     expect((await gateway.opend.stats()).calls).toBe(4);
     clock.forward(2 * HOUR);
-    expect((await centres[0]?.page("US.AAPL"))?.answer?.stale).toBe("refreshing");
+    expect((await centres[0]?.page("US.AAPL"))?.answer?.stale).toBe("revalidating");
     expect((await gateway.opend.stats()).calls).toBe(4);
     for (const symbol of ["US.T1", "US.T2", "US.T3"]) {
-      expect((await centres[0]?.page(symbol))?.answer?.tier).toBe("fetched");
+      expect((await centres[0]?.page(symbol))?.answer?.tier).toBe("opend");
     }
     expect((await centres[0]?.page("US.T4"))?.failure?.code).toBe("upstream_quota_exceeded");
   });
@@ -149,7 +149,7 @@ describe("an edge copy", () => {
     expect((await gateway.opend.stats()).calls).toBe(2);
     await gateway.upstash.redis("FLUSHALL");
     clock.forward(6 * MINUTE);
-    expect((await centre?.page("US.AAPL"))?.answer?.tier).toBe("fetched");
+    expect((await centre?.page("US.AAPL"))?.answer?.tier).toBe("opend");
   });
 
   it("is served at once for 5 s after one lookup that hung, and the cause is Upstash", async () => {
@@ -169,7 +169,7 @@ describe("an edge copy", () => {
     expect(await gateway.upstash.requests()).toBe(before);
     await gateway.upstash.fail(null);
     clock.forward(2 * MINUTE);
-    expect((await centres[0]?.page("US.AAPL"))?.answer?.tier).toBe("global");
+    expect((await centres[0]?.page("US.AAPL"))?.answer?.tier).toBe("shared");
   });
 
   it("that is stale is looked up once a minute at most while OpenD is down for an hour", async () => {

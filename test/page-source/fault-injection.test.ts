@@ -29,10 +29,10 @@ describe("a refresh beside a permit that is booked ahead", () => {
     const booked = centre?.page("US.TSLA", { client: "waiting" });
     await vi.waitFor(async () => expect(await gateway.upstash.redis("ZCARD", LOG)).toBe(3));
     const before = Number(await gateway.upstash.redis("PTTL", LOG));
-    expect((await centre?.page("US.SPY", { client: "other" }))?.answer?.stale).toBe("refreshing");
+    expect((await centre?.page("US.SPY", { client: "other" }))?.answer?.stale).toBe("revalidating");
     expect((await gateway.opend.stats()).calls).toBe(3);
     expect(Number(await gateway.upstash.redis("PTTL", LOG))).toBeGreaterThan(before - 1_000);
-    expect((await booked)?.answer?.tier).toBe("fetched");
+    expect((await booked)?.answer?.tier).toBe("opend");
   });
 });
 
@@ -52,8 +52,8 @@ describe("a failing OpenD", () => {
     expect((await gateway.opend.stats()).openings).toBe(openings);
     await gateway.opend.set({ fault: "" });
     await gateway.upstash.redis("HSET", "short-interest:circuit", "open", "0"); // The ten seconds are over.
-    expect((await centres[0]?.page("US.T9"))?.answer?.tier).toBe("fetched");
-    expect((await centres[1]?.page("US.T8"))?.answer?.tier).toBe("fetched");
+    expect((await centres[0]?.page("US.T9"))?.answer?.tier).toBe("opend");
+    expect((await centres[1]?.page("US.T8"))?.answer?.tier).toBe("opend");
     await logAndCallsAgree(gateway);
   });
 });
@@ -73,7 +73,7 @@ describe("a caller", () => {
     expect(again?.failure?.code).toBe("client_quota_exceeded");
     expect(again?.failure?.retryAfterMs).toBeGreaterThan(20_000);
     expect((await centre?.page("US.AAPL", { client: "guesser" }))?.answer?.tier).toBe("edge");
-    expect((await centre?.page("US.TSLA", { client: "modest" }))?.answer?.tier).toBe("fetched");
+    expect((await centre?.page("US.TSLA", { client: "modest" }))?.answer?.tier).toBe("opend");
   });
 
   it("that has used up its share keeps nobody from renewing a page, and asks Upstash once however often it asks", async () => {
@@ -81,7 +81,7 @@ describe("a caller", () => {
     const [here, there] = centres;
     for (const symbol of ["US.AAPL", "US.TSLA"]) await here?.page(symbol, { client: "greedy" });
     clock.forward(2 * HOUR);
-    expect((await here?.page("US.AAPL", { client: "greedy" }))?.answer?.stale).toBe("refreshing");
+    expect((await here?.page("US.AAPL", { client: "greedy" }))?.answer?.stale).toBe("revalidating");
     expect((await gateway.opend.stats()).calls).toBe(2);
     await there?.page("US.AAPL", { client: "modest" });
     expect((await gateway.opend.stats()).calls).toBe(3);
@@ -108,7 +108,7 @@ describe("a caller", () => {
     for (const at of [1, 2]) await centres[0]?.page(`US.NOSUCH${at}`);
     expect((await centres[0]?.page("US.AAPL"))?.failure?.code).toBe("client_quota_exceeded");
     const known = { client: "other", cursor: first?.answer?.page.next ?? "" };
-    expect((await centres[0]?.page("HK.00700", known))?.answer?.tier).toBe("fetched");
+    expect((await centres[0]?.page("HK.00700", known))?.answer?.tier).toBe("opend");
   });
 
   it("that has used up its share does not spoil a page for one who asks for it meanwhile", async () => {
@@ -118,7 +118,7 @@ describe("a caller", () => {
       centres[0]?.page("US.TSLA", { client: "greedy" }),
       centres[0]?.page("US.TSLA", { client: "modest" }),
     ]);
-    expect(greedy?.failure?.code ?? greedy?.answer?.tier).toMatch(/client_quota_exceeded|joined/);
+    expect(greedy?.failure?.code ?? greedy?.answer?.tier).toMatch(/client_quota_exceeded|collapsed/);
     expect(modest?.answer?.page.rows).toHaveLength(10);
   });
 });
@@ -148,7 +148,7 @@ describe("a refresh that fails", () => {
     await gateway.opend.set({ fault: "no permission" });
     const stale = [];
     for (const centre of centres) stale.push((await centre.page("US.AAPL")).answer?.stale);
-    expect(stale).toEqual(["refreshing", "opend_no_permission", "opend_no_permission"]);
+    expect(stale).toEqual(["revalidating", "opend_no_permission", "opend_no_permission"]);
     expect((await gateway.opend.stats()).calls).toBe(2);
   });
 });

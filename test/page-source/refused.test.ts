@@ -53,7 +53,7 @@ describe("lasting refusal", () => {
     expect((await centres[0]?.page("HK.00700", next))?.failure?.code).toBe("opend_failed");
     await gateway.opend.set({ fault: "" });
     clock.forward(MINUTE / 2);
-    expect((await centres[1]?.page("HK.00700", next))?.answer?.tier).toBe("fetched");
+    expect((await centres[1]?.page("HK.00700", next))?.answer?.tier).toBe("opend");
   });
 
   it("for an unknown reason, or of a refresh, is no wasted call", async () => {
@@ -78,7 +78,7 @@ describe("lasting refusal", () => {
     expect(await calls(gateway)).toBe(1);
     await gateway.opend.set({ fault: "" });
     clock.forward(MINUTE / 2);
-    expect((await centres[0]?.page("US.AAPL"))?.answer?.tier).toBe("fetched");
+    expect((await centres[0]?.page("US.AAPL"))?.answer?.tier).toBe("opend");
   });
 });
 
@@ -97,10 +97,10 @@ describe("refused client", () => {
     expect((await gateway.upstash.requests()) - before).toBe(20);
     expect(await gateway.upstash.redis("KEYS", "short-interest:lease:*")).toEqual([]);
     const found = await here?.page("US.SPY", { client: "greedy" });
-    expect(found?.answer).toMatchObject({ origin: "global", stale: undefined });
+    expect(found?.answer).toMatchObject({ tier: "shared", stale: undefined });
     await gateway.upstash.redis("HSET", "short-interest:page:US.SPY/", "fresh", String(clock.now() - 1));
     const old = (await centres[2]?.page("US.SPY", { client: "greedy" }))?.answer;
-    expect(old).toMatchObject({ origin: "global", stale: "client_quota_exceeded" });
+    expect(old).toMatchObject({ tier: "shared", stale: "client_quota_exceeded" });
     expect(await calls(gateway)).toBe(3);
   });
 
@@ -119,7 +119,7 @@ describe("refused client", () => {
   it("does not keep another client from a permit", async () => {
     const { centres } = await start(1, { CLIENT_SHARE: "1" });
     for (const symbol of ["US.AAPL", "US.TSLA"]) await centres[0]?.page(symbol, { client: "greedy" });
-    expect((await centres[0]?.page("US.TSLA", { client: "other" }))?.answer?.tier).toBe("fetched");
+    expect((await centres[0]?.page("US.TSLA", { client: "other" }))?.answer?.tier).toBe("opend");
   });
 
   it("gets a permit again when one of its own is released", async () => {
@@ -130,7 +130,7 @@ describe("refused client", () => {
     expect((await failing)?.failure?.code).toBe("opend_unreachable");
     expect(refused?.failure?.code).toBe("client_quota_exceeded");
     await gateway.opend.set({ delayMs: [0, 0], fault: "" });
-    expect((await centres[0]?.page("US.TSLA"))?.answer?.tier).toBe("fetched");
+    expect((await centres[0]?.page("US.TSLA"))?.answer?.tier).toBe("opend");
   });
 });
 

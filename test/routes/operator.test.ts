@@ -106,7 +106,7 @@ describe("/metrics", () => {
     expect(await metrics(await started())).toEqual({
       upstream_calls_total: 0,
       permits_left: 30,
-      opend_rest_seconds: 0,
+      circuit_open_seconds: 0,
       webhook_messages_pending: 0,
     });
   });
@@ -124,13 +124,13 @@ describe("/metrics", () => {
   it("has failures of fetches, and for how long OpenD is left alone", async () => {
     const gateway = await started({ fault: "drop" });
     for (const symbol of ["US.T1", "US.T2", "US.T3", "US.T4", "US.T5", "US.T6"]) await page(gateway, symbol);
-    const { opend_rest_seconds, ...others } = await metrics(gateway);
+    const { circuit_open_seconds, ...others } = await metrics(gateway);
     expect(others).toMatchObject({
       upstream_calls_total: 5,
       'fetch_failures_total{code="opend_unreachable"}': 5,
     });
-    expect(opend_rest_seconds).toBeGreaterThan(5);
-    expect(opend_rest_seconds).toBeLessThanOrEqual(10);
+    expect(circuit_open_seconds).toBeGreaterThan(5);
+    expect(circuit_open_seconds).toBeLessThanOrEqual(10);
   });
 
   it("has a refusal of OpenD's own, and then no permits", async () => {
@@ -154,7 +154,7 @@ describe("/metrics", () => {
     expect((await open.get(path)).status).toBe(200);
     const counted = (series: string) => open.upstash.redis("HGET", "short-interest:counts", series);
     await vi.waitFor(async () => {
-      expect(await counted('stale_answers_total{reason="refreshing"}')).toBe("1");
+      expect(await counted('stale_answers_total{reason="revalidating"}')).toBe("1");
       expect(await counted('fetch_failures_total{code="opend_unreachable"}')).toBe("1");
       expect(await counted("upstream_calls_total")).toBe("2");
     });

@@ -19,9 +19,9 @@ describe("the log has one line for a request", () => {
       {
         route: "GET /v1/short-interest/:symbol",
         status: 200,
-        request: response.headers.get("X-Request-Id"),
+        request_id: response.headers.get("X-Request-Id"),
         symbols: ["US.AAPL"],
-        pages: { fetched: 1 },
+        pages: { opend: 1 },
         calls: 1,
         subrequests: expect.any(Number),
         ms: {
@@ -42,7 +42,7 @@ describe("the log has one line for a request", () => {
     await gateway.get(PATH);
     expect(lastLine()).toMatchObject({ pages: { edge: 1 }, calls: 0 });
     await gateway.elsewhere(PATH);
-    await vi.waitFor(() => expect(lastLine()).toMatchObject({ pages: { global: 1 }, calls: 0 }));
+    await vi.waitFor(() => expect(lastLine()).toMatchObject({ pages: { shared: 1 }, calls: 0 }));
   });
 
   it("that fails, with the code and what it is counted as", async () => {
@@ -51,7 +51,7 @@ describe("the log has one line for a request", () => {
     expect(lastLine()).toMatchObject({
       status: 502,
       code: "opend_no_permission",
-      missed: { opend_no_permission: 1 },
+      failed: { opend_no_permission: 1 },
       fetch_failures: { opend_no_permission: 1 },
       calls: 1,
     });
@@ -65,7 +65,7 @@ describe("the log has one line for a request", () => {
       status: 200,
       symbols: ["US.AAPL", "HK.00700", "US.NOSUCH"],
       pages: { fetched: 2 },
-      missed: { unknown_symbol: 1 },
+      failed: { unknown_symbol: 1 },
       calls: 3,
     });
     expect(lastLine()).not.toHaveProperty("fetch_failures");
@@ -87,7 +87,7 @@ describe("the log has one line for a request", () => {
     const reader = response.body?.getReader();
     await reader?.read();
     await reader?.cancel();
-    await vi.waitFor(() => expect(lines()).toMatchObject([{ pages: { fetched: 1 } }]));
+    await vi.waitFor(() => expect(lines()).toMatchObject([{ pages: { opend: 1 } }]));
   });
 
   it.each([
@@ -117,7 +117,7 @@ describe("the log has one line for a request", () => {
     await vi.waitFor(() => {
       expect(lines()).toMatchObject([
         { route: "GET /", status: 101 },
-        { route: "Qot_GetShortInterest", symbols: ["US.AAPL"], pages: { fetched: 1 }, calls: 1 },
+        { route: "Qot_GetShortInterest", symbols: ["US.AAPL"], pages: { opend: 1 }, calls: 1 },
         { route: "Qot_GetShortInterest", symbols: ["US.NOSUCH"], code: "unknown_symbol" },
       ]);
     });
@@ -131,7 +131,7 @@ describe("the log has one line for a request", () => {
     expect(lastLine()).toMatchObject({
       route: "watch",
       symbols: ["US.AAPL"],
-      pages: { fetched: 1 },
+      pages: { opend: 1 },
       calls: 1,
       ms: { total: expect.any(Number) },
     });

@@ -6,34 +6,34 @@ import {
 import type { Mutant } from "../mutants.ts";
 
 const RULE: SlidingWindowLog = { limit: 1, windowMs: 1, maxInFlightMs: 1, waitMs: 1, clientShare: 1 };
-const TAKE = acquireScript("", RULE, { id: "", clientLog: "", reserve: 0 }).script;
+const ACQUIRE = acquireScript("", RULE, { id: "", clientLog: "", reserve: 0 }).script;
 const SETTLE = settleScript("", RULE, "", "", false).script;
 
 export const LIMIT_MUTANTS: readonly Mutant[] = [
   {
     defect: "the expiry of a log moves closer when a refresh does not wait (issue 13, defect 1)",
-    script: TAKE,
+    script: ACQUIRE,
     part: "extend(log, start - now + hold + window + ARGV[12])",
-    replacement: "redis.call('PEXPIRE', log, most + hold + window + ARGV[12])",
+    replacement: "redis.call('PEXPIRE', log, maxWait + hold + window + ARGV[12])",
     breaks: "OpenD:",
   },
   {
     defect: "a permit starts exactly one window after another",
-    script: TAKE,
+    script: ACQUIRE,
     part: "return math.max(now, nth + window + 1),",
     replacement: "return math.max(now, nth + window),",
     breaks: "OpenD:",
   },
   {
     defect: "a permit is dropped one millisecond early",
-    script: TAKE,
+    script: ACQUIRE,
     part: "'-inf', now - window - 1)",
     replacement: "'-inf', now - window)",
     breaks: "OpenD:",
   },
   {
     defect: "a permit does not count while its call is in flight",
-    script: TAKE,
+    script: ACQUIRE,
     part: "redis.call('ZADD', log, start + hold, ARGV[1])",
     replacement: "redis.call('ZADD', log, start, ARGV[1])",
     breaks: "OpenD:",
@@ -54,28 +54,28 @@ export const LIMIT_MUTANTS: readonly Mutant[] = [
   },
   {
     defect: "a replaced permit stays",
-    script: TAKE,
+    script: ACQUIRE,
     part: "redis.call('ZREM', log, ARGV[6])",
     replacement: "",
     breaks: "A permit is free",
   },
   {
     defect: "a repeated script is another grant",
-    script: TAKE,
+    script: ACQUIRE,
     part: "if held then return",
     replacement: "if false then return",
     breaks: "The repeated script is another grant",
   },
   {
     defect: "a block is ignored",
-    script: TAKE,
+    script: ACQUIRE,
     part: "local blocked = now + math.max(0, redis.call('PTTL', KEYS[2]))",
     replacement: "local blocked = now",
     breaks: "The permit starts while the log is blocked",
   },
   {
     defect: "the reserve of others is granted",
-    script: TAKE,
+    script: ACQUIRE,
     part: "if count < limit - reserve then",
     replacement: "if count < limit then",
     breaks: "calls that leave",
