@@ -64,7 +64,7 @@ describe("the log has one line for a request", () => {
       route: "GET /v1/short-interest",
       status: 200,
       symbols: ["US.AAPL", "HK.00700", "US.NOSUCH"],
-      pages: { fetched: 2 },
+      pages: { opend: 2 },
       failed: { unknown_symbol: 1 },
       calls: 3,
     });
@@ -77,7 +77,7 @@ describe("the log has one line for a request", () => {
     expect(lines()).toEqual([]);
     await response.text();
     await vi.waitFor(() => {
-      expect(lines()).toMatchObject([{ pages: { fetched: 3 }, calls: 3, status: 200 }]);
+      expect(lines()).toMatchObject([{ pages: { opend: 3 }, calls: 3, status: 200 }]);
     });
   });
 
