@@ -10,7 +10,7 @@ import { explainProblem, problemResponse } from "./http/problem.ts";
 import { postMcp } from "./mcp/endpoint.ts";
 import { admission, configure, holdersOnly, quotas, report } from "./middleware.ts";
 import { openapiJson } from "./openapi/document.ts";
-import { getFront } from "./routes/front.ts";
+import { getHome } from "./routes/home.ts";
 import { getHistory } from "./routes/history.ts";
 import { getLatest } from "./routes/latest.ts";
 import { getMetrics } from "./routes/metrics.ts";
@@ -111,7 +111,7 @@ app.get("/metrics", configure, quotas, admission, holdersOnly, getMetrics);
 app.get("/problems/:code", (context) => context.text(explainProblem(context.req.param("code")), 200, A_DAY));
 
 app.post("/mcp", postMcp);
-app.get("/", withETag, unlessUpgrade(getFront), configure, onlyAllowedOrigins, openSocket);
+app.get("/", withETag, unlessUpgrade(getHome), configure, onlyAllowedOrigins, openSocket);
 
 const methods = Map.groupBy(
   app.routes.filter(({ method }) => method !== "ALL"),
