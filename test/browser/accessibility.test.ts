@@ -129,7 +129,8 @@ describe("loading", () => {
     await page.getByText("Loading HK.00700…").waitFor();
     await page.getByRole("button", { name: "Show" }).waitFor();
     const paints = "performance.getEntriesByName('first-contentful-paint').length";
-    expect(await page.evaluate(paints)).toBe(1);
+    // The browser reports a paint only after its frame, which may follow the DOM change.
+    await expect.poll(() => page.evaluate(paints)).toBe(1);
     await page.unrouteAll({ behavior: "ignoreErrors" });
   });
 
