@@ -4,8 +4,8 @@ import { UNLIMITED } from "../stand-ins/worker.ts";
 import { startBrowser, type Visit, visit } from "./browser.ts";
 import { type Running, startRunning } from "./running.ts";
 
-/** A Worker with the page, for all tests of a file, and visits to it, which are over with each. */
-export function useFront() {
+/** Starts a browser and a Worker for all tests of a file. Visits to the web UI are closed after each test. */
+export function useHome() {
   let browser: Browser;
   let running: Running;
   let visits: Visit[] = [];
@@ -24,15 +24,15 @@ export function useFront() {
 
   afterEach(async () => {
     running.opend.set({ fault: "", delayMs: [0, 0], limit: 1_000 });
-    for (const each of visits) {
-      expect(each.requests.filter((url) => !/^(http:\/\/localhost:|data:|blob:)/.test(url))).toEqual([]);
-      await each.close();
+    for (const { requests, close } of visits) {
+      expect(requests.filter((url) => !/^(http:\/\/localhost:|data:|blob:)/.test(url))).toEqual([]);
+      await close();
     }
     visits = [];
   });
 
-  /** Somebody who has never been there. */
-  async function visitor(options: BrowserContextOptions = {}): Promise<Visit> {
+  /** A new browser profile with an empty page. */
+  async function newVisit(options: BrowserContextOptions = {}): Promise<Visit> {
     const made = await visit(browser, options);
     visits.push(made);
     return made;
@@ -40,15 +40,15 @@ export function useFront() {
 
   return {
     running: () => running,
-    visitor,
-    /** Opens the page. */
+    newVisit,
     async open(path: string, options: BrowserContextOptions = {}, origin = running.origin): Promise<Visit> {
-      const made = await visitor(options);
+      const made = await newVisit(options);
       await made.page.goto(origin + path);
       return made;
     },
+    /** First column of the table. */
     days: ({ page }: Visit) => page.locator("#table tbody th").allTextContents(),
-    /** Until nothing is loading any more. */
-    until: ({ page }: Visit) => page.locator("#progress").waitFor({ state: "hidden" }),
+    /** Waits until nothing is loading. */
+    loaded: ({ page }: Visit) => page.locator("#progress").waitFor({ state: "hidden" }),
   };
 }
