@@ -30,7 +30,7 @@ const TEXT_NAMES = {
   opend_failed: "sourceError",
   opend_no_permission: "misconfigured",
   opend_timeout: "sourceTimeout",
-  request_timeout: "sourceTimeout",
+  request_timeout: "requestTimeout",
   store_unavailable: "storeUnavailable",
   /** The UI's own code: the API could not be reached. */
   offline: "offline",

@@ -26,11 +26,11 @@ const webhook = {
   ),
   created_at: seconds("Unix time."),
 };
-const watched = object({
+const symbolStatus = object({
   symbol: text,
-  newest: secondsOrNull("Timestamp of the newest row that was seen."),
+  newest_timestamp: secondsOrNull("Timestamp of the newest row that was seen."),
   checked_at: secondsOrNull("When it was looked at, Unix time; null where it has not been yet."),
-  problem: {
+  error: {
     type: ["string", "null"],
     description: "The code of what stood in the way; null where nothing did.",
   },
@@ -39,14 +39,14 @@ const delivery = object({
   id: { ...text, description: "Of the message: its webhook-id." },
   type: { enum: [PUBLISHED, TEST] },
   symbol: { type: ["string", "null"] },
-  at: seconds("When it was tried, Unix time."),
+  attempted_at: seconds("When it was tried, Unix time."),
   status: { type: ["integer", "null"], description: "Of the receiver's answer; null where there was none." },
   error: {
-    enum: ["timeout", "unreachable", "refused_address", "revoked", null],
+    enum: ["timeout", "unreachable", "forbidden_url", "revoked", null],
     description: "Why there was no answer.",
   },
-  milliseconds: { type: "integer" },
-  next_try_at: secondsOrNull("When it is tried again, Unix time; null where it is not."),
+  duration_ms: { type: "integer" },
+  next_attempt_at: secondsOrNull("When it is tried again, Unix time; null where it is not."),
 });
 const message = (type: string, data: Schema) =>
   object({ type: { const: type }, timestamp: { ...text, format: "date-time" }, data });
@@ -54,15 +54,15 @@ const message = (type: string, data: Schema) =>
 export const WEBHOOK_SCHEMAS: Readonly<Record<string, Schema>> = {
   Webhook: object(webhook),
   WebhookWithSecret: object({ ...webhook, secret }),
-  WebhookWatched: object({
+  WebhookDetails: object({
     ...webhook,
-    watched: { type: "array", items: watched, description: "What is known of its symbols." },
+    symbol_status: { type: "array", items: symbolStatus, description: "What is known of its symbols." },
   }),
   Webhooks: object({ items: { type: "array", items: ref("Webhook") } }),
   RotatedSecret: object({
     id,
     secret,
-    old_secret_until: secondsOrNull(
+    old_secrets_expire_at: secondsOrNull(
       "Until when the older ones sign as well, Unix time; null where they are revoked.",
     ),
   }),

@@ -28,11 +28,11 @@ const tried = {
   id: MESSAGE_ID,
   type: PUBLISHED,
   symbol: "HK.00700",
-  at: 1779000300,
+  attempted_at: 1779000300,
   status: 204,
   error: null,
-  milliseconds: 84,
-  next_try_at: null,
+  duration_ms: 84,
+  next_attempt_at: null,
 };
 
 const COMMON: readonly FailureCode[] = [
@@ -100,9 +100,11 @@ export const WEBHOOK_PATHS = {
       security,
       parameters: [idParameter],
       responses: {
-        "200": answered("The webhook", "WebhookWatched", {
+        "200": answered("The webhook", "WebhookDetails", {
           ...made,
-          watched: [{ symbol: "HK.00700", newest: 1777478400, checked_at: 1779000000, problem: null }],
+          symbol_status: [
+            { symbol: "HK.00700", newest_timestamp: 1777478400, checked_at: 1779000000, error: null },
+          ],
         }),
         ...problems(["invalid_parameter", "not_found", ...COMMON]),
       },
@@ -143,7 +145,7 @@ export const WEBHOOK_PATHS = {
         "200": answered("The new secret", "RotatedSecret", {
           id: ID,
           secret: SECRET,
-          old_secret_until: null,
+          old_secrets_expire_at: null,
         }),
         ...problems([
           "invalid_parameter",

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { symbolList } from "../http/parameters.ts";
-import { LONGEST_URL } from "../webhooks/endpoint.ts";
+import { MAX_URL_LENGTH } from "../webhooks/endpoint-url.ts";
 import { SECRET } from "../webhooks/signature.ts";
 
 /** What `/v1/webhooks` is told, in bodies of JSON. */
@@ -11,7 +11,7 @@ const LONGEST_DESCRIPTION = 200;
 const url = v.pipe(
   v.string("url is a URL that begins with https://"),
   v.minLength(1, "url is empty"),
-  v.maxLength(LONGEST_URL, `url has at most ${LONGEST_URL} characters`),
+  v.maxLength(MAX_URL_LENGTH, `url has at most ${MAX_URL_LENGTH} characters`),
   v.description(
     "Where messages are sent to: https, a name of the internet, and no port, user name or password.",
   ),

@@ -1,12 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { DEADLINES } from "../../functions/timeout.ts";
-import { nextAfter, PAUSES, retryAfterOf, type Try } from "../../functions/webhooks/schedule.ts";
+import {
+  type Attempt,
+  decideRetry,
+  parseRetryAfter,
+  RETRY_SCHEDULE,
+} from "../../functions/webhooks/retry-policy.ts";
 
 const DAY = 86_400_000;
 const NOW = 1_800_000_000_000;
-const tried = (status: number | null, more: Partial<Try> = {}): Try => ({
-  at: NOW,
-  milliseconds: 0,
+const tried = (status: number | null, more: Partial<Attempt> = {}): Attempt => ({
+  startedAt: NOW,
+  durationMs: 0,
   status,
   error: status === null ? "unreachable" : null,
   ...more,
@@ -14,44 +19,44 @@ const tried = (status: number | null, more: Partial<Try> = {}): Try => ({
 
 describe("what follows a try", () => {
   it.each([200, 201, 202, 204, 299])("is nothing after %d", (status) => {
-    expect(nextAfter(tried(status), 0, undefined, 0)).toEqual({
+    expect(decideRetry(tried(status), 0, undefined, 0)).toEqual({
       outcome: "delivered",
-      dueAt: null,
-      ends: null,
+      retryAt: null,
+      disableReason: null,
     });
   });
 
   it.each([null, 100, 199, 300, 301, 302, 304, 307, 400, 401, 404, 408, 409, 429, 500, 503])(
     "is another one after %s",
     (status) => {
-      expect(nextAfter(tried(status), 0, undefined, 0)).toEqual({
-        outcome: "later",
-        dueAt: NOW + 5_000,
-        ends: null,
+      expect(decideRetry(tried(status), 0, undefined, 0)).toEqual({
+        outcome: "retry",
+        retryAt: NOW + 5_000,
+        disableReason: null,
       });
     },
   );
 
   it("is the end of the webhook after 410", () => {
-    expect(nextAfter(tried(410), 0, undefined, 0)).toEqual({
-      outcome: "given_up",
-      dueAt: null,
-      ends: "gone",
+    expect(decideRetry(tried(410), 0, undefined, 0)).toEqual({
+      outcome: "abandoned",
+      retryAt: null,
+      disableReason: "gone",
     });
   });
 
   it("follows the schedule of the standard, with jitter on top", () => {
-    expect(PAUSES.map((ms) => ms / 1_000)).toEqual([
+    expect(RETRY_SCHEDULE.map((ms) => ms / 1_000)).toEqual([
       5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400,
     ]);
-    for (const [tries, pause] of PAUSES.entries()) {
-      expect(nextAfter(tried(500), tries, undefined, 0).dueAt).toBe(NOW + pause);
-      expect(nextAfter(tried(500), tries, undefined, 1).dueAt).toBeCloseTo(NOW + pause * 1.1, 0);
+    for (const [tries, pause] of RETRY_SCHEDULE.entries()) {
+      expect(decideRetry(tried(500), tries, undefined, 0).retryAt).toBe(NOW + pause);
+      expect(decideRetry(tried(500), tries, undefined, 1).retryAt).toBeCloseTo(NOW + pause * 1.1, 0);
     }
-    expect(nextAfter(tried(500), PAUSES.length, undefined, 0)).toEqual({
-      outcome: "given_up",
-      dueAt: null,
-      ends: null,
+    expect(decideRetry(tried(500), RETRY_SCHEDULE.length, undefined, 0)).toEqual({
+      outcome: "abandoned",
+      retryAt: null,
+      disableReason: null,
     });
   });
 
@@ -60,16 +65,18 @@ describe("what follows a try", () => {
   });
 
   it("counts from the end of the try", () => {
-    expect(nextAfter(tried(500, { milliseconds: 15_000 }), 0, undefined, 0).dueAt).toBe(NOW + 20_000);
+    expect(decideRetry(tried(500, { durationMs: 15_000 }), 0, undefined, 0).retryAt).toBe(NOW + 20_000);
   });
 
   it("waits as long as the receiver wants, up to a day, and never less than the schedule", () => {
-    const dueAfter = (retryAfterMs: number) => nextAfter(tried(429, { retryAfterMs }), 0, undefined, 0).dueAt;
+    const dueAfter = (retryAfterMs: number) =>
+      decideRetry(tried(429, { retryAfterMs }), 0, undefined, 0).retryAt;
     expect([1_000, 60_000, 3 * DAY].map(dueAfter)).toEqual([NOW + 5_000, NOW + 60_000, NOW + DAY]);
   });
 
   it("is the end of a webhook that has failed for five days", () => {
-    const ends = (days: number, tries: number) => nextAfter(tried(500), tries, NOW - days * DAY, 0).ends;
+    const ends = (days: number, tries: number) =>
+      decideRetry(tried(500), tries, NOW - days * DAY, 0).disableReason;
     expect([ends(4.9, 9), ends(5, 9), ends(5, 8)]).toEqual([null, "failing", "failing"]);
   });
 });
@@ -86,6 +93,6 @@ describe("Retry-After", () => {
     ["1e99", undefined],
     ["", undefined],
   ])("%j is %s milliseconds", (header, expected) => {
-    expect(retryAfterOf(header, NOW)).toBe(expected);
+    expect(parseRetryAfter(header, NOW)).toBe(expected);
   });
 });
