@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { Failure } from "./failure.ts";
-import type { AccessRule, ApiKey } from "./http/access.ts";
+import type { ApiKey, AuthConfig } from "./http/auth.ts";
 import type { OpendAddress } from "./opend/connect.ts";
 import type { UpstashAddress } from "./upstash.ts";
 import type { OrderQueue } from "./webhooks/deliver.ts";
@@ -10,7 +10,7 @@ import { canonicalHost } from "./webhooks/endpoint.ts";
 export interface Config {
   /** Origins whose pages may read answers in a browser; `*` for all. */
   readonly allowedOrigins: "*" | readonly string[];
-  readonly access: AccessRule;
+  readonly access: AuthConfig;
   readonly opend: OpendAddress;
   readonly upstash: UpstashAddress;
   readonly quota: {

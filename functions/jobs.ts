@@ -2,7 +2,7 @@ import { DEADLINES, type Deadlines } from "./deadline.ts";
 import { type Config, parseEnv } from "./env.ts";
 import { Failure } from "./failure.ts";
 import { createGateway, roomOf } from "./gateway.ts";
-import { isHolder } from "./http/access.ts";
+import { isKeyClient } from "./http/auth.ts";
 import { countsOf } from "./telemetry/counters.ts";
 import { countersOf, writeLine } from "./telemetry/recorder.ts";
 import { createTrace, type Trace } from "./trace.ts";
@@ -102,7 +102,7 @@ export async function runDeliveries(
     queue,
     rule: { trustedOrigins, ownHosts: ownHosts(config) },
     cipher: createSecretCipher(secretKeys),
-    isOwner: (owner) => isHolder(owner, config.access),
+    isOwner: (owner) => isKeyClient(owner, config.access),
     ms: deadlines.receiver,
     now,
   };

@@ -3,8 +3,8 @@ import { matchedRoutes } from "hono/route";
 import { parseEnv } from "./env.ts";
 import { Failure } from "./failure.ts";
 import { createGateway } from "./gateway.ts";
-import { admit } from "./http/access.ts";
-import { quotaLeft, quotaPolicy } from "./http/quota.ts";
+import { authenticate } from "./http/auth.ts";
+import { rateLimitOf, rateLimitPolicyOf } from "./http/rate-limit-headers.ts";
 import type { Scope } from "./scope.ts";
 import { createRecorder } from "./telemetry/recorder.ts";
 import { createTrace } from "./trace.ts";
@@ -50,11 +50,11 @@ export const configure: Middleware = async (context, next) => {
 
 /**
  * Lets a request in, and gives it the way to pages, with its own share of the quota.
- * @throws Failure as `admit` does
+ * @throws Failure as `authenticate` does
  */
 export const admission: Middleware = async (context, next) => {
   const { config, trace, background } = context.var;
-  const client = await admit(context.req.raw.headers, config.access);
+  const client = await authenticate(context.req.raw.headers, config.access);
   const pages = createGateway(config, { client, trace, origin: new URL(context.req.url).origin, background });
   context.set("client", client);
   context.set("pages", pages);
@@ -78,8 +78,8 @@ export const quotas: Middleware = async (context, next) => {
   const { headers } = context.res;
   if (context.var.visibility === "private") headers.append("Vary", "Authorization, X-API-Key");
   if (headers.get("Cache-Control")?.startsWith("public")) return;
-  headers.set("RateLimit-Policy", quotaPolicy(context.var.config.quota));
+  headers.set("RateLimit-Policy", rateLimitPolicyOf(context.var.config.quota));
   const { left } = context.var.trace;
   // A refusal has a RateLimit header of its own, which names the limit that is used up.
-  if (left && !headers.has("RateLimit")) headers.set("RateLimit", quotaLeft(left));
+  if (left && !headers.has("RateLimit")) headers.set("RateLimit", rateLimitOf(left));
 };

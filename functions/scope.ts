@@ -18,7 +18,7 @@ export interface Scope {
     requestId: string;
     trace: Trace;
     config: Config;
-    /** Whoever asks, as `http/access.ts` names it. */
+    /** Whoever asks, as `http/auth.ts` names it. */
     client: string;
     /** `private` where answers are for the holders of keys alone. */
     visibility: "public" | "private";

@@ -1,21 +1,21 @@
-/** The name that this cache gives itself in Cache-Status (RFC 9211). */
+/** The name of this cache in Cache-Status (RFC 9211). */
 const CACHE = "short-interest-edge";
 
 /** Times are Unix times in milliseconds. */
 interface CacheFacts {
-  /** This data centre, the copy of all of them, another request's question, or OpenD. */
+  /** The edge cache, the shared cache, a coalesced request, or OpenD. */
   readonly origin: "edge" | "global" | "joined" | "fetched";
-  /** Why it is served past its freshness; absent while it is fresh. */
+  /** Why the reply is served stale; absent if it is fresh. */
   readonly stale?: string | undefined;
   readonly fetchedAt: number;
   readonly freshUntil: number;
 }
 
-/** How long others may go on with a stale answer: while they ask for a new one, and when they get none. */
-const WHILE_REVALIDATE_S = 3_600;
-const IF_ERROR_S = 7 * 24 * 3_600;
+/** How long other caches may serve a stale response (RFC 5861), in seconds. */
+const STALE_WHILE_REVALIDATE_S = 3_600;
+const STALE_IF_ERROR_S = 7 * 24 * 3_600;
 
-/** What caches and people are told of an answer's age and of where it came from. */
+/** Headers with the age and the origin of a response. */
 export function cachingHeaders(
   facts: CacheFacts,
   visibility: "public" | "private",
@@ -25,7 +25,7 @@ export function cachingHeaders(
   const lifetime = seconds(facts.freshUntil - facts.fetchedAt);
   return {
     Age: String(age),
-    "Cache-Control": `${visibility}, max-age=${lifetime}, stale-while-revalidate=${WHILE_REVALIDATE_S}, stale-if-error=${IF_ERROR_S}`,
+    "Cache-Control": `${visibility}, max-age=${lifetime}, stale-while-revalidate=${STALE_WHILE_REVALIDATE_S}, stale-if-error=${STALE_IF_ERROR_S}`,
     "Cache-Status": cacheStatus(facts, lifetime - age),
   };
 }
@@ -41,7 +41,7 @@ function seconds(ms: number): number {
   return Math.max(0, Math.floor(ms / 1_000));
 }
 
-/** A strong ETag: a digest of exactly these bytes. Made of what is at hand, it need not be read out of the answer. */
+/** A strong ETag: the SHA-1 of the body. */
 export async function entityTag(body: string | Uint8Array<ArrayBuffer>): Promise<string> {
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", bytes));

@@ -1,5 +1,5 @@
 import { conditionOf } from "../condition.ts";
-import { countCostly } from "../http/access.ts";
+import { limitExpensive } from "../http/auth.ts";
 import type { RouteContext } from "../scope.ts";
 import { COUNTED } from "../telemetry/counters.ts";
 import { NoQuery, parseQuery } from "./parameters.ts";
@@ -17,7 +17,7 @@ export const GAUGES = {
 /** `GET /metrics`: what all data centres together have counted, and how things stand. */
 export async function getMetrics({ req, body, var: scope }: RouteContext): Promise<Response> {
   parseQuery(NoQuery, req.url);
-  await countCostly(scope.client, "looks at the metrics", scope.config.access);
+  await limitExpensive(scope.client, "metrics requests", scope.config.access);
   const { counts, permitsLeft, restMs, pending } = await conditionOf(
     scope.config,
     scope.trace,

@@ -1,5 +1,5 @@
 import { readinessOf } from "../condition.ts";
-import { countCostly } from "../http/access.ts";
+import { limitExpensive } from "../http/auth.ts";
 import type { RouteContext } from "../scope.ts";
 import { NoQuery, parseQuery } from "./parameters.ts";
 
@@ -7,7 +7,7 @@ import { NoQuery, parseQuery } from "./parameters.ts";
 export async function getReadiness(context: RouteContext): Promise<Response> {
   parseQuery(NoQuery, context.req.url);
   const { config, client, trace } = context.var;
-  await countCostly(client, "looks at OpenD", config.access);
+  await limitExpensive(client, "readiness checks", config.access);
   const checks = (await readinessOf(config, trace)).map(({ name, ms, failure }) => ({
     name,
     ok: failure === undefined,

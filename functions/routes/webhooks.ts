@@ -1,6 +1,6 @@
 import { DEADLINES } from "../deadline.ts";
 import { Failure } from "../failure.ts";
-import { countCostly } from "../http/access.ts";
+import { limitExpensive } from "../http/auth.ts";
 import type { RouteContext } from "../scope.ts";
 import { stringify } from "../short-interest/json.ts";
 import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
@@ -198,7 +198,7 @@ async function sendTest(
   { id, url, storedSecrets }: Pick<Subscription, "id" | "url" | "storedSecrets">,
   { cipher, rule }: { readonly cipher: SecretCipher; readonly rule: EndpointRule },
 ): Promise<{ tried: Try; entry: string }> {
-  await countCostly(client, "test messages", config.access);
+  await limitExpensive(client, "test messages", config.access);
   const secrets = await signingSecrets(cipher, id, storedSecrets);
   const message = testMessage(id, Date.now());
   const tried = await send({ url, message, secrets }, rule, DEADLINES.receiver, Date.now);

@@ -1,6 +1,6 @@
 import { Failure, type FailureCode } from "../failure.ts";
 import { createGateway, roomOf } from "../gateway.ts";
-import { admitAddress, admitOpendClient, limitRequests } from "../http/access.ts";
+import { authenticateOpendClient, limitAddress, limitRequests } from "../http/auth.ts";
 import type { Room } from "../pages/room.ts";
 import type { PageSource } from "../pages/source.ts";
 import type { RouteContext } from "../scope.ts";
@@ -16,11 +16,11 @@ export async function openSocket(context: RouteContext): Promise<Response> {
   const { config, trace } = context.var;
   const { headers } = context.req.raw;
   // With keys too: a connection costs memory before its key is known.
-  await admitAddress(headers, config.access);
+  await limitAddress(headers, config.access);
   const room = roomOf(trace, config.subrequests);
   const { 0: client, 1: server } = new WebSocketPair();
   const answerer = createAnswerer({
-    logIn: (md5) => admitOpendClient(headers, md5, config.access),
+    logIn: (md5) => authenticateOpendClient(headers, md5, config.access),
     async pagesFor(name) {
       await limitRequests(name, config.access);
       return recorded(context, name, room);

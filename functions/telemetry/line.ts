@@ -12,7 +12,7 @@ export interface Occasion {
   readonly code?: FailureCode | undefined;
   /** The kind of a fault in this program. */
   readonly fault?: string | undefined;
-  /** Whoever asked, as `http/access.ts` names it. */
+  /** Whoever asked, as `http/auth.ts` names it. */
   readonly client?: string | undefined;
   /** Milliseconds until the answer. */
   readonly ms: number;

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
-import { limitRequests } from "../../functions/http/access.ts";
+import { limitRequests } from "../../functions/http/auth.ts";
 import { type Gateway, startGateway } from "../support/gateway.ts";
 import { sha256 } from "../support/keys.ts";
 
