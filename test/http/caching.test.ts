@@ -4,7 +4,7 @@ import { cachingHeaders } from "../../functions/http/caching.ts";
 const NOW = 1_800_000_000_000;
 const fresh = { fetchedAt: NOW - 600_500, freshUntil: NOW + 3_000_000 };
 
-it("says how old an answer is, and for how long from its birth it is fresh", () => {
+it("Age counts from the fetch, and max-age is the whole freshness lifetime", () => {
   expect(cachingHeaders({ origin: "edge", ...fresh }, "public", NOW)).toEqual({
     Age: "600",
     "Cache-Control": "public, max-age=3600, stale-while-revalidate=3600, stale-if-error=604800",
@@ -23,6 +23,6 @@ it.each([
     { origin: "edge", stale: "refreshing", fetchedAt: NOW - 7_200_000, freshUntil: NOW - 3_600_000 },
     "short-interest-edge; fwd=stale; ttl=-3600; detail=refreshing",
   ],
-] as const)("names where %j came from", (facts, status) => {
+] as const)("Cache-Status for %j", (facts, status) => {
   expect(cachingHeaders(facts, "private", NOW)["Cache-Status"]).toBe(status);
 });
