@@ -4,7 +4,7 @@ import { Failure } from "../functions/failure.ts";
 import { failed, ok, type Result, runChecks } from "./doctor/check.ts";
 import { opendChecks } from "./doctor/opend.ts";
 import { serviceChecks } from "./doctor/service.ts";
-import { permittedBy, upstashChecks } from "./doctor/upstash.ts";
+import { createWithPermit, upstashChecks } from "./doctor/upstash.ts";
 import { webhookChecks } from "./doctor/webhooks.ts";
 import { variable } from "./vars.ts";
 
@@ -46,7 +46,7 @@ async function checkConnections(): Promise<void> {
     } catch (thrown) {
       return failed(
         Failure.from(thrown).detail,
-        "Set it in the environment or in .dev.vars. The README describes each variable.",
+        "Correct it in the environment or in .dev.vars. The README describes each variable.",
       );
     }
   };
@@ -55,9 +55,9 @@ async function checkConnections(): Promise<void> {
   const config = parsed;
   const hasUpstash = await runChecks(upstashChecks(config), onResult);
   await runChecks(webhookChecks(config, hasUpstash), onResult);
-  const permitted = () => (hasUpstash ? permittedBy(config) : undefined);
+  const withPermit = hasUpstash ? createWithPermit(config) : undefined;
   await runChecks(
-    opendChecks(config, permitted, (cleanUp) => cleanups.unshift(cleanUp)),
+    opendChecks(config, withPermit, (cleanUp) => cleanups.unshift(cleanUp)),
     onResult,
   );
 }

@@ -34,7 +34,7 @@ function patternsOf(text: string): [string, string[]] {
     const symbol = formatSymbol(parseSymbol(text));
     return [symbol, [`${PAGES}${symbol}/*`, `${LEASES}${symbol}/*`, `${INDEX}${symbol}`]];
   } catch {
-    return stop(`Invalid symbol: ${text}. A symbol is a market and a code, such as HK.00700`);
+    return stop(`Invalid symbol: ${text} (expected a market and a code, such as HK.00700)`);
   }
 }
 

@@ -112,6 +112,7 @@ const getProblem = {
       name: "code",
       in: "path",
       required: true,
+      description: "Error code, as in the member code of a problem.",
       schema: { enum: Object.keys(PROBLEMS), examples: ["unknown_symbol"] },
     },
   ],

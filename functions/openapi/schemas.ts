@@ -59,17 +59,17 @@ const cursor = {
 const freshness = {
   fetched_at: {
     type: "integer",
-    description: "Time at which the data was fetched from OpenD (the oldest page), Unix time in seconds.",
+    description: "Time at which the oldest of the rows were fetched from OpenD, Unix time in seconds.",
   },
   stale: {
     type: "boolean",
-    description: "Whether some rows are served stale: newer data was not available.",
+    description: "Whether some rows are stale: served from the cache after their freshness lifetime.",
   },
 };
 const ending = {
   complete: { type: "boolean", description: "Whether the response has all requested rows." },
   next_key: { ...cursor, description: "Cursor that continues the range; null if complete." },
-  error: { ...nullable(ref("Problem")), description: "Cause of missing rows; null if there was none." },
+  error: { ...nullable(ref("Problem")), description: "Why rows are missing; null without an error." },
   ...freshness,
 };
 

@@ -22,9 +22,9 @@ const webhook = {
   active: { type: "boolean", description: "Whether the webhook sends messages." },
   reason,
   failing_since: secondsOrNull(
-    "Unix time in seconds of the first of the consecutive failed attempts; null if the last attempt succeeded.",
+    "Time since which all attempts have failed, Unix time in seconds; null if the last attempt succeeded.",
   ),
-  created_at: seconds("Unix time in seconds."),
+  created_at: seconds("Time of creation, Unix time in seconds."),
 };
 const watched = object({
   symbol: text,
@@ -63,7 +63,7 @@ export const WEBHOOK_SCHEMAS: Readonly<Record<string, Schema>> = {
     id,
     secret,
     old_secret_until: secondsOrNull(
-      "Until when the previous secrets sign as well, Unix time in seconds; null if they are revoked.",
+      "Time until which the previous secrets sign as well, Unix time in seconds; null if they are revoked.",
     ),
   }),
   Delivery: { ...delivery, description: "An attempt to deliver a message." },

@@ -51,7 +51,13 @@ const BODY: readonly FailureCode[] = [
 ];
 
 const security = [{ bearer: [] }, { apiKey: [] }];
-const idParameter = { name: "id", in: "path", required: true, schema: { ...text, examples: [ID] } };
+const idParameter = {
+  name: "id",
+  in: "path",
+  required: true,
+  description: "ID of the webhook.",
+  schema: { ...text, examples: [ID] },
+};
 
 function bodyOf(schema: v.GenericSchema, example: object) {
   const json = jsonSchemaOf(schema, "input");
@@ -110,7 +116,8 @@ export const WEBHOOK_PATHS = {
     patch: {
       operationId: "changeWebhook",
       summary: "Change, pause or resume a webhook",
-      description: "A new URL, and a webhook that is resumed, is verified with a test message first.",
+      description:
+        "If the URL changes or the webhook is resumed, the endpoint is verified with a test message first.",
       security,
       parameters: [idParameter],
       requestBody: bodyOf(WebhookChanges, { active: false }),
@@ -135,7 +142,7 @@ export const WEBHOOK_PATHS = {
       operationId: "rotateSecret",
       summary: "Rotate the signing secret",
       description:
-        "For one day, messages are also signed with the previous secrets. With revoke, the previous secrets end at once: use it after a leak. At most 4 secrets can sign at a time.",
+        "For one day, messages are also signed with the previous secrets. With revoke, the previous secrets are revoked at once: use it after a leak. At most 4 secrets can sign at a time.",
       security,
       parameters: [idParameter],
       requestBody: { ...bodyOf(NewSecret, { revoke: true }), required: false },

@@ -29,16 +29,16 @@ const ADVICE: Partial<Record<FailureCode, string>> = {
 const DEFAULT_ADVICE = "See OpenD's log. OpenD may be too old for protocol 3249: update it.";
 
 /** Acquires a permit and makes a call with it. */
-export type Permitted = <T>(call: () => Promise<T>) => Promise<T>;
+export type WithPermit = <T>(call: () => Promise<T>) => Promise<T>;
 
 /**
  * Checks OpenD: network, upgrade, Access, key, login, clock and one call.
- * @param permitted returns undefined if Upstash is unavailable, so that no call can be made
+ * @param withPermit undefined if Upstash is unavailable, so that no call can be made
  * @param onExit registers a function to run when all checks have ended
  */
 export function opendChecks(
   { opend }: Config,
-  permitted: () => Permitted | undefined,
+  withPermit: WithPermit | undefined,
   onExit: (cleanUp: () => void) => void,
 ): Check[] {
   const signal = new AbortController().signal;
@@ -105,12 +105,11 @@ export function opendChecks(
       name: "opend call",
       exit: 37,
       async run() {
-        const call = permitted();
-        if (!call) return skipped("not run: a call needs a permit from Upstash");
+        if (!withPermit) return skipped("not run: a call needs a permit from Upstash");
         if (session === undefined || session instanceof Failure) return skipped("not run: no session");
         const body = encodePageRequest({ symbol: SYMBOL, cursor: FIRST, num: MOST_ROWS });
         const { call: send } = session;
-        const reply = await call(() => send(GET_SHORT_INTEREST, body, signal)).catch(Failure.from);
+        const reply = await withPermit(() => send(GET_SHORT_INTEREST, body, signal)).catch(Failure.from);
         if (reply instanceof Failure) {
           return QUOTA_CODES.has(reply.code)
             ? skipped("not run: the rate limit is used up at the moment")
@@ -176,7 +175,7 @@ async function checkAccess({ access, ...open }: OpendAddress): Promise<Finding> 
   if (open.key === undefined) {
     return warning(
       "no service token required, and OPEND_KEY is not set",
-      "Anyone on the internet can use this OpenD. Configure a key, and protect its tunnel with Access.",
+      "Anyone who can connect to this port can use OpenD. Configure a key, and protect its tunnel with Access.",
     );
   }
   return ok("no service token required");

@@ -10,7 +10,7 @@ import { createPermits } from "../../functions/limit/permits.ts";
 import { rollingLog, Verdict } from "../../functions/limit/rolling-log.ts";
 import { createUpstash, type UpstashAddress } from "../../functions/upstash.ts";
 import { type Check, compareClocks, type Finding, failed, ok, warning } from "./check.ts";
-import type { Permitted } from "./opend.ts";
+import type { WithPermit } from "./opend.ts";
 
 /** A longer median round trip causes a warning, in milliseconds. */
 const MAX_LATENCY_MS = 100;
@@ -134,7 +134,7 @@ async function testLimiter(redis: Redis, windowMs: number): Promise<Finding> {
 }
 
 /** Makes calls as the service does: with a permit from the same rate limiter. */
-export function permittedBy({ upstash: address, quota }: Config): Permitted {
+export function createWithPermit({ upstash: address, quota }: Config): WithPermit {
   const upstash = createUpstash(address, DEADLINES.upstash);
   const background: Promise<unknown>[] = [];
   const rule = { ...quota, holdMs: PERMIT_GUARD_MS + DEADLINES.call };

@@ -106,17 +106,17 @@ describe("authentication with API_KEYS", () => {
 describe("rate limit of an API key", () => {
   it("returns 429 after 600 requests a minute from any address, and does not affect other keys", async () => {
     const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_KEY: env.REQUESTS_PER_KEY });
-    const ask = (key: string, address: string, path = PATH) =>
+    const request = (key: string, address: string, path = PATH) =>
       get(gateway, { "X-API-Key": key, "CF-Connecting-IP": address }, path);
-    expect((await ask(KEY, "203.0.113.1")).status).toBe(200);
+    expect((await request(KEY, "203.0.113.1")).status).toBe(200);
     let counted = 1;
-    let { status } = await ask(KEY, "203.0.113.1", "/v1/nothing");
+    let { status } = await request(KEY, "203.0.113.1", "/v1/nothing");
     // The counter may reset in between.
     for (; status === 404 && counted <= 1_200; counted += 1) {
-      ({ status } = await ask(KEY, `203.0.113.${counted % 200}`, "/v1/nothing"));
+      ({ status } = await request(KEY, `203.0.113.${counted % 200}`, "/v1/nothing"));
     }
     expect(counted).toBeGreaterThanOrEqual(600);
-    const refused = await ask(KEY, "203.0.113.201");
+    const refused = await request(KEY, "203.0.113.201");
     expect(refused.status).toBe(429);
     expect(refused.headers.get("Retry-After")).toBe("60");
     expect(refused.headers.get("RateLimit")).toBe('"requests";r=0;t=60');
@@ -124,7 +124,7 @@ describe("rate limit of an API key", () => {
       code: "too_many_requests",
       detail: "Too many requests with your API key",
     });
-    expect((await ask(OTHER, "203.0.113.1")).status).toBe(200);
+    expect((await request(OTHER, "203.0.113.1")).status).toBe(200);
   });
 
   it.each([
@@ -166,21 +166,21 @@ describe("rate limit of an API key", () => {
 describe("failed authentication", () => {
   it("counts as a request of its address, with or without a key: 429 after 60 a minute", async () => {
     const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_CLIENT: env.REQUESTS_PER_CLIENT });
-    const ask = async (headers: Record<string, string>, address = "203.0.113.20") =>
+    const request = async (headers: Record<string, string>, address = "203.0.113.20") =>
       get(gateway, { "CF-Connecting-IP": address, ...headers });
     let refusals = 0;
-    let response = await ask({ "X-API-Key": "guess" });
+    let response = await request({ "X-API-Key": "guess" });
     // The counter may reset in between.
     for (; response.status === 401 && refusals <= 120; refusals += 1) {
-      response = await ask(refusals % 2 === 0 ? { "X-API-Key": `guess ${refusals}` } : {});
+      response = await request(refusals % 2 === 0 ? { "X-API-Key": `guess ${refusals}` } : {});
     }
     expect(refusals).toBeGreaterThanOrEqual(60);
     expect(response.status).toBe(429);
     expect(response.headers.get("Retry-After")).toBe("60");
     expect(await response.json()).toMatchObject({ code: "too_many_requests" });
     // Clients may share an address.
-    expect((await ask({ "X-API-Key": KEY })).status).toBe(200);
-    expect((await ask({ "X-API-Key": "guess" }, "203.0.113.21")).status).toBe(401);
+    expect((await request({ "X-API-Key": KEY })).status).toBe(200);
+    expect((await request({ "X-API-Key": "guess" }, "203.0.113.21")).status).toBe(401);
   });
 
   it("is not counted for a valid key", async () => {
@@ -196,11 +196,11 @@ describe("rate limit of an address without API_KEYS", () => {
   it("returns 429 after 60 requests a minute, including cached pages", async () => {
     const gateway = await startGateway();
     Object.assign(gateway.env, { REQUESTS_PER_CLIENT: env.REQUESTS_PER_CLIENT });
-    const ask = () => get(gateway, { "CF-Connecting-IP": "203.0.113.9" });
-    let refused = await ask();
+    const request = () => get(gateway, { "CF-Connecting-IP": "203.0.113.9" });
+    let refused = await request();
     let answered = 0;
     // The counter may reset in between.
-    for (; refused.status === 200 && answered <= 120; refused = await ask()) answered += 1;
+    for (; refused.status === 200 && answered <= 120; refused = await request()) answered += 1;
     expect(answered).toBeGreaterThanOrEqual(60);
     expect(refused.status).toBe(429);
     expect(refused.headers.get("Retry-After")).toBe("60");
