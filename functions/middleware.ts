@@ -3,7 +3,7 @@ import { matchedRoutes } from "hono/route";
 import { parseEnv } from "./env.ts";
 import { Failure } from "./failure.ts";
 import { createGateway } from "./gateway.ts";
-import { authenticate } from "./http/auth.ts";
+import { authenticateClient } from "./http/auth.ts";
 import { rateLimitOf, rateLimitPolicyOf } from "./http/rate-limit-headers.ts";
 import type { Scope } from "./scope.ts";
 import { createRecorder } from "./telemetry/recorder.ts";
@@ -50,11 +50,11 @@ export const configure: Middleware = async (context, next) => {
 
 /**
  * Lets a request in, and gives it the way to pages, with its own share of the quota.
- * @throws Failure as `authenticate` does
+ * @throws Failure as `authenticateClient` does
  */
 export const admission: Middleware = async (context, next) => {
   const { config, trace, background } = context.var;
-  const client = await authenticate(context.req.raw.headers, config.access);
+  const client = await authenticateClient(context.req.raw.headers, config.access);
   const pages = createGateway(config, { client, trace, origin: new URL(context.req.url).origin, background });
   context.set("client", client);
   context.set("pages", pages);

@@ -41,7 +41,7 @@ const FROM_ADDRESS = "requests from your address";
  * @returns the client ID: of the key, or the address if no keys are configured
  * @throws Failure `unauthorized` without a valid key if one is required, `too_many_requests`
  */
-export async function authenticate(headers: Headers, config: AuthConfig): Promise<string> {
+export async function authenticateClient(headers: Headers, config: AuthConfig): Promise<string> {
   if (!config.apiKeys) return limitAddress(headers, config);
   const key = presentedKey(headers);
   const client = await clientOfKey(key, config.apiKeys, ({ digest }) => digest).catch((refusal: unknown) =>
@@ -53,7 +53,7 @@ export async function authenticate(headers: Headers, config: AuthConfig): Promis
 
 /**
  * Counts a request against the rate limit of its client. On a WebSocket connection, count each request.
- * @param client as returned by `authenticate` and `authenticateOpendClient`
+ * @param client as returned by `authenticateClient` and `authenticateOpendClient`
  * @throws Failure `too_many_requests`
  */
 export async function limitRequests(client: string, config: AuthConfig): Promise<void> {

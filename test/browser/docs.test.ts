@@ -31,7 +31,7 @@ describe("/docs", () => {
   it("shows the title and the operations", async () => {
     await page.goto(`${worker.origin}/docs`);
     await page.getByRole("heading", { name: "short-interest-edge" }).waitFor();
-    await page.getByText("A page of a security's history").click();
+    await page.getByText("Get a page of short interest").click();
     await page.getByRole("button", { name: "Try it out" }).waitFor();
     expect(await page.locator("#message").textContent()).toBe("");
     expect(complaints).toEqual([]);
@@ -40,7 +40,7 @@ describe("/docs", () => {
 
   it("asks the Worker", async () => {
     await page.goto(`${worker.origin}/docs`);
-    await page.getByText("Says that the Worker runs").click();
+    await page.getByText("Liveness check").click();
     await page.getByRole("button", { name: "Try it out" }).click();
     await page.getByRole("button", { name: "Execute" }).click();
     await page.locator(".live-responses-table", { hasText: '"status": "ok"' }).waitFor();
@@ -50,7 +50,7 @@ describe("/docs", () => {
 
   it("lets a page after the first be tried out", async () => {
     await page.goto(`${worker.origin}/docs`);
-    await page.getByText("A page of a security's history").click();
+    await page.getByText("Get a page of short interest").click();
     await page.getByRole("button", { name: "Try it out" }).click();
     await page.locator('tr[data-param-name="symbol"] input').fill("HK.00700");
     await page.locator('tr[data-param-name="next_key"] input').fill("1777478400");
