@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { Failure } from "./errors.ts";
-import type { AccessRule, ApiKey } from "./http/access.ts";
+import type { ApiKey, AuthConfig } from "./http/auth.ts";
 import { canonicalHost } from "./http/canonical-host.ts";
 import type { OpendAddress } from "./opend/connect.ts";
 import type { UpstashAddress } from "./upstash.ts";
@@ -12,7 +12,7 @@ export type DeliveryQueue<Job = unknown> = Pick<Queue<Job>, "send" | "sendBatch"
 export interface Config {
   /** Origins whose pages may read answers in a browser; `*` for all. */
   readonly allowedOrigins: "*" | readonly string[];
-  readonly access: AccessRule;
+  readonly access: AuthConfig;
   readonly opend: OpendAddress;
   readonly upstash: UpstashAddress;
   readonly quota: {

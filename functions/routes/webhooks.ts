@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import { countCostly } from "../http/access.ts";
+import { limitExpensive } from "../http/auth.ts";
 import { NoQuery, parseBody, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { stringify } from "../short-interest/json.ts";
@@ -203,7 +203,7 @@ async function sendTest(
   { id, url, storedSecrets }: Pick<Subscription, "id" | "url" | "storedSecrets">,
   { cipher, rules }: { readonly cipher: SecretCipher; readonly rules: EndpointRules },
 ): Promise<{ attempt: Attempt; entry: string }> {
-  await countCostly(client, "test messages", config.access);
+  await limitExpensive(client, "test messages", config.access);
   const secrets = await signingSecrets(cipher, id, storedSecrets);
   const message = testMessage(id, Date.now());
   const attempt = await sendMessage({ url, message, secrets }, rules, DEADLINES.receiver, Date.now);

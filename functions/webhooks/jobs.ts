@@ -1,6 +1,6 @@
 import { type DeliveryQueue, parseEnv } from "../env.ts";
 import { Failure } from "../errors.ts";
-import { isHolder } from "../http/access.ts";
+import { isKeyClient } from "../http/auth.ts";
 import { createPageSource } from "../page-source/create.ts";
 import { budgetFor } from "../page-source/subrequest-budget.ts";
 import { countsOf } from "../telemetry/counters.ts";
@@ -106,7 +106,7 @@ export async function runDeliveries(
     queue,
     rules: { trustedOrigins, ownHosts: ownHosts(config) },
     cipher: createSecretCipher(secretKeys),
-    isOwner: (owner) => isHolder(owner, config.access),
+    isOwner: (owner) => isKeyClient(owner, config.access),
     timeoutMs: deadlines.receiver,
     now,
   };

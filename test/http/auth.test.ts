@@ -1,11 +1,11 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
-import { limitRequests } from "../../functions/http/access.ts";
+import { limitRequests } from "../../functions/http/auth.ts";
 import { sha256 } from "../support/keys.ts";
 import { type Gateway, startGateway } from "../support/page-source.ts";
 
-const KEY = "si_a-key-that-reads";
+const KEY = "si_a-valid-key";
 const OTHER = "another key";
 const DIGEST = await sha256(KEY);
 const API_KEYS = `reader:${DIGEST}, other.one:${(await sha256(OTHER)).toUpperCase()}`;
@@ -14,13 +14,13 @@ const PATH = "/v1/short-interest/US.AAPL";
 const get = (gateway: Gateway, headers: Record<string, string> = {}, path = PATH) =>
   gateway.get(path, { headers });
 
-describe("with keys", () => {
+describe("authentication with API_KEYS", () => {
   it.each([
     { Authorization: `Bearer ${KEY}` },
     { Authorization: `bearer  ${KEY} ` },
     { "X-API-Key": KEY },
     { "X-API-Key": OTHER },
-  ])("lets %j in, and keeps the answer from shared caches", async (headers: Record<string, string>) => {
+  ])("accepts %j and marks the response private", async (headers: Record<string, string>) => {
     const gateway = await startGateway({}, { API_KEYS });
     const response = await get(gateway, headers);
     expect(response.status).toBe(200);
@@ -41,7 +41,7 @@ describe("with keys", () => {
     { "X-API-Key": "" },
     { "X-API-Key": "wrong" },
     { "X-API-Key": DIGEST },
-  ])("keeps %j out", async (headers: Record<string, string>) => {
+  ])("refuses %j with 401 on all data routes", async (headers: Record<string, string>) => {
     const gateway = await startGateway({}, { API_KEYS });
     for (const path of [PATH, `${PATH}/history`, "/v1/short-interest?symbols=US.AAPL", "/v1/nonsense"]) {
       const response = await get(gateway, headers, path);
@@ -54,13 +54,13 @@ describe("with keys", () => {
     expect((await get(gateway, headers, "/healthz")).status).toBe(200);
   });
 
-  it("compares all of a digest", async () => {
+  it("refuses a key whose digest differs in the last digit", async () => {
     const last = DIGEST.endsWith("0") ? "1" : "0";
     const gateway = await startGateway({}, { API_KEYS: `near:${DIGEST.slice(0, -1)}${last}` });
     expect((await get(gateway, { "X-API-Key": KEY })).status).toBe(401);
   });
 
-  it("lets a page in a browser ask whether it may send one", async () => {
+  it("allows a CORS preflight for the Authorization header without a key", async () => {
     const preflight = await (await startGateway({}, { API_KEYS })).get(PATH, {
       method: "OPTIONS",
       headers: {
@@ -75,7 +75,7 @@ describe("with keys", () => {
     expect(preflight.headers.has("Cache-Control")).toBe(true);
   });
 
-  it("gives each its own share, whatever address it comes from", async () => {
+  it("gives each key its own share of the rate limit, independent of its address", async () => {
     const gateway = await startGateway({}, { API_KEYS, CLIENT_SHARE: "1", UPSTREAM_WAIT_MS: "0" });
     const status = async (key: string, symbol: string, address: string) =>
       (await get(gateway, { "X-API-Key": key, "CF-Connecting-IP": address }, `/v1/short-interest/${symbol}`))
@@ -93,7 +93,7 @@ describe("with keys", () => {
     `a b:${"0".repeat(64)}`,
     `a:${"0".repeat(64)},a:${"1".repeat(64)}`,
     `:${"0".repeat(64)}`,
-  ])("refuses to work with %j", async (keys) => {
+  ])("is misconfigured with API_KEYS %j", async (keys) => {
     const gateway = await startGateway({}, { API_KEYS: keys });
     const response = await get(gateway, { "X-API-Key": KEY });
     expect(response.status).toBe(500);
@@ -103,28 +103,28 @@ describe("with keys", () => {
   });
 });
 
-describe("rate limit of a key", () => {
-  it("answers 429 after 600 requests a minute, from whatever address, and leaves other keys alone", async () => {
+describe("rate limit of an API key", () => {
+  it("returns 429 after 600 requests a minute from any address, and does not affect other keys", async () => {
     const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_KEY: env.REQUESTS_PER_KEY });
-    const ask = (key: string, address: string, path = PATH) =>
+    const request = (key: string, address: string, path = PATH) =>
       get(gateway, { "X-API-Key": key, "CF-Connecting-IP": address }, path);
-    expect((await ask(KEY, "203.0.113.1")).status).toBe(200);
+    expect((await request(KEY, "203.0.113.1")).status).toBe(200);
     let counted = 1;
-    let { status } = await ask(KEY, "203.0.113.1", "/v1/nothing");
-    // A new minute may begin meanwhile.
+    let { status } = await request(KEY, "203.0.113.1", "/v1/nothing");
+    // The counter may reset in between.
     for (; status === 404 && counted <= 1_200; counted += 1) {
-      ({ status } = await ask(KEY, `203.0.113.${counted % 200}`, "/v1/nothing"));
+      ({ status } = await request(KEY, `203.0.113.${counted % 200}`, "/v1/nothing"));
     }
     expect(counted).toBeGreaterThanOrEqual(600);
-    const refused = await ask(KEY, "203.0.113.201");
+    const refused = await request(KEY, "203.0.113.201");
     expect(refused.status).toBe(429);
     expect(refused.headers.get("Retry-After")).toBe("60");
     expect(refused.headers.get("RateLimit")).toBe('"requests";r=0;t=60');
     expect(await refused.json()).toMatchObject({
       code: "too_many_requests",
-      detail: "There are too many requests with your key",
+      detail: "Too many requests with your API key",
     });
-    expect((await ask(OTHER, "203.0.113.1")).status).toBe(200);
+    expect((await request(OTHER, "203.0.113.1")).status).toBe(200);
   });
 
   it.each([
@@ -134,7 +134,7 @@ describe("rate limit of a key", () => {
     "/readyz",
     "/metrics",
     "/mcp",
-  ])("applies to %s, before Upstash or OpenD is asked", async (path) => {
+  ])("applies to %s before any request to Upstash or OpenD", async (path) => {
     const keys: string[] = [];
     const limit = async ({ key }: { key: string }) => ({ success: keys.push(key) === 0 });
     const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_KEY: { limit } });
@@ -145,18 +145,18 @@ describe("rate limit of a key", () => {
     expect([await gateway.upstash.requests(), (await gateway.opend.stats()).openings]).toEqual([0, 0]);
   });
 
-  it("does not count the requests of an address", async () => {
+  it("does not apply without API_KEYS", async () => {
     const limit = async () => ({ success: false });
     const gateway = await startGateway({}, { REQUESTS_PER_KEY: { limit } });
     expect((await get(gateway)).status).toBe(200);
   });
 
-  it("is off without the binding", async () => {
+  it("is disabled without the binding REQUESTS_PER_KEY", async () => {
     const config = parseEnv((await startGateway({}, { API_KEYS })).env);
     await expect(limitRequests("key:reader", config.access)).resolves.toBeUndefined();
   });
 
-  it("is misconfigured by another kind of binding", async () => {
+  it("is misconfigured if REQUESTS_PER_KEY is not a rate-limit binding", async () => {
     const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_KEY: "600" });
     const response = await get(gateway, { "X-API-Key": KEY });
     expect(await response.json()).toMatchObject({ code: "misconfigured", parameter: "REQUESTS_PER_KEY" });
@@ -164,26 +164,26 @@ describe("rate limit of a key", () => {
 });
 
 describe("failed authentication", () => {
-  it("counts as a request of its address: 429 after 60 a minute, also without a key", async () => {
+  it("counts as a request of its address, with or without a key: 429 after 60 a minute", async () => {
     const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_CLIENT: env.REQUESTS_PER_CLIENT });
-    const ask = async (headers: Record<string, string>, address = "203.0.113.20") =>
+    const request = async (headers: Record<string, string>, address = "203.0.113.20") =>
       get(gateway, { "CF-Connecting-IP": address, ...headers });
     let refusals = 0;
-    let response = await ask({ "X-API-Key": "guess" });
-    // A new minute may begin meanwhile.
+    let response = await request({ "X-API-Key": "guess" });
+    // The counter may reset in between.
     for (; response.status === 401 && refusals <= 120; refusals += 1) {
-      response = await ask(refusals % 2 === 0 ? { "X-API-Key": `guess ${refusals}` } : {});
+      response = await request(refusals % 2 === 0 ? { "X-API-Key": `guess ${refusals}` } : {});
     }
     expect(refusals).toBeGreaterThanOrEqual(60);
     expect(response.status).toBe(429);
     expect(response.headers.get("Retry-After")).toBe("60");
     expect(await response.json()).toMatchObject({ code: "too_many_requests" });
-    // Holders of a key share addresses with others.
-    expect((await ask({ "X-API-Key": KEY })).status).toBe(200);
-    expect((await ask({ "X-API-Key": "guess" }, "203.0.113.21")).status).toBe(401);
+    // Clients may share an address.
+    expect((await request({ "X-API-Key": KEY })).status).toBe(200);
+    expect((await request({ "X-API-Key": "guess" }, "203.0.113.21")).status).toBe(401);
   });
 
-  it("is not counted where the key is valid", async () => {
+  it("is not counted for a valid key", async () => {
     const keys: string[] = [];
     const limit = async ({ key }: { key: string }) => ({ success: keys.push(key) === 0 });
     const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_CLIENT: { limit } });
@@ -192,15 +192,15 @@ describe("failed authentication", () => {
   });
 });
 
-describe("without keys", () => {
-  it("lets an address make so many requests a minute, kept pages counted", async () => {
+describe("rate limit of an address without API_KEYS", () => {
+  it("returns 429 after 60 requests a minute, including cached pages", async () => {
     const gateway = await startGateway();
     Object.assign(gateway.env, { REQUESTS_PER_CLIENT: env.REQUESTS_PER_CLIENT });
-    const ask = () => get(gateway, { "CF-Connecting-IP": "203.0.113.9" });
-    let refused = await ask();
+    const request = () => get(gateway, { "CF-Connecting-IP": "203.0.113.9" });
+    let refused = await request();
     let answered = 0;
-    // A new minute may begin meanwhile.
-    for (; refused.status === 200 && answered <= 120; refused = await ask()) answered += 1;
+    // The counter may reset in between.
+    for (; refused.status === 200 && answered <= 120; refused = await request()) answered += 1;
     expect(answered).toBeGreaterThanOrEqual(60);
     expect(refused.status).toBe(429);
     expect(refused.headers.get("Retry-After")).toBe("60");
@@ -214,7 +214,7 @@ describe("without keys", () => {
     expect((await gateway.opend.stats()).calls).toBe(1);
   });
 
-  it("tells no shared cache what is left of a quota", async () => {
+  it("omits RateLimit headers from responses that shared caches may store", async () => {
     const gateway = await startGateway();
     const response = await get(gateway);
     expect(response.headers.get("Cache-Control")).toMatch(/^public/);
@@ -222,8 +222,8 @@ describe("without keys", () => {
   });
 });
 
-describe("every answer", () => {
-  it("names its request, and believes the caller's name for it", async () => {
+describe("every response", () => {
+  it("has X-Request-Id: the valid ID of the caller, or a new one", async () => {
     const gateway = await startGateway();
     for (const path of [PATH, "/healthz", "/nothing", "/problems/internal", "/v1/short-interest/x"]) {
       expect((await get(gateway, {}, path)).headers.get("X-Request-Id")).toMatch(/^[0-9a-f-]{36}$/);
@@ -236,15 +236,15 @@ describe("every answer", () => {
     }
   });
 
-  it("says what it spent its time on", async () => {
+  it("has Server-Timing with the phases of the request", async () => {
     const gateway = await startGateway();
-    const steps = async () =>
+    const phases = async () =>
       (await get(gateway)).headers
         .get("Server-Timing")
         ?.replaceAll(/;dur=\d+/g, "")
         .split(", ")
         .sort();
-    expect(await steps()).toEqual(["call", "connect", "edge", "limit", "store"]);
-    expect(await steps()).toEqual(["edge"]);
+    expect(await phases()).toEqual(["call", "connect", "edge", "limit", "store"]);
+    expect(await phases()).toEqual(["edge"]);
   });
 });
