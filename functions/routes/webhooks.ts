@@ -152,7 +152,7 @@ function jsonResponse(
 }
 
 /**
- * What all webhook routes need.
+ * The owner and the dependencies of a webhook request.
  * @throws Failure `invalid_parameter` for a query parameter, `misconfigured` without `WEBHOOK_QUEUE`
  */
 function webhookContext({ req, var: { config, client, trace } }: RouteContext) {
