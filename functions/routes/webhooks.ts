@@ -116,7 +116,7 @@ export async function rotateSecret(context: RouteContext, id: string): Promise<R
   if (rotated === "limit_reached") {
     throw new Failure(
       "limit_reached",
-      `${MAX_SIGNING_SECRETS} secrets are active; the oldest expires within a day, or revoke all with "revoke": true`,
+      `${MAX_SIGNING_SECRETS} secrets are active; wait until the oldest expires (within a day), or send "revoke": true`,
     );
   }
   return jsonResponse(context, { id, secret, old_secrets_expire_at: secondsOf(oldSecretsExpireAt) });

@@ -154,7 +154,7 @@ describe("a delivery", () => {
     expect((await arrivals(service)).length).toBe(1);
   });
 
-  it("no longer counts as failing after a successful test message", async () => {
+  it("resets failing_since after a successful test message", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     await service.answerAt("/", { status: 500 });
