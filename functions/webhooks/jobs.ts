@@ -56,12 +56,12 @@ export async function runPoller(env: unknown, options: JobOptions = {}): Promise
   const dispatchDue = () => dispatch({ outbox, queue: countedQueue(queue, trace) });
   const room = roomOf(trace, config.subrequests - RESERVED_SUBREQUESTS, SUBREQUESTS_PER_POLL);
   const clientShare = Math.max(1, Math.floor(config.quota.limit * POLLER_QUOTA_SHARE));
-  const backgroundWork: Promise<unknown>[] = [];
+  const underway: Promise<unknown>[] = [];
   const pages = createGateway(
     { ...config, quota: { ...config.quota, clientShare } },
     {
       client: "poller",
-      background: (work) => backgroundWork.push(work.catch(() => undefined)),
+      background: (work) => underway.push(work.catch(() => undefined)),
       freshOnly: true,
       trace,
       room,
@@ -76,7 +76,7 @@ export async function runPoller(env: unknown, options: JobOptions = {}): Promise
   await dispatchDue().catch(logged("dispatch"));
   const deps = { schedule, pages, room, now, wait, maxDurationMs: MAX_POLL_MS };
   await poll(deps, dispatchDue).catch(logged("poller"));
-  for (const work of backgroundWork) await work;
+  for (const work of underway) await work;
   writeLine({ route: "poller", requestId: crypto.randomUUID(), ms: now() - startedAt }, trace);
   await countersOf(config.upstash, trace, () => undefined).flush(countsOf(trace, undefined));
 }
