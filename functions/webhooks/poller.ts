@@ -75,9 +75,9 @@ async function pollSymbol(
 ): Promise<{ result: PollResult; failure?: Failure }> {
   const { now } = deps;
   const symbol = parseSymbol(due.symbol);
-  let answer: PageResult;
+  let newest: PageResult;
   try {
-    answer = await fetchNewest(deps, symbol, deadline);
+    newest = await fetchNewest(deps, symbol, deadline);
   } catch (thrown) {
     const failure = Failure.from(thrown);
     const { code } = failure;
@@ -86,13 +86,13 @@ async function pollSymbol(
     const result = { symbol: due.symbol, newestTimestamp: undefined, nextPollAt, error: code };
     return { result, failure };
   }
-  const newestTimestamp = answer.page.rows[0]?.timestamp;
-  const nextPollAt = nextPollTime(symbol.market, newestTimestamp, answer.freshUntil, now());
+  const newestTimestamp = newest.page.rows[0]?.timestamp;
+  const nextPollAt = nextPollTime(symbol.market, newestTimestamp, newest.freshUntil, now());
   const isNew =
     due.newestTimestamp !== undefined &&
     newestTimestamp !== undefined &&
     newestTimestamp > due.newestTimestamp;
-  const message = isNew ? await publishedMessage(symbol, answer.page, now()) : undefined;
+  const message = isNew ? await publishedMessage(symbol, newest.page, now()) : undefined;
   return {
     result: { symbol: due.symbol, newestTimestamp: newestTimestamp ?? 0n, nextPollAt, error: "", message },
   };
