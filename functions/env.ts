@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { Failure } from "./failure.ts";
+import { Failure } from "./errors.ts";
 import type { AccessRule, ApiKey } from "./http/access.ts";
 import type { OpendAddress } from "./opend/connect.ts";
 import type { UpstashAddress } from "./upstash.ts";

@@ -1,11 +1,12 @@
-import { DEADLINES, type Deadlines } from "./deadline.ts";
 import { type Config, parseEnv } from "./env.ts";
-import { Failure } from "./failure.ts";
-import { createGateway, roomOf } from "./gateway.ts";
+import { Failure } from "./errors.ts";
 import { isHolder } from "./http/access.ts";
+import { createPageSource } from "./page-source/create.ts";
+import { budgetFor } from "./page-source/subrequest-budget.ts";
 import { countsOf } from "./telemetry/counters.ts";
-import { countersOf, writeLine } from "./telemetry/recorder.ts";
-import { createTrace, type Trace } from "./trace.ts";
+import { countersOf, writeLogLine } from "./telemetry/request-logger.ts";
+import { createRequestStats, type RequestStats } from "./telemetry/request-stats.ts";
+import { DEADLINES, type Deadlines } from "./timeout.ts";
 import { createUpstash, type Upstash } from "./upstash.ts";
 import { type DeliveryParts, deliver, dispatch, type OrderQueue } from "./webhooks/deliver.ts";
 import { ownHosts } from "./webhooks/endpoint.ts";
@@ -51,21 +52,21 @@ export async function runWatch(env: unknown, options: JobOptions = {}): Promise<
   const { queue } = config.webhooks;
   if (!queue) return;
   const began = now();
-  const trace = createTrace(now);
-  const upstash = countedUpstash(config, trace, deadlines.upstash);
+  const stats = createRequestStats(now);
+  const upstash = countedUpstash(config, stats, deadlines.upstash);
   const outbox = createOutbox(upstash, now);
-  const send = () => dispatch({ outbox, queue: counted(queue, trace) });
-  const room = roomOf(trace, config.subrequests - LAST_SUBREQUESTS, SUBREQUESTS_OF_A_LOOK);
+  const send = () => dispatch({ outbox, queue: counted(queue, stats) });
+  const budget = budgetFor(stats, config.subrequests - LAST_SUBREQUESTS, SUBREQUESTS_OF_A_LOOK);
   const clientShare = Math.max(1, Math.floor(config.quota.limit * WATCH_SHARE));
   const underway: Promise<unknown>[] = [];
-  const pages = createGateway(
+  const pages = createPageSource(
     { ...config, quota: { ...config.quota, clientShare } },
     {
       client: "watch",
-      background: (work) => underway.push(work.catch(() => undefined)),
+      waitUntil: (work) => underway.push(work.catch(() => undefined)),
       freshOnly: true,
-      trace,
-      room,
+      stats,
+      budget,
       deadlines,
       now,
     },
@@ -75,10 +76,10 @@ export async function runWatch(env: unknown, options: JobOptions = {}): Promise<
   const logged = (what: string) => (thrown: unknown) =>
     console.error(`${what} has ended early: ${Failure.from(thrown).code}`);
   await send().catch(logged("sending what is due"));
-  await watch({ watchlist, pages, room, now, wait, ms: WATCH_MS }, send).catch(logged("the watch"));
+  await watch({ watchlist, pages, budget, now, wait, ms: WATCH_MS }, send).catch(logged("the watch"));
   for (const work of underway) await work;
-  writeLine({ route: "watch", requestId: crypto.randomUUID(), ms: now() - began }, trace);
-  await countersOf(config.upstash, trace, () => undefined).flush(countsOf(trace, undefined));
+  writeLogLine({ route: "watch", requestId: crypto.randomUUID(), ms: now() - began }, stats);
+  await countersOf(config.upstash, stats, () => undefined).flush(countsOf(stats, undefined));
 }
 
 /** A batch of the queue. */
@@ -109,14 +110,14 @@ export async function runDeliveries(
   await deliver(parts, messages);
 }
 
-function countedUpstash(config: Config, trace: Trace, ms: number): Upstash {
-  return createUpstash(config.upstash, ms, trace.spend);
+function countedUpstash(config: Config, stats: RequestStats, ms: number): Upstash {
+  return createUpstash(config.upstash, ms, stats.countSubrequest);
 }
 
-function counted(queue: OrderQueue, trace: Trace): Pick<OrderQueue, "sendBatch"> {
+function counted(queue: OrderQueue, stats: RequestStats): Pick<OrderQueue, "sendBatch"> {
   return {
     sendBatch(messages) {
-      trace.spend();
+      stats.countSubrequest();
       return queue.sendBatch(messages);
     },
   };

@@ -1,7 +1,7 @@
 import { Redis } from "@upstash/redis/cloudflare";
 import { type GenericSchema, parse } from "valibot";
-import { within } from "./deadline.ts";
-import { Failure } from "./failure.ts";
+import { Failure } from "./errors.ts";
+import { withTimeout } from "./timeout.ts";
 
 export interface UpstashAddress {
   readonly url: string;
@@ -15,47 +15,45 @@ export interface ScriptCall {
   readonly args: readonly string[];
 }
 
-/** Upstash, asked with a deadline. */
+/** Upstash Redis, with a timeout. */
 export interface Upstash {
   /**
-   * Runs one question.
-   * @throws Failure `limiter_unavailable` whatever goes wrong: the client's own messages hold the whole
-   *   command, and are dropped here
+   * Runs commands in one request.
+   * @throws Failure `store_unavailable` for every error: the client's own messages contain the whole command
    */
-  ask<T>(question: (redis: Redis) => Promise<T>): Promise<T>;
-  /** Runs one script and parses its reply; its text is sent only where Redis does not know it. */
-  run<T>(call: ScriptCall, reply: GenericSchema<unknown, T>): Promise<T>;
+  exec<T>(command: (redis: Redis) => Promise<T>): Promise<T>;
+  /** Runs one script and parses its reply. Sends its text only if Redis does not know it. */
+  eval<T>(call: ScriptCall, reply: GenericSchema<unknown, T>): Promise<T>;
   /** Runs several scripts in one round trip. Returns their replies. */
-  runAll(calls: readonly ScriptCall[]): Promise<unknown[]>;
+  evalAll(calls: readonly ScriptCall[]): Promise<unknown[]>;
 }
 
 /**
- * @param ms how long one question may take, retries and all
- * @param asking called with each question
+ * @param timeoutMs for each request
+ * @param onCommand called for each request
  */
-export function createUpstash(address: UpstashAddress, ms: number, asking = () => {}): Upstash {
-  /** Made when it is first asked: it takes longer than all else that a kept page needs. */
+export function createUpstash(address: UpstashAddress, timeoutMs: number, onCommand = () => {}): Upstash {
+  /** Created on first use: creating it takes longer than everything else that a cached page needs. */
   let client: Redis | undefined;
-  const redisOf = () => {
-    client ??= connectTo(address, ms);
+  const getClient = () => {
+    client ??= connectTo(address, timeoutMs);
     return client;
   };
-  const unavailable = () =>
-    new Failure("limiter_unavailable", "The store that all data centres share cannot be asked");
-  async function ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
-    asking();
+  const unavailable = () => new Failure("store_unavailable", "Upstash Redis did not answer");
+  async function exec<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
+    onCommand();
     try {
-      return await within(ms, unavailable, () => question(redisOf()));
+      return await withTimeout(timeoutMs, unavailable, () => command(getClient()));
     } catch {
       throw unavailable();
     }
   }
   return {
-    ask,
-    run: ({ script, keys, args }, reply) =>
-      ask(async (redis) => parse(reply, await redis.createScript(script).exec([...keys], [...args]))),
-    runAll: (calls) =>
-      ask(async (redis) => {
+    exec,
+    eval: ({ script, keys, args }, reply) =>
+      exec(async (redis) => parse(reply, await redis.createScript(script).exec([...keys], [...args]))),
+    evalAll: (calls) =>
+      exec(async (redis) => {
         const pipeline = redis.pipeline();
         for (const { script, keys, args } of calls) pipeline.eval(script, [...keys], [...args]);
         return pipeline.exec<unknown[]>();
@@ -63,14 +61,14 @@ export function createUpstash(address: UpstashAddress, ms: number, asking = () =
   };
 }
 
-function connectTo(address: UpstashAddress, ms: number): Redis {
+function connectTo(address: UpstashAddress, timeoutMs: number): Redis {
   return new Redis({
     ...address,
-    // Retrying is left to clients: a limiter that hangs must fail closed, and soon.
+    // Clients retry: a limiter that hangs must fail closed, and soon.
     retry: { retries: 0 },
-    // A function: a signal that is already there would turn an abort into a made-up answer.
-    signal: () => AbortSignal.timeout(ms),
-    // Strings stay strings.
+    // A function, because the client turns the abort of a signal object into an empty reply.
+    signal: () => AbortSignal.timeout(timeoutMs),
+    // A string that looks like JSON stays a string.
     automaticDeserialization: false,
     responseEncoding: false,
     enableAutoPipelining: false,

@@ -1,6 +1,6 @@
 import { parseArgs, styleText } from "node:util";
 import { type Config, parseEnv, VARIABLE_NAMES } from "../functions/env.ts";
-import { Failure } from "../functions/failure.ts";
+import { Failure } from "../functions/errors.ts";
 import { failed, inTurn, ok, type Result } from "./doctor/check.ts";
 import { opendChecks } from "./doctor/opend.ts";
 import { serviceChecks } from "./doctor/service.ts";

@@ -1,5 +1,5 @@
 import { Redis } from "@upstash/redis";
-import { INDEX, LEASES, PAGES } from "../functions/pages/global-store.ts";
+import { INDEX_KEYS, LEASE_KEYS, PAGE_KEYS } from "../functions/page-source/shared-cache.ts";
 import { formatSymbol, parseSymbol } from "../functions/short-interest/symbol.ts";
 import { variable } from "./vars.ts";
 
@@ -25,7 +25,9 @@ const redis = new Redis({ url, token, enableTelemetry: false, signal: () => Abor
 for (const each of wanted) {
   // No symbol has a character that a pattern gives a meaning to.
   const [name, patterns] =
-    each === "--all" ? ["all pages", [`${PAGES}*`, `${LEASES}*`, `${INDEX}*`]] : patternsOf(each);
+    each === "--all"
+      ? ["all pages", [`${PAGE_KEYS}*`, `${LEASE_KEYS}*`, `${INDEX_KEYS}*`]]
+      : patternsOf(each);
   let pages = 0;
   for (const pattern of patterns) pages += await deleteMatching(pattern);
   console.log(`${name}: ${pages} kept pages deleted`);
@@ -34,7 +36,7 @@ for (const each of wanted) {
 function patternsOf(text: string): [string, string[]] {
   try {
     const symbol = formatSymbol(parseSymbol(text));
-    return [symbol, [`${PAGES}${symbol}/*`, `${LEASES}${symbol}/*`, `${INDEX}${symbol}`]];
+    return [symbol, [`${PAGE_KEYS}${symbol}/*`, `${LEASE_KEYS}${symbol}/*`, `${INDEX_KEYS}${symbol}`]];
   } catch {
     return stop(`${text} is not a symbol such as HK.00700`);
   }
@@ -47,7 +49,7 @@ async function deleteMatching(pattern: string): Promise<number> {
   do {
     const [next, keys] = await redis.scan(cursor, { match: pattern, count: BATCH });
     if (keys.length > 0) await redis.del(...keys);
-    pages += keys.filter((key) => key.startsWith(PAGES)).length;
+    pages += keys.filter((key) => key.startsWith(PAGE_KEYS)).length;
     cursor = next;
   } while (cursor !== "0");
   return pages;

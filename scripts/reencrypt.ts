@@ -1,6 +1,6 @@
 import { Redis } from "@upstash/redis";
 import { parseEnv, VARIABLE_NAMES } from "../functions/env.ts";
-import { Failure } from "../functions/failure.ts";
+import { Failure } from "../functions/errors.ts";
 import { KEYS } from "../functions/webhooks/keys.ts";
 import { createSecretCipher, type SecretCipher } from "../functions/webhooks/secret-cipher.ts";
 import { variable } from "./vars.ts";

@@ -1,6 +1,6 @@
 import { createExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { startGateway } from "./support/gateway.ts";
+import { startGateway } from "./support/page-source.ts";
 
 describe("a path", () => {
   it.each(["/", "/v1", "/v1/short-interest/US.AAPL/", "/v2/short-interest/US.AAPL"])(

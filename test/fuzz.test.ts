@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { startGateway } from "./support/gateway.ts";
+import { startGateway } from "./support/page-source.ts";
 
 /** Requests of all kinds, most of them nearly right. */
 

@@ -1,4 +1,4 @@
-import type { FailureCode } from "../functions/failure.ts";
+import type { FailureCode } from "../functions/errors.ts";
 import type { Problem } from "./api.ts";
 import type { TextName } from "./texts.ts";
 
@@ -23,14 +23,15 @@ const SENTENCES = {
   upstream_quota_exceeded: "quota",
   internal: "unexpected",
   misconfigured: "operator",
-  too_much_at_once: "too_many_requests",
+  subrequest_limit: "too_many_requests",
   opend_unreachable: "unreachable",
   opend_key_refused: "operator",
   opend_protocol_error: "operator",
   opend_failed: "operator",
   opend_no_permission: "operator",
   opend_timeout: "unreachable",
-  limiter_unavailable: "unreachable",
+  request_timeout: "unreachable",
+  store_unavailable: "unreachable",
   /** Of the page's own. */
   offline: "offline",
 } as const satisfies Readonly<Record<FailureCode | "offline", TextName>>;

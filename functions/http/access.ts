@@ -1,4 +1,4 @@
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 import { addressOf } from "./client.ts";
 
 /** A key that reads. Of the key itself nothing is stored. */

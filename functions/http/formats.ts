@@ -1,4 +1,4 @@
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 import { parsePreferences } from "./preferences.ts";
 
 /** The media types of the formats, by their names in `?format=`, and what goes after them. */

@@ -1,4 +1,4 @@
-import { Failure, type FailureCode } from "../failure.ts";
+import { Failure, type FailureCode } from "../errors.ts";
 
 interface Problem {
   readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 415 | 422 | 429 | 500 | 502 | 503 | 504;
@@ -122,18 +122,23 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     title: "OpenD's account lacks a right",
     advice: "The operator's account has no right to quotes of this market.",
   },
-  limiter_unavailable: {
+  store_unavailable: {
     status: 503,
     title: "Global limit unavailable",
     advice: "The store that all data centres share does not answer, so OpenD is not asked. Try again later.",
   },
-  too_much_at_once: {
+  subrequest_limit: {
     status: 503,
     title: "Too much at once",
     advice:
       "Ask again, and what was fetched is there already; or ask for less. The plan limits each request.",
   },
-  opend_timeout: { status: 504, title: "OpenD took too long", advice: "Try again later." },
+  opend_timeout: { status: 504, title: "OpenD timed out", advice: "Try again later." },
+  request_timeout: {
+    status: 504,
+    title: "Request deadline exceeded",
+    advice: "Try again: pages that were fetched meanwhile are cached.",
+  },
 };
 
 /** Registered for a quota that is used up, whosever it is. */

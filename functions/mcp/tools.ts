@@ -1,10 +1,5 @@
 import * as v from "valibot";
-import { Failure } from "../failure.ts";
-import { problemOf } from "../http/problem.ts";
-import { DATED_PAGE, inlined, jsonSchemaOf, ref, type Schema } from "../openapi/schemas.ts";
-import { gather, walk } from "../pages/history.ts";
-import type { PageSource } from "../pages/source.ts";
-import { latestOf } from "../routes/latest.ts";
+import { Failure } from "../errors.ts";
 import {
   checkRange,
   from,
@@ -15,7 +10,12 @@ import {
   symbolList,
   symbolText,
   to,
-} from "../routes/parameters.ts";
+} from "../http/parameters.ts";
+import { problemOf } from "../http/problem.ts";
+import { DATED_PAGE, inlined, jsonSchemaOf, ref, type Schema } from "../openapi/schemas.ts";
+import { collect, walk } from "../page-source/history.ts";
+import { latestOf } from "../page-source/latest.ts";
+import type { PageSource } from "../page-source/source.ts";
 import { pageRecord, rowsRecord, stringify } from "../short-interest/json.ts";
 import { FIRST } from "../short-interest/page.ts";
 import { ending } from "../short-interest/series.ts";
@@ -96,8 +96,8 @@ const getHistory = tool(
     const symbol = parseSymbol(input.symbol);
     checkRange(input);
     const stretch = { symbol, from: input.from, to: input.to, cursor: input.next_key ?? FIRST };
-    const patience = { ms: PATIENCE_MS, signal: new AbortController().signal };
-    const { rows, end, freshness } = await gather(walk(pages, stretch, patience), MOST_ROWS_READ);
+    const patience = { maxWaitMs: PATIENCE_MS, signal: new AbortController().signal };
+    const { rows, end, freshness } = await collect(walk(pages, stretch, patience), MOST_ROWS_READ);
     const { next, failure } = end;
     if (input.order === "asc" && next !== null) throw failure ?? tooMany();
     const error = failure && problemOf(failure);

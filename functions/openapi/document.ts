@@ -1,6 +1,6 @@
-import type { FailureCode } from "../failure.ts";
+import type { FailureCode } from "../errors.ts";
+import { HistoryQuery, LatestQuery, PageQuery, symbol } from "../http/parameters.ts";
 import { explainProblem, PROBLEMS } from "../http/problem.ts";
-import { HistoryQuery, LatestQuery, PageQuery, symbol } from "../routes/parameters.ts";
 import * as examples from "./examples.ts";
 import { OPERATOR_PATHS, OPERATOR_SCHEMAS } from "./operator.ts";
 import { CACHING, HEADERS, header, inFormat, problems, queryParameters, TIMING } from "./parts.ts";
@@ -20,8 +20,9 @@ const OPEND: readonly FailureCode[] = [
   "opend_no_permission",
   "opend_protocol_error",
   "opend_failed",
-  "limiter_unavailable",
+  "store_unavailable",
   "opend_timeout",
+  "request_timeout",
 ];
 const SYMBOL: readonly FailureCode[] = ["invalid_symbol", "unsupported_market"];
 const INPUT: readonly FailureCode[] = ["invalid_parameter"];
@@ -78,7 +79,7 @@ const getHistory = {
         inFormat("ndjson", text, examples.HISTORY_NDJSON),
       ]),
     },
-    ...problems([...INPUT, ...SYMBOL, ...ALWAYS, ...OPEND, "too_much_at_once", "not_acceptable"]),
+    ...problems([...INPUT, ...SYMBOL, ...ALWAYS, ...OPEND, "subrequest_limit", "not_acceptable"]),
   },
 };
 

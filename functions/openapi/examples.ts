@@ -1,4 +1,4 @@
-import { Failure, type FailureCode } from "../failure.ts";
+import { Failure, type FailureCode } from "../errors.ts";
 import { problemOf } from "../http/problem.ts";
 
 /** What answers look like. The rows are the vendor's documented example, and made up for the US. */
@@ -98,11 +98,12 @@ const DETAILS: Readonly<
   opend_failed: ["OpenD refused the request"],
   opend_no_permission: ["OpenD's account has no right to this market"],
   opend_timeout: ["OpenD did not answer in time"],
-  too_much_at_once: [
+  request_timeout: ["The request exceeded its deadline of 15 s"],
+  subrequest_limit: [
     "This is more than can be fetched at once; what is fetched is kept",
     { retryAfterMs: 1_000 },
   ],
-  limiter_unavailable: ["The store that all data centres share cannot be asked"],
+  store_unavailable: ["The store that all data centres share cannot be asked"],
 };
 
 export function exampleProblem(code: FailureCode) {

@@ -1,4 +1,4 @@
-import type { FailureCode } from "../failure.ts";
+import type { FailureCode } from "../errors.ts";
 import { HEADERS, inFormat, problems } from "./parts.ts";
 import { nullable, object, ref, type Schema } from "./schemas.ts";
 
@@ -83,7 +83,7 @@ const getMetrics = {
       headers: HEADERS,
       content: { "text/plain": { schema: text, example: METRICS } },
     },
-    ...problems([...KEYED, "limiter_unavailable"]),
+    ...problems([...KEYED, "store_unavailable"]),
   },
 };
 

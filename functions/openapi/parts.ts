@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { FailureCode } from "../failure.ts";
+import type { FailureCode } from "../errors.ts";
 import { type FormatName, mediaTypeOf } from "../http/formats.ts";
 import { PROBLEMS } from "../http/problem.ts";
 import { exampleProblem } from "./examples.ts";

@@ -1,5 +1,5 @@
 import type * as v from "valibot";
-import type { FailureCode } from "../failure.ts";
+import type { FailureCode } from "../errors.ts";
 import { NewSecret, NewWebhook, WebhookChanges } from "../routes/webhook-parameters.ts";
 import { PUBLISHED, TEST } from "../webhooks/messages.ts";
 import { HK_ROWS } from "./examples.ts";
@@ -40,7 +40,7 @@ const COMMON: readonly FailureCode[] = [
   "too_many_requests",
   "misconfigured",
   "internal",
-  "limiter_unavailable",
+  "store_unavailable",
 ];
 const BODY: readonly FailureCode[] = [
   "invalid_parameter",

@@ -1,5 +1,5 @@
-import { within } from "../deadline.ts";
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
+import { withTimeout } from "../timeout.ts";
 
 /** Where OpenD's WebSocket port is, and what opens it. */
 export interface OpendAddress {
@@ -43,7 +43,7 @@ export async function connect(address: OpendAddress, ms: number, signal: AbortSi
   }
   // The signal of an upgrade goes on to rule its socket.
   const dropping = new AbortController();
-  const response = await within(
+  const response = await withTimeout(
     ms,
     () => new Failure("opend_timeout", "OpenD's address did not answer in time"),
     (connecting) => upgrade(url, headers, AbortSignal.any([connecting, dropping.signal])),

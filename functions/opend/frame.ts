@@ -1,4 +1,4 @@
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 
 /**
  * OpenD's frame: one binary WebSocket message each, all integers big-endian.

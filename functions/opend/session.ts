@@ -1,10 +1,10 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { RequestSchema, ResponseSchema } from "../../gen/InitWebSocket_pb.js";
-import { type Deadlines, within } from "../deadline.ts";
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
+import { type Deadlines, withTimeout } from "../timeout.ts";
 import { type Connection, connect, type OpendAddress } from "./connect.ts";
+import { failureOfHeader, failureOfLogin, failureOfLoginHeader, relayLost } from "./errors.ts";
 import { decodeReply, encodeRequest, type ReplyFrame } from "./frame.ts";
-import { failureOfHeader, failureOfLogin, failureOfLoginHeader, relayLost } from "./refusals.ts";
 
 const INIT_WEB_SOCKET = 1;
 const RELAY_LOST = 2;
@@ -43,23 +43,23 @@ export async function openSession(
   runtime = WORKERD,
 ): Promise<OpendSession> {
   const key = address.key === undefined ? "" : await runtime.md5Hex(address.key);
-  const exchange = new Exchange(await runtime.connect(address, deadlines.connect, signal));
-  const serverTime = await logIn(exchange, key, deadlines.login, signal).catch((failure: unknown) => {
-    exchange.drop();
+  const connection = new RpcConnection(await runtime.connect(address, deadlines.connect, signal));
+  const serverTime = await logIn(connection, key, deadlines.login, signal).catch((failure: unknown) => {
+    connection.drop();
     throw failure;
   });
   return {
     serverTime,
     async call(command, body, calling) {
-      const reply = await exchange.ask(command, body, deadlines.call, calling).catch((failure: unknown) => {
-        exchange.drop();
+      const reply = await connection.ask(command, body, deadlines.call, calling).catch((failure: unknown) => {
+        connection.drop();
         throw failure;
       });
       if (reply.error !== 0) throw failureOfHeader(reply.error);
       return reply.body;
     },
-    isOpen: () => exchange.isOpen(),
-    close: () => exchange.close(),
+    isOpen: () => connection.isOpen(),
+    close: () => connection.close(),
   };
 }
 
@@ -68,13 +68,13 @@ export async function openSession(
  * @returns OpenD's clock
  */
 async function logIn(
-  exchange: Exchange,
+  connection: RpcConnection,
   websocketKey: string,
   ms: number,
   signal: AbortSignal,
 ): Promise<bigint> {
   const request = create(RequestSchema, { c2s: { websocketKey, programmingLanguage: "JavaScript" } });
-  const reply = await exchange.ask(INIT_WEB_SOCKET, toBinary(RequestSchema, request), ms, signal);
+  const reply = await connection.ask(INIT_WEB_SOCKET, toBinary(RequestSchema, request), ms, signal);
   if (reply.error !== 0) throw failureOfLoginHeader(reply.error);
   const response = parseLogin(reply.body);
   if (response.retType !== 0 || response.s2c === undefined) {
@@ -97,16 +97,16 @@ async function md5Hex(text: string): Promise<string> {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-interface Waiting {
+interface PendingCall {
   readonly command: number;
   readonly resolve: (reply: ReplyFrame) => void;
   readonly reject: (failure: Failure) => void;
 }
 
 /** Questions and replies over one socket: a reply is known by its section; all other frames are pushes. */
-class Exchange {
+class RpcConnection {
   readonly #connection: Connection;
-  readonly #waiting = new Map<bigint, Waiting>();
+  readonly #waiting = new Map<bigint, PendingCall>();
   #section = 0n;
   #ended: Failure | undefined;
 
@@ -126,7 +126,7 @@ class Exchange {
     this.#section += 1n;
     const section = this.#section;
     try {
-      return await within(
+      return await withTimeout(
         ms,
         () => new Failure("opend_timeout", "OpenD did not answer in time"),
         () =>

@@ -1,10 +1,10 @@
 import { create, fromBinary, isFieldSet, toBinary } from "@bufbuild/protobuf";
 import { QotMarket } from "../../gen/Qot_Common_pb.js";
 import { RequestSchema, type Response, ResponseSchema, type S2C } from "../../gen/Qot_GetShortInterest_pb.js";
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 import { FIRST } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
-import { failureOfReply } from "./refusals.ts";
+import { failureOfReply } from "./errors.ts";
 
 /** The command of Qot_GetShortInterest. */
 export const GET_SHORT_INTEREST = 3249;

@@ -1,6 +1,6 @@
 import { custom, object, safeParse } from "valibot";
 import { parsePreferences } from "../http/preferences.ts";
-import type { RouteContext } from "../scope.ts";
+import type { AppContext } from "../middleware/app-env.ts";
 
 /** The languages of the page; the first is for who wants none of them. */
 const LANGUAGES = ["en", "ja", "zh"] as const;
@@ -13,7 +13,7 @@ const Bindings = object({
 });
 
 /** `GET /`: the page for people, in their language. */
-export async function getFront(context: RouteContext): Promise<Response> {
+export async function getFront(context: AppContext): Promise<Response> {
   const bindings = safeParse(Bindings, context.env);
   if (!bindings.success) return context.notFound();
   const { req } = context;

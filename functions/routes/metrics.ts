@@ -1,49 +1,67 @@
-import { conditionOf } from "../condition.ts";
 import { countCostly } from "../http/access.ts";
-import type { RouteContext } from "../scope.ts";
-import { COUNTED } from "../telemetry/counters.ts";
-import { NoQuery, parseQuery } from "./parameters.ts";
+import { NoQuery, parseQuery } from "../http/parameters.ts";
+import type { AppContext } from "../middleware/app-env.ts";
+import { circuitOpenMs } from "../page-source/circuit-breaker.ts";
+import { createPermits } from "../rate-limit/permits.ts";
+import { COUNTERS } from "../telemetry/counters.ts";
+import { countersOf } from "../telemetry/request-logger.ts";
+import { DEADLINES } from "../timeout.ts";
+import { createUpstash } from "../upstash.ts";
+import { createOutbox } from "../webhooks/outbox.ts";
 
 const PREFIX = "short_interest_";
 /** Prometheus' text format. */
 const TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 export const GAUGES = {
-  permits_left: "Calls that the quota would allow right now.",
-  opend_rest_seconds: "For how long OpenD is left alone, because it failed; 0 where it is not.",
+  permits_left: "Calls that the rate limit allows right now.",
+  circuit_open_seconds: "Seconds until the circuit breaker lets a call to OpenD through; 0 if it is closed.",
   webhook_messages_pending: "Undelivered messages, without those of paused webhooks.",
 } as const;
 
-/** `GET /metrics`: what all data centres together have counted, and how things stand. */
-export async function getMetrics({ req, body, var: scope }: RouteContext): Promise<Response> {
+/** `GET /metrics`: the counters of all data centers together, and the current gauges. */
+export async function getMetrics({ req, body, var: scope }: AppContext): Promise<Response> {
   parseQuery(NoQuery, req.url);
   await countCostly(scope.client, "looks at the metrics", scope.config.access);
-  const { counts, permitsLeft, restMs, pending } = await conditionOf(
-    scope.config,
-    scope.trace,
-    scope.background,
-  );
-  const gauges = {
-    permits_left: permitsLeft,
-    opend_rest_seconds: restMs / 1_000,
-    webhook_messages_pending: pending,
-  };
-  const nothingYet = new Map([["upstream_calls_total", 0]]);
+  const [counts, gauges] = await Promise.all([readCounters(scope), readGauges(scope)]);
   const text = [
-    ...familiesOf("counter", COUNTED, new Map([...nothingYet, ...counts])),
+    // The hash has no series before the first call.
+    ...familiesOf("counter", COUNTERS, new Map([["upstream_calls_total", 0], ...counts])),
     ...familiesOf("gauge", GAUGES, new Map(Object.entries(gauges))),
   ].join("\n");
   return body(`${text}\n`, 200, { "Content-Type": TYPE, "Cache-Control": "no-store" });
 }
 
-/** Lines of each metric: what it is, and its series, sorted. */
+async function readCounters({ config, stats, waitUntil }: AppContext["var"]) {
+  const counters = countersOf(config.upstash, stats, waitUntil);
+  await counters.flush();
+  return counters.read();
+}
+
+async function readGauges({ config, stats, waitUntil }: AppContext["var"]) {
+  const upstash = createUpstash(config.upstash, DEADLINES.upstash, stats.countSubrequest);
+  const rule = { ...config.quota, maxInFlightMs: 0 };
+  const permits = createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now: Date.now });
+  const [permitsLeft, openMs, pending] = await Promise.all([
+    permits.remaining(),
+    circuitOpenMs(upstash, Date.now()),
+    createOutbox(upstash, Date.now).size(),
+  ]);
+  return {
+    permits_left: permitsLeft,
+    circuit_open_seconds: openMs / 1_000,
+    webhook_messages_pending: pending,
+  };
+}
+
+/** The lines of each metric: help, type, and its series, sorted. */
 function familiesOf(
   type: "counter" | "gauge",
-  about: Readonly<Record<string, string>>,
+  help: Readonly<Record<string, string>>,
   values: ReadonlyMap<string, number>,
 ): string[] {
-  return Object.entries(about).flatMap(([name, help]) => [
-    `# HELP ${PREFIX}${name} ${help}`,
+  return Object.entries(help).flatMap(([name, text]) => [
+    `# HELP ${PREFIX}${name} ${text}`,
     `# TYPE ${PREFIX}${name} ${type}`,
     ...[...values]
       .filter(([series]) => series.replace(/\{.*/, "") === name)

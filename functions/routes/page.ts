@@ -1,12 +1,13 @@
-import { cachingHeaders, entityTag } from "../http/caching.ts";
+import { entityTag } from "../http/entity-tag.ts";
 import { contentTypeOf, type FormatName, negotiate } from "../http/formats.ts";
-import type { RouteContext } from "../scope.ts";
+import { PageQuery, parseQuery } from "../http/parameters.ts";
+import type { AppContext } from "../middleware/app-env.ts";
+import { cacheHeaders } from "../page-source/cache-headers.ts";
 import { pageCsv } from "../short-interest/csv.ts";
 import { pageJson, pageNdjson } from "../short-interest/json.ts";
 import { FIRST, type Page } from "../short-interest/page.ts";
 import { pageProtobuf } from "../short-interest/protobuf.ts";
 import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
-import { PageQuery, parseQuery } from "./parameters.ts";
 
 type Render = (symbol: SecuritySymbol, page: Page) => string | Uint8Array<ArrayBuffer>;
 
@@ -19,22 +20,22 @@ const RENDER: Readonly<Record<FormatName, Render>> = {
 const PAGE_FORMATS = ["json", "csv", "ndjson", "protobuf"] as const;
 
 /** `GET /v1/short-interest/{symbol}`: one page. */
-export async function getPage(context: RouteContext, symbolText: string): Promise<Response> {
+export async function getPage(context: AppContext, symbolText: string): Promise<Response> {
   const symbol = parseSymbol(symbolText);
   const query = parseQuery(PageQuery, context.req.url);
   const format = query.format ?? negotiate(PAGE_FORMATS, context.req.header("Accept"));
-  const answer = await context.var.pages.page(symbol, query.next_key ?? FIRST, query.num);
-  const body = RENDER[format](symbol, answer.page);
+  const result = await context.var.pages.page(symbol, query.next_key ?? FIRST, query.num);
+  const body = RENDER[format](symbol, result.page);
   return context.body(body, 200, {
     "Content-Type": contentTypeOf(format),
     Vary: "Accept",
     ETag: await entityTag(body),
-    ...linkToNext(context.req.url, answer.page.next),
-    ...cachingHeaders(answer, context.var.visibility, Date.now()),
+    ...linkToNext(context.req.url, result.page.next),
+    ...cacheHeaders(result, context.var.visibility, Date.now()),
   });
 }
 
-/** Where the next page is (RFC 8288), for formats that have no room for a cursor as well. */
+/** A Link header for the next page (RFC 8288): CSV and NDJSON have no member for a cursor. */
 function linkToNext(url: string, next: string | null): Record<string, string> {
   if (next === null) return {};
   const target = new URL(url);

@@ -1,20 +1,37 @@
-import { readinessOf } from "../condition.ts";
+import { Failure } from "../errors.ts";
 import { countCostly } from "../http/access.ts";
-import type { RouteContext } from "../scope.ts";
-import { NoQuery, parseQuery } from "./parameters.ts";
+import { NoQuery, parseQuery } from "../http/parameters.ts";
+import type { AppContext } from "../middleware/app-env.ts";
+import { openSession } from "../opend/session.ts";
+import { DEADLINES } from "../timeout.ts";
+import { createUpstash } from "../upstash.ts";
 
-/** `GET /readyz`: whether Upstash answers, and OpenD lets this gateway in. */
-export async function getReadiness(context: RouteContext): Promise<Response> {
+/** `GET /readyz`: pings Upstash Redis, and logs in to OpenD. It makes no call, so it costs no permit. */
+export async function getReadiness(context: AppContext): Promise<Response> {
   parseQuery(NoQuery, context.req.url);
-  const { config, client, trace } = context.var;
+  const { config, client, stats } = context.var;
   await countCostly(client, "looks at OpenD", config.access);
-  const checks = (await readinessOf(config, trace)).map(({ name, ms, failure }) => ({
-    name,
-    ok: failure === undefined,
-    ms,
-    code: failure?.code ?? null,
-    detail: failure?.detail ?? null,
-  }));
+  const upstash = createUpstash(config.upstash, DEADLINES.upstash, stats.countSubrequest);
+  const checks = await Promise.all([
+    check("upstash", () => upstash.exec((redis) => redis.ping())),
+    check("opend", async () => {
+      stats.countSubrequest();
+      const session = await openSession(config.opend, DEADLINES, new AbortController().signal);
+      session.close();
+    }),
+  ]);
   const ready = checks.every(({ ok }) => ok);
   return context.json({ ready, checks }, ready ? 200 : 503, { "Cache-Control": "no-store" });
+}
+
+async function check(name: "upstash" | "opend", run: () => Promise<unknown>) {
+  const startedAt = Date.now();
+  const failure = await run().then(() => undefined, Failure.from);
+  return {
+    name,
+    ok: failure === undefined,
+    ms: Date.now() - startedAt,
+    code: failure?.code ?? null,
+    detail: failure?.detail ?? null,
+  };
 }

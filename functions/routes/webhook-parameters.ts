@@ -1,7 +1,7 @@
 import * as v from "valibot";
+import { symbolList } from "../http/parameters.ts";
 import { LONGEST_URL } from "../webhooks/endpoint.ts";
 import { SECRET } from "../webhooks/signature.ts";
-import { symbolList } from "./parameters.ts";
 
 /** What `/v1/webhooks` is told, in bodies of JSON. */
 

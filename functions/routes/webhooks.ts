@@ -1,9 +1,10 @@
-import { DEADLINES } from "../deadline.ts";
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 import { countCostly } from "../http/access.ts";
-import type { RouteContext } from "../scope.ts";
+import { NoQuery, parseBody, parseQuery } from "../http/parameters.ts";
+import type { AppContext } from "../middleware/app-env.ts";
 import { stringify } from "../short-interest/json.ts";
 import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
+import { DEADLINES } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
 import { type EndpointRule, ownHosts, parseEndpoint } from "../webhooks/endpoint.ts";
 import { entryOf, testMessage } from "../webhooks/messages.ts";
@@ -21,13 +22,12 @@ import {
   type Subscriptions,
 } from "../webhooks/subscriptions.ts";
 import { createWatchlist } from "../webhooks/watchlist.ts";
-import { NoQuery, parseBody, parseQuery } from "./parameters.ts";
 import { NewSecret, NewWebhook, Nothing, WebhookChanges } from "./webhook-parameters.ts";
 
 /** `/v1/webhooks`: the webhooks of whoever holds the key, and of nobody else. */
 
 /** `POST /v1/webhooks`: makes one, if its receiver answers a test message well. */
-export async function createWebhook(context: RouteContext): Promise<Response> {
+export async function createWebhook(context: AppContext): Promise<Response> {
   const { owner, subscriptions, cipher, rule } = officeOf(context);
   const wanted = await parseBody(NewWebhook, context.req);
   const id = `wh_${crypto.randomUUID().replaceAll("-", "")}`;
@@ -52,13 +52,13 @@ export async function createWebhook(context: RouteContext): Promise<Response> {
 }
 
 /** `GET /v1/webhooks`: those of this key, oldest first. */
-export async function listWebhooks(context: RouteContext): Promise<Response> {
+export async function listWebhooks(context: AppContext): Promise<Response> {
   const { owner, subscriptions } = officeOf(context);
   return answer(context, { items: (await subscriptions.find(owner)).map(recordOf) });
 }
 
 /** `GET /v1/webhooks/{id}`: one, and what is known of its symbols. */
-export async function getWebhook(context: RouteContext, id: string): Promise<Response> {
+export async function getWebhook(context: AppContext, id: string): Promise<Response> {
   const { owner, subscriptions, watchlist } = officeOf(context);
   const subscription = await find(subscriptions, owner, id);
   const watched = await watchlist.known(subscription.symbols);
@@ -72,7 +72,7 @@ export async function getWebhook(context: RouteContext, id: string): Promise<Res
 }
 
 /** `PATCH /v1/webhooks/{id}`: what is sent to another address, or again, is verified first. */
-export async function changeWebhook(context: RouteContext, id: string): Promise<Response> {
+export async function changeWebhook(context: AppContext, id: string): Promise<Response> {
   const { owner, subscriptions, cipher, rule } = officeOf(context);
   const changes = await parseBody(WebhookChanges, context.req);
   const symbols = changes.symbols && symbolsOf(changes.symbols);
@@ -99,14 +99,14 @@ export async function changeWebhook(context: RouteContext, id: string): Promise<
 }
 
 /** `DELETE /v1/webhooks/{id}` */
-export async function deleteWebhook(context: RouteContext, id: string): Promise<Response> {
+export async function deleteWebhook(context: AppContext, id: string): Promise<Response> {
   const { owner, subscriptions } = officeOf(context);
   if (!(await subscriptions.remove(owner, id))) throw unknown();
   return new Response(null, { status: 204 });
 }
 
 /** `POST /v1/webhooks/{id}/rotate`: another secret. The older ones sign for a day more, unless they are revoked. */
-export async function rotateSecret(context: RouteContext, id: string): Promise<Response> {
+export async function rotateSecret(context: AppContext, id: string): Promise<Response> {
   const { owner, subscriptions, cipher } = officeOf(context);
   const { secret = newSecret(), revoke } = await parseBody(NewSecret, context.req);
   const until = revoke ? null : Date.now() + OLD_SECRET_MS;
@@ -122,7 +122,7 @@ export async function rotateSecret(context: RouteContext, id: string): Promise<R
 }
 
 /** `POST /v1/webhooks/{id}/test`: sends a test message, and says how that went. */
-export async function testWebhook(context: RouteContext, id: string): Promise<Response> {
+export async function testWebhook(context: AppContext, id: string): Promise<Response> {
   const { owner, subscriptions, cipher, rule } = officeOf(context);
   await parseBody(Nothing, context.req);
   const { tried, entry } = await sendTest(context, await find(subscriptions, owner, id), { cipher, rule });
@@ -131,7 +131,7 @@ export async function testWebhook(context: RouteContext, id: string): Promise<Re
 }
 
 /** `GET /v1/webhooks/{id}/deliveries`: the last tries, newest first. */
-export async function listDeliveries(context: RouteContext, id: string): Promise<Response> {
+export async function listDeliveries(context: AppContext, id: string): Promise<Response> {
   const { owner, subscriptions } = officeOf(context);
   await find(subscriptions, owner, id);
   const entries = await subscriptions.tries(id);
@@ -141,7 +141,7 @@ export async function listDeliveries(context: RouteContext, id: string): Promise
 const JSON_NOT_KEPT = { "Content-Type": "application/json", "Cache-Control": "no-store" };
 
 function answer(
-  context: RouteContext,
+  context: AppContext,
   record: object,
   status: 200 | 201 = 200,
   headers: Record<string, string> = {},
@@ -153,12 +153,12 @@ function answer(
  * What a request about webhooks needs.
  * @throws Failure `invalid_parameter` for a query, `misconfigured` where there is no queue, or no key for secrets
  */
-function officeOf({ req, var: { config, client, trace } }: RouteContext) {
+function officeOf({ req, var: { config, client, stats } }: AppContext) {
   parseQuery(NoQuery, req.url);
   if (!config.webhooks.queue) {
     throw new Failure("misconfigured", "WEBHOOK_QUEUE is not set", { parameter: "WEBHOOK_QUEUE" });
   }
-  const upstash = createUpstash(config.upstash, DEADLINES.upstash, trace.spend);
+  const upstash = createUpstash(config.upstash, DEADLINES.upstash, stats.countSubrequest);
   const rule: EndpointRule = {
     trustedOrigins: config.webhooks.trustedOrigins,
     ownHosts: [...ownHosts(config), new URL(req.url).hostname],
@@ -194,7 +194,7 @@ async function find(subscriptions: Subscriptions, owner: string, id: string): Pr
 
 /** @throws Failure `too_many_requests`: nobody is to be flooded by way of this service */
 async function sendTest(
-  { var: { config, client } }: RouteContext,
+  { var: { config, client } }: AppContext,
   { id, url, storedSecrets }: Pick<Subscription, "id" | "url" | "storedSecrets">,
   { cipher, rule }: { readonly cipher: SecretCipher; readonly rule: EndpointRule },
 ): Promise<{ tried: Try; entry: string }> {

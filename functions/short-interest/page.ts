@@ -1,5 +1,5 @@
 import type { HkShortInterestItem, S2C, UsShortInterestItem } from "../../gen/Qot_GetShortInterest_pb.js";
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 import type { Market } from "./symbol.ts";
 
 /** One row, in the fields of its market. */
@@ -19,7 +19,7 @@ export const FIRST = "";
 export const END = "-1";
 
 /** The most rows that OpenD gives for one call; a call costs the same whatever it asks for. */
-export const MOST_ROWS = 50;
+export const MAX_ROWS = 50;
 
 /**
  * Reads OpenD's answer. The documented end is `"-1"`; `""` and an absent cursor mean the same.
@@ -68,7 +68,7 @@ export function firstRows(page: Page, count: number): Page {
 }
 
 /** Two sliceable pages, the second of which hangs off the first one's cursor, as one. */
-export function joined(first: Page, second: Page): Page {
+export function concatenate(first: Page, second: Page): Page {
   return { ...second, rows: [...first.rows, ...second.rows] };
 }
 

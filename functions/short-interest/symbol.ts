@@ -1,4 +1,4 @@
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 
 /** The markets that have short interest. */
 export type Market = "HK" | "US";
@@ -15,7 +15,7 @@ const MARKET_AND_CODE = /^([A-Za-z]{2,6})\.([!-~]+)$/;
 
 /** What a symbol of a market with short interest looks like, in an expression that any program can read. */
 export const SYMBOL = /^([Hh][Kk]\.[0-9]{1,5}|[Uu][Ss]\.[A-Za-z0-9]+([._-][A-Za-z0-9]+)*)$/;
-export const LONGEST_SYMBOL = 23;
+export const MAX_SYMBOL_LENGTH = 23;
 
 /**
  * Reads a symbol in any case; a Hong Kong code is padded to its five digits.
@@ -29,7 +29,7 @@ export function parseSymbol(text: string): SecuritySymbol {
       parameter: "symbol",
     });
   }
-  if (text.length > LONGEST_SYMBOL || !SYMBOL.test(text)) throw invalid();
+  if (text.length > MAX_SYMBOL_LENGTH || !SYMBOL.test(text)) throw invalid();
   return { market, code: market === "HK" ? code.padStart(5, "0") : code };
 }
 

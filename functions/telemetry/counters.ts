@@ -1,45 +1,46 @@
 import { array, number, string, tuple } from "valibot";
-import type { FailureCode } from "../failure.ts";
-import { count, type Tally, type Trace } from "../trace.ts";
+import type { FailureCode } from "../errors.ts";
 import type { Upstash } from "../upstash.ts";
+import { type Counts, increment, type RequestStats } from "./request-stats.ts";
 
-/** Where the counts of all data centres are kept: a hash of series and their values. */
+/** The counts of all data centers: a hash of series and their values. */
 const COUNTS = "short-interest:counts";
 
-/** What is counted, as Prometheus names it, without the prefix that all have. */
-export const COUNTED = {
-  upstream_calls_total: "Calls that were sent to OpenD.",
-  refusals_total: "Pages and requests that were refused because a quota or limit is used up, by code.",
-  stale_answers_total: "Pages that were answered past their freshness, by why.",
-  fetch_failures_total: "Calls to OpenD that brought no page, and tries to make one, by code.",
+/** Prometheus counters, without the prefix of all metrics, and their help texts. */
+export const COUNTERS = {
+  upstream_calls_total: "Calls sent to OpenD.",
+  refusals_total: "Pages and requests refused because a quota or limit is used up, by code.",
+  stale_answers_total: "Pages served stale, by reason.",
+  fetch_failures_total: "Calls to OpenD without a page, and failed attempts to call, by code.",
 } as const;
 
-type Counted = keyof typeof COUNTED;
+type CounterName = keyof typeof COUNTERS;
 
 const REFUSALS: ReadonlySet<string> = new Set<FailureCode>([
   "too_many_requests",
-  "too_much_at_once",
+  "subrequest_limit",
   "client_quota_exceeded",
   "upstream_quota_exceeded",
 ]);
 
-/** What a request adds to the counters. A page that is kept and fresh adds nothing, and so costs nothing. */
-export function countsOf(trace: Trace, code: FailureCode | undefined): Tally {
+/** The counts that a request adds. A fresh page from a cache adds none, so it costs no Redis command. */
+export function countsOf(stats: RequestStats, code: FailureCode | undefined): Counts {
   const counts = new Map<string, number>();
-  const add = (name: Counted, label: string, tally: Tally) => {
-    for (const [value, times] of tally) count(counts, `${name}{${label}="${value}"}`, times);
+  const add = (name: CounterName, label: string, values: Counts) => {
+    for (const [value, times] of values) increment(counts, `${name}{${label}="${value}"}`, times);
   };
-  if (trace.calls > 0) count(counts, "upstream_calls_total", trace.calls);
-  add("stale_answers_total", "reason", trace.stale);
-  add("fetch_failures_total", "code", trace.fetchFailures);
-  add("refusals_total", "code", new Map([...trace.missed].filter(([missed]) => REFUSALS.has(missed))));
-  if (code !== undefined && REFUSALS.has(code) && !trace.missed.has(code)) {
-    count(counts, `refusals_total{code="${code}"}`);
+  if (stats.calls > 0) increment(counts, "upstream_calls_total", stats.calls);
+  add("stale_answers_total", "reason", stats.stale);
+  add("fetch_failures_total", "code", stats.fetchFailures);
+  const refusals = [...stats.failed].filter(([failed]) => REFUSALS.has(failed));
+  add("refusals_total", "code", new Map(refusals));
+  if (code !== undefined && REFUSALS.has(code) && !stats.failed.has(code)) {
+    increment(counts, `refusals_total{code="${code}"}`);
   }
   return counts;
 }
 
-/** KEYS counts; ARGV series and what to add, in turns */
+/** KEYS counts; ARGV pairs of series and increment */
 const ADD = `
 for at = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[at], ARGV[at + 1]) end
 return 0
@@ -48,76 +49,72 @@ return 0
 const READ = "return {redis.call('HKEYS', KEYS[1]), redis.call('HVALS', KEYS[1])}";
 const ReadReply = tuple([array(string()), array(string())]);
 
-/** An isolate writes so often within a time, at most. What is counted past that is written with what comes later. */
-const MOST_WRITES = 10;
-const WRITES_WITHIN_MS = 60_000;
+/** An isolate writes at most this often within the window. Further counts wait for a later write. */
+const MAX_WRITES = 10;
+const WRITE_WINDOW_MS = 60_000;
 
-interface Waiting {
+interface PendingCounts {
   counts: Map<string, number>;
-  /** When the last were written (milliseconds). */
+  /** Times of the last writes (milliseconds). */
   writes: number[];
 }
 
-/** What this isolate has not written yet, by the database it belongs to. */
-const waiting = new Map<string, Waiting>();
+/** Counts that this isolate has not written yet, by database. */
+const pending = new Map<string, PendingCounts>();
 
-/** The counters that an operator reads at `/metrics`, of all data centres together. */
+/** The counters that an operator reads at `/metrics`, of all data centers together. */
 export interface Counters {
-  /**
-   * Adds to them.
-   * @param atOnce whether it is worth a question to Upstash; else it waits for what is
-   */
-  add(counts: Tally, atOnce: boolean): void;
-  /** Writes what is waiting, and these as well. Where Upstash cannot be asked it goes on waiting. */
-  flush(also?: Tally): Promise<void>;
-  /** @throws Failure `limiter_unavailable` */
-  read(): Promise<Tally>;
+  /** @param atOnce whether to write now; otherwise the counts wait for the next write */
+  add(counts: Counts, atOnce: boolean): void;
+  /** Writes pending counts, and these as well. If Redis does not answer, they stay pending. */
+  flush(also?: Counts): Promise<void>;
+  /** @throws Failure `store_unavailable` */
+  read(): Promise<Counts>;
 }
 
 /**
- * @param database tells one Upstash from another
- * @param background keeps the Worker running until what it is given has ended
+ * @param database identifies the database: an isolate may serve several configurations
  * @param now milliseconds
  */
 export function createCounters(
   upstash: Upstash,
   database: string,
-  background: (work: Promise<unknown>) => void,
+  waitUntil: (work: Promise<unknown>) => void,
   now: () => number,
 ): Counters {
-  const own = waiting.get(database) ?? { counts: new Map<string, number>(), writes: [] };
-  waiting.set(database, own);
+  const own = pending.get(database) ?? { counts: new Map<string, number>(), writes: [] };
+  pending.set(database, own);
 
-  function keep(counts: Tally): void {
-    for (const [series, times] of counts) count(own.counts, series, times);
+  function addPending(counts: Counts): void {
+    for (const [series, times] of counts) increment(own.counts, series, times);
   }
 
-  async function flush(also: Tally = new Map()): Promise<void> {
-    keep(also);
+  async function flush(also: Counts = new Map()): Promise<void> {
+    addPending(also);
     const { counts } = own;
     if (counts.size === 0) return;
     own.counts = new Map();
-    own.writes = [...own.writes, now()].slice(-MOST_WRITES);
+    own.writes = [...own.writes, now()].slice(-MAX_WRITES);
     try {
       const args = [...counts].flatMap(([series, times]) => [series, String(times)]);
-      await upstash.run({ script: ADD, keys: [COUNTS], args }, number());
+      await upstash.eval({ script: ADD, keys: [COUNTS], args }, number());
     } catch {
-      // It may have been written all the same: better twice than not at all, when things go wrong.
-      keep(counts);
+      // Redis may have counted before the failure. Counting twice is better than not at all.
+      addPending(counts);
     }
   }
 
   return {
     flush,
     add(counts, atOnce) {
-      keep(counts);
+      addPending(counts);
       if (!atOnce) return;
       const [first = 0] = own.writes;
-      if (own.writes.length < MOST_WRITES || now() - first > WRITES_WITHIN_MS) background(flush());
+      if (own.writes.length < MAX_WRITES || now() - first > WRITE_WINDOW_MS) waitUntil(flush());
     },
     async read() {
-      const [series, values] = await upstash.run({ script: READ, keys: [COUNTS], args: [] }, ReadReply);
-      return new Map(series.map((each, at) => [each, Number(values[at])]));
+      const [series, values] = await upstash.eval({ script: READ, keys: [COUNTS], args: [] }, ReadReply);
+      return new Map(series.map((name, index) => [name, Number(values[index])]));
     },
   };
 }

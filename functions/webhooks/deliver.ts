@@ -1,5 +1,5 @@
 import { type InferOutput, number, object, optional, parse, string } from "valibot";
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 import type { EndpointRule } from "./endpoint.ts";
 import { entryOf } from "./messages.ts";
 import type { Delivery, Outbox } from "./outbox.ts";

@@ -1,4 +1,4 @@
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 
 /** Which addresses events are never sent to, and which exceptions the operator makes. */
 export interface EndpointRule {

@@ -156,21 +156,21 @@ const EndReply = picklist(["done", "changed"]);
 export function createOutbox(upstash: Upstash, now: () => number): Outbox {
   /** The symbols of a webhook, as a list with spaces; empty where there is no such webhook. */
   async function symbolsOf(webhookId: string): Promise<string> {
-    const symbols = await upstash.ask((redis) => redis.hget(KEYS.webhook(webhookId), "symbols"));
+    const symbols = await upstash.exec((redis) => redis.hget(KEYS.webhook(webhookId), "symbols"));
     return parse(nullable(string()), symbols) ?? "";
   }
 
   return {
     due(most) {
       const args = [now(), most, now() + QUEUED_MS].map(String);
-      return upstash.run({ script: DUE, keys: [KEYS.pending], args }, array(string()));
+      return upstash.eval({ script: DUE, keys: [KEYS.pending], args }, array(string()));
     },
     async begin(delivery) {
       const { messageId, webhookId } = partsOf(delivery);
       const claim = now() + CLAIM_MS;
       const keys = [KEYS.pending, KEYS.tries(webhookId), KEYS.webhook(webhookId), KEYS.event(messageId)];
       const args = [delivery, messageId, now(), claim, MESSAGE_LIFE_MS].map(String);
-      const reply = await upstash.run({ script: BEGIN, keys, args }, BeginReply);
+      const reply = await upstash.eval({ script: BEGIN, keys, args }, BeginReply);
       if (reply === "nothing") return undefined;
       if (typeof reply === "number") return reply;
       const [body, tries, owner, url, host, secrets, failing] = reply;
@@ -191,10 +191,10 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
           keys: [...own, ...(symbols === "" ? [] : subscribeKeys(symbols.split(" ")))],
           args: [delivery, messageId, webhookId, ...result, ends ?? "", symbols].map(String),
         };
-        const reply = await upstash.run(call, EndReply);
+        const reply = await upstash.eval(call, EndReply);
         return reply === "changed" ? reply : undefined;
       }),
-    size: () => upstash.ask((redis) => redis.zcard(KEYS.pending)),
+    size: () => upstash.exec((redis) => redis.zcard(KEYS.pending)),
   };
 }
 

@@ -1,4 +1,4 @@
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
 
 /** Encrypts the signing secrets of webhooks for Redis: AES-256-GCM under keys that only the Worker has. */
 export interface SecretCipher {

@@ -1,5 +1,5 @@
-import { within } from "../deadline.ts";
-import { Failure } from "../failure.ts";
+import { Failure } from "../errors.ts";
+import { withTimeout } from "../timeout.ts";
 import { type EndpointRule, parseEndpoint } from "./endpoint.ts";
 import type { Message } from "./messages.ts";
 import { retryAfterOf, type Try } from "./schedule.ts";
@@ -38,7 +38,7 @@ export async function send(letter: Letter, rule: EndpointRule, ms: number, now: 
   };
   const late = () => new Failure("internal", "The receiver did not answer in time");
   try {
-    const response = await within(ms, late, (signal) =>
+    const response = await withTimeout(ms, late, (signal) =>
       // A redirect is an answer like any other: following it would go around the rules for addresses.
       fetch(url, { method: "POST", headers, body: letter.message.body, redirect: "manual", signal }),
     );

@@ -69,7 +69,7 @@ export interface Subscriptions {
   find(owner: string, id?: string): Promise<Subscription[]>;
   /**
    * @returns `none` where there is no such webhook
-   * @throws Failure `limiter_unavailable` also where other requests change the webhook all the time
+   * @throws Failure `store_unavailable` also where other requests change the webhook all the time
    */
   change(owner: string, id: string, changes: Changes): Promise<"done" | "none" | Duplicate>;
   /**
@@ -102,7 +102,7 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
   async function read(owner: string, ids: readonly string[]): Promise<Subscription[]> {
     if (ids.length === 0) return [];
     const call = { script: GET, keys: ids.map(KEYS.webhook), args: [owner, ...ids] };
-    const found = await upstash.run(call, GetReply);
+    const found = await upstash.eval(call, GetReply);
     return found.map((fields): Subscription => {
       const [id, url, symbols, description, reason, created, failing, host, secrets] = fields;
       return {
@@ -129,11 +129,11 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
         keys: [KEYS.webhook(id), KEYS.owned(owner), KEYS.digests(owner), ...subscribeKeys(symbols)],
         args: [...args, ...Object.entries(fields).flat()],
       };
-      return upstash.run(call, CreateReply);
+      return upstash.eval(call, CreateReply);
     },
     async find(owner, id) {
       if (id !== undefined) return read(owner, [id]);
-      const ids = await upstash.ask((redis) => redis.zrange(KEYS.owned(owner), 0, -1));
+      const ids = await upstash.exec((redis) => redis.zrange(KEYS.owned(owner), 0, -1));
       return read(owner, parse(array(string()), ids));
     },
     change: (owner, id, { url, symbols, description, active }) =>
@@ -153,7 +153,7 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
             ...(description === undefined ? [] : ["description", description]),
           ],
         };
-        return upstash.run(call, ChangeReply);
+        return upstash.eval(call, ChangeReply);
       }),
     remove: (owner, id) =>
       optimistically(async () => {
@@ -165,18 +165,18 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
           keys: [KEYS.webhook(id), ...lists, ...subscribeKeys(before.symbols)],
           args: [id, owner, before.symbols.join(" ")],
         };
-        const reply = await upstash.run(call, RemoveReply);
+        const reply = await upstash.eval(call, RemoveReply);
         return reply === "changed" ? reply : reply === "done";
       }),
     rotate(owner, id, storedSecret, isRevoked) {
       const args = [owner, storedSecret, now(), isRevoked ? "" : OLD_SECRET_MS, MOST_SECRETS].map(String);
-      return upstash.run({ script: ROTATE, keys: [KEYS.webhook(id)], args }, RotateReply);
+      return upstash.eval({ script: ROTATE, keys: [KEYS.webhook(id)], args }, RotateReply);
     },
     async note(id, entry, isSuccess) {
       const args = [entry, String(MOST_TRIES), isSuccess ? "1" : ""];
-      await upstash.run({ script: NOTE, keys: [KEYS.webhook(id), KEYS.log(id)], args }, number());
+      await upstash.eval({ script: NOTE, keys: [KEYS.webhook(id), KEYS.log(id)], args }, number());
     },
-    tries: (id) => upstash.ask((redis) => redis.lrange(KEYS.log(id), 0, MOST_TRIES - 1)),
+    tries: (id) => upstash.exec((redis) => redis.lrange(KEYS.log(id), 0, MOST_TRIES - 1)),
   };
 }
 
@@ -187,7 +187,7 @@ async function digestOf(url: string, symbols: readonly string[]): Promise<string
 }
 
 /** Of a list of stored secrets, `secret` or `secret@end` each, those that sign now. */
-export function secretsAt(now: number, kept: string): string[] {
-  const secrets = kept.split(" ").map((each) => each.split("@"));
+export function secretsAt(now: number, cached: string): string[] {
+  const secrets = cached.split(" ").map((each) => each.split("@"));
   return secrets.flatMap(([secret = "", end]) => (end === undefined || Number(end) > now ? [secret] : []));
 }

@@ -1,6 +1,6 @@
-import { Failure, type FailureCode, QUOTA_CODES } from "../failure.ts";
-import type { Room } from "../pages/room.ts";
-import type { Answer, PageSource } from "../pages/source.ts";
+import { Failure, type FailureCode, QUOTA_CODES } from "../errors.ts";
+import type { PageResult, PageSource } from "../page-source/source.ts";
+import type { SubrequestBudget } from "../page-source/subrequest-budget.ts";
 import { FIRST } from "../short-interest/page.ts";
 import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 import { AGAIN_MS, nextLook } from "./calendar.ts";
@@ -11,7 +11,7 @@ export interface WatchParts {
   readonly watchlist: Watchlist;
   /** Gives fresh pages alone. */
   readonly pages: PageSource;
-  readonly room: Room;
+  readonly budget: SubrequestBudget;
   /** Unix time, milliseconds. */
   readonly now: () => number;
   /** Waits so many milliseconds. */
@@ -32,8 +32,8 @@ const ITS_OWN: Partial<Record<FailureCode, number>> = {
 /** What is nobody's trouble but this watch's: the symbol has its turn the next time. */
 const ENDING: ReadonlySet<FailureCode> = new Set([
   ...QUOTA_CODES,
-  "too_much_at_once",
-  "limiter_unavailable",
+  "subrequest_limit",
+  "store_unavailable",
   "internal",
 ]);
 /** Others may be everybody's trouble: after as many in a row the watch is over. */
@@ -46,15 +46,15 @@ const MOST_TROUBLES = 2;
  * @throws Failure that ended it early
  */
 export async function watch(parts: WatchParts, published: () => Promise<void>): Promise<void> {
-  const { watchlist, pages, room, now } = parts;
+  const { watchlist, pages, budget, now } = parts;
   const until = now() + parts.ms;
-  const letGo = pages.keepConnection();
+  const letGo = pages.reuseConnection();
   let troubles = 0;
   try {
     for (;;) {
       const due = await watchlist.due(AT_ONCE);
       for (const each of due) {
-        if (!room.isLeft() || now() >= until) return;
+        if (!budget.hasCapacity() || now() >= until) return;
         const { look, failure } = await lookAt(parts, each, until);
         if ((await watchlist.saw(look)) > 0) await published();
         troubles = failure && ITS_OWN[failure.code] === undefined ? troubles + 1 : 0;
@@ -75,7 +75,7 @@ async function lookAt(
 ): Promise<{ look: Look; failure?: Failure }> {
   const { now } = parts;
   const symbol = parseSymbol(due.symbol);
-  let answer: Answer;
+  let answer: PageResult;
   try {
     answer = await newestOf(parts, symbol, until);
   } catch (thrown) {
@@ -93,7 +93,7 @@ async function lookAt(
 }
 
 /** The newest rows, as soon as the quota has a call for them. */
-async function newestOf(parts: WatchParts, symbol: SecuritySymbol, until: number): Promise<Answer> {
+async function newestOf(parts: WatchParts, symbol: SecuritySymbol, until: number): Promise<PageResult> {
   for (;;) {
     try {
       return await parts.pages.page(symbol, FIRST, 2);

@@ -99,7 +99,7 @@ export function createWatchlist(upstash: Upstash, now: () => number): Watchlist 
   return {
     async due(most) {
       const args = [now(), most, now() + LOOKING_MS].map(String);
-      const found = await upstash.run({ script: DUE, keys: [KEYS.watch, KEYS.newest], args }, DueReply);
+      const found = await upstash.eval({ script: DUE, keys: [KEYS.watch, KEYS.newest], args }, DueReply);
       return found.map(([symbol, newest]) => ({
         symbol,
         newest: newest === "" ? undefined : BigInt(newest),
@@ -109,11 +109,11 @@ export function createWatchlist(upstash: Upstash, now: () => number): Watchlist 
       const { id = "", body = "" } = message ?? {};
       const args = [symbol, newest ?? "", Math.ceil(nextLookAt), now(), problem, id, body, MESSAGE_LIFE_MS];
       const keys = [KEYS.watch, KEYS.newest, KEYS.event(id), KEYS.subscribers(symbol), KEYS.pending];
-      return upstash.run({ script: SAW, keys, args: args.map(String) }, number());
+      return upstash.eval({ script: SAW, keys, args: args.map(String) }, number());
     },
     async known(symbols) {
       const call = { script: KNOWN, keys: [KEYS.newest], args: symbols };
-      const found = await upstash.run(call, array(string()));
+      const found = await upstash.eval(call, array(string()));
       return found.map((seen, at) => {
         const [newest = "", checkedAt, problem] = seen.split(" ");
         return {

@@ -1,6 +1,5 @@
-import { DEADLINES } from "../../functions/deadline.ts";
 import type { Config } from "../../functions/env.ts";
-import { Failure, type FailureCode, QUOTA_CODES } from "../../functions/failure.ts";
+import { Failure, type FailureCode, QUOTA_CODES } from "../../functions/errors.ts";
 import type { Connection, OpendAddress } from "../../functions/opend/connect.ts";
 import { type OpendSession, openSession } from "../../functions/opend/session.ts";
 import {
@@ -8,7 +7,8 @@ import {
   GET_SHORT_INTEREST,
   parsePageReply,
 } from "../../functions/opend/short-interest.ts";
-import { FIRST, MOST_ROWS, pageOf } from "../../functions/short-interest/page.ts";
+import { FIRST, MAX_ROWS, pageOf } from "../../functions/short-interest/page.ts";
+import { DEADLINES } from "../../functions/timeout.ts";
 import { type Check, compareClocks, type Finding, failed, ok, skipped, warning } from "./check.ts";
 import { networkChecks } from "./network.ts";
 import { connectFromNode, isAccess, NoUpgrade, nodeWith } from "./runtime.ts";
@@ -103,7 +103,7 @@ export function opendChecks(
         const call = permitted();
         if (!call) return skipped("not made: without Upstash there is no permit for it");
         if (session === undefined || session instanceof Failure) return skipped("there is no session");
-        const body = encodePageRequest({ symbol: SYMBOL, cursor: FIRST, num: MOST_ROWS });
+        const body = encodePageRequest({ symbol: SYMBOL, cursor: FIRST, num: MAX_ROWS });
         const { call: ask } = session;
         const reply = await call(() => ask(GET_SHORT_INTEREST, body, signal)).catch(Failure.from);
         if (reply instanceof Failure) {

@@ -2,12 +2,11 @@ import { randomUUID } from "node:crypto";
 import { Ratelimit } from "@upstash/ratelimit";
 import { Redis } from "@upstash/redis";
 import { parse } from "valibot";
-import { DEADLINES } from "../../functions/deadline.ts";
 import type { Config } from "../../functions/env.ts";
-import { Failure } from "../../functions/failure.ts";
-import { PERMIT_GUARD_MS } from "../../functions/gateway.ts";
-import { createPermits } from "../../functions/limit/permits.ts";
-import { rollingLog, Verdict } from "../../functions/limit/rolling-log.ts";
+import { createPermits } from "../../functions/rate-limit/permits.ts";
+import { callWithPermit, PERMIT_MAX_AGE_MS } from "../../functions/rate-limit/permitted-call.ts";
+import { AcquireResult, slidingWindowLog } from "../../functions/rate-limit/sliding-window-log.ts";
+import { DEADLINES } from "../../functions/timeout.ts";
 import { createUpstash, type UpstashAddress } from "../../functions/upstash.ts";
 import { type Check, compareClocks, type Finding, failed, ok, warning } from "./check.ts";
 import type { Permitted } from "./opend.ts";
@@ -111,17 +110,17 @@ async function testLimiter(redis: Redis, windowMs: number): Promise<Finding> {
   const name = randomUUID();
   const prefix = "short-interest:doctor";
   const clientLog = `${prefix}:${name}:client`;
-  const rule = { limit: ALLOWED, windowMs, holdMs: 0, waitMs: 0, clientShare: ASKING };
+  const rule = { limit: ALLOWED, windowMs, maxInFlightMs: 0, waitMs: 0, clientShare: ASKING };
   const ask = async () => {
     const wish = { id: randomUUID(), clientLog, reserve: 0 };
     const limiter = new Ratelimit({
       redis,
       prefix,
-      limiter: rollingLog(rule, wish),
+      limiter: slidingWindowLog(rule, wish),
       timeout: 0,
       ephemeralCache: false,
     });
-    return parse(Verdict, await limiter.limit(name)).success;
+    return parse(AcquireResult, await limiter.limit(name)).success;
   };
   const granted = (await Promise.all(Array.from({ length: ASKING }, ask))).filter(Boolean).length;
   await redis.del(`${prefix}:${name}`, clientLog);
@@ -133,32 +132,19 @@ async function testLimiter(redis: Redis, windowMs: number): Promise<Finding> {
   );
 }
 
-/** Makes a call as the gateway does: with a permit from the same log. */
+/** Makes a call as the Worker does: with a permit from the same log. */
 export function permittedBy({ upstash: address, quota }: Config): Permitted {
   const upstash = createUpstash(address, DEADLINES.upstash);
   const background: Promise<unknown>[] = [];
-  const rule = { ...quota, holdMs: PERMIT_GUARD_MS + DEADLINES.call };
-  const permits = createPermits({
-    upstash,
-    database: address.url,
-    rule,
-    background: (work) => background.push(work),
-    now: Date.now,
-  });
+  const waitUntil = (work: Promise<unknown>) => background.push(work);
+  const rule = { ...quota, maxInFlightMs: PERMIT_MAX_AGE_MS + DEADLINES.call };
+  const permits = createPermits({ upstash, database: address.url, rule, waitUntil, now: Date.now });
   return async (call) => {
-    const permit = await permits.take({ client: "doctor", priority: "answer" });
-    const waitMs = permit.startsAt - Date.now();
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-    // Its call might arrive when it does not stand any more.
-    if (Date.now() - permit.startedAfter > PERMIT_GUARD_MS) {
-      await permits.giveBack(permit);
-      throw new Failure("limiter_unavailable", "Upstash answers too slowly for a permit");
-    }
-    try {
-      return await call();
-    } finally {
-      await upstash.runAll([permits.settling(permit, false)]);
-      await Promise.all(background);
-    }
+    const { signal } = new AbortController();
+    const steps = { connect: async () => undefined, call, signal, waitUntil };
+    const { reply, permit } = await callWithPermit(permits, { client: "doctor", priority: "answer" }, steps);
+    await upstash.evalAll([permits.settleScript(permit, false)]);
+    await Promise.all(background);
+    return reply;
   };
 }

@@ -46,10 +46,10 @@ export async function benchHistory(report: Report): Promise<void> {
         own.map(residentKiB).reduce((sum, each) => sum + each),
       );
     }
-    const kept = opend.stats().calls - cold;
+    const cached = opend.stats().calls - cold;
     peaks.push(peak);
     report.line(
-      `${rows} rows: ${cold} calls cold, ${kept} kept; ${READERS} readers: ${Math.round(peak / 1_024)} MiB`,
+      `${rows} rows: ${cold} calls cold, ${cached} kept; ${READERS} readers: ${Math.round(peak / 1_024)} MiB`,
     );
     for (const each of [worker, upstash, opend]) await each.close();
   }

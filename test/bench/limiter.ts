@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Ratelimit } from "@upstash/ratelimit";
 import { Redis } from "@upstash/redis";
-import { createPermits } from "../../functions/limit/permits.ts";
+import { createPermits } from "../../functions/rate-limit/permits.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { worstWindow } from "./measure.ts";
@@ -52,17 +52,17 @@ export async function benchLimiter(report: Report): Promise<void> {
 async function exactLog(stage: Stage, { redis }: Remotes): Promise<Ask> {
   const { url, token } = stage.add(await startUpstash(await redis.open()));
   const upstash = createUpstash({ url, token }, 3_000);
-  const rule = { limit: LIMIT, windowMs: WINDOW_MS, clientShare: LIMIT, waitMs: 0, holdMs: 6_000 };
+  const rule = { limit: LIMIT, windowMs: WINDOW_MS, clientShare: LIMIT, waitMs: 0, maxInFlightMs: 6_000 };
   const permits = createPermits({
     upstash,
     database: url,
     rule,
-    background: () => undefined,
+    waitUntil: () => undefined,
     now: Date.now,
   });
   return async () => {
-    const permit = await permits.take({ client: "bench", priority: "answer" }).catch(() => undefined);
-    return permit && (() => upstash.runAll([permits.settling(permit, false)]));
+    const permit = await permits.acquire({ client: "bench", priority: "answer" }).catch(() => undefined);
+    return permit && (() => upstash.evalAll([permits.settleScript(permit, false)]));
   };
 }
 

@@ -1,10 +1,10 @@
-import { Failure } from "../../functions/failure.ts";
-import { createEdgeCache } from "../../functions/pages/edge-cache.ts";
-import type { GlobalStore } from "../../functions/pages/global-store.ts";
-import { type KeptReply, nameOf, type PageKey } from "../../functions/pages/kept.ts";
-import type { LookupParts } from "../../functions/pages/lookup.ts";
-import { createRoom } from "../../functions/pages/room.ts";
-import { createPageSource } from "../../functions/pages/source.ts";
+import { Failure } from "../../functions/errors.ts";
+import { type CachedReply, nameOf, type PageKey } from "../../functions/page-source/cached-reply.ts";
+import { createEdgeCache } from "../../functions/page-source/edge-cache.ts";
+import type { LookupDeps } from "../../functions/page-source/lookup.ts";
+import type { SharedCache } from "../../functions/page-source/shared-cache.ts";
+import { pageSourceOf } from "../../functions/page-source/source.ts";
+import { createSubrequestBudget } from "../../functions/page-source/subrequest-budget.ts";
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { worstWindow, zipf } from "./measure.ts";
 import type { Report } from "./report.ts";
@@ -25,11 +25,11 @@ const reply = replyOf(50);
  */
 export async function benchPopularity(report: Report): Promise<void> {
   report.line(`${REQUESTS} requests, Zipf over ${SYMBOLS} symbols`);
-  report.line("data centres  global store     calls  saved  worst 30 s    kept   stale  refused");
+  report.line("data centers  shared cache     calls  saved  worst 30 s  cached   stale  refused");
   for (const centres of [1, 10, 200]) {
     let without = 0;
     for (const shared of [false, true]) {
-      const { calls, worst, edge, global, stale, refused } = await week(centres, shared);
+      const { calls, worst, edge, shared: fromShared, stale, refused } = await week(centres, shared);
       if (!shared) without = calls;
       const percent = (count: number, of = REQUESTS) => `${((100 * count) / of).toFixed(1)} %`;
       const cells = [
@@ -38,7 +38,7 @@ export async function benchPopularity(report: Report): Promise<void> {
         String(calls).padStart(10),
         percent(without - calls, without).padStart(7),
         String(worst).padStart(12),
-        percent(edge + global).padStart(8),
+        percent(edge + fromShared).padStart(8),
         percent(stale).padStart(8),
         percent(refused).padStart(9),
       ];
@@ -52,81 +52,79 @@ async function week(centres: number, shared: boolean) {
   let now = 1_800_000_000_000;
   const calls: number[] = [];
   let oldest = 0;
-  const background: Promise<unknown>[] = [];
-  const permits: LookupParts["permits"] = {
-    settling: () => ({ script: "", keys: [], args: [] }),
+  const waitUntil: Promise<unknown>[] = [];
+  const permits: LookupDeps["permits"] = {
     block: async () => WINDOW_MS,
     refusal: () => undefined,
   };
   const store = memoryStore(() => now);
-  const upstream: LookupParts["upstream"] = {
+  const upstream: LookupDeps["upstream"] = {
     async fetch() {
       while ((calls[oldest] ?? now) < now - WINDOW_MS) oldest += 1;
       if (calls.length - oldest >= LIMIT) {
         throw new Failure("upstream_quota_exceeded", "The quota is used up");
       }
       calls.push(now);
-      const left = { client: LIMIT, upstream: LIMIT };
-      return { reply, permit: { id: "", client: "", startedAfter: now, startsAt: now, left } };
+      return { reply, settleScript: () => ({ script: "", keys: [], args: [] }) };
     },
-    keepConnection: () => () => {},
+    reuseConnection: () => () => {},
   };
   const sources = Array.from({ length: centres }, (_, centre) =>
-    createPageSource({
+    pageSourceOf({
       edge: createEdgeCache(
         memoryCache(() => now),
         `https://${centre}.of-${centres}.${shared}.test`,
         () => now,
       ),
       // Without a shared one, each data centre has what it fetched itself, for as long as it is fresh.
-      store: shared ? store : memoryStore(() => now),
+      sharedCache: shared ? store : memoryStore(() => now),
       upstream,
       permits,
       requestMs: 15_000,
       client: "",
       now: () => now,
-      room: createRoom(() => true),
-      failed: () => undefined,
-      background: (work) => background.push(work),
+      budget: createSubrequestBudget(() => true),
+      onFetchFailure: () => undefined,
+      waitUntil: (work) => waitUntil.push(work),
       freshOnly: false,
-      gateway: `${shared} ${centre} of ${centres}`,
+      flightScope: `${shared} ${centre} of ${centres}`,
     }),
   );
 
   const random = randomFrom(`${centres} data centres`);
   const pick = zipf(SYMBOLS, random);
-  const counts = { edge: 0, global: 0, joined: 0, fetched: 0, stale: 0, refused: 0 };
+  const counts = { edge: 0, shared: 0, collapsed: 0, opend: 0, stale: 0, refused: 0 };
   for (let request = 0; request < REQUESTS; request += 1) {
     now += -Math.log(1 - random()) * (WEEK_MS / REQUESTS);
     const source = sources[Math.floor(random() * centres)];
     try {
       const answer = await source?.page({ market: "US", code: `T${pick()}` }, "", 10);
-      if (answer) counts[answer.origin] += 1;
+      if (answer) counts[answer.tier] += 1;
       if (answer?.stale !== undefined) counts.stale += 1;
     } catch {
       counts.refused += 1;
     }
-    await Promise.all(background.splice(0));
+    await Promise.all(waitUntil.splice(0));
   }
   return { ...counts, calls: calls.length, worst: worstWindow(calls, WINDOW_MS) };
 }
 
-function memoryStore(now: () => number): GlobalStore {
-  const kept = new Map<string, KeptReply>();
+function memoryStore(now: () => number): SharedCache {
+  const cached = new Map<string, CachedReply>();
   const find = (key: PageKey) => {
-    const page = kept.get(nameOf(key));
-    return page !== undefined && now() < page.keptUntil ? page : undefined;
+    const page = cached.get(nameOf(key));
+    return page !== undefined && now() < page.staleUntil ? page : undefined;
   };
   return {
     async read(key) {
       const page = find(key);
-      const fetch = page && now() < page.freshUntil ? "fresh" : "lease-acquired";
-      return { kept: page, fetch, waitMs: 0, isKnown: true };
+      const state = page && now() < page.freshUntil ? "fresh" : "lease-acquired";
+      return { cached: page, state, waitMs: 0, isKnown: true };
     },
     peek: async (key) => find(key),
     isKnown: async () => true,
     async write(key, _lease, page) {
-      kept.set(nameOf(key), page);
+      cached.set(nameOf(key), page);
       return "stored";
     },
     release: async () => undefined,

@@ -4,23 +4,23 @@ import { object, parse, string } from "valibot";
 import { startRedis } from "../stand-ins/redis.ts";
 import { clock, print, startProgress } from "../support/progress.ts";
 import { benchBundle } from "./bundle.ts";
+import { benchKept } from "./cached.ts";
 import { benchCold } from "./cold.ts";
 import { benchGuessing } from "./guessing.ts";
 import { benchHistory } from "./history.ts";
-import { benchKept } from "./kept.ts";
 import { benchLimit } from "./limit.ts";
 import { benchLimiter } from "./limiter.ts";
 import { benchPopularity } from "./popularity.ts";
 import { benchRender } from "./render.ts";
 import { Report } from "./report.ts";
+import { benchTrips } from "./round-trips.ts";
 import { benchSockets } from "./sockets.ts";
-import { benchTrips } from "./trips.ts";
 import { benchWasted } from "./wasted.ts";
 import { benchWorkers } from "./workers.ts";
 
 /** `npm run bench` runs all and writes `BENCHMARKS.md`. `npm run bench -- kept cold` runs some, and writes no file. */
 const BENCHES: Readonly<Record<string, readonly [title: string, (report: Report) => Promise<void>]>> = {
-  kept: ["a kept page, and an empty Worker that only looks into the cache", benchKept],
+  cached: ["a kept page, and an empty Worker that only looks into the cache", benchKept],
   cold: ["a cold page, and the official client's connect, login and call", benchCold],
   render: ["from OpenD's bytes to JSON text, and the same with protobufjs", benchRender],
   limiter: ["the limiter at saturation, and the algorithms of @upstash/ratelimit", benchLimiter],

@@ -86,10 +86,10 @@ it("has a problem and a key form that axe-core has nothing against", async () =>
 it("changes its colours with the system", async () => {
   const { page } = await open("/?symbol=US.SPY", { colorScheme: "light" });
   await isShown(page);
-  const background = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
-  expect(await background()).toBe("rgb(255, 255, 255)");
+  const waitUntil = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
+  expect(await waitUntil()).toBe("rgb(255, 255, 255)");
   await page.emulateMedia({ colorScheme: "dark" });
-  expect(await background()).toBe("rgb(20, 24, 29)");
+  expect(await waitUntil()).toBe("rgb(20, 24, 29)");
   await isShown(page);
 });
 

@@ -76,7 +76,7 @@ describe("a problem", () => {
   it.each([
     ["opend_key_refused", "The operator of this service has to mend something: opend_key_refused."],
     ["misconfigured", "The operator of this service has to mend something: misconfigured."],
-    ["limiter_unavailable", "The source cannot be reached right now."],
+    ["store_unavailable", "The source cannot be reached right now."],
     ["opend_timeout", "The source cannot be reached right now."],
     ["internal", "Something unexpected went wrong: internal."],
   ])("of the code %s is said in a sentence", async (code, sentence) => {
@@ -196,8 +196,8 @@ describe("a key", () => {
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { name: "HK.00700" }).waitFor();
       await front.until(visitor);
-      const kept = "[Object.values(sessionStorage), localStorage.length, document.cookie]";
-      expect(await page.evaluate(kept)).toEqual([["key"], 0, ""]);
+      const cached = "[Object.values(sessionStorage), localStorage.length, document.cookie]";
+      expect(await page.evaluate(cached)).toEqual([["key"], 0, ""]);
       expect(page.url()).not.toContain("key");
       await page.reload();
       await page.getByRole("heading", { name: "HK.00700" }).waitFor();

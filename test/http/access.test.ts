@@ -2,8 +2,8 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
 import { limitRequests } from "../../functions/http/access.ts";
-import { type Gateway, startGateway } from "../support/gateway.ts";
 import { sha256 } from "../support/keys.ts";
+import { type Gateway, startGateway } from "../support/page-source.ts";
 
 const KEY = "si_a-key-that-reads";
 const OTHER = "another key";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { checkLimit } from "./limit/check.ts";
-import { checkStore } from "./store/check.ts";
+import { checkLimit } from "./rate-limit/check.ts";
+import { checkStore } from "./shared-cache/check.ts";
 
 /**
  * `npm run model -- limit 1000000` checks that many random histories, and `npm run model -- limit 1 SEED NUMBER`

@@ -6,18 +6,18 @@ export async function shrink<T>(
   steps: readonly T[],
   fails: (steps: readonly T[]) => Promise<boolean>,
 ): Promise<readonly T[]> {
-  let kept = steps;
-  for (let size = Math.ceil(kept.length / 2); size >= 1; ) {
+  let cached = steps;
+  for (let size = Math.ceil(cached.length / 2); size >= 1; ) {
     let isShorter = false;
-    for (let from = kept.length - size; from >= 0; from -= 1) {
-      const fewer = kept.toSpliced(from, size);
+    for (let from = cached.length - size; from >= 0; from -= 1) {
+      const fewer = cached.toSpliced(from, size);
       if (await fails(fewer)) {
-        kept = fewer;
+        cached = fewer;
         isShorter = true;
-        from = Math.min(from, kept.length - size + 1);
+        from = Math.min(from, cached.length - size + 1);
       }
     }
     if (!isShorter) size = size === 1 ? 0 : Math.ceil(size / 2);
   }
-  return kept;
+  return cached;
 }

@@ -1,11 +1,11 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
-import { Failure, type FailureCode } from "../../functions/failure.ts";
-import { createGateway } from "../../functions/gateway.ts";
+import { Failure, type FailureCode } from "../../functions/errors.ts";
+import { createPageSource } from "../../functions/page-source/create.ts";
 import { FIRST } from "../../functions/short-interest/page.ts";
 import { CALL_FAULTS, LOGIN_FAULTS } from "../stand-ins/opend-faults.ts";
-import { startGateway } from "../support/gateway.ts";
+import { startGateway } from "../support/page-source.ts";
 import { control } from "../support/stand-ins.ts";
 
 /** How each fault ends. The call itself is under way, and its permit used, from "call" on. */
@@ -63,10 +63,10 @@ const DEADLINES = {
 /** Asks the page source for one page, and tells how it ended and what was left behind. */
 async function ask(gateway: Awaited<ReturnType<typeof startGateway>>, symbol = "AAPL") {
   const context = createExecutionContext();
-  const background = (work: Promise<unknown>) => context.waitUntil(work);
-  const source = createGateway(parseEnv(gateway.env), {
+  const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
+  const source = createPageSource(parseEnv(gateway.env), {
     origin: gateway.origin,
-    background,
+    waitUntil,
     client: "me",
     deadlines: DEADLINES,
   });
@@ -134,22 +134,22 @@ describe("a fault of OpenD", () => {
 
 describe("a fault of Upstash", () => {
   it.concurrent.each(["hang", "401", "500", "HTML", "nonsense"] as const)(
-    "%s ends as limiter_unavailable",
+    "%s ends as store_unavailable",
     async (fault) => {
       const gateway = await startGateway();
       await gateway.upstash.fail(fault);
       const { end, ms } = await ask(gateway);
-      expect(end).toMatchObject({ code: "limiter_unavailable" });
+      expect(end).toMatchObject({ code: "store_unavailable" });
       expect(ms).toBeLessThan(4_000);
       await leavesNothingBehind(gateway);
       expect((await gateway.opend.stats()).calls).toBe(0);
     },
   );
 
-  it("nobody listening ends as limiter_unavailable", async () => {
+  it("nobody listening ends as store_unavailable", async () => {
     const dead = `http://127.0.0.1:${await control.deadPort()}`;
     const gateway = await startGateway({}, { UPSTASH_REDIS_REST_URL: dead });
-    expect((await ask(gateway)).end).toMatchObject({ code: "limiter_unavailable" });
+    expect((await ask(gateway)).end).toMatchObject({ code: "store_unavailable" });
     expect((await gateway.opend.stats()).calls).toBe(0);
   });
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Failure } from "../../functions/failure.ts";
+import { Failure } from "../../functions/errors.ts";
 import { decodeReply, decodeRequest, encodeReply, encodeRequest } from "../../functions/opend/frame.ts";
 
 const request = fc.record({

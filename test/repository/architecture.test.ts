@@ -2,174 +2,173 @@ import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 
-/**
- * The rooms of `functions/`, the upper ones first, and what each imports of the others. Each imports only what is
- * below it, so nothing goes round in circles.
- */
-const ROOMS: Readonly<Record<string, readonly string[]>> = {
-  "index.ts": ["app.ts", "jobs.ts"],
-  "app.ts": [
-    "mcp",
-    "socket",
-    "openapi",
-    "routes",
-    "middleware.ts",
-    "scope.ts",
-    "env.ts",
-    "http",
-    "failure.ts",
-  ],
-  "jobs.ts": [
-    "gateway.ts",
-    "env.ts",
+/** The modules of `functions/`, upper layers first, and the modules that each one imports. */
+const MODULES: Readonly<Record<string, readonly string[]>> = {
+  "index.ts": ["app.ts", "webhooks"],
+  "app.ts": ["mcp", "opend-server", "openapi", "routes", "middleware", "http"],
+  mcp: ["openapi", "middleware", "page-source", "http", "short-interest", "errors.ts"],
+  "opend-server": [
+    "middleware",
+    "page-source",
     "telemetry",
-    "webhooks",
-    "http",
-    "upstash.ts",
-    "deadline.ts",
-    "trace.ts",
-    "failure.ts",
-  ],
-  mcp: ["openapi", "routes", "scope.ts", "pages", "short-interest", "http", "failure.ts"],
-  socket: [
-    "routes",
-    "scope.ts",
-    "gateway.ts",
-    "telemetry",
-    "pages",
     "opend",
-    "short-interest",
     "http",
-    "trace.ts",
-    "failure.ts",
+    "short-interest",
+    "errors.ts",
     "gen",
   ],
-  openapi: ["routes", "webhooks", "short-interest", "http", "failure.ts"],
+  openapi: ["routes", "webhooks", "http", "short-interest", "errors.ts"],
   routes: [
-    "condition.ts",
-    "scope.ts",
-    "telemetry",
+    "middleware",
     "webhooks",
-    "pages",
-    "short-interest",
-    "http",
-    "upstash.ts",
-    "deadline.ts",
-    "failure.ts",
-  ],
-  "middleware.ts": ["scope.ts", "gateway.ts", "env.ts", "telemetry", "http", "trace.ts", "failure.ts"],
-  "scope.ts": ["env.ts", "pages", "trace.ts", "failure.ts"],
-  "gateway.ts": [
-    "env.ts",
-    "pages",
-    "limit",
-    "short-interest",
-    "upstash.ts",
-    "deadline.ts",
-    "trace.ts",
-    "failure.ts",
-  ],
-  "condition.ts": [
-    "env.ts",
+    "page-source",
     "telemetry",
-    "webhooks",
-    "pages",
-    "limit",
+    "rate-limit",
     "opend",
+    "http",
+    "short-interest",
     "upstash.ts",
-    "deadline.ts",
-    "trace.ts",
-    "failure.ts",
+    "timeout.ts",
+    "errors.ts",
   ],
-  "env.ts": ["webhooks", "opend", "http", "upstash.ts", "failure.ts"],
-  telemetry: ["upstash.ts", "deadline.ts", "trace.ts", "failure.ts"],
-  webhooks: ["pages", "short-interest", "upstash.ts", "deadline.ts", "failure.ts"],
-  pages: ["limit", "opend", "short-interest", "upstash.ts", "deadline.ts", "trace.ts", "failure.ts"],
-  limit: ["upstash.ts", "failure.ts"],
-  opend: ["short-interest", "deadline.ts", "failure.ts", "gen"],
-  "short-interest": ["failure.ts", "gen"],
-  http: ["failure.ts"],
-  "upstash.ts": ["deadline.ts", "failure.ts"],
-  "deadline.ts": ["failure.ts"],
-  "trace.ts": ["failure.ts"],
-  "failure.ts": [],
+  middleware: ["page-source", "telemetry", "env.ts", "http", "errors.ts"],
+  webhooks: [
+    "page-source",
+    "telemetry",
+    "env.ts",
+    "http",
+    "short-interest",
+    "upstash.ts",
+    "timeout.ts",
+    "errors.ts",
+  ],
+  "page-source": [
+    "telemetry",
+    "env.ts",
+    "rate-limit",
+    "opend",
+    "http",
+    "short-interest",
+    "upstash.ts",
+    "timeout.ts",
+    "errors.ts",
+  ],
+  telemetry: ["upstash.ts", "timeout.ts", "errors.ts"],
+  "env.ts": ["opend", "http", "upstash.ts", "errors.ts"],
+  "rate-limit": ["upstash.ts", "timeout.ts", "errors.ts"],
+  opend: ["short-interest", "timeout.ts", "errors.ts", "gen"],
+  http: ["short-interest", "errors.ts"],
+  "short-interest": ["errors.ts", "gen"],
+  "upstash.ts": ["timeout.ts", "errors.ts"],
+  "timeout.ts": ["errors.ts"],
+  "errors.ts": [],
   gen: [],
 };
 
-/** The packages that go to the edge, and who may know them. */
+/** The packages that ship to the edge, and the modules that import them. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  hono: ["app.ts", "middleware.ts", "scope.ts", "http"],
-  valibot: ["env.ts", "routes", "mcp", "openapi", "upstash.ts", "limit", "pages", "telemetry", "webhooks"],
+  hono: ["app.ts", "middleware", "http", "opend-server"],
+  valibot: [
+    "env.ts",
+    "routes",
+    "mcp",
+    "openapi",
+    "upstash.ts",
+    "rate-limit",
+    "page-source",
+    "telemetry",
+    "webhooks",
+    "http",
+  ],
   "@valibot/to-json-schema": ["openapi"],
-  "@bufbuild/protobuf": ["opend", "short-interest", "socket"],
-  "@upstash/ratelimit": ["limit"],
-  "@upstash/redis": ["upstash.ts", "limit"],
+  "@bufbuild/protobuf": ["opend", "short-interest", "opend-server"],
+  "@upstash/ratelimit": ["rate-limit"],
+  "@upstash/redis": ["upstash.ts", "rate-limit"],
 };
 
-/** Rooms that only think: what they are given they turn into something else. */
-const PURE = ["short-interest", "trace.ts", "failure.ts"];
-const OUTSIDE = /\b(fetch|caches|setTimeout|setInterval|WebSocket|Date\.now|Math\.random|console)\b/;
+const MAX_MODULES = 18;
+const MAX_LINES = 300;
+
+/** Modules without side effects: they reach nothing outside themselves. */
+const PURE = ["short-interest", "errors.ts"];
+const SIDE_EFFECT = /\b(fetch|caches|setTimeout|setInterval|WebSocket|Date\.now|Math\.random|console)\b/;
 
 const files = globSync("functions/**/*.ts").map((path) => ({ path, text: readFileSync(path, "utf8") }));
-const roomOf = (path: string) => (path.startsWith("gen/") ? "gen" : (path.split("/")[1] ?? ""));
+const moduleOf = (path: string) => (path.startsWith("gen/") ? "gen" : (path.split("/")[1] ?? ""));
 
-/** Everything that rooms import: of whom, and by whom. */
+/** Every import: the module that imports, and the module or package that it imports. */
 const imports = files.flatMap(({ path, text }) =>
-  [...text.matchAll(/(?:from|import) "([^"]+)"|import\("([^"]+)"\)/g)].map(([, named, called]) => {
-    const from = named ?? called ?? "";
-    return { room: roomOf(path), of: from.startsWith(".") ? roomOf(join(dirname(path), from)) : from, path };
+  [...text.matchAll(/(?:from|import) "([^"]+)"|import\("([^"]+)"\)/g)].map(([, imported, dynamic]) => {
+    const specifier = imported ?? dynamic ?? "";
+    const target = specifier.startsWith(".") ? join(dirname(path), specifier) : undefined;
+    return { path, target, from: moduleOf(path), to: target === undefined ? specifier : moduleOf(target) };
   }),
 );
-const isPackage = (of: string) => !(of in ROOMS);
-const packageOf = (of: string) => /^(@[^/]+\/)?[^/]+/.exec(of)?.[0] ?? of;
+const isPackage = (to: string) => !(to in MODULES);
+const packageOf = (to: string) => /^(@[^/]+\/)?[^/]+/.exec(to)?.[0] ?? to;
 
-describe("a room", () => {
-  it("is one of those that there are", () => {
-    expect(new Set(files.map(({ path }) => roomOf(path)))).toEqual(
-      new Set(Object.keys(ROOMS).filter((room) => room !== "gen")),
-    );
+describe("modules of functions/", () => {
+  it(`are those of the table, and ${MAX_MODULES} at most`, () => {
+    const modules = new Set(files.map(({ path }) => moduleOf(path)));
+    expect(modules).toEqual(new Set(Object.keys(MODULES).filter((name) => name !== "gen")));
+    expect(modules.size).toBeLessThanOrEqual(MAX_MODULES);
   });
 
-  it.each(Object.entries(ROOMS))(
-    "%s imports of the others what it may, all of it, and nothing else",
-    (room, may) => {
-      const does = imports.filter((each) => each.room === room && each.of !== room && !isPackage(each.of));
-      expect(new Set(does.map(({ of }) => of))).toEqual(new Set(may));
-    },
-  );
+  it.each(Object.entries(MODULES))("%s imports exactly the modules of the table", (name, allowed) => {
+    const actual = imports.filter(({ from, to }) => from === name && to !== name && !isPackage(to));
+    expect(new Set(actual.map(({ to }) => to))).toEqual(new Set(allowed));
+  });
 
-  it("imports no room above its own", () => {
-    const order = Object.keys(ROOMS);
-    const upwards = Object.entries(ROOMS).flatMap(([room, may]) =>
-      may.filter((other) => order.indexOf(other) <= order.indexOf(room)).map((other) => `${room} → ${other}`),
+  it("import only modules of lower layers", () => {
+    const order = Object.keys(MODULES);
+    const upwards = Object.entries(MODULES).flatMap(([name, allowed]) =>
+      allowed
+        .filter((other) => order.indexOf(other) <= order.indexOf(name))
+        .map((other) => `${name} → ${other}`),
     );
     expect(upwards).toEqual([]);
   });
 
-  it("knows a package only where it is said so", () => {
-    const ofPackages = imports.filter(({ of }) => isPackage(of));
-    const known = [...Map.groupBy(ofPackages, ({ of }) => packageOf(of))].map(([name, all]) => [
+  it("import exactly the packages of the table", () => {
+    const ofPackages = imports.filter(({ to }) => isPackage(to));
+    const actual = [...Map.groupBy(ofPackages, ({ to }) => packageOf(to))].map(([name, all]) => [
       name,
-      new Set(all.map(({ room }) => room)),
+      new Set(all.map(({ from }) => from)),
     ]);
-    const allowed = Object.entries(PACKAGES).map(([name, rooms]) => [name, new Set(rooms)]);
-    expect(Object.fromEntries(known)).toEqual(Object.fromEntries(allowed));
+    const allowed = Object.entries(PACKAGES).map(([name, modules]) => [name, new Set(modules)]);
+    expect(Object.fromEntries(actual)).toEqual(Object.fromEntries(allowed));
   });
 
-  it.each(PURE)("%s reaches nothing outside itself", (room) => {
-    for (const { path, text } of files.filter((each) => roomOf(each.path) === room)) {
+  it.each(PURE)("%s has no side effects", (name) => {
+    for (const { path, text } of files.filter((file) => moduleOf(file.path) === name)) {
       const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
-      expect(OUTSIDE.exec(code)?.[0], path).toBeUndefined();
+      expect(SIDE_EFFECT.exec(code)?.[0], path).toBeUndefined();
     }
   });
 });
 
-describe("a file", () => {
-  it("has 300 lines at most", () => {
+describe("files", () => {
+  it("of functions/ form no import cycle", () => {
+    const targets = Map.groupBy(imports, ({ path }) => path);
+    const visited = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (path: string, trail: readonly string[]) => {
+      if (trail.includes(path)) cycles.push([...trail.slice(trail.indexOf(path)), path].join(" → "));
+      if (visited.has(path)) return;
+      visited.add(path);
+      for (const { target } of targets.get(path) ?? []) {
+        if (target?.startsWith("functions/")) visit(target, [...trail, path]);
+      }
+    };
+    for (const { path } of files) visit(path, []);
+    expect(cycles).toEqual([]);
+  });
+
+  it(`have at most ${MAX_LINES} lines`, () => {
     const written = globSync("{functions,scripts,test,web}/**/*.{ts,css,html}").filter(
       (path) => !path.includes("node_modules") && !path.includes("/generated/"),
     );
-    const long = written.filter((path) => readFileSync(path, "utf8").split("\n").length > 301);
+    const long = written.filter((path) => readFileSync(path, "utf8").split("\n").length > MAX_LINES + 1);
     expect(long).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { VARIABLE_NAMES } from "../../functions/env.ts";
 import { PROBLEMS } from "../../functions/http/problem.ts";
 import { openapiJson } from "../../functions/openapi/document.ts";
 import { GAUGES } from "../../functions/routes/metrics.ts";
-import { COUNTED } from "../../functions/telemetry/counters.ts";
+import { COUNTERS } from "../../functions/telemetry/counters.ts";
 
 const BLOCK = /^ *```(\w+)\n([\s\S]*?)^ *```$/gm;
 
@@ -32,7 +32,7 @@ describe("the README", () => {
   it.each([
     ["variable", VARIABLE_NAMES],
     ["error code", Object.keys(PROBLEMS)],
-    ["metric", Object.keys({ ...COUNTED, ...GAUGES }).map((name) => `short_interest_${name}`)],
+    ["metric", Object.keys({ ...COUNTERS, ...GAUGES }).map((name) => `short_interest_${name}`)],
     ["route", Object.keys(paths)],
   ])("has each %s", (_, names) => {
     expect(names.filter((name) => !english.text.includes(name))).toEqual([]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Gateway, startGateway } from "../support/gateway.ts";
+import { type Gateway, startGateway } from "../support/page-source.ts";
 
 const SYMBOLS = [
   "00700",

@@ -12,8 +12,8 @@ import {
   UsShortInterestItemSchema,
 } from "../../gen/Qot_GetShortInterest_pb.js";
 import { conditionsFor } from "../support/conditions.ts";
-import { type Gateway, startGateway } from "../support/gateway.ts";
 import { sha256 } from "../support/keys.ts";
+import { type Gateway, startGateway } from "../support/page-source.ts";
 
 const count = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const double = fc.double({ noNaN: true, noDefaultInfinity: true });

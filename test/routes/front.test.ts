@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { startGateway } from "../support/gateway.ts";
+import { startGateway } from "../support/page-source.ts";
 
 /** Stands in for Cloudflare's static assets, which exist only after a build. */
 const ASSETS = {

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { type Gateway, startGateway } from "../support/gateway.ts";
+import { type Gateway, startGateway } from "../support/page-source.ts";
 import { subrequests } from "../support/subrequests.ts";
 
 interface Row {
@@ -274,7 +274,7 @@ describe("within the subrequests of the free plan", () => {
       const query = `?next_key=${cursor}`;
       const counted = await subrequests(gateway, async () => {
         const part = await history(gateway, "US.ROWS1000", query);
-        expect(part.error?.code).toBe(part.next_key === null ? undefined : "too_much_at_once");
+        expect(part.error?.code).toBe(part.next_key === null ? undefined : "subrequest_limit");
         expect(part.complete).toBe(part.next_key === null);
         rows.push(...part.items);
         cursor = part.next_key;
@@ -286,7 +286,7 @@ describe("within the subrequests of the free plan", () => {
     const response = await gateway.stream(path("US.ROWS2000", "?order=asc"));
     expect(response.status).toBe(503);
     expect(response.headers.get("Retry-After")).toBe("1");
-    expect(await response.json()).toMatchObject({ code: "too_much_at_once" });
+    expect(await response.json()).toMatchObject({ code: "subrequest_limit" });
     const another = await startGateway({}, { CLIENT_SHARE: "30" });
     const csv = await readAll(await another.stream(path("US.ROWS1000", "?format=csv")));
     expect(csv.whole).toBe(false);

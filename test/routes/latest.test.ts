@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { startGateway } from "../support/gateway.ts";
 import { sha256 } from "../support/keys.ts";
+import { startGateway } from "../support/page-source.ts";
 import { subrequests } from "../support/subrequests.ts";
 
 interface Item {
@@ -78,7 +78,7 @@ describe("the latest of many", () => {
       const counted = await subrequests(gateway, async () => {
         const { items } = await (await gateway.get(path(symbols))).json<{ items: Item[] }>();
         const errors = items.flatMap(({ error }) => (error ? [error] : []));
-        expect(errors.every((error) => error.code === "too_much_at_once" && error.retry_after === 1)).toBe(
+        expect(errors.every((error) => error.code === "subrequest_limit" && error.retry_after === 1)).toBe(
           true,
         );
         expect(errors.length).toBeLessThan(missing);

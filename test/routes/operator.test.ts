@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import { type Gateway, startGateway } from "../support/gateway.ts";
 import { sha256 } from "../support/keys.ts";
+import { type Gateway, startGateway } from "../support/page-source.ts";
 import { control } from "../support/stand-ins.ts";
 
 const KEY = "key";
@@ -80,7 +80,7 @@ describe("/readyz", () => {
   it("says that Upstash is lost", async () => {
     const gateway = await started();
     await gateway.upstash.fail("401");
-    expect(await readiness(gateway)).toEqual({ upstash: "limiter_unavailable", opend: "ok" });
+    expect(await readiness(gateway)).toEqual({ upstash: "store_unavailable", opend: "ok" });
   });
 
   it.each([
@@ -106,7 +106,7 @@ describe("/metrics", () => {
     expect(await metrics(await started())).toEqual({
       upstream_calls_total: 0,
       permits_left: 30,
-      opend_rest_seconds: 0,
+      circuit_open_seconds: 0,
       webhook_messages_pending: 0,
     });
   });
@@ -124,13 +124,13 @@ describe("/metrics", () => {
   it("has failures of fetches, and for how long OpenD is left alone", async () => {
     const gateway = await started({ fault: "drop" });
     for (const symbol of ["US.T1", "US.T2", "US.T3", "US.T4", "US.T5", "US.T6"]) await page(gateway, symbol);
-    const { opend_rest_seconds, ...others } = await metrics(gateway);
+    const { circuit_open_seconds, ...others } = await metrics(gateway);
     expect(others).toMatchObject({
       upstream_calls_total: 5,
       'fetch_failures_total{code="opend_unreachable"}': 5,
     });
-    expect(opend_rest_seconds).toBeGreaterThan(5);
-    expect(opend_rest_seconds).toBeLessThanOrEqual(10);
+    expect(circuit_open_seconds).toBeGreaterThan(5);
+    expect(circuit_open_seconds).toBeLessThanOrEqual(10);
   });
 
   it("has a refusal of OpenD's own, and then no permits", async () => {
@@ -147,14 +147,14 @@ describe("/metrics", () => {
     const open = await startGateway();
     const path = "/v1/short-interest/US.AAPL";
     await (await open.elsewhere(path)).text();
-    const kept = "short-interest:page:US.AAPL/";
-    await vi.waitFor(async () => expect(await open.upstash.redis("EXISTS", kept)).toBe(1));
-    await open.upstash.redis("HSET", kept, "fresh", "1");
+    const cached = "short-interest:page:US.AAPL/";
+    await vi.waitFor(async () => expect(await open.upstash.redis("EXISTS", cached)).toBe(1));
+    await open.upstash.redis("HSET", cached, "fresh", "1");
     await open.opend.set({ fault: "drop" });
     expect((await open.get(path)).status).toBe(200);
     const counted = (series: string) => open.upstash.redis("HGET", "short-interest:counts", series);
     await vi.waitFor(async () => {
-      expect(await counted('stale_answers_total{reason="refreshing"}')).toBe("1");
+      expect(await counted('stale_answers_total{reason="revalidating"}')).toBe("1");
       expect(await counted('fetch_failures_total{code="opend_unreachable"}')).toBe("1");
       expect(await counted("upstream_calls_total")).toBe("2");
     });
@@ -175,6 +175,6 @@ describe("/metrics", () => {
     const gateway = await started();
     await gateway.upstash.fail("500");
     const response = await gateway.get("/metrics", { headers });
-    expect([response.status, await response.json()]).toMatchObject([503, { code: "limiter_unavailable" }]);
+    expect([response.status, await response.json()]).toMatchObject([503, { code: "store_unavailable" }]);
   });
 });

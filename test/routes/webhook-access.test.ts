@@ -69,7 +69,7 @@ describe("webhooks", () => {
     const office = await startPostOffice();
     await office.upstash.fail("500");
     for (const problem of await all(office, "mine"))
-      expect(problem).toMatchObject({ code: "limiter_unavailable" });
+      expect(problem).toMatchObject({ code: "store_unavailable" });
   });
 
   it("have other methods than the rest", async () => {

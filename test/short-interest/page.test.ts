@@ -2,9 +2,9 @@ import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  concatenate,
   firstRows,
   isSliceable,
-  joined,
   type Page,
   pageOf,
   rowsAfter,
@@ -63,7 +63,7 @@ describe("a page", () => {
               cursor === "" ? whole : (rowsAfter(whole, cursor) ?? pageAfter(timestamps, cursor, size));
             if (rest.rows.length < count && rest.next !== null) {
               whole = pageAfter(timestamps, rest.next, size);
-              rest = joined(rest, whole);
+              rest = concatenate(rest, whole);
             }
             expect(isSliceable(rest)).toBe(true);
             const slice: Page = firstRows(rest, count);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Failure } from "../../functions/failure.ts";
+import { Failure } from "../../functions/errors.ts";
 import { formatSymbol, parseSymbol } from "../../functions/short-interest/symbol.ts";
 
 describe("a symbol", () => {

@@ -5,8 +5,8 @@ import {
   ResponseSchema,
   UsShortInterestItemSchema,
 } from "../../gen/Qot_GetShortInterest_pb.js";
-import { exactly, isSame, parseExactly } from "./exact.ts";
-import { type Publication, type TrueRow, type Truth, truthOf } from "./truth.ts";
+import { exactly, isSame, parseExactly } from "./exact-json.ts";
+import { type Publication, type TrueRow, type Truth, truthOf } from "./oracle.ts";
 
 /** Checks answers against the expected data. Each check returns what is wrong, or nothing. */
 

@@ -1,10 +1,10 @@
-import { LEASES, PAGES } from "../../functions/pages/global-store.ts";
-import { nameOf } from "../../functions/pages/kept.ts";
+import { nameOf } from "../../functions/page-source/cached-reply.ts";
+import { LEASE_KEYS, PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
 import { print } from "../support/progress.ts";
-import { ask } from "./ask.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
 import { hasPermits, isCircuitOpen } from "./quota.ts";
+import { ask } from "./requests.ts";
 import { KEPT, type World } from "./world.ts";
 
 /** Checks after all faults have ended. */
@@ -49,8 +49,8 @@ async function recoveryMs(
 ): Promise<number> {
   const { redis } = world.parts.upstash;
   const page = nameOf({ symbol, cursor: "" });
-  const leaseMs = Math.max(0, Number(await redis.call("PTTL", LEASES + page)));
-  const staleMs = Math.max(0, Date.now() - Number(await redis.call("HGET", PAGES + page, "fresh")));
+  const leaseMs = Math.max(0, Number(await redis.call("PTTL", LEASE_KEYS + page)));
+  const staleMs = Math.max(0, Date.now() - Number(await redis.call("HGET", PAGE_KEYS + page, "fresh")));
   const edgeMs = isShortened ? MAX_TRUST_MS : trustMs(Date.now() - began);
   const firstMs = Math.max(leaseMs, CIRCUIT_OPEN_MS, edgeMs);
   const looks = (await isCircuitOpen(world)) ? 3 : 2;
@@ -64,7 +64,7 @@ async function recoveryMs(
 async function shortenPauses({ parts: { upstash } }: World): Promise<ReadonlySet<string>> {
   const shortened = new Set<string>();
   for (const symbol of KEPT) {
-    const lease = LEASES + nameOf({ symbol, cursor: "" });
+    const lease = LEASE_KEYS + nameOf({ symbol, cursor: "" });
     if (Number(await upstash.redis.call("PTTL", lease)) <= MAX_PAUSE_MS) continue;
     await upstash.redis.call("PEXPIRE", lease, String(SHORTENED_PAUSE_MS));
     shortened.add(symbol);

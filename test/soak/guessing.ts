@@ -1,13 +1,13 @@
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { checkPage } from "./answers.ts";
-import { ask, expectCode, IN_THE_WAY } from "./ask.ts";
-import type { DataCentre } from "./data-centres.ts";
+import type { DataCentre } from "./data-centers.ts";
+import { Underway } from "./in-flight.ts";
+import { truthOf } from "./oracle.ts";
 import { type Period, pick, whole } from "./plan.ts";
+import { ask, expectCode, IN_THE_WAY } from "./requests.ts";
 import { GUESSERS } from "./scene.ts";
 import type { Caller } from "./secrets.ts";
 import { pause } from "./sharing.ts";
-import { truthOf } from "./truth.ts";
-import { Underway } from "./underway.ts";
 import { KEPT, type World } from "./world.ts";
 
 /** An attack: clients with many addresses invent cursors of known securities, and securities that do not exist. */
@@ -79,11 +79,12 @@ async function guessCursor(world: World, centre: DataCentre, caller: Caller, ran
   report.count("guesses: cursors");
   if (!answer) return;
   if (cursor.length > MAX_CURSOR) return expectCode(world, path, answer, INVALID);
-  if (answer.code === "unknown_symbol") return report.violated("kept", `${path} was answered ${answer.code}`);
+  if (answer.code === "unknown_symbol")
+    return report.violated("cached", `${path} was answered ${answer.code}`);
   if (answer.status !== 200) return expectCode(world, path, answer, IN_THE_WAY);
   report.count("guesses: cursors answered with rows");
   const checked = checkPage(published, wish, answer.body, answer.headers.get("Link"));
-  if (typeof checked === "string") report.violated("kept", `${checked}: ${answer.text.slice(0, 300)}`);
+  if (typeof checked === "string") report.violated("cached", `${checked}: ${answer.text.slice(0, 300)}`);
 }
 
 /** A cursor that no answer has: as it stands in the query. */

@@ -3,10 +3,10 @@ import { Webhook } from "standardwebhooks";
 import { array, nullable, object, parse, picklist, string, unknown } from "valibot";
 import type { Received, Receiver } from "../stand-ins/receiver.ts";
 import { randomFrom } from "../stand-ins/sample-data.ts";
-import { ask, expectCode, IN_THE_WAY, MOST_MS, told } from "./ask.ts";
-import { isSame, parseExactly } from "./exact.ts";
+import { isSame, parseExactly } from "./exact-json.ts";
+import { truthOf } from "./oracle.ts";
 import { pick } from "./plan.ts";
-import { truthOf } from "./truth.ts";
+import { ask, expectCode, IN_THE_WAY, MOST_MS, told } from "./requests.ts";
 import { KEPT, type World } from "./world.ts";
 
 /** A key with webhooks, and the receiver of their messages. */
@@ -141,7 +141,7 @@ export class Hooks {
       try {
         this.#checkOne(message);
       } catch (thrown) {
-        this.#world.parts.report.violated("kept", `a message to ${message.path}: ${told(thrown)}`);
+        this.#world.parts.report.violated("cached", `a message to ${message.path}: ${told(thrown)}`);
       }
     }
     this.#seen = received.length;
@@ -162,7 +162,7 @@ export class Hooks {
     const right = published.after(truthOf(symbol), "").some(([row, previous]) => {
       return isSame(data, { symbol, market, row: row?.record ?? null, previous: previous?.record ?? null });
     });
-    if (!right) report.violated("kept", `a message has a wrong row of ${symbol}: ${body}`);
+    if (!right) report.violated("cached", `a message has a wrong row of ${symbol}: ${body}`);
     this.#news.set(path, symbol);
   }
 }

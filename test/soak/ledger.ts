@@ -1,9 +1,9 @@
-import { PAGES } from "../../functions/pages/global-store.ts";
-import { nameOf } from "../../functions/pages/kept.ts";
-import { told } from "./ask.ts";
+import { nameOf } from "../../functions/page-source/cached-reply.ts";
+import { PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
 import { BORDER_MS, type Call, LOOK_MS, readCall } from "./calls.ts";
+import { truthOf } from "./oracle.ts";
 import { Refusals } from "./refusals.ts";
-import { truthOf } from "./truth.ts";
+import { told } from "./requests.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -68,7 +68,7 @@ export function startLedger(world: World): Ledger {
   async function lookAtStore(): Promise<void> {
     for (const page of asked) {
       const known = fresh.get(page);
-      const until = Number((await upstash.redis.call("HGET", PAGES + page, "fresh")) ?? 0);
+      const until = Number((await upstash.redis.call("HGET", PAGE_KEYS + page, "fresh")) ?? 0);
       const now = Date.now();
       if (until <= now) fresh.delete(page);
       else if (!known) fresh.set(page, { since: now, until });

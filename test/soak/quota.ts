@@ -1,4 +1,4 @@
-import { CIRCUIT } from "../../functions/pages/circuit-breaker.ts";
+import { CIRCUIT } from "../../functions/page-source/circuit-breaker.ts";
 import type { World } from "./world.ts";
 
 /** The quota of OpenD's account, as Redis has it. */

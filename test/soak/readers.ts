@@ -1,14 +1,14 @@
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { checkHistory, checkLatest, checkPage, type PageFormat, type Stretch } from "./answers.ts";
-import { ask, expectCode, IN_THE_WAY, MOST_HISTORY_MS, told } from "./ask.ts";
-import type { DataCentre } from "./data-centres.ts";
-import { parseExactly } from "./exact.ts";
+import type { DataCentre } from "./data-centers.ts";
+import { parseExactly } from "./exact-json.ts";
+import { Underway } from "./in-flight.ts";
 import { BAD_INPUT, OTHER_PATHS } from "./inputs.ts";
+import { talk } from "./opend-client.ts";
+import { truthOf } from "./oracle.ts";
 import { pick, whole } from "./plan.ts";
-import { talk } from "./talk.ts";
+import { ask, expectCode, IN_THE_WAY, MOST_HISTORY_MS, told } from "./requests.ts";
 import { askTool } from "./tools.ts";
-import { truthOf } from "./truth.ts";
-import { Underway } from "./underway.ts";
 import { KEPT, type World } from "./world.ts";
 
 /** Readers. The seed alone decides each step, whatever the steps before got. */
@@ -47,7 +47,7 @@ export async function readPage(world: World, centre: DataCentre, caller: string,
     const isWell = wasWell && world.wasUpstashWell(Date.now());
     if (isAtEdge || (isInStore && isWell)) {
       report.violated(
-        "kept",
+        "cached",
         `${path} is stored ${isAtEdge ? "at the edge" : "in Redis"}, but was answered ${answer.code}`,
       );
     }
@@ -55,7 +55,7 @@ export async function readPage(world: World, centre: DataCentre, caller: string,
   }
   const checked = checkPage(published, wish, answer.body, answer.headers.get("Link"));
   if (typeof checked === "string") {
-    report.violated("kept", `${checked}: ${answer.text.slice(0, 300)}`);
+    report.violated("cached", `${checked}: ${answer.text.slice(0, 300)}`);
     return undefined;
   }
   report.count(`read: pages as ${format}`);
@@ -105,7 +105,7 @@ async function readHistory(world: World, centre: DataCentre, caller: string, ran
     return;
   }
   const { problem, code } = checkHistory(published, stretch, answer.text);
-  if (problem) report.violated("kept", problem);
+  if (problem) report.violated("cached", problem);
   if (code !== undefined) expectCode(world, path, { ...answer, code }, IN_THE_WAY);
   report.count(code === undefined ? "read: histories" : "read: histories in part");
 }
@@ -118,7 +118,7 @@ async function readLatest(world: World, centre: DataCentre, caller: string, rand
   if (!answer) return;
   if (answer.status !== 200) return expectCode(world, path, answer, IN_THE_WAY);
   const { problem, codes } = checkLatest(published, symbols, parseExactly(answer.text));
-  if (problem) report.violated("kept", `${path}: ${problem}: ${answer.text.slice(0, 300)}`);
+  if (problem) report.violated("cached", `${path}: ${problem}: ${answer.text.slice(0, 300)}`);
   for (const code of codes) expectCode(world, path, { ...answer, code }, IN_THE_WAY);
   report.count("read: the newest of several");
 }

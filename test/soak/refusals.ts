@@ -1,5 +1,5 @@
 import { BORDER_MS, type Call } from "./calls.ts";
-import { truthOf } from "./truth.ts";
+import { truthOf } from "./oracle.ts";
 import type { World } from "./world.ts";
 
 /** A lasting refusal is believed for 5 minutes or longer. This leaves a margin. */

@@ -1,9 +1,9 @@
 import { randomFrom } from "../stand-ins/sample-data.ts";
-import { ask, expectCode, IN_THE_WAY } from "./ask.ts";
+import { Underway } from "./in-flight.ts";
 import { pick, whole } from "./plan.ts";
+import { ask, expectCode, IN_THE_WAY } from "./requests.ts";
 import { REFUSED } from "./scene.ts";
 import { pause } from "./sharing.ts";
-import { Underway } from "./underway.ts";
 import type { World } from "./world.ts";
 
 /**

@@ -6,7 +6,7 @@ import { print } from "../support/progress.ts";
 export const INVARIANTS = {
   quota: "1. OpenD never sees more than 30 calls in any 30 s",
   once: "2. A page is fetched once while it is fresh, and a refusal is asked for once while it is believed",
-  kept: "3. A stored page is served, and every answer is correct",
+  cached: "3. A stored page is served, and every answer is correct",
   ends: "4. Every request ends in time, with an answer or a known problem, and leaves no connection open",
   secrets: "5. No secret, and no text of OpenD or Upstash, reaches an answer or a log",
   fair: "6. One caller cannot use up what belongs to all",

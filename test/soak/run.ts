@@ -1,23 +1,23 @@
 import { randomBytes } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { checkLimit } from "../model/limit/check.ts";
-import { checkStore } from "../model/store/check.ts";
+import { checkLimit } from "../model/rate-limit/check.ts";
+import { checkStore } from "../model/shared-cache/check.ts";
 import { clock, print, startProgress } from "../support/progress.ts";
-import { told } from "./ask.ts";
 import { allClosed, publish, recover } from "./ending.ts";
 import { follow } from "./following.ts";
 import { guess } from "./guessing.ts";
 import { Hooks } from "./hooks.ts";
 import { type Ledger, startLedger } from "./ledger.ts";
+import { truthOf } from "./oracle.ts";
 import { attackOf, lastRush, planOf, QUIET_END_MS, type Spell } from "./plan.ts";
 import { LIMIT, used } from "./quota.ts";
 import { beCurious, read, warm } from "./readers.ts";
 import { requestRefused } from "./refused-symbols.ts";
 import { Report } from "./report.ts";
+import { told } from "./requests.ts";
 import { READERS, startScene, WORKERS } from "./scene.ts";
 import { beGreedy, beModest, rush } from "./sharing.ts";
 import { checkStorage, watchStorage } from "./storage.ts";
-import { truthOf } from "./truth.ts";
 import { openWithoutLogin } from "./unauthenticated.ts";
 import { KEPT, World } from "./world.ts";
 import { WrongReplies } from "./wrong-replies.ts";
@@ -147,7 +147,7 @@ async function soak(): Promise<void> {
 async function checkScripts(): Promise<void> {
   const checks = [
     ["limit", checkLimit, seconds * LIMIT_HISTORIES_PER_S, "quota"],
-    ["shared store", checkStore, seconds * STORE_HISTORIES_PER_S, "kept"],
+    ["shared store", checkStore, seconds * STORE_HISTORIES_PER_S, "cached"],
   ] as const;
   for (const [name, check, histories, invariant] of checks) {
     const onProgress = (done: number) => {

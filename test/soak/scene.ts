@@ -5,10 +5,10 @@ import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { print } from "../support/progress.ts";
 import { problemsInReadme } from "../support/readme.ts";
-import { createDataCentres } from "./data-centres.ts";
+import { createDataCentres } from "./data-centers.ts";
+import { Publication } from "./oracle.ts";
 import type { Report } from "./report.ts";
 import { createCaller, Secrets } from "./secrets.ts";
-import { Publication } from "./truth.ts";
 import type { WorldParts } from "./world.ts";
 
 /** Starts OpenD, Upstash and a receiver of webhooks, and prepares the Workers between them. */

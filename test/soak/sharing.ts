@@ -1,12 +1,12 @@
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { checkPage } from "./answers.ts";
-import { ask } from "./ask.ts";
-import type { DataCentre } from "./data-centres.ts";
+import type { DataCentre } from "./data-centers.ts";
+import { Underway } from "./in-flight.ts";
 import type { Period } from "./plan.ts";
 import { allowsCalls, LIMIT, reserve, used } from "./quota.ts";
 import { PAGE_ROWS, readNew, readPage } from "./readers.ts";
+import { ask } from "./requests.ts";
 import { SHARE } from "./scene.ts";
-import { Underway } from "./underway.ts";
 import type { World } from "./world.ts";
 
 /** Callers that share OpenD's calls: one wants all of them, one wants a few, and sometimes several want very many. */
@@ -82,7 +82,7 @@ async function comes(world: World, centre: DataCentre, symbol: string): Promise<
   if (answer.status !== 200) return false;
   const wish = { symbol, cursor: "", num: 10, format: "json" } as const;
   const checked = checkPage(published, wish, answer.body, answer.headers.get("Link"));
-  if (typeof checked === "string") report.violated("kept", checked);
+  if (typeof checked === "string") report.violated("cached", checked);
   return true;
 }
 

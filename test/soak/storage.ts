@@ -1,6 +1,6 @@
-import { INDEX, LEASES, PAGES } from "../../functions/pages/global-store.ts";
+import { INDEX_KEYS, LEASE_KEYS, PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
+import { truthOf } from "./oracle.ts";
 import { pause } from "./sharing.ts";
-import { truthOf } from "./truth.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -15,7 +15,7 @@ const MAX_REFUSAL_CHARS = 200;
 /** A refusal stops the fetches of its page for this long at most. */
 const MAX_LEASE_MS = 300_000;
 /** Keys that must expire by themselves. */
-const EXPIRING = [PAGES, LEASES, INDEX, "short-interest:client:", "short-interest:opend"];
+const EXPIRING = [PAGE_KEYS, LEASE_KEYS, INDEX_KEYS, "short-interest:client:", "short-interest:opend"];
 
 /** Checks the keys in Redis until the run ends. */
 export async function watchStorage(world: World): Promise<void> {
@@ -36,10 +36,10 @@ export async function checkStorage(world: World): Promise<void> {
   let refusals = 0;
   for (const key of keys) {
     const ttlMs = Number(await call("PTTL", key));
-    if (key.startsWith(LEASES) && ttlMs > MAX_LEASE_MS)
+    if (key.startsWith(LEASE_KEYS) && ttlMs > MAX_LEASE_MS)
       report.violated("fair", `${key} is held for ${Math.round(ttlMs / 1_000)} s`);
     if (ttlMs === -1) report.violated("fair", `${key} never expires`);
-    if (!key.startsWith(PAGES) || isPage(world, key.slice(PAGES.length))) continue;
+    if (!key.startsWith(PAGE_KEYS) || isPage(world, key.slice(PAGE_KEYS.length))) continue;
     refusals += 1;
     const reply = String((await call("HGET", key, "reply")) ?? "");
     if (ttlMs > MAX_REFUSAL_MS)
@@ -47,7 +47,7 @@ export async function checkStorage(world: World): Promise<void> {
     if (reply.length > MAX_REFUSAL_CHARS)
       report.violated("fair", `${key} is no page, and has a reply with rows`);
   }
-  report.peak("Redis, at most: pages", keys.filter((key) => key.startsWith(PAGES)).length - refusals);
+  report.peak("Redis, at most: pages", keys.filter((key) => key.startsWith(PAGE_KEYS)).length - refusals);
   report.peak("Redis, at most: refusals", refusals);
   report.peak("Redis, at most: keys that expire", keys.length);
 }

@@ -1,9 +1,9 @@
 import { array, boolean, object, optional, parse, string, unknown } from "valibot";
 import { checkLatest, checkTold } from "./answers.ts";
-import { ask, expectCode, IN_THE_WAY } from "./ask.ts";
-import type { DataCentre } from "./data-centres.ts";
-import { parseExactly } from "./exact.ts";
+import type { DataCentre } from "./data-centers.ts";
+import { parseExactly } from "./exact-json.ts";
 import { pick } from "./plan.ts";
+import { ask, expectCode, IN_THE_WAY } from "./requests.ts";
 import { KEPT, type World } from "./world.ts";
 
 /** A language model that calls tools over the Model Context Protocol. */
@@ -48,10 +48,10 @@ export async function askTool(
   }
   if (isPage) {
     const checked = checkTold(published, symbol, num, structuredContent);
-    if (typeof checked === "string") report.violated("kept", checked);
+    if (typeof checked === "string") report.violated("cached", checked);
     return;
   }
   const { problem, codes } = checkLatest(published, symbols, structuredContent);
-  if (problem) report.violated("kept", `${name}: ${problem}`);
+  if (problem) report.violated("cached", `${name}: ${problem}`);
   for (const code of codes) expectCode(world, name, { ...answer, code }, IN_THE_WAY);
 }

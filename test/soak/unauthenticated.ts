@@ -4,11 +4,11 @@ import { WebSocket } from "ws";
 import { decodeReply, encodeRequest } from "../../functions/opend/frame.ts";
 import * as Login from "../../gen/InitWebSocket_pb.js";
 import { randomFrom } from "../stand-ins/sample-data.ts";
-import { told } from "./ask.ts";
-import type { DataCentre } from "./data-centres.ts";
+import type { DataCentre } from "./data-centers.ts";
+import { Underway } from "./in-flight.ts";
 import { pick, whole } from "./plan.ts";
+import { told } from "./requests.ts";
 import { pause } from "./sharing.ts";
-import { Underway } from "./underway.ts";
 import type { World } from "./world.ts";
 
 /** Connections for OpenD's protocol that never log in. The Worker must close each of them in time. */
@@ -104,13 +104,13 @@ async function openOne(world: World, centre: DataCentre, kind: Kind, at: number)
   const send = () => {
     if (frame && socket.readyState === WebSocket.OPEN) socket.send(frame());
   };
-  let sending: ReturnType<typeof setInterval> | undefined;
+  let trackBody: ReturnType<typeof setInterval> | undefined;
   let ending: ReturnType<typeof setTimeout> | undefined;
   await new Promise<void>((resolve) => {
     socket.on("open", () => {
       openedAt = performance.now();
       send();
-      if (everyMs !== undefined) sending = setInterval(send, everyMs);
+      if (everyMs !== undefined) trackBody = setInterval(send, everyMs);
       ending = setTimeout(() => {
         isLate = true;
         socket.terminate();
@@ -122,7 +122,7 @@ async function openOne(world: World, centre: DataCentre, kind: Kind, at: number)
     });
     socket.on("close", () => resolve());
   });
-  clearInterval(sending);
+  clearInterval(trackBody);
   clearTimeout(ending);
   if (centre.gone || openedAt === 0) return;
   report.count(`connections without a login: ${name}`);

@@ -1,12 +1,12 @@
-import { PAGES } from "../../functions/pages/global-store.ts";
-import { nameOf } from "../../functions/pages/kept.ts";
+import { nameOf } from "../../functions/page-source/cached-reply.ts";
+import { PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
 import type { StandInOpend } from "../stand-ins/opend.ts";
 import type { StandInUpstash } from "../stand-ins/upstash.ts";
-import type { DataCentres } from "./data-centres.ts";
+import type { DataCentres } from "./data-centers.ts";
+import type { Publication } from "./oracle.ts";
 import type { Spell } from "./plan.ts";
 import type { Report } from "./report.ts";
 import type { Caller, Secrets } from "./secrets.ts";
-import type { Publication } from "./truth.ts";
 
 /**
  * The securities that are stored from the start: stocks and funds, histories of one page and of several, and counts
@@ -109,7 +109,7 @@ export class World {
 
   /** Makes the stored first page of a symbol stale. */
   async age(symbol: string): Promise<void> {
-    const page = PAGES + nameOf({ symbol, cursor: "" });
+    const page = PAGE_KEYS + nameOf({ symbol, cursor: "" });
     const { redis } = this.parts.upstash;
     if ((await redis.call("EXISTS", page)) === 1)
       await redis.call("HSET", page, "fresh", `${Date.now() - 1}`);

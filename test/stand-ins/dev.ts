@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import { parseEnv, VARIABLE_NAMES } from "../../functions/env.ts";
-import { Failure } from "../../functions/failure.ts";
+import { Failure } from "../../functions/errors.ts";
 import { variable } from "../../scripts/vars.ts";
 import { startOpend } from "./opend.ts";
 import { startRedis } from "./redis.ts";

@@ -1,12 +1,12 @@
 import { expect } from "vitest";
-import { DEADLINES, type Deadlines } from "../../functions/deadline.ts";
 import { type JobOptions, runDeliveries, runWatch } from "../../functions/jobs.ts";
+import { DEADLINES, type Deadlines } from "../../functions/timeout.ts";
 import type { Order } from "../../functions/webhooks/deliver.ts";
 import type { OpendOptions } from "../stand-ins/opend.ts";
 import type { ReceiverAnswer } from "../stand-ins/receiver.ts";
-import { Clock } from "./data-centre.ts";
-import { startGateway } from "./gateway.ts";
+import { Clock } from "./data-center.ts";
 import { sha256 } from "./keys.ts";
+import { startGateway } from "./page-source.ts";
 import { control } from "./stand-ins.ts";
 
 const MINUTE = 60_000;

@@ -1,5 +1,5 @@
 import { vi } from "vitest";
-import type { Gateway } from "./gateway.ts";
+import type { Gateway } from "./page-source.ts";
 
 /** Counts what `work` asks of the platform, as the platform would. */
 export async function subrequests(gateway: Gateway, work: () => Promise<unknown>): Promise<number> {

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
 import { createCounters } from "../../functions/telemetry/counters.ts";
 import { createUpstash } from "../../functions/upstash.ts";
-import { Clock } from "../support/data-centre.ts";
-import { startGateway } from "../support/gateway.ts";
+import { Clock } from "../support/data-center.ts";
+import { startGateway } from "../support/page-source.ts";
 
 /** The counters of one data centre. */
 async function startCounters() {

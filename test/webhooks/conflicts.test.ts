@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Failure } from "../../functions/failure.ts";
+import { Failure } from "../../functions/errors.ts";
 import { createUpstash, type ScriptCall, type Upstash } from "../../functions/upstash.ts";
 import { createOutbox } from "../../functions/webhooks/outbox.ts";
 import { createSubscriptions } from "../../functions/webhooks/subscriptions.ts";
@@ -26,12 +26,12 @@ async function start() {
   function disturbed(writes: (call: ScriptCall) => boolean, act: (conflict: number) => Promise<unknown>) {
     const connection: Upstash = {
       ...upstash,
-      async run(call, reply) {
+      async eval(call, reply) {
         if (writes(call)) {
           conflicts += 1;
           await act(conflicts);
         }
-        return upstash.run(call, reply);
+        return upstash.eval(call, reply);
       },
     };
     return connection;
@@ -116,12 +116,12 @@ describe("a webhook whose symbols another request changes at the same time", () 
     expect(await redis("KEYS", `${PREFIX}*`)).toEqual([]);
   });
 
-  it("is refused with limiter_unavailable after five conflicts, and not changed", async () => {
+  it("is refused with store_unavailable after five conflicts, and not changed", async () => {
     const { others, disturbed, conflicts } = await start();
     const act = (conflict: number) => others.change(OWNER, ID, { symbols: symbolsAt(conflict) });
     const subscriptions = createSubscriptions(disturbed(writes, act), Date.now);
     const failure = await subscriptions.change(OWNER, ID, { description: "x" }).catch(Failure.from);
-    expect(failure).toMatchObject({ code: "limiter_unavailable", retryAfterMs: 1_000 });
+    expect(failure).toMatchObject({ code: "store_unavailable", retryAfterMs: 1_000 });
     expect(conflicts()).toBe(5);
     expect(await others.find(OWNER, ID)).toMatchObject([{ description: "", symbols: ["US.T5"] }]);
   });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Failure } from "../../functions/failure.ts";
+import { Failure } from "../../functions/errors.ts";
 import { parseEndpoint } from "../../functions/webhooks/endpoint.ts";
 
 /** Many spellings of the same host. What is refused in one must be refused in all. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Failure } from "../../functions/failure.ts";
+import { Failure } from "../../functions/errors.ts";
 import { parseEndpoint } from "../../functions/webhooks/endpoint.ts";
 
 const RULE = {

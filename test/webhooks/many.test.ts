@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { DEADLINES } from "../../functions/deadline.ts";
+import { DEADLINES } from "../../functions/timeout.ts";
 import { sha256 } from "../support/keys.ts";
 import { startPostOffice } from "../support/post-office.ts";
 

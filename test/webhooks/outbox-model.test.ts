@@ -4,7 +4,7 @@ import { createUpstash } from "../../functions/upstash.ts";
 import { createOutbox, type Delivery } from "../../functions/webhooks/outbox.ts";
 import { createSubscriptions } from "../../functions/webhooks/subscriptions.ts";
 import { createWatchlist } from "../../functions/webhooks/watchlist.ts";
-import { Clock } from "../support/data-centre.ts";
+import { Clock } from "../support/data-center.ts";
 import { control } from "../support/stand-ins.ts";
 
 const MINUTE = 60_000;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DEADLINES } from "../../functions/deadline.ts";
+import { DEADLINES } from "../../functions/timeout.ts";
 import { nextAfter, PAUSES, retryAfterOf, type Try } from "../../functions/webhooks/schedule.ts";
 
 const DAY = 86_400_000;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Failure } from "../../functions/failure.ts";
+import { Failure } from "../../functions/errors.ts";
 import { createSecretCipher, signingSecrets } from "../../functions/webhooks/secret-cipher.ts";
 
 const key = (byte: number) => new Uint8Array(32).fill(byte);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SHORT } from "../support/data-centre.ts";
+import { SHORT } from "../support/data-center.ts";
 import { type PostOffice, startPostOffice } from "../support/post-office.ts";
 
 const MINUTE = 60_000;

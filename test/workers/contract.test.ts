@@ -146,19 +146,38 @@ describe.each([
     expect(contract.seenOf(contract.operationOf(template).operationId)).toContain(code);
   });
 
-  it("is too_much_at_once, where a history is long", async () => {
+  it("is subrequest_limit, where a history is long", async () => {
     if (template !== HISTORY) return;
     await open.upstash.redis.call("FLUSHDB");
     await ask(open, template, path("US.ROWS1000", "order=asc"));
     await open.upstash.redis.call("FLUSHDB");
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("too_much_at_once");
+    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("subrequest_limit");
   });
 
-  it("is limiter_unavailable", async () => {
+  it("is store_unavailable", async () => {
     open.upstash.fail("500");
     await ask(open, template, path(fresh()));
     open.upstash.fail(undefined);
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("limiter_unavailable");
+    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("store_unavailable");
+  });
+});
+
+describe("request_timeout", () => {
+  it("is the problem after 15 s if another lease holder never stores the page", {
+    timeout: 30_000,
+  }, async () => {
+    const lease = (symbol: string) => `short-interest:lease:${symbol}/`;
+    const [page, history] = [fresh(), fresh()];
+    for (const symbol of [page, history]) {
+      await open.upstash.redis.call("SET", lease(symbol), "another", "PX", "60000");
+    }
+    await Promise.all([
+      ask(open, PAGE, `/v1/short-interest/${page}`),
+      ask(open, HISTORY, `/v1/short-interest/${history}/history`),
+    ]);
+    for (const template of [PAGE, HISTORY]) {
+      expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("request_timeout");
+    }
   });
 });
 

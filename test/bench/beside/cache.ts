@@ -2,17 +2,17 @@
  * The Cache API of a Worker in plain workerd, which has none of its own: what is put is kept in memory, for
  * good. workerd sends an HTTP response as the body of a PUT, and asks for it back with a GET.
  */
-const kept = new Map<string, { readonly headers: Headers; readonly body: Uint8Array<ArrayBuffer> }>();
+const cached = new Map<string, { readonly headers: Headers; readonly body: Uint8Array<ArrayBuffer> }>();
 
 const BLANK_LINE = "\r\n\r\n";
 
 export default {
   async fetch(request) {
     if (request.method === "PUT") {
-      kept.set(request.url, parseResponse(new Uint8Array(await request.arrayBuffer())));
+      cached.set(request.url, parseResponse(new Uint8Array(await request.arrayBuffer())));
       return new Response(null, { status: 204 });
     }
-    const found = kept.get(request.url);
+    const found = cached.get(request.url);
     return found ? new Response(found.body, { headers: found.headers }) : new Response(null, { status: 504 });
   },
 } satisfies ExportedHandler;

@@ -1,14 +1,14 @@
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { type Priority, reservesOf } from "../../../functions/limit/permits.ts";
+import { cachePage, type PageKey } from "../../../functions/page-source/cached-reply.ts";
+import { createSharedCache } from "../../../functions/page-source/shared-cache.ts";
+import { type Priority, reservesOf } from "../../../functions/rate-limit/permits.ts";
 import {
-  block,
-  giveBack,
-  leftScript,
+  acquireScript,
+  blockLog,
+  releasePermit,
+  remainingScript,
   settleScript,
-  takeScript,
-} from "../../../functions/limit/rolling-log.ts";
-import { createGlobalStore } from "../../../functions/pages/global-store.ts";
-import { keepPage, type PageKey } from "../../../functions/pages/kept.ts";
+} from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { ScriptCall } from "../../../functions/upstash.ts";
 import { startRedis } from "../../stand-ins/redis.ts";
 import { Random } from "../random.ts";
@@ -115,7 +115,7 @@ async function runLimit(random: Random, both: Both) {
   const rule = {
     limit,
     windowMs: 5 * HOUR,
-    holdMs: HOUR + hours(5),
+    maxInFlightMs: HOUR + hours(5),
     waitMs: hours(9),
     clientShare: random.whole(1, 5),
   };
@@ -129,12 +129,12 @@ async function runLimit(random: Random, both: Both) {
     if (kind === "take") {
       const instead = random.chance(0.2) ? id() : undefined;
       const wish = { id: id(), clientLog: client(), instead, ...reservesOf(limit)[random.pick(PRIORITIES)] };
-      await run(takeScript(LOG, rule, wish));
+      await run(acquireScript(LOG, rule, wish));
     }
     if (kind === "settle") await run(settleScript(LOG, rule, client(), id(), random.chance(0.5)));
-    if (kind === "giveBack") await upstash.ask((redis) => giveBack(redis, LOG, client(), id()));
-    if (kind === "block") await upstash.ask((redis) => block(redis, LOG, 5 * HOUR));
-    if (kind === "left" || kind === "block") await run(leftScript(LOG, rule));
+    if (kind === "giveBack") await upstash.exec((redis) => releasePermit(redis, LOG, client(), id()));
+    if (kind === "block") await upstash.exec((redis) => blockLog(redis, LOG, 5 * HOUR));
+    if (kind === "left" || kind === "block") await run(remainingScript(LOG, rule));
     // While it is there, replies depend on the clock of the database.
     if (kind === "block") await both.command("DEL", `${LOG}:blocked`);
     await both.compareKeys();
@@ -143,7 +143,7 @@ async function runLimit(random: Random, both: Both) {
 
 async function runStore(random: Random, both: Both) {
   let now = 1_800_000_000_000;
-  const store = createGlobalStore(createVirtualUpstash(both), HOUR, () => now);
+  const store = createSharedCache(createVirtualUpstash(both), HOUR, () => now);
   const cursors = ["", "1700000000", "1700000005", "opaque"];
   const lease = () => `lease${random.whole(0, 3)}`;
   const keyOf = (): PageKey => ({
@@ -160,10 +160,14 @@ async function runStore(random: Random, both: Both) {
     if (kind === "isKnown") await store.isKnown(key);
     if (kind === "write") {
       const newest = 1_700_000_000 + random.whole(0, 9);
-      const span = random.chance(0.7) ? { newest, oldest: newest - random.whole(0, 9) } : undefined;
+      const range = random.chance(0.7) ? { newest, oldest: newest - random.whole(0, 9) } : undefined;
       const next = random.chance(0.7) ? random.pick(cursors.slice(1)) : null;
-      const kept = keepPage(new Uint8Array([random.whole(0, 255)]), key.cursor, now - random.whole(0, HOUR));
-      await store.write(key, lease(), kept, { newest, extent: random.whole(0, 3), next, span }, []);
+      const cached = cachePage(
+        new Uint8Array([random.whole(0, 255)]),
+        key.cursor,
+        now - random.whole(0, HOUR),
+      );
+      await store.write(key, lease(), cached, { newest, extent: random.whole(0, 3), next, range }, []);
     }
     if (kind === "release") {
       const outcome = random.pick(["failed", "failed", "failed", "answered", "not-called"] as const);

@@ -42,9 +42,9 @@ export function createVirtualUpstash(redis: Executor): Upstash {
     },
   });
   return {
-    ask: (question) => question(client),
-    run: async (call, reply) => parse(reply, await redis.run(call)),
-    async runAll(calls) {
+    exec: (question) => question(client),
+    eval: async (call, reply) => parse(reply, await redis.run(call)),
+    async evalAll(calls) {
       const replies: unknown[] = [];
       for (const call of calls) replies.push(await redis.run(call));
       return replies;

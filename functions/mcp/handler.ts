@@ -1,0 +1,29 @@
+import { requireJson } from "../http/formats.ts";
+import type { AppContext } from "../middleware/app-env.ts";
+import { stringify } from "../short-interest/json.ts";
+import { answerMessage } from "./protocol.ts";
+import { callTool, TOOLS } from "./tools.ts";
+
+const SERVER = {
+  info: { name: "short-interest-edge", title: "Short interest", version: "1" },
+  instructions:
+    "Short interest of Hong Kong and US stocks and funds. A symbol is market and code: HK.00700, US.AAPL. Percentages are in percent: 0.56 is 0.56 %. null is what is not known, never zero.",
+  tools: TOOLS.map(({ listed }) => listed),
+};
+
+/** `POST /mcp`: one message of the Model Context Protocol. */
+export async function postMcp(context: AppContext): Promise<Response> {
+  const { req, var: scope } = context;
+  requireJson(req.header("Content-Type"));
+  const server = {
+    ...SERVER,
+    call: (name: string, input: unknown) => callTool(name, input, scope.pages),
+  };
+  const { status, body } = await answerMessage(await req.text(), req.raw.headers, server);
+  const headers = { "Cache-Control": "no-store" };
+  if (body === undefined) return new Response(null, { status, headers });
+  return new Response(stringify(body), {
+    status,
+    headers: { ...headers, "Content-Type": "application/json" },
+  });
+}

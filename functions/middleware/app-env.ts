@@ -1,0 +1,36 @@
+import type { Context, MiddlewareHandler } from "hono";
+import type { Config } from "../env.ts";
+import type { FailureCode } from "../errors.ts";
+import type { PageSource } from "../page-source/source.ts";
+import type { RequestStats } from "../telemetry/request-stats.ts";
+
+declare module "hono" {
+  /** Hono's type lacks this method of Workers. */
+  interface ExecutionContext {
+    /** Cancels the invocation, and drops its connection. */
+    abort(reason?: unknown): void;
+  }
+}
+
+/** Variables that middleware sets for the routes. */
+export interface AppEnv {
+  Variables: {
+    requestId: string;
+    stats: RequestStats;
+    config: Config;
+    /** The client, as `http/auth.ts` names it. */
+    client: string;
+    /** `private` if responses are for clients with an API key only. */
+    visibility: "public" | "private";
+    pages: PageSource;
+    /** Like `ExecutionContext.waitUntil`; the log line is written after this work. */
+    waitUntil: (work: Promise<unknown>) => void;
+    /** Registers the end of a streamed body, so that the log line is written after it. */
+    trackBody: (ended: Promise<unknown>) => void;
+    /** The error code of the response, if it has one. */
+    code?: FailureCode;
+  };
+}
+
+export type AppContext = Context<AppEnv>;
+export type Middleware = MiddlewareHandler<AppEnv>;

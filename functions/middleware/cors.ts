@@ -1,0 +1,59 @@
+import { cors } from "hono/cors";
+import { type Config, parseEnv } from "../env.ts";
+import { Failure } from "../errors.ts";
+import type { AppContext, Middleware } from "./app-env.ts";
+
+const READ = ["GET", "HEAD"];
+const PREFLIGHT_MAX_AGE_S = 86_400;
+
+/** Response headers that a script of another origin may read. */
+export const EXPOSED_HEADERS = [
+  "Age",
+  "Cache-Status",
+  "ETag",
+  "Link",
+  "Location",
+  "RateLimit",
+  "RateLimit-Policy",
+  "Retry-After",
+  "Server-Timing",
+  "X-Request-Id",
+];
+
+const options = { origin: allowedOrigin, exposeHeaders: EXPOSED_HEADERS, maxAge: PREFLIGHT_MAX_AGE_S };
+
+/** CORS for the API: scripts of `ALLOWED_ORIGINS` may read it, and write webhooks. */
+export const apiCors = cors({
+  ...options,
+  allowMethods: (_, { req }) =>
+    req.path.startsWith("/v1/webhooks") ? [...READ, "POST", "PATCH", "DELETE"] : READ,
+});
+
+export const mcpCors = cors({ ...options, allowMethods: ["POST"] });
+
+/**
+ * For endpoints that act on a request even if a browser hides the response: a script of another origin could send it.
+ * @throws Failure `forbidden_origin`
+ */
+export const requireAllowedOrigin: Middleware = async (context, next) => {
+  const origin = context.req.header("Origin");
+  if (origin !== undefined && allowedOrigin(origin, context) === null) {
+    throw new Failure("forbidden_origin", "ALLOWED_ORIGINS does not include this web origin");
+  }
+  await next();
+};
+
+/** The value of `Access-Control-Allow-Origin` for a request from `origin`; null for none. */
+function allowedOrigin(origin: string, context: Pick<AppContext, "env">): string | null {
+  const allowedOrigins = allowedOriginsOf(context.env);
+  return allowedOrigins === "*" ? "*" : (allowedOrigins.find((allowed) => allowed === origin) ?? null);
+}
+
+function allowedOriginsOf(env: unknown): Config["allowedOrigins"] {
+  try {
+    return parseEnv(env).allowedOrigins;
+  } catch {
+    // The response is then a `misconfigured` problem, which every origin may read.
+    return "*";
+  }
+}

@@ -1,0 +1,14 @@
+import { quotaLeft, quotaPolicy } from "../http/quota.ts";
+import type { Middleware } from "./app-env.ts";
+
+/** Sets `RateLimit-Policy` and `RateLimit`, unless a shared cache would serve them to other clients. */
+export const rateLimitHeaders: Middleware = async (context, next) => {
+  await next();
+  const { headers } = context.res;
+  if (context.var.visibility === "private") headers.append("Vary", "Authorization, X-API-Key");
+  if (headers.get("Cache-Control")?.startsWith("public")) return;
+  headers.set("RateLimit-Policy", quotaPolicy(context.var.config.quota));
+  const { remaining } = context.var.stats;
+  // A refusal has a RateLimit header of its own, which names the limit that is used up.
+  if (remaining && !headers.has("RateLimit")) headers.set("RateLimit", quotaLeft(remaining));
+};

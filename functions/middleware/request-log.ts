@@ -1,0 +1,33 @@
+import { matchedRoutes } from "hono/route";
+import { createRequestLogger } from "../telemetry/request-logger.ts";
+import { createRequestStats } from "../telemetry/request-stats.ts";
+import type { Middleware } from "./app-env.ts";
+
+/** Sets `X-Request-Id` and `Server-Timing`, and writes the log line of the request when all its work has ended. */
+export const requestLog: Middleware = async (context, next) => {
+  const startedAt = Date.now();
+  const stats = createRequestStats(Date.now);
+  const logger = createRequestLogger((work) => context.executionCtx.waitUntil(work));
+  context.set("stats", stats);
+  context.set("waitUntil", logger.waitUntil);
+  context.set("trackBody", logger.trackBody);
+  await next();
+  // Not through `context.header`, which makes a new response for each header.
+  const { headers, status } = context.res;
+  headers.set("X-Request-Id", context.var.requestId);
+  // Without it, a cache in front may keep the response for a time of its own choice.
+  if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
+  const phases = Array.from(stats.phases, ([phase, ms]) => `${phase};dur=${ms}`);
+  if (phases.length > 0) headers.set("Server-Timing", phases.join(", "));
+  const { requestId, client, code, config } = context.var;
+  const event = {
+    route: `${context.req.method} ${matchedRoutes(context).at(-1)?.path}`,
+    requestId,
+    status,
+    code,
+    fault: code === "internal" ? context.error?.name : undefined,
+    client,
+    ms: Date.now() - startedAt,
+  };
+  logger.finish(event, stats, config?.upstash);
+};

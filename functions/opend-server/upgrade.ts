@@ -1,0 +1,68 @@
+import type { Next } from "hono";
+import { Failure, type FailureCode } from "../errors.ts";
+import { admitAddress, admitOpendClient, limitRequests } from "../http/access.ts";
+import type { AppContext } from "../middleware/app-env.ts";
+import { createPageSource } from "../page-source/create.ts";
+import type { PageSource } from "../page-source/source.ts";
+import { budgetFor, type SubrequestBudget } from "../page-source/subrequest-budget.ts";
+import { createRequestLogger } from "../telemetry/request-logger.ts";
+import { createRequestStats } from "../telemetry/request-stats.ts";
+import { createCommandHandler } from "./command-handler.ts";
+import { SOCKET_LIMITS, serveConnection } from "./connection.ts";
+
+const ROUTE = "Qot_GetShortInterest";
+
+/** Runs the route, unless the request upgrades to a WebSocket: then it continues with the next handler. */
+export function unlessUpgrade(route: (context: AppContext) => Promise<Response>) {
+  return async (context: AppContext, next: Next): Promise<Response | undefined> => {
+    if (context.req.header("Upgrade")?.toLowerCase() !== "websocket") return route(context);
+    await next();
+  };
+}
+
+/** `GET /` with `Upgrade: websocket`: serves OpenD's own clients like an OpenD. */
+export async function acceptOpendClient(context: AppContext): Promise<Response> {
+  const { config, stats } = context.var;
+  const { headers } = context.req.raw;
+  // Even if keys are required: a connection costs memory before its key is checked.
+  await admitAddress(headers, config.access);
+  const budget = budgetFor(stats, config.subrequests);
+  const { 0: client, 1: server } = new WebSocketPair();
+  const handler = createCommandHandler({
+    logIn: (md5) => admitOpendClient(headers, md5, config.access),
+    async pagesFor(name) {
+      await limitRequests(name, config.access);
+      return withRequestLog(context, name, budget);
+    },
+    budget,
+    now: Date.now,
+  });
+  serveConnection(server, handler, SOCKET_LIMITS, () => {
+    context.executionCtx.abort(new Error("A client of OpenD's protocol did not answer the close frame"));
+  });
+  return new Response(null, { status: 101, webSocket: client });
+}
+
+/** The page source of one request on the connection. The request has stats and a log line of its own. */
+function withRequestLog(context: AppContext, client: string, budget: SubrequestBudget): PageSource {
+  const { config, requestId } = context.var;
+  const origin = new URL(context.req.url).origin;
+  const stats = createRequestStats(Date.now, context.var.stats);
+  const { waitUntil, finish } = createRequestLogger((work) => context.executionCtx.waitUntil(work));
+  const pages = createPageSource(config, { client, origin, stats, budget, waitUntil });
+  return {
+    ...pages,
+    async page(symbol, cursor, num) {
+      const startedAt = Date.now();
+      let code: FailureCode | undefined;
+      try {
+        return await pages.page(symbol, cursor, num);
+      } catch (thrown) {
+        code = Failure.from(thrown).code;
+        throw thrown;
+      } finally {
+        finish({ route: ROUTE, requestId, code, client, ms: Date.now() - startedAt }, stats, config.upstash);
+      }
+    },
+  };
+}

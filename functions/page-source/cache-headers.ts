@@ -1,0 +1,44 @@
+import { STALE_IF_ERROR_S, STALE_WHILE_REVALIDATE_S } from "./freshness.ts";
+import type { CacheTier } from "./lookup.ts";
+
+/** The name of this cache in Cache-Status (RFC 9211). */
+const CACHE = "short-interest-edge";
+
+/** Times are Unix times in milliseconds. */
+interface CacheFacts {
+  readonly tier: CacheTier;
+  /** Why it is stale; absent while it is fresh. */
+  readonly stale?: string | undefined;
+  readonly fetchedAt: number;
+  readonly freshUntil: number;
+}
+
+/**
+ * `Age`, `Cache-Control` and `Cache-Status` of a response.
+ * @param visibility `private` if responses are for clients with an API key only
+ * @param now Unix time, milliseconds
+ */
+export function cacheHeaders(
+  facts: CacheFacts,
+  visibility: "public" | "private",
+  now: number,
+): Record<string, string> {
+  const age = seconds(now - facts.fetchedAt);
+  const lifetime = seconds(facts.freshUntil - facts.fetchedAt);
+  return {
+    Age: String(age),
+    "Cache-Control": `${visibility}, max-age=${lifetime}, stale-while-revalidate=${STALE_WHILE_REVALIDATE_S}, stale-if-error=${STALE_IF_ERROR_S}`,
+    "Cache-Status": cacheStatus(facts, lifetime - age),
+  };
+}
+
+function cacheStatus({ tier, stale }: CacheFacts, ttl: number): string {
+  if (stale !== undefined) return `${CACHE}; fwd=stale; ttl=${ttl}; detail=${stale}`;
+  if (tier === "edge") return `${CACHE}; hit; ttl=${ttl}`;
+  if (tier === "shared") return `${CACHE}-shared; hit; ttl=${ttl}, ${CACHE}; fwd=miss; stored`;
+  return `${CACHE}; fwd=miss; ${tier === "collapsed" ? "collapsed" : "stored"}`;
+}
+
+function seconds(ms: number): number {
+  return Math.max(0, Math.floor(ms / 1_000));
+}

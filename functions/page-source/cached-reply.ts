@@ -1,0 +1,93 @@
+import { isSliceable, type Page } from "../short-interest/page.ts";
+import { pageLifetime, UNKNOWN_CURSOR_MS } from "./freshness.ts";
+
+/** A cached reply of OpenD, unchanged. Times are Unix times in milliseconds. */
+export interface CachedReply {
+  readonly reply: Uint8Array<ArrayBuffer>;
+  /** The cursor that it was fetched with. */
+  readonly cursor: string;
+  readonly fetchedAt: number;
+  readonly freshUntil: number;
+  /** Until when it may be served stale. */
+  readonly staleUntil: number;
+}
+
+/** The key of a cached reply. */
+export interface PageKey {
+  /** As `formatSymbol` writes it. */
+  readonly symbol: string;
+  readonly cursor: string;
+  /** Requested rows, if a slice of another page is no answer: the page cannot be sliced, or not at this cursor. */
+  readonly num?: number | undefined;
+}
+
+/** The timestamps of the first and last row of a page, in seconds. Only a page that can be sliced has a range. */
+export interface TimeRange {
+  readonly newest: number;
+  readonly oldest: number;
+}
+
+/** The facts of a page that decide which of two replies is stored, and how an index finds it. */
+export interface PageSummary {
+  /** Timestamp of the newest row, in seconds; 0 if there is none. */
+  readonly newest: number;
+  /** The number of rows, and one more if the history goes on. */
+  readonly extent: number;
+  /** The cursor of the page after it; null at the end of the history. */
+  readonly next: string | null;
+  readonly range: TimeRange | undefined;
+}
+
+/** The summary of a refusal: no rows. */
+export const EMPTY_SUMMARY: PageSummary = { newest: 0, extent: 0, next: null, range: undefined };
+
+/** A page to store. */
+export function cachePage(reply: Uint8Array<ArrayBuffer>, cursor: string, fetchedAt: number): CachedReply {
+  return { reply, cursor, fetchedAt, ...pageLifetime(cursor, fetchedAt) };
+}
+
+/**
+ * A refusal to store (negative caching). It is never served stale.
+ * @param ttlMs its lifetime in milliseconds
+ */
+export function cacheNegative(
+  reply: Uint8Array<ArrayBuffer>,
+  cursor: string,
+  fetchedAt: number,
+  ttlMs: number,
+): CachedReply {
+  const freshUntil = fetchedAt + ttlMs;
+  return { reply, cursor, fetchedAt, freshUntil, staleUntil: freshUntil };
+}
+
+/** The page of a cursor that no stored page leads to. It is never served stale. */
+export function cacheUnknownCursor(
+  reply: Uint8Array<ArrayBuffer>,
+  cursor: string,
+  fetchedAt: number,
+): CachedReply {
+  return cacheNegative(reply, cursor, fetchedAt, UNKNOWN_CURSOR_MS);
+}
+
+export function summaryOf(page: Page, { num }: PageKey): PageSummary {
+  const timestamps = page.rows.map(({ timestamp }) => Number(timestamp));
+  const newest = Math.max(0, ...timestamps);
+  const oldest = timestamps.at(-1);
+  const hasRange = num === undefined && oldest !== undefined && isSliceable(page);
+  return {
+    newest,
+    extent: page.rows.length + (page.next === null ? 0 : 1),
+    next: page.next,
+    range: hasRange ? { newest, oldest } : undefined,
+  };
+}
+
+/** The name of a key in the caches. Neither a cursor nor a symbol can imitate another key's name. */
+export function nameOf({ symbol, cursor, num }: PageKey): string {
+  return `${symbol}/${encodeURIComponent(cursor)}${num === undefined ? "" : `/${num}`}`;
+}
+
+/** The timestamp that a cursor states, in seconds; undefined for an opaque cursor, and for the first page. */
+export function timestampOf(cursor: string): number | undefined {
+  return /^[1-9]\d{7,10}$/.test(cursor) ? Number(cursor) : undefined;
+}

@@ -1,0 +1,85 @@
+import type { Config } from "../env.ts";
+import { Failure } from "../errors.ts";
+import { createPermits } from "../rate-limit/permits.ts";
+import { PERMIT_MAX_AGE_MS } from "../rate-limit/permitted-call.ts";
+import { formatSymbol } from "../short-interest/symbol.ts";
+import { createRequestStats, increment, type RequestStats } from "../telemetry/request-stats.ts";
+import { DEADLINES, type Deadlines } from "../timeout.ts";
+import { createUpstash } from "../upstash.ts";
+import { createEdgeCache, NO_EDGE_CACHE } from "./edge-cache.ts";
+import { createSharedCache } from "./shared-cache.ts";
+import { type PageSource, pageSourceOf } from "./source.ts";
+import { budgetFor, type SubrequestBudget } from "./subrequest-budget.ts";
+import { createUpstream } from "./upstream.ts";
+
+/** What a page source needs of the request, or job, that reads pages. */
+export interface PageSourceRequest {
+  /** The Worker's own origin, which the keys of the edge cache are under; absent if unknown: no edge cache then. */
+  readonly origin?: string | undefined;
+  readonly waitUntil: (work: Promise<unknown>) => void;
+  /** The client, for its share of the calls. */
+  readonly client: string;
+  readonly stats?: RequestStats;
+  readonly budget?: SubrequestBudget;
+  /** Whether a stale page is no answer. */
+  readonly freshOnly?: boolean;
+  readonly deadlines?: Deadlines;
+  /** Unix time, milliseconds. */
+  readonly now?: () => number;
+}
+
+/** Builds the page source of one request: edge cache, shared cache, permits, OpenD. */
+export function createPageSource(config: Config, request: PageSourceRequest): PageSource {
+  const { origin, client, waitUntil, freshOnly = false, deadlines = DEADLINES, now = Date.now } = request;
+  const { stats = createRequestStats(now) } = request;
+  const { budget = budgetFor(stats, config.subrequests) } = request;
+  const cache: Pick<Cache, "match" | "put"> = {
+    match(key) {
+      stats.countSubrequest();
+      return caches.default.match(key);
+    },
+    put(key, response) {
+      stats.countSubrequest();
+      return caches.default.put(key, response);
+    },
+  };
+  const edge = origin === undefined ? NO_EDGE_CACHE : createEdgeCache(cache, origin, now);
+  const upstash = createUpstash(config.upstash, deadlines.upstash, stats.countSubrequest);
+  const sharedCache = createSharedCache(upstash, deadlines.request, now);
+  const rule = { ...config.quota, maxInFlightMs: PERMIT_MAX_AGE_MS + deadlines.call };
+  const permits = createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now });
+  const source = pageSourceOf({
+    edge: { ...edge, get: (key) => stats.time("edge", edge.get(key)) },
+    sharedCache: { ...sharedCache, read: (key, lease) => stats.time("store", sharedCache.read(key, lease)) },
+    upstream: createUpstream({ opend: config.opend, permits, deadlines, waitUntil, stats }),
+    permits,
+    requestMs: deadlines.request,
+    client,
+    freshOnly,
+    now,
+    waitUntil,
+    budget,
+    onFetchFailure: (code) => increment(stats.fetchFailures, code),
+    flightScope: origin ?? crypto.randomUUID(),
+  });
+  return withStats(source, stats);
+}
+
+/** Counts the result of each page. */
+function withStats(source: PageSource, { symbols, pages, stale, failed }: RequestStats): PageSource {
+  return {
+    ...source,
+    async page(symbol, cursor, num) {
+      symbols.add(formatSymbol(symbol));
+      try {
+        const result = await source.page(symbol, cursor, num);
+        increment(pages, result.tier);
+        if (result.stale !== undefined) increment(stale, result.stale);
+        return result;
+      } catch (thrown) {
+        increment(failed, Failure.from(thrown).code);
+        throw thrown;
+      }
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import { Failure, type FailureCode, QUOTA_CODES } from "../errors.ts";
+import { parsePageReply } from "../opend/short-interest.ts";
+import type { Permits, Priority } from "../rate-limit/permits.ts";
+import { MAX_ROWS, type Page, pageOf } from "../short-interest/page.ts";
+import type { SecuritySymbol } from "../short-interest/symbol.ts";
+import {
+  type CachedReply,
+  cacheNegative,
+  cachePage,
+  cacheUnknownCursor,
+  EMPTY_SUMMARY,
+  type PageKey,
+  summaryOf,
+} from "./cached-reply.ts";
+import { outcomeOf } from "./circuit-breaker.ts";
+import type { EdgeCache } from "./edge-cache.ts";
+import { negativeTtl, REFRESH_PAUSE_MS } from "./freshness.ts";
+import type { SharedCache } from "./shared-cache.ts";
+import type { Fetched, Upstream } from "./upstream.ts";
+
+export interface FetchDeps {
+  readonly edge: EdgeCache;
+  readonly sharedCache: SharedCache;
+  readonly upstream: Upstream;
+  readonly permits: Pick<Permits, "block" | "refusal">;
+  /** The client, for its share of the calls. */
+  readonly client: string;
+  /** Unix time, milliseconds. */
+  readonly now: () => number;
+  readonly waitUntil: (work: Promise<unknown>) => void;
+  /** Called for each call that returned no page, and each call that OpenD prevented. */
+  readonly onFetchFailure: (code: FailureCode) => void;
+}
+
+export interface FetchContext {
+  /** The lease that allows the fetch. */
+  readonly lease: string;
+  /** The reply in the shared cache. */
+  readonly stored: CachedReply | undefined;
+  readonly priority: Priority;
+}
+
+/**
+ * Fetches a reply from OpenD as the holder of the lease, stores it, and releases the lease.
+ * @throws Failure of the permit, the call or the reply; a reply that contradicts the stored page is a failed refresh
+ */
+export async function fetchAndCache(
+  deps: FetchDeps,
+  symbol: SecuritySymbol,
+  key: PageKey,
+  context: FetchContext,
+): Promise<CachedReply> {
+  const { lease, stored, priority } = context;
+  const { sharedCache } = deps;
+  const request = { symbol, cursor: key.cursor, num: key.num ?? MAX_ROWS };
+
+  const fetched = await deps.upstream.fetch(request, { client: deps.client, priority }).catch((thrown) => {
+    const failure = Failure.from(thrown);
+    const { code } = failure;
+    // A refused permit is not a failed call.
+    if (!QUOTA_CODES.has(code)) deps.onFetchFailure(code);
+    // Another client may have a share left.
+    const isPaused = stored !== undefined && code !== "client_quota_exceeded";
+    const pause = isPaused ? { ms: REFRESH_PAUSE_MS, code } : undefined;
+    inBackground(
+      deps,
+      sharedCache.release(key, lease, { outcome: outcomeOf(code), ...(pause && { pause }) }),
+    );
+    throw failure;
+  });
+  const { reply, settleScript } = fetched;
+  const fetchedAt = deps.now();
+  let page: Page;
+  try {
+    page = pageOf(symbol.market, key.cursor, parsePageReply(reply));
+  } catch (thrown) {
+    throw await cacheFailure(deps, key, context, fetched, fetchedAt, Failure.from(thrown));
+  }
+  // The page that leads to the cursor may have been stored during the call.
+  if (priority === "unknown-cursor" && !(await sharedCache.isKnown(key).catch(() => false))) {
+    const cached = cacheUnknownCursor(reply, key.cursor, fetchedAt);
+    inBackground(deps, sharedCache.release(key, lease, { outcome: "answered" }, [settleScript(true)]));
+    await deps.edge.put(key, cached, undefined);
+    return cached;
+  }
+  const cached = cachePage(reply, key.cursor, fetchedAt);
+  pages.set(cached, page);
+  const summary = summaryOf(page, key);
+  const writing = sharedCache.write(key, lease, cached, summary, [settleScript(false)]);
+  if ((await awaitWrite(deps, writing, stored)) === "stored") await deps.edge.put(key, cached, summary);
+  return cached;
+}
+
+/** Caches a refusal that lasts (negative caching), and releases the lease. Returns the failure to throw. */
+async function cacheFailure(
+  deps: FetchDeps,
+  key: PageKey,
+  { lease, stored, priority }: FetchContext,
+  { reply, settleScript }: Fetched,
+  fetchedAt: number,
+  failure: Failure,
+): Promise<Failure> {
+  const { edge, sharedCache, permits } = deps;
+  const { code, detail } = failure;
+  const isUnknownCursor = priority === "unknown-cursor";
+  const ttlMs = negativeTtl(code, isUnknownCursor);
+  // A client wastes a call if it requests a symbol or cursor that does not exist; a refresh is not its request.
+  const isWasted = ttlMs !== undefined && !stored && (code !== "opend_failed" || isUnknownCursor);
+  const settling = [settleScript(isWasted)];
+  if (code !== "unknown_symbol") deps.onFetchFailure(code);
+  if (ttlMs === undefined || (stored && code !== "unknown_symbol")) {
+    // Other programs use the account too: no calls for a window. Set before the lease is released.
+    const retryAfterMs = code === "upstream_quota_exceeded" ? await permits.block() : undefined;
+    const pause = stored && { ms: ttlMs ?? REFRESH_PAUSE_MS, code };
+    const end = { outcome: "answered", ...(pause && { pause }) } as const;
+    inBackground(deps, sharedCache.release(key, lease, end, settling));
+    return retryAfterMs === undefined ? failure : new Failure(code, detail, { retryAfterMs });
+  }
+  const negative = cacheNegative(reply, key.cursor, fetchedAt, ttlMs);
+  const writing = sharedCache.write(key, lease, negative, EMPTY_SUMMARY, settling);
+  if ((await awaitWrite(deps, writing, stored)) === "stored") await edge.put(key, negative, undefined);
+  return failure;
+}
+
+/**
+ * Waits for the write of a reply only if it replaces a stored page, because the shared cache may doubt it.
+ * @throws Failure `opend_failed` if the reply is doubted; any failure of the write
+ */
+async function awaitWrite(
+  deps: FetchDeps,
+  writing: ReturnType<SharedCache["write"]>,
+  stored: CachedReply | undefined,
+) {
+  if (stored === undefined) {
+    inBackground(deps, writing);
+    return "stored";
+  }
+  const result = await writing;
+  if (result !== "doubted") return result;
+  deps.onFetchFailure("opend_failed");
+  throw new Failure(
+    "opend_failed",
+    "OpenD's reply contradicts the stored page, which is served until the reply repeats",
+  );
+}
+
+function inBackground({ waitUntil }: FetchDeps, work: Promise<unknown>): void {
+  waitUntil(work.catch(() => undefined));
+}
+
+/** The pages of the copies that this isolate has in memory: parsing a page takes longer than serving it. */
+const pages = new WeakMap<CachedReply, Page>();
+
+/** @throws Failure of the reply: a refusal, or a reply that cannot be read */
+export function readPage(symbol: SecuritySymbol, cached: CachedReply): Page {
+  const page = pages.get(cached) ?? pageOf(symbol.market, cached.cursor, parsePageReply(cached.reply));
+  pages.set(cached, page);
+  return page;
+}

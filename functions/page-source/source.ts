@@ -1,0 +1,132 @@
+import { Failure } from "../errors.ts";
+import {
+  concatenate,
+  END,
+  FIRST,
+  firstRows,
+  isSliceable,
+  MAX_ROWS,
+  type Page,
+  rowsAfter,
+} from "../short-interest/page.ts";
+import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
+import { requestTimeout, withTimeout } from "../timeout.ts";
+import { type PageKey, timestampOf } from "./cached-reply.ts";
+import { readPage } from "./fetch.ts";
+import { pageLifetime } from "./freshness.ts";
+import { type CacheTier, type LookupDeps, type LookupResult, lookUp } from "./lookup.ts";
+
+/** A page, and its age. Times are Unix times in milliseconds. */
+export interface PageResult {
+  readonly page: Page;
+  /** The farthest tier that a part of it came from. */
+  readonly tier: CacheTier;
+  /** Why a part of it is stale; absent if all of it is fresh. */
+  readonly stale?: string | undefined;
+  /** When its oldest part was fetched. */
+  readonly fetchedAt: number;
+  /** Until when all of it is fresh. */
+  readonly freshUntil: number;
+}
+
+/** The only way to a page: every route, protocol and job reads pages here. */
+export interface PageSource {
+  /**
+   * @param cursor `FIRST`, `END`, or the cursor of an earlier page
+   * @param num requested rows, 1 to 50; absent for all rows that are cached together, 50 at most
+   * @throws Failure of the lookup; `subrequest_limit`; `request_timeout`
+   */
+  page(symbol: SecuritySymbol, cursor: string, num?: number): Promise<PageResult>;
+  /** Uses one connection to OpenD for several pages, until the returned function is called. */
+  reuseConnection(): () => void;
+}
+
+/** Near to far. */
+const TIERS: readonly CacheTier[] = ["edge", "shared", "collapsed", "opend"];
+
+export function pageSourceOf(sharedDeps: LookupDeps): PageSource {
+  const deps = { ...sharedDeps, storeHangs: {} };
+  return {
+    page(symbol, cursor, num) {
+      let isWaiting = true;
+      const timeoutError = () =>
+        isWaiting
+          ? new Failure("subrequest_limit", "The request needs more lookups than its deadline allows")
+          : requestTimeout(deps.requestMs);
+      return withTimeout(deps.requestMs, timeoutError, (signal) => {
+        const lookup: Lookup = (key) =>
+          deps.budget.run(() => {
+            signal.throwIfAborted();
+            isWaiting = false;
+            return lookUp(deps, symbol, key);
+          });
+        return findPage(deps, lookup, symbol, cursor, num);
+      });
+    },
+    reuseConnection: deps.upstream.reuseConnection,
+  };
+}
+
+/** Looks up a reply, within the subrequest budget. */
+type Lookup = (key: PageKey) => Promise<LookupResult>;
+
+async function findPage(
+  deps: LookupDeps,
+  lookup: Lookup,
+  symbol: SecuritySymbol,
+  cursor: string,
+  num: number | undefined,
+): Promise<PageResult> {
+  if (cursor === END) {
+    const fetchedAt = deps.now();
+    const page = { market: symbol.market, rows: [], next: null };
+    return { page, tier: "edge", fetchedAt, freshUntil: pageLifetime(cursor, fetchedAt).freshUntil };
+  }
+  if (cursor !== FIRST && timestampOf(cursor) === undefined) {
+    return rowsFrom(lookup, symbol, cursor, num ?? MAX_ROWS);
+  }
+  const head = await rowsFrom(lookup, symbol, cursor, undefined);
+  if (num === undefined) return head;
+  if (!isSliceable(head.page)) {
+    return num === MAX_ROWS ? head : rowsFrom(lookup, symbol, cursor, num);
+  }
+  if (head.page.rows.length >= num || head.page.next === null) {
+    return { ...head, page: firstRows(head.page, num) };
+  }
+  // The cursor lies near the end of a cached page: the remaining rows are on the next one. A short page, with a cursor
+  // to continue, is better than no page, and than rows out of order.
+  const short = { ...head, freshUntil: head.fetchedAt };
+  const tail = await rowsFrom(lookup, symbol, head.page.next, undefined).catch((thrown: unknown) => {
+    if (head.page.rows.length === 0) throw thrown;
+    return undefined;
+  });
+  if (tail === undefined || !isSliceable(concatenate(head.page, tail.page))) return short;
+  return {
+    page: firstRows(concatenate(head.page, tail.page), num),
+    tier: TIERS.indexOf(head.tier) > TIERS.indexOf(tail.tier) ? head.tier : tail.tier,
+    stale: head.stale ?? tail.stale,
+    fetchedAt: Math.min(head.fetchedAt, tail.fetchedAt),
+    freshUntil: Math.min(head.freshUntil, tail.freshUntil),
+  };
+}
+
+/**
+ * All rows from `cursor` to the end of the page that has them.
+ * @param num rows to request, if a slice of another page is no answer
+ */
+async function rowsFrom(
+  lookup: Lookup,
+  symbol: SecuritySymbol,
+  cursor: string,
+  num: number | undefined,
+): Promise<PageResult> {
+  const key = { symbol: formatSymbol(symbol), cursor, num };
+  const { cached, tier, stale } = await lookup(key);
+  const { fetchedAt, freshUntil } = cached;
+  const page = readPage(symbol, cached);
+  if (cached.cursor === cursor) return { page, tier, stale, fetchedAt, freshUntil };
+  const rest = rowsAfter(page, cursor);
+  if (rest) return { page: rest, tier, stale, fetchedAt, freshUntil };
+  // The cursor lies between two rows of a cached page, so only OpenD knows its meaning.
+  return rowsFrom(lookup, symbol, cursor, MAX_ROWS);
+}

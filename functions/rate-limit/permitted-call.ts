@@ -1,0 +1,67 @@
+import { Failure } from "../errors.ts";
+import { delay } from "../timeout.ts";
+import type { Permit, PermitRequest, Permits } from "./permits.ts";
+
+/** How old a permit may be when its call is sent, in milliseconds. */
+export const PERMIT_MAX_AGE_MS = 1_000;
+
+/** A call, in the two steps that a permit separates. */
+export interface PermittedCall<Session, Reply> {
+  /** Connects, at the latest when the permit is acquired. */
+  readonly connect: (acquiring: Promise<Permit>) => Promise<Session>;
+  /** Sends the call. */
+  readonly call: (session: Session, permit: Permit) => Promise<Reply>;
+  readonly signal: AbortSignal;
+  /** Keeps the Worker running until an unused permit is released. */
+  readonly waitUntil: (work: Promise<unknown>) => void;
+}
+
+/**
+ * Runs one call under a permit: the whole life cycle but its end.
+ *
+ * 1. Acquire the permit, while the connection opens.
+ * 2. Wait for the permit's start, and check that OpenD has not refused a call in the meantime.
+ * 3. If connecting took longer than `PERMIT_MAX_AGE_MS`, exchange the permit for a new one, once.
+ * 4. Call. From here the permit counts until `SlidingWindowLog.maxInFlightMs` has passed, or until it is settled.
+ * 5. Release a permit that no call has used.
+ *
+ * The caller settles the permit after a reply (`Permits.settleScript`), in the round trip that stores the reply.
+ * @throws Failure as `Permits.acquire`, `connect` and `call` do; `store_unavailable` if the second permit is late too
+ */
+export async function callWithPermit<Session, Reply>(
+  permits: Pick<Permits, "acquire" | "assertNotBlocked" | "release">,
+  request: PermitRequest,
+  { connect, call, signal, waitUntil }: PermittedCall<Session, Reply>,
+): Promise<{ readonly reply: Reply; readonly permit: Permit }> {
+  const waitForStart = async (permit: Permit) => {
+    const ms = permit.startsAt - Date.now();
+    if (ms <= 0) return;
+    await delay(ms, signal);
+    await permits.assertNotBlocked();
+  };
+  let acquiring = permits.acquire(request);
+  let isUsed = false;
+  try {
+    const [session] = await Promise.all([connect(acquiring), acquiring.then(waitForStart)]);
+    if (isExpired(await acquiring)) {
+      acquiring = permits.acquire(request, await acquiring);
+      await acquiring.then(waitForStart);
+      if (isExpired(await acquiring)) {
+        throw new Failure("store_unavailable", "Upstash Redis answered too slowly to use its permit");
+      }
+    }
+    const permit = await acquiring;
+    signal.throwIfAborted();
+    isUsed = true;
+    return { reply: await call(session, permit), permit };
+  } finally {
+    if (!isUsed) waitUntil(acquiring.then(permits.release).catch(ignoreFailure));
+  }
+}
+
+function isExpired({ startedAfter }: Permit): boolean {
+  return Date.now() - startedAfter > PERMIT_MAX_AGE_MS;
+}
+
+/** A permit that is not released leaves the log later: one call less, never one too many. */
+function ignoreFailure(): void {}

@@ -1,0 +1,72 @@
+import type { FailureCode } from "../errors.ts";
+
+/**
+ * Phases of a request: reading the `edge` cache and the shared cache (`store`), acquiring a permit (`limit`),
+ * connecting to OpenD, and the call.
+ */
+export type Phase = "edge" | "store" | "limit" | "connect" | "call";
+
+/** Occurrences by name. */
+export type Counts<Name extends string = string> = ReadonlyMap<Name, number>;
+
+/** The accounting of one request, for its response headers, its log line and the counters. */
+export interface RequestStats {
+  /** Adds the duration of `work` to a phase. */
+  time<T>(phase: Phase, work: Promise<T>): Promise<T>;
+  /** Milliseconds. Phases may overlap. */
+  readonly phases: Counts<Phase>;
+  /** Counts one subrequest, as the platform does. */
+  countSubrequest(): void;
+  readonly subrequests: number;
+  /** Permits that the limits had left after the last one was acquired; absent if none was. */
+  remaining?: { readonly client: number; readonly upstream: number };
+  /** Calls that were sent to OpenD. */
+  calls: number;
+  /** Calls without a page, and calls that OpenD prevented, by error code. */
+  readonly fetchFailures: Map<FailureCode, number>;
+  /** The symbols of all requested pages. */
+  readonly symbols: Set<string>;
+  /** Pages by cache tier. */
+  readonly pages: Map<string, number>;
+  /** Stale pages by reason. */
+  readonly stale: Map<string, number>;
+  /** Pages that could not be served, by error code. */
+  readonly failed: Map<FailureCode, number>;
+}
+
+/**
+ * @param now milliseconds, from any origin
+ * @param parent the stats of the connection or job that the request belongs to: its subrequests count there as well
+ */
+export function createRequestStats(now: () => number, parent?: RequestStats): RequestStats {
+  const phases = new Map<Phase, number>();
+  let subrequests = 0;
+  return {
+    phases,
+    get subrequests() {
+      return subrequests;
+    },
+    countSubrequest() {
+      subrequests += 1;
+      parent?.countSubrequest();
+    },
+    calls: 0,
+    fetchFailures: new Map(),
+    symbols: new Set(),
+    pages: new Map(),
+    stale: new Map(),
+    failed: new Map(),
+    async time(phase, work) {
+      const startedAt = now();
+      try {
+        return await work;
+      } finally {
+        increment(phases, phase, now() - startedAt);
+      }
+    },
+  };
+}
+
+export function increment<Name extends string>(counts: Map<Name, number>, name: Name, by = 1): void {
+  counts.set(name, (counts.get(name) ?? 0) + by);
+}

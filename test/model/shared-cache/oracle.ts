@@ -1,0 +1,197 @@
+import { deepStrictEqual } from "node:assert";
+import {
+  type CachedReply,
+  nameOf,
+  type PageKey,
+  type PageSummary,
+} from "../../../functions/page-source/cached-reply.ts";
+import type { FetchEnd, SharedCacheRead, WriteResult } from "../../../functions/page-source/shared-cache.ts";
+import { CircuitOracle } from "./circuit-oracle.ts";
+import type { Setting } from "./history.ts";
+import { parseReply } from "./upstream-history.ts";
+
+/** A contradiction is believed when it repeats after this time, in milliseconds. */
+const DOUBT_MS = 60_000;
+
+interface Page {
+  readonly key: PageKey;
+  readonly cached: CachedReply;
+  readonly summary: PageSummary;
+}
+
+interface Contradiction {
+  readonly newest: number;
+  readonly extent: number;
+  readonly since: number;
+}
+
+/** The promises of the shared store. Times are Unix times in milliseconds. */
+export class StoreOracle {
+  readonly circuit: CircuitOracle;
+  readonly #setting: Setting;
+  readonly #pages = new Map<string, Page>();
+  readonly #leases = new Map<
+    string,
+    { readonly lease: string; readonly until: number; readonly pausedBy?: SharedCacheRead["pausedBy"] }
+  >();
+  readonly #contradictions = new Map<string, Contradiction>();
+  /** Symbols and cursors that a stored page has, or leads to. */
+  readonly #everKnown = new Set<string>();
+
+  constructor(setting: Setting) {
+    this.#setting = setting;
+    this.circuit = new CircuitOracle(setting);
+  }
+
+  /** The page that a reply was stored as, by the key that asks for it. */
+  static nameOf(key: PageKey, cached: CachedReply | undefined): string {
+    return nameOf(cached === undefined ? key : { ...key, cursor: cached.cursor });
+  }
+
+  /** How long a lease still lives; undefined if it has ended or was released. */
+  leaseMs(name: string, now: number): number | undefined {
+    const until = this.#leases.get(name)?.until;
+    if (until === undefined || !this.#isAlive(until, now)) return undefined;
+    return until - now;
+  }
+
+  /** Whether a key with this end exists. */
+  #isAlive(until: number, now: number): boolean {
+    return this.#setting.keysEndEarly ? until > now : until >= now;
+  }
+
+  #alive(name: string, now: number): Page | undefined {
+    const page = this.#pages.get(name);
+    return page && page.cached.staleUntil > now ? page : undefined;
+  }
+
+  /** @throws Error if a reply that was found is not stored, or answers another question */
+  checkFound(key: PageKey, found: CachedReply | undefined, now: number): void {
+    const own = this.#alive(nameOf(key), now);
+    if (found === undefined) {
+      if (own) throw new Error("A stored page is not found");
+      return;
+    }
+    const page = this.#alive(StoreOracle.nameOf(key, found), now);
+    if (page === undefined) throw new Error("The reply is not stored, or has expired");
+    deepStrictEqual(found, page.cached, "The reply differs from the stored one");
+    const reply = parseReply(found.reply);
+    if (reply.symbol !== key.symbol || reply.num !== key.num) throw new Error("The reply has a foreign key");
+    if (reply.cursor !== key.cursor && !this.#covers(page, key)) throw new Error("The reply lacks the row");
+  }
+
+  /** Whether the rows of a page continue past the cursor of a key. */
+  #covers({ key, summary: { range } }: Page, { symbol, cursor, num }: PageKey): boolean {
+    const timestamp = /^\d+$/.test(cursor) ? Number(cursor) : Number.NaN;
+    if (num !== undefined || key.symbol !== symbol || range === undefined) return false;
+    return range.oldest < timestamp && timestamp <= range.newest;
+  }
+
+  /**
+   * Checks the answer to a read, and notes the lease.
+   * @throws Error if the answer breaks a promise
+   */
+  read(key: PageKey, lease: string, answer: SharedCacheRead, now: number): void {
+    const { cached, state, waitMs, pausedBy, isKnown } = answer;
+    this.checkFound(key, cached, now);
+    const pages = [...this.#pages.values()].filter((page) => page.cached.staleUntil > now);
+    if (cached === undefined && pages.some((page) => this.#covers(page, key))) {
+      throw new Error("A stored page that has the row is not found");
+    }
+    const expected = this.#expectedState(StoreOracle.nameOf(key, cached), cached, lease, now);
+    if (state !== expected.state || waitMs !== expected.waitMs || pausedBy !== expected.pausedBy) {
+      throw new Error(`The answer is ${state} (${waitMs} ms), not ${expected.state} (${expected.waitMs} ms)`);
+    }
+    if (state !== "lease-acquired") return;
+    this.#leases.set(StoreOracle.nameOf(key, cached), { lease, until: now + this.#setting.leaseMs });
+    const subject = key.cursor === "" ? key.symbol : `${key.symbol} ${key.cursor}`;
+    const isKnownNow =
+      cached !== undefined ||
+      pages.some(({ key: { symbol }, summary: { next, range } }) =>
+        key.cursor === ""
+          ? symbol === key.symbol && (next !== null || range !== undefined)
+          : symbol === key.symbol && next === key.cursor,
+      );
+    if (isKnownNow && !isKnown) throw new Error("A stored page leads to it, and it is not known");
+    if (isKnown && !isKnownNow && !this.#everKnown.has(subject)) {
+      throw new Error("It is known, and no page was stored that leads to it");
+    }
+  }
+
+  #expectedState(
+    name: string,
+    cached: CachedReply | undefined,
+    lease: string,
+    now: number,
+  ): Pick<SharedCacheRead, "state" | "waitMs" | "pausedBy"> {
+    if (cached && cached.freshUntil > now) return { state: "fresh", waitMs: 0 };
+    const leaseMs = this.leaseMs(name, now);
+    const pausedBy = this.#leases.get(name)?.pausedBy;
+    if (leaseMs !== undefined && pausedBy) return { state: "paused", waitMs: Math.max(leaseMs, 1), pausedBy };
+    if (leaseMs !== undefined) return { state: "lease-held", waitMs: 0 };
+    const openMs = this.circuit.admit(lease, now);
+    return openMs === undefined
+      ? { state: "lease-acquired", waitMs: 0 }
+      : { state: "circuit-open", waitMs: openMs };
+  }
+
+  /**
+   * Checks what became of a reply, and notes it.
+   * @throws Error if the result breaks a promise
+   */
+  write(
+    key: PageKey,
+    lease: string,
+    cached: CachedReply,
+    summary: PageSummary,
+    result: WriteResult,
+    now: number,
+  ): void {
+    const name = nameOf(key);
+    const expected = this.#expectedResult(name, cached, summary, now);
+    if (result !== expected) throw new Error(`The reply is ${result}, not ${expected}`);
+    this.circuit.close();
+    if (result === "doubted") {
+      this.#endLease(name, lease, { ms: DOUBT_MS, code: "opend_failed" }, now);
+      return;
+    }
+    this.#endLease(name, lease, undefined, now);
+    if (result === "superseded") return;
+    this.#contradictions.delete(name);
+    this.#pages.set(name, { key, cached, summary });
+    if (summary.next !== null) this.#everKnown.add(`${key.symbol} ${summary.next}`);
+    if (summary.next !== null || summary.range !== undefined) this.#everKnown.add(key.symbol);
+  }
+
+  /** An older reply is superseded. One that contradicts the page is doubted until it repeats after a minute. */
+  #expectedResult(
+    name: string,
+    cached: CachedReply,
+    { newest, extent }: PageSummary,
+    now: number,
+  ): WriteResult {
+    const page = this.#alive(name, now);
+    if (page === undefined) return "stored";
+    if (cached.fetchedAt < page.cached.fetchedAt) return "superseded";
+    if (newest >= page.summary.newest && extent >= page.summary.extent) return "stored";
+    const earlier = this.#contradictions.get(name);
+    if (earlier?.newest === newest && earlier.extent === extent) {
+      return now - earlier.since >= DOUBT_MS ? "stored" : "doubted";
+    }
+    this.#contradictions.set(name, { newest, extent, since: now });
+    return "doubted";
+  }
+
+  release(key: PageKey, lease: string, { outcome, pause }: FetchEnd, now: number): void {
+    this.#endLease(nameOf(key), lease, pause, now);
+    if (outcome === "answered") this.circuit.close();
+    else this.circuit.record(lease, outcome === "failed", now);
+  }
+
+  /** A lease is ended or prolonged by its holder only. */
+  #endLease(name: string, lease: string, pause: FetchEnd["pause"], now: number): void {
+    if (this.leaseMs(name, now) === undefined || this.#leases.get(name)?.lease !== lease) return;
+    if (pause) this.#leases.set(name, { lease: "", until: now + pause.ms, pausedBy: pause.code });
+    else this.#leases.delete(name);
+  }
+}

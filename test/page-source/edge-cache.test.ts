@@ -1,0 +1,130 @@
+import { describe, expect, it } from "vitest";
+import { cacheNegative, cachePage, type PageSummary } from "../../functions/page-source/cached-reply.ts";
+import { createEdgeCache } from "../../functions/page-source/edge-cache.ts";
+
+const NOW = 1_800_000_000_000;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const REPLY = new Uint8Array([1, 2, 3]);
+const SUMMARY: PageSummary = {
+  newest: 1_700_000_000,
+  extent: 11,
+  next: "1600000000",
+  range: { newest: 1_700_000_000, oldest: 1_600_000_000 },
+};
+/** Cursors that a URL parser normalizes away in a path, or takes for another part of a URL. */
+const HOSTILE = ["..", ".", "%2e%2e", "../US.AAPL/", "a/b", "?", "#", "&key=US.AAPL/", "\\..", " ", "%"];
+
+function start() {
+  let now = NOW;
+  const origin = `https://${crypto.randomUUID()}.test`;
+  return {
+    origin,
+    edge: createEdgeCache(caches.default, origin, () => now),
+    /** Another isolate of the same data center: it shares the Cache API, but no memory. */
+    elsewhere: () => createEdgeCache(caches.default, origin, () => now),
+    at: (ms: number) => {
+      now = ms;
+    },
+  };
+}
+
+describe("edge cache", () => {
+  it.each(HOSTILE)("keeps the pages of different symbols apart for the cursor '%s'", async (cursor) => {
+    const { edge } = start();
+    const symbols = ["US.NOSUCH", "US.AAPL", "US.TSLA"];
+    for (const [at, symbol] of symbols.entries()) {
+      const reply = new Uint8Array([at]);
+      await edge.put({ symbol, cursor }, { ...cachePage(reply, cursor, NOW) }, undefined);
+    }
+    for (const [at, symbol] of symbols.entries()) {
+      expect((await edge.get({ symbol, cursor }))?.reply).toEqual(new Uint8Array([at]));
+      expect(await edge.get({ symbol, cursor: `${cursor}x` })).toBeUndefined();
+      expect(await edge.get({ symbol, cursor: "" })).toBeUndefined();
+    }
+  });
+
+  it("ignores an entry that was stored under another key", async () => {
+    const { edge, origin } = start();
+    const [mine, foreign] = ["US.AAPL", "US.TSLA"].map((symbol) => ({ symbol, cursor: "" }));
+    if (!mine || !foreign) throw new Error("There are two keys");
+    const urls: string[] = [];
+    const spy = {
+      match: caches.default.match.bind(caches.default),
+      put: caches.default.put.bind(caches.default),
+    };
+    const watched = createEdgeCache(
+      {
+        match: spy.match,
+        put: (url, response) => {
+          urls.push(String(url));
+          return spy.put(url, response);
+        },
+      },
+      origin,
+      () => NOW,
+    );
+    await watched.put(mine, cachePage(REPLY, "", NOW), SUMMARY);
+    await watched.put(foreign, cachePage(new Uint8Array([9]), "", NOW), SUMMARY);
+    const [pageUrl = "", indexUrl = "", foreignPageUrl = "", foreignIndexUrl = ""] = urls;
+    for (const [to, from] of [
+      [pageUrl, foreignPageUrl],
+      [indexUrl, foreignIndexUrl],
+    ] as const) {
+      const entry = await caches.default.match(from);
+      if (!entry) throw new Error("The foreign entry is stored");
+      await caches.default.put(to, new Response(entry.body, { headers: entry.headers }));
+    }
+    // An isolate that has no memory of it, at a time when memory is not trusted either.
+    const later = createEdgeCache(caches.default, origin, () => NOW + 10 * MINUTE);
+    expect(await later.get(mine)).toBeUndefined();
+    expect(await later.isKnown(mine)).toBe(false);
+    expect((await later.get(foreign))?.reply).toEqual(new Uint8Array([9]));
+    expect(await edge.isKnown(foreign)).toBe(true);
+  });
+
+  it("knows the cursors that its pages lead to, and no others", async () => {
+    const { edge, elsewhere } = start();
+    await edge.put({ symbol: "US.AAPL", cursor: "" }, cachePage(REPLY, "", NOW), SUMMARY);
+    const isKnown = (cursor: string, symbol = "US.AAPL") => elsewhere().isKnown({ symbol, cursor });
+    expect(await isKnown("1600000000")).toBe(true);
+    expect(await isKnown("")).toBe(true);
+    expect(await isKnown("1600000001")).toBe(false);
+    expect(await isKnown("1600000000", "US.TSLA")).toBe(false);
+  });
+
+  it("does not index a copy without a summary", async () => {
+    const { edge, elsewhere } = start();
+    const key = { symbol: "US.AAPL", cursor: "1650000000" };
+    await edge.put(key, cacheNegative(REPLY, key.cursor, NOW, MINUTE), undefined);
+    expect(await elsewhere().isKnown({ ...key, cursor: "" })).toBe(false);
+  });
+
+  it.each([
+    ["4 min while it is fresh", -HOUR, 0, 4 * MINUTE],
+    ["until it is stale", -MINUTE, 0, MINUTE],
+    ["5 s when it has just become stale", 1, 0, 5 * SECOND],
+    ["a tenth of the time since it became stale", 200 * SECOND, 0, 20 * SECOND],
+    ["a minute at most", HOUR, 0, MINUTE],
+    ["as long as the circuit is open", 1, 10 * SECOND, 10 * SECOND],
+  ])("trusts a copy for %s", async (_, staleMs, openMs, trustMs) => {
+    const { edge, at } = start();
+    const cached = { ...cachePage(REPLY, "", NOW), freshUntil: NOW - staleMs };
+    await edge.put({ symbol: "US.AAPL", cursor: "" }, cached, SUMMARY, openMs);
+    at(NOW + 1);
+    const copy = await edge.get({ symbol: "US.AAPL", cursor: "" });
+    expect(copy?.revalidateAfter).toBe(NOW + trustMs);
+  });
+
+  it("trusts a copy for 5 s after the store could not be asked", async () => {
+    const { edge, at } = start();
+    const key = { symbol: "US.AAPL", cursor: "" };
+    await edge.put(key, cachePage(REPLY, "", NOW), SUMMARY);
+    at(NOW + 30 * MINUTE);
+    const copy = await edge.get(key);
+    if (!copy) throw new Error("The copy is stored");
+    edge.postponeRevalidation(key, copy);
+    expect((await edge.get(key))?.revalidateAfter).toBe(NOW + 30 * MINUTE + 5 * SECOND);
+  });
+});

@@ -1,0 +1,263 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  cacheNegative,
+  cachePage,
+  EMPTY_SUMMARY,
+  type PageSummary,
+} from "../../functions/page-source/cached-reply.ts";
+import { createSharedCache } from "../../functions/page-source/shared-cache.ts";
+import { createUpstash } from "../../functions/upstash.ts";
+import { control } from "../support/stand-ins.ts";
+
+const NOW = 1_800_000_000_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const REPLY = new Uint8Array([0, 255, 8, 10]);
+const OTHER_REPLY = new Uint8Array([1, 2, 3]);
+const KEY = { symbol: "HK.00700", cursor: "" };
+const PAGE = "short-interest:page:HK.00700/";
+const LEASE = "short-interest:lease:HK.00700/";
+const ANSWERED = { outcome: "answered" } as const;
+
+const summary = (changes: Partial<PageSummary> = {}): PageSummary => ({
+  newest: 1_700_000_000,
+  extent: 10,
+  next: null,
+  range: undefined,
+  ...changes,
+});
+const spanning = (newest: number, oldest: number) =>
+  summary({ newest, next: String(oldest), range: { newest, oldest } });
+const refusal = (fetchedAt: number) => cacheNegative(REPLY, "", fetchedAt, 10 * MINUTE);
+
+async function start(leaseMs = HOUR) {
+  const upstash = await control.startUpstash();
+  let now = NOW;
+  return {
+    store: createSharedCache(createUpstash(upstash, 1_000), leaseMs, () => now),
+    at: (ms: number) => {
+      now = ms;
+    },
+    command: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),
+  };
+}
+
+let started: Awaited<ReturnType<typeof start>>;
+beforeEach(async () => {
+  started = await start();
+});
+
+describe("lease", () => {
+  it("goes to one reader of a missing page", async () => {
+    const { store } = started;
+    expect(await store.read(KEY, "a")).toEqual({
+      fetch: "lease-acquired",
+      waitMs: 0,
+      isKnown: false,
+      cached: undefined,
+    });
+    expect(await store.read(KEY, "b")).toMatchObject({ fetch: "lease-held" });
+    expect(await store.read({ ...KEY, cursor: "1777478400" }, "b")).toMatchObject({
+      fetch: "lease-acquired",
+    });
+  });
+
+  it("goes to one reader of a stale page, together with the page", async () => {
+    const { store, at } = started;
+    await store.read(KEY, "a");
+    const cached = cachePage(REPLY, "", NOW);
+    await store.write(KEY, "a", cached, summary(), []);
+    expect(await store.read(KEY, "b")).toEqual({ fetch: "fresh", waitMs: 0, isKnown: true, cached });
+    at(NOW + HOUR);
+    expect(await store.read(KEY, "b")).toEqual({ fetch: "lease-acquired", waitMs: 0, isKnown: true, cached });
+    expect(await store.read(KEY, "c")).toEqual({ fetch: "lease-held", waitMs: 0, isKnown: true, cached });
+  });
+
+  it("is released by its holder only", async () => {
+    const { store } = started;
+    await store.read(KEY, "a");
+    await store.release(KEY, "b", ANSWERED, []);
+    await store.write({ ...KEY, cursor: "1" }, "b", cachePage(REPLY, "1", NOW), summary(), []);
+    expect(await store.read(KEY, "b")).toMatchObject({ fetch: "lease-held" });
+    await store.release(KEY, "a", ANSWERED, []);
+    expect(await store.read(KEY, "b")).toMatchObject({ fetch: "lease-acquired" });
+  });
+
+  it("of a dead fetcher expires", async () => {
+    const { store } = await start(50);
+    await store.read(KEY, "dead");
+    await vi.waitFor(async () =>
+      expect(await store.read(KEY, "next")).toMatchObject({ fetch: "lease-acquired" }),
+    );
+  });
+
+  it("is held for the pause after a failed refresh", async () => {
+    const { store, command } = started;
+    await store.read(KEY, "a");
+    await store.release(KEY, "a", { outcome: "answered", pause: { ms: 5_000, code: "opend_failed" } }, []);
+    const left = await command("PTTL", LEASE);
+    expect(left).toBeGreaterThan(4_000);
+    expect(left).toBeLessThanOrEqual(5_000);
+  });
+});
+
+describe("stored page", () => {
+  it("lives 7 days past its freshness, and a refusal ends with it", async () => {
+    const { store, at, command } = started;
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), summary(), []);
+    expect(await command("PTTL", PAGE)).toBeGreaterThan(7 * DAY);
+    const other = { ...KEY, symbol: "US.NOSUCH" };
+    await store.write(other, "", refusal(NOW), EMPTY_SUMMARY, []);
+    expect(await command("PTTL", "short-interest:page:US.NOSUCH/")).toBeLessThanOrEqual(10 * MINUTE);
+    at(NOW + 10 * MINUTE);
+    expect(await store.read(other, "a")).toMatchObject({ fetch: "lease-acquired", cached: undefined });
+  });
+
+  it("is found by the cursors within it, and not beyond its last row", async () => {
+    const { store } = started;
+    const cached = cachePage(REPLY, "1700000000", NOW);
+    const key = { ...KEY, cursor: "1700000000" };
+    await store.write(key, "", cached, spanning(1_690_000_000, 1_600_000_000), []);
+    const read = (cursor: string) => store.read({ ...KEY, cursor }, crypto.randomUUID());
+    expect((await read("1690000000")).cached).toEqual(cached);
+    expect((await read("1600000001")).cached).toEqual(cached);
+    expect((await read("1600000000")).cached).toBeUndefined();
+    expect((await read("1690000001")).cached).toBeUndefined();
+    expect((await store.read({ ...KEY, cursor: "1690000000", num: 5 }, "x")).cached).toBeUndefined();
+    expect((await store.read({ symbol: "HK.00001", cursor: "1690000000" }, "x")).cached).toBeUndefined();
+    expect(await store.peek({ ...KEY, cursor: "1690000000" })).toEqual(cached);
+    expect(await store.peek({ ...KEY, cursor: "1690000001" })).toBeUndefined();
+  });
+
+  it("found by a cursor within it is leased under its own cursor", async () => {
+    const { store, at, command } = started;
+    const key = { ...KEY, cursor: "1700000000" };
+    await store.write(key, "", cachePage(REPLY, key.cursor, NOW), spanning(1_690_000_000, 1_600_000_000), []);
+    at(NOW + 2 * DAY);
+    expect(await store.read({ ...KEY, cursor: "1650000000" }, "a")).toMatchObject({
+      fetch: "lease-acquired",
+    });
+    expect(await command("GET", `${LEASE}1700000000`)).toBe("a");
+    expect(await store.read(key, "b")).toMatchObject({ fetch: "lease-held" });
+  });
+
+  it("that has expired leaves the index when a cursor leads to it", async () => {
+    const { store, command } = started;
+    const index = "short-interest:index:HK.00700";
+    const oldest = 1_600_000_000;
+    for (let at = 0; at < 6; at += 1) {
+      await command("ZADD", index, String(oldest + at), `1690000000 HK.00700/gone${at}`);
+    }
+    const cached = cachePage(REPLY, "1700000000", NOW);
+    await store.write({ ...KEY, cursor: "1700000000" }, "", cached, spanning(1_690_000_000, oldest), []);
+    expect((await store.read({ ...KEY, cursor: "1690000000" }, "a")).cached).toEqual(cached);
+    expect(await command("ZRANGEBYSCORE", index, "-inf", String(oldest + 10))).toHaveLength(1);
+  });
+
+  it("that has expired does not lead to the rows of a newer page under its name", async () => {
+    const { store, command } = started;
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), spanning(1_700_000_000, 1_600_000_000), []);
+    await command("DEL", PAGE);
+    await store.write(KEY, "", cachePage(OTHER_REPLY, "", NOW), spanning(1_700_000_700, 1_600_000_700), []);
+    expect((await store.peek({ ...KEY, cursor: "1600000700" }))?.reply).toBeUndefined();
+    expect(await store.read({ ...KEY, cursor: "1600000700" }, "a")).toMatchObject({
+      fetch: "lease-acquired",
+      isKnown: true,
+      cached: undefined,
+    });
+    const entries = await command("ZRANGEBYSCORE", "short-interest:index:HK.00700", "-inf", "99999999999");
+    expect(entries).toEqual(["1700000700 HK.00700/"]);
+  });
+
+  it("leaves no index entry behind when it is replaced", async () => {
+    const { store, command } = started;
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), spanning(1_700_000_000, 1_600_000_000), []);
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), spanning(1_700_000_007, 1_600_000_007), []);
+    const entries = await command("ZRANGEBYSCORE", "short-interest:index:HK.00700", "-inf", "99999999999");
+    expect(entries).toEqual(["1700000007 HK.00700/"]);
+  });
+
+  it("makes its symbol and the cursor after it known, and no other cursor", async () => {
+    const { store } = started;
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), summary({ next: "after-50" }), []);
+    const isKnown = async (cursor: string) => {
+      const read = await store.read({ ...KEY, cursor, num: 50 }, "a");
+      const known = await store.isKnown({ ...KEY, cursor });
+      expect(read.isKnown).toBe(known);
+      return known;
+    };
+    expect(await isKnown("after-50")).toBe(true);
+    expect(await isKnown("after-51")).toBe(false);
+    expect(await isKnown("")).toBe(true);
+    expect(await store.isKnown({ symbol: "HK.00001", cursor: "" })).toBe(false);
+  });
+});
+
+describe("reply that contradicts the stored page", () => {
+  const stored = cachePage(REPLY, "", NOW);
+  const later = NOW + 2 * HOUR;
+
+  async function writeStored() {
+    await started.store.write(KEY, "", stored, summary(), []);
+    started.at(later);
+  }
+  const write = (fetchedAt: number, next: PageSummary) =>
+    started.store.write(KEY, "", cachePage(OTHER_REPLY, "", fetchedAt), next, []);
+  const read = () => started.store.peek(KEY);
+
+  it.each([
+    ["is empty", summary({ extent: 0, newest: 0 })],
+    ["has fewer rows", summary({ extent: 9 })],
+    ["has an older newest row", summary({ newest: 1_699_999_999 })],
+  ])("and %s is doubted, and stored when it repeats after a minute", async (_, contradiction) => {
+    await writeStored();
+    expect(await write(later, contradiction)).toBe("doubted");
+    started.at(later + MINUTE - 1);
+    expect(await write(later + MINUTE - 1, contradiction)).toBe("doubted");
+    expect(await read()).toEqual(stored);
+    started.at(later + MINUTE);
+    expect(await write(later + MINUTE, contradiction)).toBe("stored");
+    expect((await read())?.reply).toEqual(OTHER_REPLY);
+  });
+
+  it("and denies that the security exists is doubted, and stored when it repeats", async () => {
+    await writeStored();
+    expect(await started.store.write(KEY, "", refusal(later), EMPTY_SUMMARY, [])).toBe("doubted");
+    expect(await read()).toEqual(stored);
+    started.at(later + MINUTE);
+    expect(await started.store.write(KEY, "", refusal(later + MINUTE), EMPTY_SUMMARY, [])).toBe("stored");
+    expect((await read())?.staleUntil).toBe(later + 11 * MINUTE);
+  });
+
+  it("is doubted anew when a different contradiction or a good reply came between", async () => {
+    await writeStored();
+    expect(await write(later, summary({ extent: 3 }))).toBe("doubted");
+    started.at(later + MINUTE);
+    expect(await write(later + MINUTE, summary({ extent: 4 }))).toBe("doubted");
+    expect(await write(later + MINUTE, summary())).toBe("stored");
+    started.at(later + 2 * MINUTE);
+    expect(await write(later + 2 * MINUTE, summary({ extent: 4 }))).toBe("doubted");
+  });
+
+  it("holds the lease for a minute, so that it is asked again", async () => {
+    await writeStored();
+    await started.store.read(KEY, "a");
+    await started.store.write(KEY, "a", refusal(later), EMPTY_SUMMARY, []);
+    const left = await started.command("PTTL", LEASE);
+    expect(left).toBeGreaterThan(MINUTE - 1_000);
+    expect(left).toBeLessThanOrEqual(MINUTE);
+  });
+
+  it("but has the same rows with other values, as after a split, is stored", async () => {
+    await writeStored();
+    expect(await write(later, summary())).toBe("stored");
+    expect((await read())?.reply).toEqual(OTHER_REPLY);
+  });
+
+  it("and was fetched before the stored one is superseded", async () => {
+    await writeStored();
+    expect(await write(NOW - 1, summary({ extent: 11 }))).toBe("superseded");
+    expect(await read()).toEqual(stored);
+  });
+});
