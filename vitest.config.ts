@@ -9,6 +9,12 @@ process.env.WRANGLER_LOG = "error";
 export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
+    // For `npm run coverage`. Istanbul, because Node cannot read V8's coverage of code that runs in workerd.
+    coverage: {
+      provider: "istanbul",
+      include: ["functions/**/*.ts"],
+      reporter: ["text", "html"],
+    },
     projects: [
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "wrangler.toml" } })],

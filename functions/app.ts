@@ -14,8 +14,8 @@ import { requestLog } from "./middleware/request-log.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
 import { openapiJson } from "./openapi/document.ts";
 import { acceptOpendClient, unlessUpgrade } from "./opend-server/upgrade.ts";
-import { getFront } from "./routes/front.ts";
 import { getHistory } from "./routes/history.ts";
+import { getHome } from "./routes/home.ts";
 import { getLatest } from "./routes/latest.ts";
 import { getMetrics } from "./routes/metrics.ts";
 import { getPage } from "./routes/page.ts";
@@ -39,7 +39,7 @@ app.use("/problems/*", cors());
 const CORS_HEADERS = ["Access-Control-Allow-Origin", "Access-Control-Expose-Headers", ...EXPOSED_HEADERS];
 const withETag = etag({ retainedHeaders: [...RETAINED_304_HEADERS, ...CORS_HEADERS] });
 
-app.get("/", withETag, unlessUpgrade(getFront), loadConfig, requireAllowedOrigin, acceptOpendClient);
+app.get("/", withETag, unlessUpgrade(getHome), loadConfig, requireAllowedOrigin, acceptOpendClient);
 app.post("/mcp", postMcp);
 app.get("/v1/short-interest", withETag, getLatest);
 app.get("/v1/short-interest/:symbol", withETag, (context) => getPage(context, context.req.param("symbol")));

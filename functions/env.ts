@@ -1,16 +1,18 @@
 import * as v from "valibot";
 import { Failure } from "./errors.ts";
-import type { AccessRule, ApiKey } from "./http/access.ts";
+import type { ApiKey, AuthConfig } from "./http/auth.ts";
+import { canonicalHost } from "./http/canonical-host.ts";
 import type { OpendAddress } from "./opend/connect.ts";
 import type { UpstashAddress } from "./upstash.ts";
-import type { OrderQueue } from "./webhooks/deliver.ts";
-import { canonicalHost } from "./webhooks/endpoint.ts";
+
+/** The queue between outbox and delivery. `Job` is checked where a message arrives, not here. */
+export type DeliveryQueue<Job = unknown> = Pick<Queue<Job>, "send" | "sendBatch">;
 
 /** What the Worker's variables and secrets say, checked. The README describes each. */
 export interface Config {
   /** Origins whose pages may read answers in a browser; `*` for all. */
   readonly allowedOrigins: "*" | readonly string[];
-  readonly access: AccessRule;
+  readonly access: AuthConfig;
   readonly opend: OpendAddress;
   readonly upstash: UpstashAddress;
   readonly quota: {
@@ -24,7 +26,7 @@ export interface Config {
   };
   readonly webhooks: {
     /** Carries messages to those who send them; undefined where there are no webhooks. */
-    readonly queue: OrderQueue | undefined;
+    readonly queue: DeliveryQueue | undefined;
     /** Origins that may be sent to, though the rules for addresses exclude them. */
     readonly trustedOrigins: readonly string[];
     /** Host names of this service, which nothing is sent to. */
@@ -123,7 +125,7 @@ const rateLimit = v.custom<Pick<RateLimit, "limit">>(
   "is not a rate-limit binding",
 );
 
-const queue = v.custom<OrderQueue>(
+const queue = v.custom<DeliveryQueue>(
   (binding) => typeof binding === "object" && binding !== null && "sendBatch" in binding,
   "is not a queue",
 );

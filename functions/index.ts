@@ -1,8 +1,8 @@
 import app from "./app.ts";
-import { runDeliveries, runWatch } from "./jobs.ts";
+import { runDeliveries, runPoller } from "./webhooks/jobs.ts";
 
 export default {
   fetch: app.fetch,
-  scheduled: (_, env) => runWatch(env),
+  scheduled: (_, env) => runPoller(env),
   queue: (batch, env) => runDeliveries(batch, env),
 } satisfies ExportedHandler;

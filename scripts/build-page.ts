@@ -4,18 +4,18 @@ import { build } from "esbuild";
 import { TEXTS } from "../web/texts.ts";
 
 /**
- * wrangler's `[build]`: makes of `web/` what `/` needs, where assets are served from. The script and the style sheet
- * are named after what is in them, so that browsers may keep them for good. There is an HTML file for each language.
+ * Part of wrangler's `[build]`: builds the web UI from `web/` into the static assets. The names of the script and the
+ * style sheet contain a hash of their content, so that browsers may cache them forever. Each language has its own HTML.
  */
 
-const TO = "public/page";
+const OUTPUT = "public/page";
 
 const uplotLicence = (await readFile("node_modules/uplot/LICENSE", "utf8")).trim();
 
 const { outputFiles } = await build({
   entryPoints: ["web/main.ts", "web/page.css"],
   entryNames: "[name].[hash]",
-  outdir: TO,
+  outdir: OUTPUT,
   bundle: true,
   minify: true,
   format: "esm",
@@ -25,33 +25,33 @@ const { outputFiles } = await build({
 });
 
 const files = new Map(outputFiles.map(({ path, contents }) => [basename(path), Buffer.from(contents)]));
-const named = (ending: string) => `/page/${[...files.keys()].find((name) => name.endsWith(ending))}`;
+const pathOf = (extension: string) => `/page/${[...files.keys()].find((name) => name.endsWith(extension))}`;
 const template = await readFile("web/page.html", "utf8");
 for (const [lang, texts] of Object.entries(TEXTS)) {
-  const values = new Map(Object.entries({ ...texts, js: named(".js"), css: named(".css") }));
+  const values = new Map(Object.entries({ ...texts, js: pathOf(".js"), css: pathOf(".css") }));
   const html = template
     .replace('lang="en"', `lang="${lang}"`)
-    .replace(/\{\{(\w+)\}\}/g, (_, name: string) => escaped(values.get(name) ?? fail(name)));
+    .replace(/\{\{(\w+)\}\}/g, (_, name: string) => escapeHtml(values.get(name) ?? fail(name)));
   files.set(`${lang}.html`, Buffer.from(html));
 }
 
-await mkdir(TO, { recursive: true });
-for (const [name, contents] of files) await put(join(TO, name), contents);
-for (const name of await readdir(TO)) if (!files.has(name)) await rm(join(TO, name));
+await mkdir(OUTPUT, { recursive: true });
+for (const [name, contents] of files) await replaceFile(join(OUTPUT, name), contents);
+for (const name of await readdir(OUTPUT)) if (!files.has(name)) await rm(join(OUTPUT, name));
 
-/** Another Worker that starts just now may read the directory: it must never see half a file. */
-async function put(path: string, contents: Buffer): Promise<void> {
-  const there = await readFile(path).catch(() => undefined);
-  if (there?.equals(contents)) return;
-  const whole = join("node_modules", `.${basename(path)}.${process.pid}`);
-  await writeFile(whole, contents);
-  await rename(whole, path);
+/** Writes a file atomically: another Worker that starts at the same time must not read a part of it. */
+async function replaceFile(path: string, contents: Buffer): Promise<void> {
+  const current = await readFile(path).catch(() => undefined);
+  if (current?.equals(contents)) return;
+  const temporary = join("node_modules", `.${basename(path)}.${process.pid}`);
+  await writeFile(temporary, contents);
+  await rename(temporary, path);
 }
 
-function escaped(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
 function fail(name: string): never {
-  throw new Error(`web/page.html wants {{${name}}}, which web/texts.ts does not have`);
+  throw new Error(`web/page.html uses {{${name}}}, which web/texts/en.ts does not define`);
 }

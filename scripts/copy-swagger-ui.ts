@@ -1,10 +1,10 @@
 import { copyFile, mkdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 
-/** wrangler's `[build]`: puts what `/docs` needs of Swagger UI, and its licence, where assets are served from. */
+/** Part of wrangler's `[build]`: copies Swagger UI and its license into the static assets of `/docs`. */
 
-const FROM = "node_modules/swagger-ui-dist";
-const TO = "public/docs/swagger-ui";
+const SOURCE = "node_modules/swagger-ui-dist";
+const OUTPUT = "public/docs/swagger-ui";
 const FILES = [
   "LICENSE",
   "NOTICE",
@@ -13,13 +13,13 @@ const FILES = [
   "swagger-ui.css",
 ];
 
-await mkdir(TO, { recursive: true });
+await mkdir(OUTPUT, { recursive: true });
 for (const name of FILES) {
-  const [from, to] = [join(FROM, name), join(TO, name)];
-  const [wanted, there] = await Promise.all([readFile(from), readFile(to).catch(() => undefined)]);
-  if (there?.equals(wanted)) continue;
-  // Another Worker that starts just now may read the directory: it must never see half a file.
-  const whole = join("node_modules", `.${name}.${process.pid}`);
-  await copyFile(from, whole);
-  await rename(whole, to);
+  const [source, target] = [join(SOURCE, name), join(OUTPUT, name)];
+  const [contents, current] = await Promise.all([readFile(source), readFile(target).catch(() => undefined)]);
+  if (current?.equals(contents)) continue;
+  // Written atomically: another Worker that starts at the same time must not read a part of the file.
+  const temporary = join("node_modules", `.${name}.${process.pid}`);
+  await copyFile(source, temporary);
+  await rename(temporary, target);
 }

@@ -1,62 +1,64 @@
 import { parseArgs, styleText } from "node:util";
 import { type Config, parseEnv, VARIABLE_NAMES } from "../functions/env.ts";
 import { Failure } from "../functions/errors.ts";
-import { failed, inTurn, ok, type Result } from "./doctor/check.ts";
+import { failed, ok, type Result, runChecks } from "./doctor/check.ts";
 import { opendChecks } from "./doctor/opend.ts";
 import { serviceChecks } from "./doctor/service.ts";
-import { permittedBy, upstashChecks } from "./doctor/upstash.ts";
+import { createWithPermit, upstashChecks } from "./doctor/upstash.ts";
+import { webhookChecks } from "./doctor/webhooks.ts";
 import { variable } from "./vars.ts";
 
 /**
- * `npm run doctor` looks at the way to Upstash and OpenD from this machine, with the Worker's own variables;
- * `npm run doctor -- https://…` at a gateway that is deployed. With `--json` it says so in JSON.
+ * `npm run doctor` checks the connections to Upstash and OpenD from this machine, with the Worker's variables.
+ * `npm run doctor -- https://…` checks a deployed service. `--json` prints the results as JSON.
  */
 
-const USAGE = "usage: npm run doctor -- [--json] [https://address-of-the-gateway]";
-const SIGNS = { ok: "✓", warning: "!", failed: "✗", skipped: "–" } as const;
-const COLOURS = { ok: "green", warning: "yellow", failed: "red", skipped: "gray" } as const;
+const USAGE = "usage: npm run doctor -- [--json] [https://address-of-the-service]";
+const SYMBOLS = { ok: "✓", warning: "!", failed: "✗", skipped: "–" } as const;
+const COLORS = { ok: "green", warning: "yellow", failed: "red", skipped: "gray" } as const;
 
 const { json, service } = readArguments();
 const results: Result[] = [];
-const endings: (() => void)[] = [];
+const cleanups: (() => void)[] = [];
 
-function told(result: Result): void {
+function onResult(result: Result): void {
   results.push(result);
   if (json) return;
-  const { name, status, found, remedy } = result;
-  console.log(`${styleText(COLOURS[status], SIGNS[status])} ${name.padEnd(16)} ${found}`);
-  if (remedy !== undefined) console.log(`${" ".repeat(19)}${remedy}`);
+  const { name, status, message, advice } = result;
+  console.log(`${styleText(COLORS[status], SYMBOLS[status])} ${name.padEnd(16)} ${message}`);
+  if (advice !== undefined) console.log(`${" ".repeat(19)}${advice}`);
 }
 
-if (service === undefined) await lookFromHere();
-else await inTurn(serviceChecks(service, variable("API_KEY")), told);
-for (const end of endings) end();
+if (service === undefined) await checkConnections();
+else await runChecks(serviceChecks(service, variable("API_KEY")), onResult);
+for (const cleanUp of cleanups) cleanUp();
 
 const exit = results.find(({ status }) => status === "failed")?.exit ?? 0;
 if (json) console.log(JSON.stringify({ ok: exit === 0, exit, checks: results }, null, 2));
 process.exitCode = exit;
 
-async function lookFromHere(): Promise<void> {
-  let config: Config | undefined;
-  const look = async () => {
+async function checkConnections(): Promise<void> {
+  let parsed: Config | undefined;
+  const run = async () => {
     try {
-      config = parseEnv(variables());
-      return ok("the variables are well-formed");
+      parsed = parseEnv(variables());
+      return ok("the variables are valid");
     } catch (thrown) {
       return failed(
         Failure.from(thrown).detail,
-        "It is taken from the environment, or else from .dev.vars; the README says what each is.",
+        "Correct it in the environment or in .dev.vars. The README describes each variable.",
       );
     }
   };
-  await inTurn([{ name: "configuration", exit: 10, look }], told);
-  if (!config) return;
-  const known = config;
-  const hasUpstash = await inTurn(upstashChecks(known), told);
-  const permitted = () => (hasUpstash ? permittedBy(known) : undefined);
-  await inTurn(
-    opendChecks(known, permitted, (end) => endings.unshift(end)),
-    told,
+  await runChecks([{ name: "configuration", exit: 10, run }], onResult);
+  if (!parsed) return;
+  const config = parsed;
+  const hasUpstash = await runChecks(upstashChecks(config), onResult);
+  await runChecks(webhookChecks(config, hasUpstash), onResult);
+  const withPermit = hasUpstash ? createWithPermit(config) : undefined;
+  await runChecks(
+    opendChecks(config, withPermit, (cleanUp) => cleanups.unshift(cleanUp)),
+    onResult,
   );
 }
 
@@ -75,11 +77,11 @@ function readArguments(): { json: boolean; service: string | undefined } {
       options: { json: { type: "boolean", default: false } },
       allowPositionals: true,
     });
-    const [address, more] = positionals;
-    if (more !== undefined) throw new Error();
+    const [address, surplus] = positionals;
+    if (surplus !== undefined) throw new Error();
     if (address === undefined) return { json: values.json, service: undefined };
     const { protocol, hostname, origin } = new URL(address);
-    // A key is not sent in the clear, but to this machine.
+    // The API key is sent without TLS only to this machine.
     if (protocol !== "https:" && !["localhost", "127.0.0.1"].includes(hostname)) throw new Error();
     return { json: values.json, service: origin };
   } catch {

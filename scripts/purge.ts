@@ -4,33 +4,31 @@ import { formatSymbol, parseSymbol } from "../functions/short-interest/symbol.ts
 import { variable } from "./vars.ts";
 
 /**
- * `npm run purge -- HK.00700 …` or `npm run purge -- --all`: deletes what all data centres share. The
- * edge copies made of it are forgotten within five minutes.
+ * `npm run purge -- HK.00700 …` or `npm run purge -- --all`: deletes pages from the shared cache. Copies in edge caches
+ * expire within five minutes.
  */
 
-/** Keys that SCAN looks at, and DEL deletes, at once. */
+/** Keys that one SCAN command examines, and one DEL command deletes at most. */
 const BATCH = 500;
 
 const url = variable("UPSTASH_REDIS_REST_URL");
 const token = variable("UPSTASH_REDIS_REST_TOKEN");
-const wanted = process.argv.slice(2);
+const symbols = process.argv.slice(2);
 if (url === undefined || token === undefined) {
-  stop(
-    "UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN are not set, neither in the environment nor in .dev.vars",
-  );
+  stop("UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN must be set in the environment or in .dev.vars");
 }
-if (wanted.length === 0) stop("usage: npm run purge -- SYMBOL … | --all");
+if (symbols.length === 0) stop("usage: npm run purge -- SYMBOL … | --all");
 
 const redis = new Redis({ url, token, enableTelemetry: false, signal: () => AbortSignal.timeout(10_000) });
-for (const each of wanted) {
-  // No symbol has a character that a pattern gives a meaning to.
+for (const argument of symbols) {
+  // Symbols contain no special characters of a pattern.
   const [name, patterns] =
-    each === "--all"
+    argument === "--all"
       ? ["all pages", [`${PAGE_KEYS}*`, `${LEASE_KEYS}*`, `${INDEX_KEYS}*`]]
-      : patternsOf(each);
+      : patternsOf(argument);
   let pages = 0;
   for (const pattern of patterns) pages += await deleteMatching(pattern);
-  console.log(`${name}: ${pages} kept pages deleted`);
+  console.log(`${name}: ${pages} cached pages deleted`);
 }
 
 function patternsOf(text: string): [string, string[]] {
@@ -38,11 +36,11 @@ function patternsOf(text: string): [string, string[]] {
     const symbol = formatSymbol(parseSymbol(text));
     return [symbol, [`${PAGE_KEYS}${symbol}/*`, `${LEASE_KEYS}${symbol}/*`, `${INDEX_KEYS}${symbol}`]];
   } catch {
-    return stop(`${text} is not a symbol such as HK.00700`);
+    return stop(`Invalid symbol: ${text} (expected a market and a code, such as HK.00700)`);
   }
 }
 
-/** Deletes the keys of a pattern. Returns how many pages were among them. */
+/** Deletes the keys that match a pattern. Returns the number of deleted pages. */
 async function deleteMatching(pattern: string): Promise<number> {
   let pages = 0;
   let cursor = "0";
@@ -55,7 +53,7 @@ async function deleteMatching(pattern: string): Promise<number> {
   return pages;
 }
 
-function stop(why: string): never {
-  console.error(why);
+function stop(message: string): never {
+  console.error(message);
   process.exit(1);
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { startGateway } from "./support/page-source.ts";
 
-/** Requests of all kinds, most of them nearly right. */
+/** Random requests, most of them nearly valid. */
 
 const RUNS = 10_000;
 
@@ -26,8 +26,8 @@ const segment = fc.oneof(
   odd,
 );
 const path = fc.oneof(
-  { weight: 4, arbitrary: symbol.map((each) => `/v1/short-interest/${each}`) },
-  { weight: 4, arbitrary: symbol.map((each) => `/v1/short-interest/${each}/history`) },
+  { weight: 4, arbitrary: symbol.map((text) => `/v1/short-interest/${text}`) },
+  { weight: 4, arbitrary: symbol.map((text) => `/v1/short-interest/${text}/history`) },
   { weight: 2, arbitrary: fc.constant("/v1/short-interest") },
   { weight: 1, arbitrary: fc.constant("/mcp") },
   { weight: 1, arbitrary: fc.constant("/") },
@@ -57,7 +57,7 @@ const name = fc.oneof(
 );
 const query = fc
   .array(fc.tuple(name, value), { maxLength: 4 })
-  .map((pairs) => pairs.map(([each, text]) => `${each}=${text}`).join("&"));
+  .map((pairs) => pairs.map(([key, text]) => `${key}=${text}`).join("&"));
 const longHeader = fc
   .tuple(fc.constantFrom("a,", "text/csv;q=0.5,", "ja;q=", ";,", '"\\'), fc.constantFrom(1_000, 120_000))
   .map(([part, length]) => part.repeat(length / part.length));
@@ -137,24 +137,24 @@ function isUtf8({ search }: URL): boolean {
   }
 }
 
-it(`answers ${RUNS} requests of all kinds, none with a 500`, { timeout: 120_000 }, async () => {
+it(`${RUNS} random requests never return 500, 503 or 504`, { timeout: 120_000 }, async () => {
   const gateway = await startGateway({}, { UPSTREAM_WAIT_MS: "0", ASSETS });
   const statuses = new Map<number, number>();
   await fc.assert(
-    fc.asyncProperty(request, async ({ path: to, query: asked, method, headers: given, body }) => {
-      const sent = Object.entries(given).filter((pair): pair is [string, string] => pair[1] !== undefined);
+    fc.asyncProperty(request, async ({ path: to, query: search, method, headers: fields, body }) => {
+      const sent = Object.entries(fields).filter((pair): pair is [string, string] => pair[1] !== undefined);
       const bodiless = method === "GET" || method === "HEAD";
-      const response = await gateway.get(`${to}?${asked}`, {
+      const response = await gateway.get(`${to}?${search}`, {
         method,
         headers: sent,
         ...(bodiless ? {} : { body }),
       });
       statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
-      // A made-up cursor is refused by OpenD itself, which is a 502.
+      // OpenD refuses an invented cursor: 502.
       expect([500, 503, 504]).not.toContain(response.status);
       expect(response.headers.get("X-Request-Id")).toMatch(/^[\w=-]+$/);
       expect(response.headers.has("Cache-Control")).toBe(true);
-      const url = new URL(`${gateway.origin}${to}?${asked}`);
+      const url = new URL(`${gateway.origin}${to}?${search}`);
       const reachesOpend = url.pathname.startsWith("/v1/") && [200, 429, 502].includes(response.status);
       if (reachesOpend && method !== "OPTIONS") expect(isUtf8(url), url.search).toBe(true);
       const text = response.status === 304 ? "" : await response.text();
@@ -164,13 +164,13 @@ it(`answers ${RUNS} requests of all kinds, none with a 500`, { timeout: 120_000 
     }),
     { numRuns: RUNS },
   );
-  // Nearly right is not all wrong.
+  // The requests reach all kinds of responses.
   for (const status of [200, 204, 400, 404, 405, 406, 429]) expect(statuses.get(status)).toBeGreaterThan(0);
   await expect.poll(async () => (await gateway.opend.stats()).connections).toBe(0);
   expect((await gateway.opend.stats()).refused).toBe(0);
 });
 
-it("MCP answers a request with exactly its id, or refuses it", async () => {
+it("MCP responses have exactly the id of the request, or reject it", async () => {
   const gateway = await startGateway();
   const number = fc.oneof(fc.integer(), fc.double(), fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n }));
   const id = fc.oneof(
@@ -183,18 +183,18 @@ it("MCP answers a request with exactly its id, or refuses it", async () => {
     fc.asyncProperty(id, async (text) => {
       const body = `{"jsonrpc":"2.0","id":${text},"method":"ping"}`;
       const response = await gateway.get("/mcp", { method: "POST", headers, body });
-      const [, answered = ""] =
+      const [, returned = ""] =
         /^\{"jsonrpc":"2.0","id":(.*),"(?:result|error)":/.exec(await response.text()) ?? [];
       if (response.status === 400)
-        expect([answered, Number.isSafeInteger(JSON.parse(text))]).toEqual(["null", false]);
-      else if (text.startsWith('"')) expect(JSON.parse(answered)).toBe(JSON.parse(text));
-      else expect(BigInt(answered)).toBe(BigInt(text));
+        expect([returned, Number.isSafeInteger(JSON.parse(text))]).toEqual(["null", false]);
+      else if (text.startsWith('"')) expect(JSON.parse(returned)).toBe(JSON.parse(text));
+      else expect(BigInt(returned)).toBe(BigInt(text));
     }),
     { numRuns: 1_000 },
   );
 });
 
-it("If-None-Match is 304 exactly where one of its tags is that of the page", async () => {
+it("If-None-Match returns 304 if and only if it contains the ETag of the page", async () => {
   const gateway = await startGateway();
   const path = "/v1/short-interest/HK.00700";
   const own = (await gateway.get(path)).headers.get("ETag") ?? "";
@@ -207,7 +207,7 @@ it("If-None-Match is 304 exactly where one of its tags is that of the page", asy
     fc.asyncProperty(fc.array(entry, { minLength: 1, maxLength: 10 }), async (entries) => {
       const list = entries.map((parts) => parts.join("")).join("");
       const response = await gateway.get(path, { headers: { "If-None-Match": list } });
-      expect(response.status).toBe(entries.some(([, each]) => each === own) ? 304 : 200);
+      expect(response.status).toBe(entries.some(([, value]) => value === own) ? 304 : 200);
     }),
     { numRuns: 500 },
   );

@@ -1,47 +1,51 @@
-import { MEASURES, type Measure } from "./figures.ts";
+import { MEASURES, type Measure } from "./dataset.ts";
 import { RANGES, type Range } from "./history.ts";
 
-/** What is wanted of the page, as its address says it. */
-export interface Wanted {
-  /** The first is the one that was searched for; it is compared with the others. */
+/** The state of the page that its URL holds. */
+export interface ViewState {
+  /** The first symbol is the main one; the others are compared with it. */
   readonly symbols: readonly string[];
   readonly range: Range;
   readonly measure: Measure;
 }
 
-export const MOST_COMPARED = 5;
-const LONGEST_SYMBOL = 23;
-const USUAL = { range: "1Y", measure: "shares" } as const;
+export const MAX_COMPARED = 5;
+const MAX_SYMBOL_LENGTH = 23;
+const DEFAULTS = { range: "1Y", measure: "shares" } as const;
 
-export function readAddress(search: string): Wanted {
+/**
+ * Reads the state from a URL's query. Unknown values become the defaults.
+ * @param search query with or without `?`
+ */
+export function readAddress(search: string): ViewState {
   const query = new URLSearchParams(search);
-  const [symbol = ""] = [query.get("symbol") ?? ""].map(symbolOf);
+  const symbol = symbolOf(query.get("symbol") ?? "");
   const others = (query.get("compare") ?? "").split(",").map(symbolOf);
-  const symbols = symbol === "" ? [] : [...new Set([symbol, ...others.filter((each) => each !== "")])];
+  const symbols = symbol === "" ? [] : [...new Set([symbol, ...others.filter((other) => other !== "")])];
   return {
-    symbols: symbols.slice(0, MOST_COMPARED),
-    range: RANGES.find((each) => each === query.get("range")) ?? USUAL.range,
-    measure: MEASURES.find((each) => each === query.get("measure")) ?? USUAL.measure,
+    symbols: symbols.slice(0, MAX_COMPARED),
+    range: RANGES.find((range) => range === query.get("range")) ?? DEFAULTS.range,
+    measure: MEASURES.find((measure) => measure === query.get("measure")) ?? DEFAULTS.measure,
   };
 }
 
-/** The query that says it, with what else is in `search`. */
+/** Returns `search` with the state written into it. Other parameters, such as `lang`, are preserved. */
 export function writeAddress(
-  { symbols: [symbol, ...others], range, measure }: Wanted,
+  { symbols: [symbol, ...others], range, measure }: ViewState,
   search: string,
 ): string {
   const query = new URLSearchParams(search);
   const set = (name: string, value: string) => (value === "" ? query.delete(name) : query.set(name, value));
   set("symbol", symbol ?? "");
   set("compare", others.join());
-  set("range", range === USUAL.range ? "" : range);
-  set("measure", measure === USUAL.measure ? "" : measure);
+  set("range", range === DEFAULTS.range ? "" : range);
+  set("measure", measure === DEFAULTS.measure ? "" : measure);
   return `?${query.toString().replaceAll("%2C", ",")}`;
 }
 
-/** A symbol as the API writes it, of what people write. */
+/** Normalizes typed text to a symbol of the API: `hk.700` becomes `HK.00700`. The result may still be invalid. */
 export function symbolOf(text: string): string {
-  const symbol = text.normalize("NFKC").trim().toUpperCase().slice(0, LONGEST_SYMBOL);
+  const symbol = text.normalize("NFKC").trim().toUpperCase().slice(0, MAX_SYMBOL_LENGTH);
   const code = /^HK\.(\d{1,4})$/.exec(symbol)?.[1];
   return code === undefined ? symbol : `HK.${code.padStart(5, "0")}`;
 }

@@ -1,17 +1,17 @@
-/** The API, as the page asks it. */
+/** Client of this service's HTTP API. */
 
-export type Figure = number | bigint | null;
+export type NumericValue = number | bigint | null;
 
-/** A row, whatever its market. */
+/** One row of a history. Columns of both markets share these names. */
 export interface Point {
   /** The trading day, `YYYY-MM-DD`. */
   readonly date: string;
-  readonly shares: Figure;
+  readonly shares: NumericValue;
   /** In percent. */
-  readonly percent: Figure;
-  readonly price: Figure;
-  /** Days to cover; null in Hong Kong. */
-  readonly cover: Figure;
+  readonly percent: NumericValue;
+  readonly price: NumericValue;
+  /** Null in Hong Kong. */
+  readonly daysToCover: NumericValue;
 }
 
 export interface PointsPage {
@@ -19,14 +19,15 @@ export interface PointsPage {
   readonly market: string;
   /** Newest first. */
   readonly points: readonly Point[];
-  /** Cursor of the page that follows; null at the end. */
+  /** Cursor of the next page; null on the last page. */
   readonly next: string | null;
-  /** Seconds since it was fetched, where no newer one was to be had. */
-  readonly staleS: number | undefined;
+  /** Age of a stale page, in seconds; undefined for a fresh one. */
+  readonly staleAgeS: number | undefined;
 }
 
-/** An answer that is a problem, or none at all. */
+/** An error response of the API, or a failure to reach it. */
 export class Problem extends Error {
+  /** Code of the API's problem details, or one of the UI's own. */
   readonly code: string;
   readonly retryAfterS: number | undefined;
 
@@ -37,79 +38,85 @@ export class Problem extends Error {
   }
 }
 
-const KEY = "short-interest-key";
+const KEY_ITEM = "short-interest-key";
 
-/** What no header can carry is no key, and is not kept. */
-export function rememberKey(key: string): void {
-  if (/^[!-~]+$/.test(key)) sessionStorage.setItem(KEY, key);
-  else sessionStorage.removeItem(KEY);
+/** Stores the API key until the tab is closed. A key that no HTTP header can carry clears the stored one. */
+export function saveKey(key: string): void {
+  if (/^[!-~]+$/.test(key)) sessionStorage.setItem(KEY_ITEM, key);
+  else sessionStorage.removeItem(KEY_ITEM);
 }
 
-/** The key of this tab; null where there is none, or where the browser keeps nothing. */
-export function rememberedKey(): string | null {
+/** The stored API key; null without one, or if the browser denies access to its storage. */
+export function savedKey(): string | null {
   try {
-    return sessionStorage.getItem(KEY);
+    return sessionStorage.getItem(KEY_ITEM);
   } catch {
     return null;
   }
 }
 
-interface Answer {
+type Row = Readonly<Record<string, NumericValue | string>>;
+
+interface PageBody {
   readonly symbol: string;
   readonly market: string;
-  readonly items: readonly Readonly<Record<string, Figure | string>>[];
+  readonly items: readonly Row[];
   readonly next_key: string | null;
 }
 
-async function answerIn(response: Response): Promise<Answer> {
+async function parsePage(response: Response): Promise<PageBody> {
   try {
-    return JSON.parse(await response.text(), exactly);
+    return JSON.parse(await response.text(), reviveBigInt);
   } catch {
-    throw new Problem("not JSON");
+    throw new Problem("invalid_json");
   }
 }
 
-/** @throws Problem */
+/**
+ * Fetches one page of a history.
+ * @param cursor `next` of the page before; null for the first page
+ * @throws Problem
+ */
 export async function fetchPage(
   symbol: string,
   cursor: string | null,
   signal: AbortSignal,
 ): Promise<PointsPage> {
-  // Dots alone would lead to another path.
+  // The URL parser would resolve "." and ".." to another path.
   if (!/[A-Z0-9]/i.test(symbol)) throw new Problem("invalid_symbol");
   const query = cursor === null ? "" : `&next_key=${encodeURIComponent(cursor)}`;
-  const response = await ask(`${pathOf(symbol)}?num=50${query}`, signal);
-  const answer = await answerIn(response);
+  const response = await get(`${pathOf(symbol)}?num=50${query}`, signal);
+  const body = await parsePage(response);
   const isStale = response.headers.get("Cache-Status")?.includes("fwd=stale");
   return {
-    symbol: answer.symbol,
-    market: answer.market,
-    points: answer.items.map(pointOf),
-    next: answer.next_key,
-    staleS: isStale ? Number(response.headers.get("Age")) : undefined,
+    symbol: body.symbol,
+    market: body.market,
+    points: body.items.map(pointOf),
+    next: body.next_key,
+    staleAgeS: isStale ? Number(response.headers.get("Age")) : undefined,
   };
 }
 
 /**
- * The history as the API writes it.
- * @param from first day, `YYYY-MM-DD`; absent for all
+ * Fetches the history as the API's CSV.
+ * @param from first day, `YYYY-MM-DD`; undefined for the full history
  * @throws Problem
  */
 export async function fetchCsv(symbol: string, from: string | undefined): Promise<Blob> {
   const range = from === undefined ? "" : `&from=${from}`;
-  const response = await ask(`${pathOf(symbol)}/history?format=csv${range}`);
+  const response = await get(`${pathOf(symbol)}/history?format=csv${range}`);
   try {
     return await response.blob();
   } catch {
-    // CSV that cannot be had to its end is broken off. What was fetched is kept, so the next time goes further.
+    // The API aborts CSV that it cannot complete. Its pages so far are cached, so that a retry gets further.
     throw new Problem("opend_unreachable");
   }
 }
 
 const pathOf = (symbol: string) => `/v1/short-interest/${encodeURIComponent(symbol)}`;
 
-async function ask(path: string, signal?: AbortSignal): Promise<Response> {
-  const key = rememberedKey();
+async function get(path: string, signal?: AbortSignal): Promise<Response> {
+  const key = savedKey();
   const headers: Record<string, string> = key === null ? {} : { "X-API-Key": key };
   let response: Response;
   try {
@@ -123,7 +130,7 @@ async function ask(path: string, signal?: AbortSignal): Promise<Response> {
   throw new Problem(code, secondsOf(response.headers.get("Retry-After")));
 }
 
-/** Retry-After is a number of seconds, or a date (RFC 9110, 10.2.3); never less than one here. */
+/** Parses Retry-After, a number of seconds or a date (RFC 9110, 10.2.3). At least 1, so that retries never spin. */
 function secondsOf(retryAfter: string | null): number | undefined {
   if (retryAfter === null) return undefined;
   const seconds = /^\d+$/.test(retryAfter)
@@ -132,22 +139,22 @@ function secondsOf(retryAfter: string | null): number | undefined {
   return Number.isFinite(seconds) ? Math.max(1, seconds) : undefined;
 }
 
-function pointOf(row: Readonly<Record<string, Figure | string>>): Point {
-  const figure = (...names: string[]): Figure => {
-    const value = names.map((name) => row[name]).find((each) => each !== undefined);
+function pointOf(row: Row): Point {
+  const numberIn = (...columns: string[]): NumericValue => {
+    const value = columns.map((column) => row[column]).find((cell) => cell !== undefined);
     return typeof value === "string" || value === undefined ? null : value;
   };
   return {
     date: String(row.timestamp_str),
-    shares: figure("aggregated_short", "shares_short"),
-    percent: figure("aggregated_short_ratio", "short_percent"),
-    price: figure("close_price"),
-    cover: figure("days_to_cover"),
+    shares: numberIn("aggregated_short", "shares_short"),
+    percent: numberIn("aggregated_short_ratio", "short_percent"),
+    price: numberIn("close_price"),
+    daysToCover: numberIn("days_to_cover"),
   };
 }
 
-/** Counts past 2^53 keep their digits, in browsers that tell the source of a number. */
-function exactly(_: string, value: unknown, context?: { source?: string }): unknown {
+/** Reviver for `JSON.parse` that keeps integers past 2^53 exact in browsers with JSON.parse source text access. */
+function reviveBigInt(_: string, value: unknown, context?: { source?: string }): unknown {
   if (typeof value !== "number" || Number.isSafeInteger(value) || !Number.isInteger(value)) return value;
   return context?.source && /^-?\d+$/.test(context.source) ? BigInt(context.source) : value;
 }

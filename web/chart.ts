@@ -1,69 +1,77 @@
 import uPlot from "uplot";
+import { formatOrNone, NO_VALUE } from "./formats.ts";
+import { interpolate, type Texts } from "./texts.ts";
 
 /** A line of the chart. */
 export interface Line {
   readonly label: string;
-  /** The axis that it goes by: of the left, the right, or one of its own. */
+  /** Its axis: left, right, or a third one, which narrow screens hide. */
   readonly scale: "left" | "right" | "third";
   /** Values by day, `YYYY-MM-DD`. */
   readonly values: ReadonlyMap<string, number>;
   readonly format: (value: number) => string;
-  /** The same in little room. */
-  readonly onAxis: (value: number) => string;
+  /** For the axis, where space is scarce. */
+  readonly formatShort: (value: number) => string;
 }
 
-/** What the chart stands for, where it is not seen. */
-export interface ChartText {
+export interface ChartOptions {
+  /** Text alternative of the whole chart. */
   readonly label: string;
-  readonly date: string;
+  readonly texts: Texts;
   readonly language: string;
 }
 
 const NARROW_PX = 640;
-const COLOURS = 5;
-/** Lines are told apart without their colours, too. */
+const COLORS = 5;
+/** Lines differ in their dashes too: colors alone are not accessible. */
 const DASHES = [[], [6, 3], [2, 2], [10, 4], [10, 3, 2, 3]];
 const DAY_MS = 86_400_000;
 
-/** A chart in `frame`, as wide as it. `slider` moves its crosshair, and says what stands there. */
+/**
+ * Creates a chart that fills the width of `frame`.
+ * @param slider moves the crosshair; its `aria-valuetext` lists the values at that day
+ */
 export function createChart(frame: HTMLElement, slider: HTMLInputElement) {
   let chart: uPlot | undefined;
-  let shown: { lines: readonly Line[]; text: ChartText } | undefined;
-  /** Where the slider stands. */
+  let shown: { lines: readonly Line[]; options: ChartOptions } | undefined;
+  /** The selected day. */
   let day = "";
 
-  function draw(lines: readonly Line[], text: ChartText): void {
-    shown = { lines, text };
+  function draw(lines: readonly Line[], options: ChartOptions): void {
+    shown = { lines, options };
+    const { label, texts } = options;
     const days = [...new Set(lines.flatMap(({ values }) => [...values.keys()]))].sort();
     const data: uPlot.AlignedData = [
       days.map((day) => Date.parse(day) / 1_000),
       ...lines.map(({ values }) => days.map((day) => values.get(day) ?? null)),
     ];
-    const options = optionsOf(frame, lines, text, days);
-    const say = (at: number) => {
-      day = days[at] ?? "";
+    const select = (index: number) => {
+      day = days[index] ?? "";
       const values = lines.map((line) => {
-        const value = line.values.get(day);
-        return `${line.label}: ${value === undefined ? "–" : line.format(value)}`;
+        const value = formatOrNone(line.values.get(day), line.format);
+        return interpolate(texts.labelled, { label: line.label, value });
       });
-      slider.value = String(at);
-      slider.ariaValueText = [day, ...values].join(", ");
+      slider.value = String(index);
+      slider.ariaValueText = [day, ...values].join(texts.valueSeparator);
     };
-    options.hooks = { setCursor: [({ cursor }) => typeof cursor.idx === "number" && say(cursor.idx)] };
+    const plotOptions = plotOptionsOf(frame, lines, options, days);
+    plotOptions.hooks = {
+      setCursor: [({ cursor }) => typeof cursor.idx === "number" && select(cursor.idx)],
+    };
     chart?.destroy();
-    frame.setAttribute("aria-label", text.label);
+    frame.setAttribute("aria-label", label);
     slider.max = String(Math.max(0, days.length - 1));
-    chart = new uPlot(options, data, frame);
-    // It stays where it was, if that is still there.
-    const before = days.indexOf(day);
-    say(before < 0 ? days.length - 1 : before);
+    chart = new uPlot(plotOptions, data, frame);
+    const selected = days.indexOf(day);
+    select(selected < 0 ? days.length - 1 : selected);
   }
 
-  const again = () => shown && draw(shown.lines, shown.text);
+  const redraw = () => shown && draw(shown.lines, shown.options);
   new ResizeObserver(() => {
-    if (chart && chart.width !== frame.clientWidth) again();
+    if (chart && chart.width !== frame.clientWidth) redraw();
   }).observe(frame);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  // The canvas has its colors from the style sheet at the time it is drawn.
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   slider.addEventListener("input", () => {
     const time = chart?.data[0][Number(slider.value)];
     if (chart === undefined || time === undefined) return;
@@ -81,35 +89,34 @@ export function createChart(frame: HTMLElement, slider: HTMLInputElement) {
   };
 }
 
-/** A day alone stands in the middle of a week. */
-function around(_: uPlot, day: number): [number, number] {
-  return [day - (3 * DAY_MS) / 1_000, day + (3 * DAY_MS) / 1_000];
+/** The range of the x axis around a single day: three days before and after it. */
+function weekAround(_: uPlot, dayS: number): [number, number] {
+  return [dayS - (3 * DAY_MS) / 1_000, dayS + (3 * DAY_MS) / 1_000];
 }
 
-function optionsOf(
+function plotOptionsOf(
   frame: HTMLElement,
   lines: readonly Line[],
-  text: ChartText,
+  { texts, language }: ChartOptions,
   days: readonly string[],
 ): uPlot.Options {
   const style = getComputedStyle(frame);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const color = (name: string) => style.getPropertyValue(name).trim();
   const isNarrow = frame.clientWidth < NARROW_PX;
-  const has = (scale: Line["scale"]) => lines.find((line) => line.scale === scale);
-  const span = days.length < 2 ? 0 : Date.parse(days.at(-1) ?? "") - Date.parse(days[0] ?? "");
-  const onAxis = new Intl.DateTimeFormat(text.language, {
+  const rangeMs = days.length < 2 ? 0 : Date.parse(days.at(-1) ?? "") - Date.parse(days[0] ?? "");
+  const axisDate = new Intl.DateTimeFormat(language, {
     timeZone: "UTC",
-    ...(span > 200 * DAY_MS ? { year: "numeric", month: "short" } : { month: "short", day: "numeric" }),
+    ...(rangeMs > 200 * DAY_MS ? { year: "numeric", month: "short" } : { month: "short", day: "numeric" }),
   });
   const axis = {
-    stroke: colour("--quiet"),
-    grid: { stroke: colour("--line"), width: 1 },
+    stroke: color("--quiet"),
+    grid: { stroke: color("--line"), width: 1 },
     ticks: { show: false },
   };
   const valueAxis = (scale: Line["scale"], side: uPlot.Axis.Side): uPlot.Axis[] => {
-    const line = has(scale);
+    const line = lines.find((candidate) => candidate.scale === scale);
     if (!line) return [];
-    const values = (_: uPlot, splits: number[]) => splits.map((value) => line.onAxis(value));
+    const values = (_: uPlot, splits: number[]) => splits.map((value) => line.formatShort(value));
     const grid = scale === "left" ? axis.grid : { show: false };
     return [{ ...axis, grid, scale, side, values, size: isNarrow ? 48 : 64 }];
   };
@@ -118,29 +125,33 @@ function optionsOf(
     height: isNarrow ? 260 : 380,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), "Etc/UTC"),
     cursor: { y: false, drag: { x: false, y: false } },
-    ...(days.length === 1 ? { scales: { x: { range: around } } } : {}),
+    ...(days.length === 1 ? { scales: { x: { range: weekAround } } } : {}),
     axes: [
-      { ...axis, values: (_, splits) => splits.map((seconds) => onAxis.format(seconds * 1_000)), space: 70 },
+      {
+        ...axis,
+        values: (_, splits) => splits.map((seconds) => axisDate.format(seconds * 1_000)),
+        space: 70,
+      },
       ...valueAxis("left", 3),
       ...valueAxis("right", 1),
       ...(isNarrow ? [] : valueAxis("third", 1)),
     ],
     series: [
       {
-        label: text.date,
+        label: texts.date,
         value: (_, seconds) =>
-          seconds === null ? "–" : new Date(seconds * 1_000).toISOString().slice(0, 10),
+          seconds === null ? NO_VALUE : new Date(seconds * 1_000).toISOString().slice(0, 10),
       },
       ...lines.map(
-        (line, at): uPlot.Series => ({
+        (line, index): uPlot.Series => ({
           label: line.label,
           scale: line.scale,
-          stroke: colour(`--series-${(at % COLOURS) + 1}`),
+          stroke: color(`--series-${(index % COLORS) + 1}`),
           width: 2,
           spanGaps: true,
-          dash: DASHES[at % DASHES.length] ?? [],
+          dash: DASHES[index % DASHES.length] ?? [],
           points: { show: days.length < 2 },
-          value: (_, value) => (value === null ? "–" : line.format(value)),
+          value: (_, value) => formatOrNone(value, line.format),
         }),
       ),
     ],

@@ -1,22 +1,23 @@
 import { fetchPage, type Point } from "./api.ts";
 
-/** What has been loaded of a security, newest row first. */
+/** The loaded part of a security's history, newest row first. */
 export interface History {
   readonly symbol: string;
   readonly market: string;
   readonly points: readonly Point[];
-  /** Where it goes on; null where it is loaded to its end, undefined where nothing is loaded yet. */
+  /** Cursor of the next page; null at the end, undefined before the first page. */
   readonly next: string | null | undefined;
-  readonly staleS: number | undefined;
-  /** When its first page was loaded (Unix time, milliseconds). */
+  /** Age of its stale page, in seconds; undefined if all pages were fresh. */
+  readonly staleAgeS: number | undefined;
+  /** When its first page was requested (Unix time, milliseconds). */
   readonly loadedAt: number;
 }
 
-/** After this a page that stays open loads it again. */
-const KEPT_MS = 3_600_000;
+/** A tab that stays open reloads a history after this time. */
+const MAX_AGE_MS = 3_600_000;
 
-export function isOld({ loadedAt }: History, now: number): boolean {
-  return now - loadedAt > KEPT_MS;
+export function isExpired({ loadedAt }: History, now: number): boolean {
+  return now - loadedAt > MAX_AGE_MS;
 }
 
 export const RANGES = ["3M", "1Y", "3Y", "all"] as const;
@@ -28,29 +29,29 @@ const MONTHS: Readonly<Record<Range, number>> = {
   all: Number.POSITIVE_INFINITY,
 };
 
-export function nothingOf(symbol: string): History {
-  return { symbol, market: "", points: [], next: undefined, staleS: undefined, loadedAt: Date.now() };
+export function emptyHistory(symbol: string): History {
+  return { symbol, market: "", points: [], next: undefined, staleAgeS: undefined, loadedAt: Date.now() };
 }
 
-/** The first day of a range that ends with the newest row, `YYYY-MM-DD`; undefined for all. */
+/** First day of a range that ends with the newest row, `YYYY-MM-DD`; undefined for all. */
 export function firstDay({ points }: Pick<History, "points">, range: Range): string | undefined {
   const newest = points[0];
   if (!newest || range === "all") return undefined;
   const [year = 0, month = 0, day = 0] = newest.date.split("-").map(Number);
-  const first = month - 1 - MONTHS[range];
-  // A month may have no such day; then it is its last.
-  const last = new Date(Date.UTC(year, first + 1, 0)).getUTCDate();
-  return new Date(Date.UTC(year, first, Math.min(day, last))).toISOString().slice(0, 10);
+  const firstMonth = month - 1 - MONTHS[range];
+  // Three months before May 31 is the last day of February.
+  const lastDayOfMonth = new Date(Date.UTC(year, firstMonth + 1, 0)).getUTCDate();
+  return new Date(Date.UTC(year, firstMonth, Math.min(day, lastDayOfMonth))).toISOString().slice(0, 10);
 }
 
-/** The rows of a range. */
+/** The loaded rows of a range. */
 export function pointsIn(history: History, range: Range): readonly Point[] {
   const from = firstDay(history, range);
   return from === undefined ? history.points : history.points.filter(({ date }) => date >= from);
 }
 
-/** Whether there is more to load for a range. */
-export function isWanting(history: History, range: Range): boolean {
+/** Whether the range needs a page that is not loaded yet. */
+export function needsMore(history: History, range: Range): boolean {
   if (history.next === undefined) return true;
   if (history.next === null) return false;
   const oldest = history.points.at(-1);
@@ -58,17 +59,17 @@ export function isWanting(history: History, range: Range): boolean {
   return oldest !== undefined && (from === undefined || oldest.date >= from);
 }
 
-/** How much of a range is loaded, from 0 to 1; undefined where its end is not known. */
-export function loadedPart(history: History, range: Range): number | undefined {
+/** The loaded fraction of a range, from 0 to 1; undefined if its first day is unknown. */
+export function loadedFraction(history: History, range: Range): number | undefined {
   const [newest, oldest] = [history.points[0], history.points.at(-1)];
   const from = firstDay(history, range);
   if (!newest || !oldest || from === undefined) return undefined;
-  const whole = Date.parse(newest.date) - Date.parse(from);
-  return Math.min(1, (Date.parse(newest.date) - Date.parse(oldest.date)) / whole);
+  const wholeMs = Date.parse(newest.date) - Date.parse(from);
+  return Math.min(1, (Date.parse(newest.date) - Date.parse(oldest.date)) / wholeMs);
 }
 
 /**
- * Loads one page more.
+ * Loads the next page.
  * @throws Problem
  */
 export async function loadMore(history: History, signal: AbortSignal): Promise<History> {
@@ -78,7 +79,7 @@ export async function loadMore(history: History, signal: AbortSignal): Promise<H
     market: page.market,
     points: [...history.points, ...page.points],
     next: page.next,
-    staleS: history.staleS ?? page.staleS,
+    staleAgeS: history.staleAgeS ?? page.staleAgeS,
     loadedAt: history.loadedAt,
   };
 }

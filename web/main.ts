@@ -1,67 +1,67 @@
-import { MOST_COMPARED, readAddress, symbolOf, type Wanted, writeAddress } from "./address.ts";
+import { MAX_COMPARED, readAddress, symbolOf, type ViewState, writeAddress } from "./address.ts";
 import { fetchCsv, Problem } from "./api.ts";
+import { MEASURES } from "./dataset.ts";
 import { element } from "./element.ts";
-import { MEASURES } from "./figures.ts";
 import {
+  emptyHistory,
   firstDay,
   type History,
-  isOld,
-  isWanting,
-  loadedPart,
+  isExpired,
+  loadedFraction,
   loadMore,
-  nothingOf,
+  needsMore,
   RANGES,
 } from "./history.ts";
-import { isItsOwn } from "./problems.ts";
+import { isSymbolError } from "./problems.ts";
 import { createStatus } from "./status.ts";
-import { filled, languageOf, TEXTS } from "./texts.ts";
+import { interpolate, languageOf, TEXTS } from "./texts.ts";
 import { createView } from "./view.ts";
 
-/** The page: what is wanted stands in its address, is loaded page by page, and drawn as it comes. */
+/** Entry point of the web UI: keeps the state in the URL, loads the data page by page, and redraws after each page. */
 
 const language = languageOf(document.documentElement.lang);
 const texts = TEXTS[language];
 const status = createStatus(texts);
-const view = createView(language, status, (symbol) =>
-  want({ symbols: wanted.symbols.filter((each) => each !== symbol) }),
+const view = createView(language, status, (removed) =>
+  update({ symbols: state.symbols.filter((symbol) => symbol !== removed) }),
 );
 
-let wanted = readAddress(location.search);
+let state = readAddress(location.search);
 const histories = new Map<string, History>();
 let loading = new AbortController();
 
-function want(changes: Partial<Wanted>): void {
-  wanted = { ...wanted, ...changes };
-  history.pushState(null, "", writeAddress(wanted, location.search));
-  view.ask(wanted);
+function update(changes: Partial<ViewState>): void {
+  state = { ...state, ...changes };
+  history.pushState(null, "", writeAddress(state, location.search));
+  view.drawControls(state);
   void load();
 }
 
-/** Loads what is missing, and draws after each page. */
+/** Loads the missing pages of all symbols. A new call aborts the one before. */
 async function load(): Promise<void> {
   loading.abort();
   loading = new AbortController();
   const { signal } = loading;
   status.done();
-  for (const [symbol, known] of histories) if (isOld(known, Date.now())) histories.delete(symbol);
-  view.draw(wanted, histories);
+  for (const [symbol, known] of histories) if (isExpired(known, Date.now())) histories.delete(symbol);
+  view.drawData(state, histories);
   const problems: [symbol: string, thrown: unknown][] = [];
-  for (const symbol of wanted.symbols) {
+  for (const symbol of state.symbols) {
     try {
       for (;;) {
-        const known = histories.get(symbol) ?? nothingOf(symbol);
-        if (!isWanting(known, wanted.range)) break;
-        status.loading(progressOf(known), loadedPart(known, wanted.range));
+        const known = histories.get(symbol) ?? emptyHistory(symbol);
+        if (!needsMore(known, state.range)) break;
+        status.loading(progressText(known), loadedFraction(known, state.range));
         const more = await loadMore(known, signal);
         if (signal.aborted) return;
         histories.set(symbol, more);
-        view.draw(wanted, histories);
+        view.drawData(state, histories);
       }
     } catch (thrown) {
       if (signal.aborted) return;
       problems.push([symbol, thrown]);
-      // What is only this one's trouble does not keep the others from being shown.
-      if (!(thrown instanceof Problem && isItsOwn(thrown))) break;
+      // Other errors would hit the remaining symbols too.
+      if (!(thrown instanceof Problem && isSymbolError(thrown))) break;
     }
   }
   const last = problems.at(-1);
@@ -69,20 +69,20 @@ async function load(): Promise<void> {
   else status.done();
 }
 
-function progressOf({ symbol, points }: History): string {
+function progressText({ symbol, points }: History): string {
   const date = points.at(-1)?.date;
-  if (date === undefined) return filled(texts.loadingFirst, { symbol });
-  return filled(texts.loading, { symbol, rows: points.length, date });
+  if (date === undefined) return interpolate(texts.loadingFirst, { symbol });
+  return interpolate(texts.loading, { symbol, rows: points.length, date });
 }
 
-/** What is downloaded comes to its end, whatever else is wanted meanwhile. */
+/** Downloads the main symbol's range. Later changes of the state do not abort it. */
 async function download(): Promise<void> {
-  const [symbol = ""] = wanted.symbols;
+  const [symbol = ""] = state.symbols;
   const known = histories.get(symbol);
   const button = element("download", HTMLButtonElement);
   button.disabled = true;
   try {
-    const blob = await fetchCsv(symbol, known && firstDay(known, wanted.range));
+    const blob = await fetchCsv(symbol, known && firstDay(known, state.range));
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     link.download = `${symbol}.csv`;
@@ -101,30 +101,30 @@ async function download(): Promise<void> {
 element("search").addEventListener("submit", (event) => {
   event.preventDefault();
   const symbol = symbolOf(element("symbol", HTMLInputElement).value);
-  if (symbol !== "") want({ symbols: [...new Set([symbol, ...wanted.symbols.slice(1)])] });
+  if (symbol !== "") update({ symbols: [...new Set([symbol, ...state.symbols.slice(1)])] });
 });
 element("comparison").addEventListener("submit", (event) => {
   event.preventDefault();
   const input = element("other", HTMLInputElement);
   const other = symbolOf(input.value);
-  const symbols = [...new Set([...wanted.symbols, other])];
+  const symbols = [...new Set([...state.symbols, other])];
   if (other === "") return;
-  if (symbols.length > MOST_COMPARED) {
-    element("too-many").textContent = texts.most;
+  if (symbols.length > MAX_COMPARED) {
+    element("too-many").textContent = texts.compareLimit;
     return;
   }
   input.value = "";
-  want({ symbols });
+  update({ symbols });
 });
-for (const range of RANGES) element(`range-${range}`).addEventListener("change", () => want({ range }));
+for (const range of RANGES) element(`range-${range}`).addEventListener("change", () => update({ range }));
 for (const measure of MEASURES) {
-  element(`measure-${measure}`).addEventListener("change", () => want({ measure }));
+  element(`measure-${measure}`).addEventListener("change", () => update({ measure }));
 }
 element("download").addEventListener("click", download);
 addEventListener("popstate", () => {
-  wanted = readAddress(location.search);
-  view.ask(wanted);
+  state = readAddress(location.search);
+  view.drawControls(state);
   void load();
 });
-view.ask(wanted);
+view.drawControls(state);
 void load();

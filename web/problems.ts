@@ -2,14 +2,14 @@ import type { FailureCode } from "../functions/errors.ts";
 import type { Problem } from "./api.ts";
 import type { TextName } from "./texts.ts";
 
-/** The sentence for each code; what the page cannot cause is unexpected. */
-const SENTENCES = {
-  invalid_symbol: "invalid_symbol",
+/** The text for each error code. Codes that the UI's requests cannot cause are `unexpected`. */
+const TEXT_NAMES = {
+  invalid_symbol: "invalidSymbol",
   invalid_parameter: "unexpected",
-  unsupported_market: "unsupported_market",
+  unsupported_market: "unsupportedMarket",
   unauthorized: "unauthorized",
   forbidden_origin: "unexpected",
-  unknown_symbol: "unknown_symbol",
+  unknown_symbol: "unknownSymbol",
   not_found: "unexpected",
   method_not_allowed: "unexpected",
   not_acceptable: "unexpected",
@@ -18,32 +18,32 @@ const SENTENCES = {
   content_too_large: "unexpected",
   unsupported_media_type: "unexpected",
   unverified_endpoint: "unexpected",
-  too_many_requests: "too_many_requests",
+  too_many_requests: "tooManyRequests",
   client_quota_exceeded: "quota",
   upstream_quota_exceeded: "quota",
   internal: "unexpected",
-  misconfigured: "operator",
-  subrequest_limit: "too_many_requests",
-  opend_unreachable: "unreachable",
-  opend_key_refused: "operator",
-  opend_protocol_error: "operator",
-  opend_failed: "operator",
-  opend_no_permission: "operator",
-  opend_timeout: "unreachable",
-  request_timeout: "unreachable",
-  store_unavailable: "unreachable",
-  /** Of the page's own. */
+  misconfigured: "misconfigured",
+  subrequest_limit: "subrequestLimit",
+  opend_unreachable: "sourceUnreachable",
+  opend_key_refused: "misconfigured",
+  opend_protocol_error: "sourceError",
+  opend_failed: "sourceError",
+  opend_no_permission: "misconfigured",
+  opend_timeout: "sourceTimeout",
+  request_timeout: "requestTimeout",
+  store_unavailable: "storeUnavailable",
+  /** The UI's own code: the API could not be reached. */
   offline: "offline",
 } as const satisfies Readonly<Record<FailureCode | "offline", TextName>>;
-const sentences: ReadonlyMap<string, TextName> = new Map(Object.entries(SENTENCES));
+const textNames: ReadonlyMap<string, TextName> = new Map(Object.entries(TEXT_NAMES));
 
-export function sentenceFor({ code }: Problem): TextName {
-  return sentences.get(code) ?? "unexpected";
+export function textNameFor({ code }: Problem): TextName {
+  return textNames.get(code) ?? "unexpected";
 }
 
-/** What is wrong with the security that was asked for. Asking again would be answered the same. */
-const ITS_OWN = new Set(["invalid_symbol", "unsupported_market", "unknown_symbol"]);
+const SYMBOL_ERRORS = new Set(["invalid_symbol", "unsupported_market", "unknown_symbol"]);
 
-export function isItsOwn({ code }: Problem): boolean {
-  return ITS_OWN.has(code);
+/** Whether the error concerns only the requested symbol. A retry would get the same response. */
+export function isSymbolError({ code }: Problem): boolean {
+  return SYMBOL_ERRORS.has(code);
 }

@@ -1,84 +1,87 @@
-import { Problem, rememberedKey, rememberKey } from "./api.ts";
+import { Problem, savedKey, saveKey } from "./api.ts";
 import { element } from "./element.ts";
-import { isItsOwn, sentenceFor } from "./problems.ts";
-import { filled, type Texts } from "./texts.ts";
+import { isSymbolError, textNameFor } from "./problems.ts";
+import { interpolate, type Texts } from "./texts.ts";
 
-/** What the page says of what it is doing, or cannot do. */
+/** The status area: loading progress, errors with their retry, the API key form, and notes. */
 export interface Status {
-  /** @param part from 0 to 1; undefined where the end is not known */
-  loading(text: string, part: number | undefined): void;
-  /** Says what stands in the way, and calls `retry` when it may be gone, or when somebody wants to try. */
+  /** @param fraction loaded, from 0 to 1; undefined if the total is unknown */
+  loading(text: string, fraction: number | undefined): void;
+  /** Shows an error. Calls `retry` after its Retry-After, when the user asks for it, or after a key was entered. */
   problem(thrown: unknown, symbol: string, retry: () => void): void;
-  /** Notes that stand beside what is shown. */
+  /** Shows notes about the displayed data. */
   notes(texts: readonly string[]): void;
+  /** Clears everything but the notes. */
   done(): void;
 }
 
 export function createStatus(texts: Texts): Status {
-  const bar = element("progress", HTMLProgressElement);
+  const progress = element("progress", HTMLProgressElement);
   const message = element("message");
-  // Beside what is read out, which would be read out each second.
+  // Outside the live region: a screen reader would read it out every second.
   const countdown = element("countdown");
   const notes = element("notes");
-  const again = element("retry", HTMLButtonElement);
+  const retryButton = element("retry", HTMLButtonElement);
   const keyForm = element("key", HTMLFormElement);
-  let counting: ReturnType<typeof setInterval> | undefined;
-  let retry = () => {};
+  let timer: ReturnType<typeof setInterval> | undefined;
+  let onRetry = () => {};
 
   function done(): void {
-    clearInterval(counting);
-    for (const each of [bar, again, keyForm]) each.hidden = true;
-    for (const each of [message, countdown]) each.textContent = "";
+    clearInterval(timer);
+    for (const control of [progress, retryButton, keyForm]) control.hidden = true;
+    for (const output of [message, countdown]) output.textContent = "";
   }
 
-  again.addEventListener("click", () => {
-    // What was pressed is hidden now.
+  function retryAfter(seconds: number): void {
+    const until = Date.now() + seconds * 1_000;
+    const tick = () => {
+      const remaining = Math.ceil((until - Date.now()) / 1_000);
+      if (remaining > 0) countdown.textContent = interpolate(texts.retryIn, { seconds: remaining });
+      else {
+        done();
+        onRetry();
+      }
+    };
+    tick();
+    timer = setInterval(tick, 1_000);
+  }
+
+  retryButton.addEventListener("click", () => {
+    // The button is about to be hidden and would lose the focus.
     message.focus();
-    retry();
+    onRetry();
   });
   keyForm.addEventListener("submit", (event) => {
     event.preventDefault();
     const input = element("key-input", HTMLInputElement);
-    rememberKey(input.value.trim());
+    saveKey(input.value.trim());
     input.value = "";
     message.focus();
-    retry();
+    onRetry();
   });
 
   return {
     done,
     notes: (all) => {
-      notes.textContent = all.join(" ");
+      notes.textContent = all.join(texts.sentenceSeparator);
     },
-    loading(text, part) {
+    loading(text, fraction) {
       done();
-      bar.hidden = false;
-      if (part === undefined) bar.removeAttribute("value");
-      else bar.value = part;
+      progress.hidden = false;
+      if (fraction === undefined) progress.removeAttribute("value");
+      else progress.value = fraction;
       message.textContent = text;
     },
-    problem(thrown, symbol, tryAgain) {
+    problem(thrown, symbol, retry) {
       done();
-      retry = tryAgain;
+      onRetry = retry;
       const problem = thrown instanceof Problem ? thrown : new Problem(String(thrown));
-      const sentence = filled(texts[sentenceFor(problem)], { symbol, code: problem.code });
-      message.textContent = sentence;
+      message.textContent = interpolate(texts[textNameFor(problem)], { symbol, code: problem.code });
       if (problem.code === "unauthorized") {
-        if (rememberedKey() === null) message.textContent = texts.key;
+        if (savedKey() === null) message.textContent = texts.key;
         keyForm.hidden = false;
-      } else if (problem.retryAfterS !== undefined) {
-        const until = Date.now() + problem.retryAfterS * 1_000;
-        const count = () => {
-          const seconds = Math.ceil((until - Date.now()) / 1_000);
-          if (seconds > 0) countdown.textContent = filled(texts.retryIn, { seconds });
-          else {
-            done();
-            tryAgain();
-          }
-        };
-        count();
-        counting = setInterval(count, 1_000);
-      } else if (!isItsOwn(problem)) again.hidden = false;
+      } else if (problem.retryAfterS !== undefined) retryAfter(problem.retryAfterS);
+      else if (!isSymbolError(problem)) retryButton.hidden = false;
     },
   };
 }

@@ -1,179 +1,22 @@
-/** What the page says, in each language. `{name}` stands for a value. */
+import { en, type Texts } from "./texts/en.ts";
+import { ja } from "./texts/ja.ts";
+import { zhHans } from "./texts/zh-hans.ts";
+import { zhHant } from "./texts/zh-hant.ts";
 
-const en = {
-  title: "Short interest",
-  about: "Short interest of Hong Kong and US securities",
-  symbol: "Symbol",
-  symbolHint: "HK.00700, US.AAPL",
-  show: "Show",
-  range: "Range",
-  "3M": "3 months",
-  "1Y": "1 year",
-  "3Y": "3 years",
-  all: "All",
-  measure: "Measure",
-  shares: "Shares",
-  percent: "Percent",
-  compare: "Compare with",
-  add: "Add",
-  remove: "Remove {symbol}",
-  most: "At most five can be compared.",
-  date: "Date",
-  shares_short: "Shares short",
-  percent_short: "Percent short",
-  price: "Closing price",
-  cover: "Days to cover",
-  ofStart: "percent of its start",
-  chart: "Chart of {symbols}. The table below has the same figures.",
-  position: "Day in the chart",
-  change: "{shares} ({percent}) against {date}",
-  points: "{points} percentage points against {date}",
-  on: "on {date}",
-  download: "Download CSV",
-  loading: "Loading {symbol}: {rows} rows, back to {date}",
-  loadingFirst: "Loading {symbol} …",
-  empty: "No short interest is published for {symbol}.",
-  stale: "{symbol}: these figures are {age} old. Newer ones cannot be had right now.",
-  retryIn: "Trying again in {seconds} s.",
-  retry: "Try again",
-  key: "This service needs a key. It is kept until this tab is closed.",
-  keyLabel: "Key",
-  keyUse: "Use it",
-  welcome: "Search for a security: its market and code, such as HK.00700 or US.AAPL.",
-  reference: "API reference",
-  noscript: "This page needs JavaScript. The API does not:",
-  unauthorized: "The key is not known here.",
-  invalid_symbol: "{symbol} is not a symbol. Write a market and a code: HK.00700, US.AAPL, US.BRK.B.",
-  unsupported_market: "There is short interest for Hong Kong (HK) and the United States (US) only.",
-  unknown_symbol: "There is no short interest of {symbol}. Is the code right?",
-  too_many_requests: "You have asked very often. A short wait, and it goes on.",
-  quota: "The source allows few questions, and they are used up for the moment.",
-  unreachable: "The source cannot be reached right now.",
-  operator: "The operator of this service has to mend something: {code}.",
-  offline: "There is no connection to this service.",
-  unexpected: "Something unexpected went wrong: {code}.",
-};
+export type { TextName, Texts } from "./texts/en.ts";
 
-export type TextName = keyof typeof en;
-export type Texts = Readonly<Record<TextName, string>>;
+/** The languages of the web UI. `functions/routes/home.ts` negotiates them. */
+const LANGUAGES = ["en", "ja", "zh-Hans", "zh-Hant"] as const;
+export type Language = (typeof LANGUAGES)[number];
 
-const ja: Texts = {
-  title: "空売り残高",
-  about: "香港株・米国株の空売り残高",
-  symbol: "銘柄コード",
-  symbolHint: "HK.00700、US.AAPL",
-  show: "表示",
-  range: "期間",
-  "3M": "3か月",
-  "1Y": "1年",
-  "3Y": "3年",
-  all: "全期間",
-  measure: "単位",
-  shares: "株数",
-  percent: "比率",
-  compare: "比較する銘柄",
-  add: "追加",
-  remove: "{symbol} を外す",
-  most: "比較できるのは5銘柄までです。",
-  date: "日付",
-  shares_short: "空売り残高",
-  percent_short: "空売り残高比率",
-  price: "終値",
-  cover: "買い戻し日数",
-  ofStart: "期首を100とした比率",
-  chart: "{symbols} のグラフ。同じ数値が下の表にあります。",
-  position: "グラフの日付",
-  change: "{date} から {shares}({percent})",
-  points: "{date} から {points} ポイント",
-  on: "{date} 時点",
-  download: "CSV をダウンロード",
-  loading: "{symbol} を読み込み中:{rows} 件、{date} まで",
-  loadingFirst: "{symbol} を読み込み中…",
-  empty: "{symbol} の空売り残高は公表されていません。",
-  stale: "{symbol}:{age}前の数値です。現在、新しい数値を取得できません。",
-  retryIn: "{seconds} 秒後に再試行します。",
-  retry: "再試行",
-  key: "このサービスにはキーが必要です。キーはこのタブを閉じるまで保存されます。",
-  keyLabel: "キー",
-  keyUse: "使用する",
-  welcome: "市場と銘柄コードで検索してください。例:HK.00700、US.AAPL",
-  reference: "API リファレンス",
-  noscript: "このページには JavaScript が必要です。API には不要です:",
-  unauthorized: "このキーは登録されていません。",
-  invalid_symbol:
-    "{symbol} は銘柄コードではありません。市場とコードを入力してください:HK.00700、US.AAPL、US.BRK.B",
-  unsupported_market: "空売り残高があるのは香港(HK)と米国(US)の銘柄だけです。",
-  unknown_symbol: "{symbol} の空売り残高はありません。コードをご確認ください。",
-  too_many_requests: "リクエストが多すぎます。しばらく待つと続行します。",
-  quota: "情報元への問い合わせ回数の上限に達しています。",
-  unreachable: "現在、情報元に接続できません。",
-  operator: "サービスの運営者による対応が必要です:{code}",
-  offline: "このサービスに接続できません。",
-  unexpected: "予期しないエラーが発生しました:{code}",
-};
+export const TEXTS: Readonly<Record<Language, Texts>> = { en, ja, "zh-Hans": zhHans, "zh-Hant": zhHant };
 
-const zh: Texts = {
-  title: "空头持仓",
-  about: "港股与美股的空头持仓数据",
-  symbol: "证券代码",
-  symbolHint: "HK.00700、US.AAPL",
-  show: "显示",
-  range: "区间",
-  "3M": "3个月",
-  "1Y": "1年",
-  "3Y": "3年",
-  all: "全部",
-  measure: "单位",
-  shares: "股数",
-  percent: "比例",
-  compare: "对比证券",
-  add: "添加",
-  remove: "移除 {symbol}",
-  most: "最多可对比五只证券。",
-  date: "日期",
-  shares_short: "空头持仓股数",
-  percent_short: "空头持仓比例",
-  price: "收盘价",
-  cover: "回补天数",
-  ofStart: "以期初为100的比例",
-  chart: "{symbols} 的图表。下方表格有相同的数据。",
-  position: "图表中的日期",
-  change: "较 {date} {shares}({percent})",
-  points: "较 {date} {points} 个百分点",
-  on: "截至 {date}",
-  download: "下载 CSV",
-  loading: "正在加载 {symbol}:{rows} 行,至 {date}",
-  loadingFirst: "正在加载 {symbol} …",
-  empty: "{symbol} 没有公布空头持仓数据。",
-  stale: "{symbol}:数据为{age}前的,目前无法取得更新的数据。",
-  retryIn: "{seconds} 秒后重试。",
-  retry: "重试",
-  key: "此服务需要密钥。密钥保存到关闭此标签页为止。",
-  keyLabel: "密钥",
-  keyUse: "使用",
-  welcome: "请输入市场与代码进行搜索,例如 HK.00700 或 US.AAPL。",
-  reference: "API 参考",
-  noscript: "此页面需要 JavaScript,API 则不需要:",
-  unauthorized: "此密钥未登记。",
-  invalid_symbol: "{symbol} 不是证券代码。请输入市场与代码:HK.00700、US.AAPL、US.BRK.B",
-  unsupported_market: "只有香港(HK)与美国(US)的证券有空头持仓数据。",
-  unknown_symbol: "没有 {symbol} 的空头持仓数据。请检查代码。",
-  too_many_requests: "请求过于频繁,稍候会继续。",
-  quota: "数据源允许的查询次数暂时已用完。",
-  unreachable: "目前无法连接数据源。",
-  operator: "需要此服务的运营者处理:{code}",
-  offline: "无法连接此服务。",
-  unexpected: "发生意外错误:{code}",
-};
-
-export const TEXTS = { en, ja, zh } as const satisfies Readonly<Record<string, Texts>>;
-export type Language = keyof typeof TEXTS;
-
-/** A text with its values in it. */
-export function filled(text: string, values: Readonly<Record<string, string | number>>): string {
+/** Replaces each `{name}` in `text` by its value. */
+export function interpolate(text: string, values: Readonly<Record<string, string | number>>): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
 }
 
+/** The language of an HTML `lang` attribute; English if it is unknown. */
 export function languageOf(lang: string): Language {
-  return lang === "ja" || lang === "zh" ? lang : "en";
+  return LANGUAGES.find((language) => language === lang) ?? "en";
 }

@@ -1,9 +1,9 @@
-/** Addresses of one IPv6 customer share their first 64 bits. */
+/** An IPv6 customer gets a /64: the first four groups. */
 const IPV6_PREFIX_GROUPS = 4;
 
 /**
- * Who is asking, as far as fair shares go: the address that Cloudflare saw; of an IPv6 address its /64.
- * Off Cloudflare, where nothing sets the header, all callers are one.
+ * The client ID of a request without a key: its IPv4 address, or the /64 of its IPv6 address.
+ * Outside Cloudflare, `CF-Connecting-IP` is missing and all callers share the ID `unknown`.
  */
 export function addressOf(headers: Headers): string {
   const address = headers.get("CF-Connecting-IP") ?? "unknown";
@@ -11,7 +11,7 @@ export function addressOf(headers: Headers): string {
   const [head = "", tail = ""] = address.toLowerCase().split("::");
   const groups = head === "" ? [] : head.split(":");
   const after = tail === "" ? [] : tail.split(":");
-  // The gap that "::" stands for is zeros; a dotted IPv4 tail takes two groups.
+  // "::" stands for groups of zeros. A dotted IPv4 tail counts as two groups.
   const tailGroups = after.length + (tail.includes(".") ? 1 : 0);
   while (address.includes("::") && groups.length + tailGroups < 8) groups.push("0");
   const prefix = [...groups, ...after].slice(0, IPV6_PREFIX_GROUPS);

@@ -1,7 +1,7 @@
 import { Failure } from "../errors.ts";
 import { parsePreferences } from "./preferences.ts";
 
-/** The media types of the formats, by their names in `?format=`, and what goes after them. */
+/** The media type of each `?format=`, and the parameters that follow it in Content-Type. */
 const MEDIA_TYPES = {
   json: ["application/json", ""],
   csv: ["text/csv", "; charset=utf-8; header=present"],
@@ -20,19 +20,19 @@ export function contentTypeOf(format: FormatName): string {
   return MEDIA_TYPES[format].join("");
 }
 
-/** @throws Failure `unsupported_media_type` where what is sent is not said to be JSON */
+/** @throws Failure `unsupported_media_type` if the Content-Type of a request is not JSON */
 export function requireJson(contentType: string | undefined): void {
   if (/^application\/json\s*(;|$)/i.test(contentType ?? "")) return;
-  throw new Failure("unsupported_media_type", "What is sent is application/json", {
+  throw new Failure("unsupported_media_type", "Content-Type must be application/json", {
     parameter: "Content-Type",
   });
 }
 
 /**
- * The format that a client would rather have (RFC 9110, 12.5.1).
- * @param formats what there is; the first is for who does not care
- * @param accept the Accept header, if there is one
- * @throws Failure `not_acceptable` where it wants none that there is
+ * The format that a client prefers (RFC 9110, 12.5.1).
+ * @param formats the available formats; the first is the default
+ * @param accept the Accept header
+ * @throws Failure `not_acceptable` if the header accepts none of the formats
  */
 export function negotiate<Name extends FormatName>(
   formats: readonly Name[],
@@ -42,14 +42,18 @@ export function negotiate<Name extends FormatName>(
   const qualityOf = (format: Name) => {
     const mediaType = mediaTypeOf(format);
     const [kind] = mediaType.split("/");
-    const fitting = [mediaType, `${kind}/*`, "*/*"].map((type) =>
+    const matching = [mediaType, `${kind}/*`, "*/*"].map((type) =>
       ranges.find((range) => range.type.toLowerCase() === type),
     );
     // The most specific range decides.
-    return fitting.find((range) => range !== undefined)?.q ?? 0;
+    return matching.find((range) => range !== undefined)?.q ?? 0;
   };
-  const best = formats.reduce((one, other) => (qualityOf(other) > qualityOf(one) ? other : one));
+  const best = formats.reduce((previous, format) =>
+    qualityOf(format) > qualityOf(previous) ? format : previous,
+  );
   if (qualityOf(best) > 0) return best;
   const names = formats.map(mediaTypeOf).join(", ");
-  throw new Failure("not_acceptable", `There is no such format; there are ${names}`, { parameter: "Accept" });
+  throw new Failure("not_acceptable", `Accept matches none of ${names}`, {
+    parameter: "Accept",
+  });
 }

@@ -5,86 +5,86 @@ import { MAX_SYMBOL_LENGTH, SYMBOL } from "../short-interest/symbol.ts";
 import { requireJson } from "./formats.ts";
 import { readQuery } from "./query.ts";
 
-/** The parameters of all routes: how they are checked, and, in `/openapi.json`, how they are described. */
+/** Parameters of all routes: their validation, and their descriptions in `/openapi.json` and MCP. */
 
 const MAX_SYMBOLS = 50;
 const MAX_LIST_LENGTH = 2_000;
 const MAX_CURSOR_LENGTH = 256;
-/** How much of a parameter's name is said back. */
+/** Problem details repeat the name of a parameter up to this length. */
 const MAX_NAME_LENGTH = 64;
 
-/** Checked by `parseSymbol`, which tells what is wrong with it more exactly. */
+/** Validated by `parseSymbol`, whose errors are more exact. */
 export const symbolText = v.pipe(
-  v.string("symbol is a market and a code, such as HK.00700"),
-  v.description("Market and code, in any case: HK.00700, US.AAPL, US.BRK.B. HK.700 is HK.00700."),
+  v.string("symbol must be a market and a code, such as HK.00700 or US.AAPL"),
+  v.description("Market and code, case-insensitive: HK.00700, US.AAPL, US.BRK.B. HK.700 means HK.00700."),
   v.examples(["HK.00700"]),
 );
 export const symbol = v.pipe(symbolText, v.regex(SYMBOL), v.maxLength(MAX_SYMBOL_LENGTH));
 
-const NUM = `num is a whole number from 1 to ${MAX_ROWS}`;
+const NUM = `num must be an integer from 1 to ${MAX_ROWS}`;
 export const rowCount = v.pipe(
   v.number(NUM),
   v.integer(NUM),
   v.minValue(1, NUM),
   v.maxValue(MAX_ROWS, NUM),
-  v.description("Rows wanted."),
+  v.description(`Number of rows, 1 to ${MAX_ROWS}.`),
 );
 const num = v.pipe(v.string(), v.regex(/^[1-9]\d?$/, NUM), v.transform(Number), rowCount);
 
-const NEXT_KEY = `next_key is the next_key of an answer: at most ${MAX_CURSOR_LENGTH} printable characters`;
+const NEXT_KEY = `next_key must be the next_key of a response: at most ${MAX_CURSOR_LENGTH} printable characters`;
 export const nextKey = v.pipe(
   v.string(NEXT_KEY),
   v.maxLength(MAX_CURSOR_LENGTH, NEXT_KEY),
-  // Not as a pattern: few programs that read the description know \P. Decoders put U+FFFD in place of bytes that are
-  // not UTF-8, so a cursor with it is not one that an answer had.
+  // Not a pattern: few readers of JSON Schema support \P. U+FFFD replaces bytes that are not UTF-8, so no response
+  // has a cursor with it.
   v.check((text) => /^[^\p{C}\uFFFD]*$/u.test(text), NEXT_KEY),
-  v.description("The next_key of the answer before; absent for the newest rows."),
+  v.description("Cursor: the next_key of the previous response. Omit it for the newest rows."),
   v.examples(["1777478400"]),
 );
 
 function oneOf<const Names extends readonly string[]>(parameter: string, names: Names) {
-  return v.picklist(names, `${parameter} is one of ${names.join(", ")}`);
+  return v.picklist(names, `${parameter} must be one of ${names.join(", ")}`);
 }
-const FORMAT = "Wins over the Accept header.";
+const FORMAT = "Response format. Overrides the Accept header.";
 const pageFormat = v.pipe(oneOf("format", ["json", "csv", "ndjson", "protobuf"]), v.description(FORMAT));
 const seriesFormat = v.pipe(oneOf("format", ["json", "csv", "ndjson"]), v.description(FORMAT));
 
 export const order = v.pipe(
   oneOf("order", ["desc", "asc"]),
-  v.description("desc is newest row first; asc is oldest first, and comes whole or not at all."),
+  v.description("desc: newest row first. asc: oldest row first; returns the full range or an error."),
 );
 
 const day = (parameter: string, description: string) => {
-  const problem = `${parameter} is a day such as 2026-04-30`;
+  const problem = `${parameter} must be a date such as 2026-04-30`;
   return v.pipe(
     v.string(problem),
     v.isoDate(problem),
-    // There is no February 30.
+    // Rejects days such as February 30.
     v.check((text) => new Date(text).toJSON()?.slice(0, 10) === text, problem),
     v.description(description),
     v.examples(["2026-04-30"]),
   );
 };
-export const from = day("from", "First day, in the market's time zone.");
-export const to = day("to", "Last day, in the market's time zone.");
-const LIST = `symbols is a list of 1 to ${MAX_SYMBOLS} symbols`;
+export const from = day("from", "First day (inclusive), YYYY-MM-DD in the market's time zone.");
+export const to = day("to", "Last day (inclusive), YYYY-MM-DD in the market's time zone.");
+const LIST = `symbols must be a list of 1 to ${MAX_SYMBOLS} symbols`;
 export const symbolList = v.pipe(
   v.array(v.string(LIST), LIST),
   v.minLength(1, LIST),
   v.maxLength(MAX_SYMBOLS, LIST),
-  v.description("Each as a market and a code. One that fails is a problem at its place."),
+  v.description(`1 to ${MAX_SYMBOLS} symbols, each a market and a code.`),
   v.examples([["HK.00700", "US.AAPL"]]),
 );
-const SYMBOLS = `symbols is a comma-separated list of 1 to ${MAX_SYMBOLS} symbols`;
+const SYMBOLS = `symbols must be a comma-separated list of 1 to ${MAX_SYMBOLS} symbols`;
 const symbols = v.pipe(
   v.string(SYMBOLS),
   v.maxLength(MAX_LIST_LENGTH, SYMBOLS),
-  v.transform((text) => [...new Set(text.split(",").map((each) => each.trim()))]),
+  v.transform((text) => [...new Set(text.split(",").map((item) => item.trim()))]),
   v.check((list) => !list.includes(""), SYMBOLS),
   symbolList,
 );
 
-const unknown = (names: string) => `There is no such parameter, but ${names}`;
+const unknown = (names: string) => `Unknown parameter: expected ${names}`;
 
 export const PageQuery = v.strictObject(
   {
@@ -92,7 +92,7 @@ export const PageQuery = v.strictObject(
     next_key: v.optional(nextKey),
     format: v.optional(pageFormat),
   },
-  unknown("num, next_key and format"),
+  unknown("num, next_key or format"),
 );
 
 export const HistoryQuery = v.strictObject(
@@ -103,20 +103,20 @@ export const HistoryQuery = v.strictObject(
     next_key: v.optional(nextKey),
     format: v.optional(seriesFormat),
   },
-  unknown("from, to, order, next_key and format"),
+  unknown("from, to, order, next_key or format"),
 );
 
-/** Of OpenD's own clients, as it is in their messages. */
+/** The parameters that OpenD's own clients send in their messages. */
 export const OpendQuery = v.object({ num: rowCount, next_key: nextKey });
 
-export const LatestQuery = v.strictObject({ symbols }, unknown("symbols and no other"));
+export const LatestQuery = v.strictObject({ symbols }, unknown("symbols"));
 
-export const NoQuery = v.strictObject({}, "There are no parameters here");
+export const NoQuery = v.strictObject({}, "Unknown parameter: expected none");
 
 /**
- * Checks the query of a URL. A parameter that the schema does not have is refused, so that a misspelt one is noticed.
- * So is one that is given twice, and one that is not percent-encoded UTF-8.
- * @param lists parameters that may be given more than once; their values are joined by commas
+ * Validates the query of a URL. Unknown parameters are invalid, so that misspellings are noticed; so are repeated
+ * ones, and those that are not percent-encoded UTF-8.
+ * @param lists parameters that may be repeated; their values are joined by commas
  * @throws Failure `invalid_parameter`, which names the parameter
  */
 export function parseQuery<const Schema extends v.GenericSchema>(
@@ -126,18 +126,18 @@ export function parseQuery<const Schema extends v.GenericSchema>(
 ): v.InferOutput<Schema> {
   const values = new Map<string, string>();
   for (const { name, value } of readQuery(url)) {
-    const shown = name.slice(0, MAX_NAME_LENGTH);
-    if (value === undefined) throw invalid(name, `${shown} is not percent-encoded UTF-8`);
-    const before = values.get(name);
-    if (before !== undefined && !lists.includes(name))
-      throw invalid(name, `${shown} is given more than once`);
-    values.set(name, before === undefined ? value : `${before},${value}`);
+    const shortName = name.slice(0, MAX_NAME_LENGTH);
+    if (value === undefined) throw invalid(name, `${shortName} must be percent-encoded UTF-8`);
+    const previous = values.get(name);
+    if (previous !== undefined && !lists.includes(name))
+      throw invalid(name, `${shortName} must not be repeated`);
+    values.set(name, previous === undefined ? value : `${previous},${value}`);
   }
   return parseInput(schema, Object.fromEntries(values));
 }
 
 /**
- * Checks a body of JSON. None at all is an empty object.
+ * Validates a JSON body. An empty body counts as an empty object.
  * @throws Failure `unsupported_media_type`; `invalid_parameter`, which names the member
  */
 export async function parseBody<const Schema extends v.GenericSchema>(
@@ -151,16 +151,16 @@ export async function parseBody<const Schema extends v.GenericSchema>(
   try {
     body = JSON.parse(text);
   } catch {
-    throw invalid("body", "The body is not JSON");
+    throw invalid("body", "The body is not valid JSON");
   }
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw invalid("body", "The body is not a JSON object");
+    throw invalid("body", "The body must be a JSON object");
   }
   return parseInput(schema, body);
 }
 
 /**
- * Checks input of any kind.
+ * Validates input of any kind.
  * @throws Failure `invalid_parameter`, which names the parameter
  */
 export function parseInput<const Schema extends v.GenericSchema>(
@@ -171,14 +171,14 @@ export function parseInput<const Schema extends v.GenericSchema>(
   if (result.success) return result.output;
   const [issue] = result.issues;
   const key = String(issue.path?.[0]?.key ?? "input");
-  // A strict object says the same of a member that it lacks and of one that it does not know.
-  const missing = issue.type === "strict_object" && issue.expected !== "never";
-  throw invalid(key, missing ? `${key} is missing` : issue.message);
+  // Valibot reports a missing and an unknown member with the same message.
+  const isMissing = issue.type === "strict_object" && issue.expected !== "never";
+  throw invalid(key, isMissing ? `${key} is missing` : issue.message);
 }
 
-/** @throws Failure `invalid_parameter` for a range that ends before it begins */
+/** @throws Failure `invalid_parameter` if `from` is after `to` */
 export function checkRange({ from, to }: { from?: string | undefined; to?: string | undefined }): void {
-  if (from !== undefined && to !== undefined && from > to) throw invalid("from", "from is after to");
+  if (from !== undefined && to !== undefined && from > to) throw invalid("from", "from must not be after to");
 }
 
 function invalid(parameter: string, detail: string): Failure {

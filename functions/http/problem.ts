@@ -3,155 +3,160 @@ import { Failure, type FailureCode } from "../errors.ts";
 interface Problem {
   readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 415 | 422 | 429 | 500 | 502 | 503 | 504;
   readonly title: string;
-  /** What a caller, or the operator, can do about it. */
+  /** What the caller or the operator can do. */
   readonly advice: string;
 }
 
 export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   invalid_symbol: {
     status: 400,
-    title: "Not a symbol",
+    title: "Invalid symbol",
     advice: "Write a symbol as market and code: HK.00700, US.AAPL, US.BRK.B.",
   },
   invalid_parameter: {
     status: 400,
-    title: "Parameter that cannot be taken",
-    advice: "The member parameter names it, and detail says what it may be.",
+    title: "Invalid parameter",
+    advice: "The member parameter names the parameter. The member detail says which values are valid.",
   },
   unsupported_market: {
     status: 400,
-    title: "Market without short interest",
-    advice: "Short interest exists for securities listed in Hong Kong (HK) and the United States (US).",
+    title: "Unsupported market",
+    advice: "Short interest is available for securities listed in Hong Kong (HK) and the United States (US).",
   },
   unauthorized: {
     status: 401,
-    title: "A key is needed",
-    advice: "Send the key that the operator gave you as Authorization: Bearer, or as X-API-Key.",
+    title: "API key required",
+    advice: "Send a valid key in the header Authorization: Bearer or X-API-Key. The operator issues keys.",
   },
   forbidden_origin: {
     status: 403,
-    title: "Not for pages of this origin",
-    advice: "The operator names the origins whose pages may ask in ALLOWED_ORIGINS.",
+    title: "Origin not allowed",
+    advice: "The operator lists the allowed web origins in ALLOWED_ORIGINS.",
   },
   unknown_symbol: {
     status: 404,
     title: "Unknown symbol",
     advice:
-      "OpenD knows no such security, or has no short interest of its kind. This is believed for ten minutes.",
+      "OpenD knows no such security, or has no short interest for this type of security. This result is cached for ten minutes.",
   },
-  not_found: { status: 404, title: "There is no such thing", advice: "/docs shows what there is." },
+  not_found: { status: 404, title: "Not found", advice: "See /docs for all paths." },
   method_not_allowed: {
     status: 405,
     title: "Method not allowed",
-    advice: "The header Allow says which methods are.",
+    advice: "The header Allow lists the allowed methods.",
   },
   not_acceptable: {
     status: 406,
-    title: "No such format",
-    advice: "Name a format in the Accept header that there is, or with the parameter format.",
+    title: "Format not available",
+    advice: "Request an available format with the Accept header or the parameter format.",
   },
   limit_reached: {
     status: 409,
-    title: "As many as there may be",
-    advice: "The member detail says of what. Delete a webhook, or wait until an old secret has ended.",
+    title: "Limit reached",
+    advice: "The member detail names the limit. Delete a webhook, or wait until an old secret expires.",
   },
   duplicate_webhook: {
     status: 409,
     title: "Duplicate webhook",
-    advice: "A webhook of your key has the same URL and symbols; detail names it. Change or delete that one.",
+    advice:
+      "Your key already has a webhook with this URL and these symbols. The member detail names it. Change or delete that webhook.",
   },
-  content_too_large: { status: 413, title: "Too much content", advice: "Send less at once." },
+  content_too_large: { status: 413, title: "Content too large", advice: "Send a smaller request body." },
   unsupported_media_type: {
     status: 415,
-    title: "Not a type of content that is taken",
-    advice: "The member detail says which type is.",
+    title: "Unsupported media type",
+    advice: "The member detail names the supported media type.",
   },
   unverified_endpoint: {
     status: 422,
-    title: "The receiver did not answer well",
-    advice: "A webhook is made when its receiver answers a signed test message with 2xx within 15 s.",
+    title: "Endpoint verification failed",
+    advice: "The endpoint must answer a signed test message with 2xx within 15 s.",
   },
   too_many_requests: {
     status: 429,
     title: "Too many requests",
     advice:
-      "Wait for the seconds in Retry-After. All requests of a key count or, where no keys are needed, all requests of an address. Failed authentications of an address, and expensive operations of a key such as test messages, have a lower limit.",
+      "Wait for the number of seconds in Retry-After. The limit applies to each API key or, where no key is required, to each IP address. Failed authentications per address and expensive operations per key, such as test messages, have a lower limit.",
   },
   client_quota_exceeded: {
     status: 429,
-    title: "Your share of OpenD's quota is used up",
-    advice: "Wait for the seconds in Retry-After. Pages that are kept are answered meanwhile.",
+    title: "Your share of OpenD's rate limit is used up",
+    advice: "Wait for the number of seconds in Retry-After. Cached pages are still served.",
   },
   upstream_quota_exceeded: {
     status: 429,
-    title: "OpenD's quota is used up",
-    advice: "Wait for the seconds in Retry-After. Pages that are kept are answered meanwhile.",
+    title: "OpenD's rate limit is used up",
+    advice: "Wait for the number of seconds in Retry-After. Cached pages are still served.",
   },
   internal: {
     status: 500,
-    title: "Unexpected error",
-    advice: "A fault in this program. Please report what was asked.",
+    title: "Internal error",
+    advice: "This is a bug. Report it with the X-Request-Id header of the response.",
   },
   misconfigured: {
     status: 500,
-    title: "Misconfigured gateway",
-    advice: "The operator has to set the variable that the member parameter names.",
+    title: "Service misconfigured",
+    advice: "The operator must correct the variable that the member parameter names.",
   },
   opend_unreachable: {
     status: 502,
-    title: "OpenD cannot be reached",
-    advice: "The operator's OpenD, or the way to it, is down. Try again later.",
+    title: "OpenD unreachable",
+    advice: "The connection to OpenD failed. Try again later.",
   },
   opend_key_refused: {
     status: 502,
-    title: "OpenD refused the gateway's key",
-    advice: "The operator has to set OPEND_KEY to the key that OpenD is configured with.",
+    title: "OpenD refused the service's key",
+    advice: "The operator must set OPEND_KEY to the key in OpenD's configuration.",
   },
   opend_protocol_error: {
     status: 502,
-    title: "OpenD's answer cannot be understood",
-    advice: "If it lasts, the gateway and OpenD are of versions that do not fit together.",
+    title: "Invalid response from OpenD",
+    advice: "If the error persists, the versions of OpenD and of this service are incompatible.",
   },
   opend_failed: {
     status: 502,
-    title: "OpenD refused",
-    advice: "OpenD gave a reason that the gateway does not know. For a cursor: it may not be one of OpenD's.",
+    title: "OpenD refused the request",
+    advice: "OpenD gave an unknown reason. One possible cause is a cursor that OpenD did not issue.",
   },
   opend_no_permission: {
     status: 502,
-    title: "OpenD's account lacks a right",
-    advice: "The operator's account has no right to quotes of this market.",
+    title: "No permission for this market",
+    advice: "OpenD's account has no permission for quotes of this market.",
   },
   store_unavailable: {
     status: 503,
-    title: "Global limit unavailable",
-    advice: "The store that all data centres share does not answer, so OpenD is not asked. Try again later.",
+    title: "Shared store unavailable",
+    advice: "Upstash Redis did not answer, so OpenD was not called. Try again later.",
   },
   subrequest_limit: {
     status: 503,
-    title: "Too much at once",
+    title: "Subrequest limit reached",
     advice:
-      "Ask again, and what was fetched is there already; or ask for less. The plan limits each request.",
+      "Try again: pages that were already fetched are cached. Or request fewer rows or symbols. The hosting plan limits the subrequests of each request.",
   },
-  opend_timeout: { status: 504, title: "OpenD timed out", advice: "Try again later." },
+  opend_timeout: {
+    status: 504,
+    title: "OpenD timed out",
+    advice: "OpenD did not answer in time. Try again later.",
+  },
   request_timeout: {
     status: 504,
     title: "Request deadline exceeded",
-    advice: "Try again: pages that were fetched meanwhile are cached.",
+    advice: "Try again: pages that were already fetched are cached.",
   },
 };
 
-/** Registered for a quota that is used up, whosever it is. */
+/** The problem type that is registered for used-up quotas. */
 const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
-/** The quotas by their names in RateLimit headers. */
+/** The names of the quotas in RateLimit headers. */
 const POLICIES: Partial<Record<FailureCode, string>> = {
   too_many_requests: "requests",
   client_quota_exceeded: "client",
   upstream_quota_exceeded: "upstream",
 };
 
-/** A failure as problem details (RFC 9457), of which any may also stand inside another answer. */
+/** A failure as problem details (RFC 9457): a response body, or a member of one. */
 export function problemOf(failure: Failure) {
   const { status, title } = PROBLEMS[failure.code];
   const policy = POLICIES[failure.code];
@@ -167,7 +172,7 @@ export function problemOf(failure: Failure) {
   };
 }
 
-/** The answer that a failure is. No cache keeps it. */
+/** A failure as a response, which must not be cached. */
 export function problemResponse(failure: Failure): Response {
   const problem = problemOf(failure);
   const headers = new Headers({ "Content-Type": "application/problem+json", "Cache-Control": "no-store" });
@@ -187,11 +192,11 @@ function secondsOf(ms: number): number {
 }
 
 /**
- * What there is to say about a code, as text.
- * @throws Failure `not_found` where there is no such code
+ * Explains an error code, as plain text.
+ * @throws Failure `not_found` for an unknown code
  */
 export function explainProblem(code: string): string {
-  const problem = Object.entries(PROBLEMS).find(([known]) => known === code)?.[1];
-  if (!problem) throw new Failure("not_found", "There is no such code");
+  const problem = Object.entries(PROBLEMS).find(([name]) => name === code)?.[1];
+  if (!problem) throw new Failure("not_found", "Unknown error code");
   return `${code} (${problem.status}): ${problem.title}\n\n${problem.advice}\n`;
 }

@@ -1,14 +1,14 @@
-/** A parameter of a query. */
+/** A query parameter. */
 interface QueryParameter {
-  /** As it was sent, where it is not percent-encoded UTF-8. */
+  /** Decoded, or raw if it is not percent-encoded UTF-8. */
   readonly name: string;
-  /** Undefined where the name or the value is not percent-encoded UTF-8. */
+  /** Undefined if the name or the value is not percent-encoded UTF-8. */
   readonly value: string | undefined;
 }
 
 /**
- * Reads the query of a URL. `URLSearchParams` replaces bytes that are not UTF-8 by U+FFFD, and Hono keeps their
- * percent-encoding as text; both would pass off something else as the value that was sent.
+ * Reads the query of a URL. For bytes that are not UTF-8, `URLSearchParams` returns U+FFFD and Hono returns their
+ * percent-encoding as text. Both hide that the value is invalid.
  */
 export function readQuery(url: string): QueryParameter[] {
   const pairs = new URL(url).search.slice(1).split("&");
@@ -25,7 +25,7 @@ function decode(text: string): string | undefined {
   try {
     return decodeURIComponent(text.replaceAll("+", " "));
   } catch {
-    // Not two hex digits after a percent sign, or not UTF-8.
+    // A percent sign without two hex digits, or not UTF-8.
     return undefined;
   }
 }

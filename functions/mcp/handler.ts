@@ -6,12 +6,17 @@ import { callTool, TOOLS } from "./tools.ts";
 
 const SERVER = {
   info: { name: "short-interest-edge", title: "Short interest", version: "1" },
-  instructions:
-    "Short interest of Hong Kong and US stocks and funds. A symbol is market and code: HK.00700, US.AAPL. Percentages are in percent: 0.56 is 0.56 %. null is what is not known, never zero.",
+  instructions: [
+    "Short interest of Hong Kong and US stocks and funds. A symbol is a market and a code: HK.00700, US.AAPL.",
+    "Rows are dated in the market's time zone. Numbers of shares are whole shares and can exceed 2^53.",
+    "Ratios are percentages: 0.56 means 0.56 %. null means unknown, never zero.",
+    "stale: true means that the data is cached and past its freshness lifetime. A failed tool call returns problem details:",
+    "code names the error, detail explains it, and retry_after is the number of seconds to wait.",
+  ].join(" "),
   tools: TOOLS.map(({ listed }) => listed),
 };
 
-/** `POST /mcp`: one message of the Model Context Protocol. */
+/** `POST /mcp`: handles one message of the Model Context Protocol. */
 export async function postMcp(context: AppContext): Promise<Response> {
   const { req, var: scope } = context;
   requireJson(req.header("Content-Type"));

@@ -21,50 +21,50 @@ import { FIRST } from "../short-interest/page.ts";
 import { ending } from "../short-interest/series.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
 
-/** What a program that thinks can ask for: the routes, as tools. */
+/** The MCP tools: one for each data route. */
 
-/** More rows than this are too many to read at once. */
-const MOST_ROWS_READ = 500;
-/** A caller waits less long than one of HTTP, in milliseconds. */
-const PATIENCE_MS = 10_000;
+/** Limits how much of a model's context one result fills. */
+const MAX_TOOL_ROWS = 500;
+/** How long a history waits for OpenD's rate limit, in milliseconds. MCP clients time out earlier than HTTP clients. */
+const MAX_WAIT_MS = 10_000;
 
 export interface Tool {
-  /** What `tools/list` tells of it. */
+  /** The tool as `tools/list` returns it. */
   readonly listed: { readonly name: string; readonly [member: string]: unknown };
   /** @throws Failure */
   readonly run: (input: unknown, pages: PageSource) => Promise<object>;
 }
 
 function tool<const Input extends v.GenericSchema>(
-  about: { readonly name: string; readonly title: string; readonly description: string },
+  info: { readonly name: string; readonly title: string; readonly description: string },
   input: Input,
   output: Schema,
   run: (input: v.InferOutput<Input>, pages: PageSource) => Promise<object>,
 ): Tool {
   return {
     listed: {
-      ...about,
+      ...info,
       inputSchema: jsonSchemaOf(input),
       outputSchema: { type: "object", ...inlined(output) },
       annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
     },
-    run: (given, pages) => run(parseInput(input, given), pages),
+    run: (args, pages) => run(parseInput(input, args), pages),
   };
 }
 
-const SOURCE = "Short interest of Hong Kong securities is published weekly, of US securities twice a month.";
+const SCHEDULE = "Hong Kong short interest is published weekly, US short interest twice a month.";
 
-const NO_OTHER = "There is no such argument";
+const UNKNOWN_ARGUMENT = "Unknown argument";
 
 const getShortInterest = tool(
   {
     name: "get_short_interest",
     title: "Short interest",
-    description: `The newest rows of one stock's or fund's short interest, newest first, or the rows before an answer's next_key. ${SOURCE}`,
+    description: `Returns the newest rows of short interest of one stock or fund, newest first (num: 1 to 50 rows, default 10). Use it for the current value or the recent trend. Pass next_key from a result to get older rows; next_key is null at the end of the history. ${SCHEDULE}`,
   },
   v.strictObject(
     { symbol: symbolText, num: v.optional(rowCount, 10), next_key: v.optional(nextKey) },
-    NO_OTHER,
+    UNKNOWN_ARGUMENT,
   ),
   DATED_PAGE,
   async ({ symbol: text, num, next_key }, pages) => {
@@ -78,8 +78,8 @@ const getShortInterest = tool(
 const getHistory = tool(
   {
     name: "get_short_interest_history",
-    title: "History of short interest",
-    description: `All rows of one stock's or fund's short interest between two days. Where complete is false, ask again with next_key. ${SOURCE}`,
+    title: "Short interest history",
+    description: `Returns the rows of short interest of one stock or fund between two dates (from and to are inclusive, as YYYY-MM-DD; without them, the full history). Use it for long-term trends. A result has about ${MAX_TOOL_ROWS} rows at most: if complete is false, call again with its next_key to continue. order asc (oldest first) fails if the range does not fit into one result. ${SCHEDULE}`,
   },
   v.strictObject(
     {
@@ -89,17 +89,17 @@ const getHistory = tool(
       order: v.optional(order, "desc"),
       next_key: v.optional(nextKey),
     },
-    NO_OTHER,
+    UNKNOWN_ARGUMENT,
   ),
   ref("History"),
   async (input, pages) => {
     const symbol = parseSymbol(input.symbol);
     checkRange(input);
-    const stretch = { symbol, from: input.from, to: input.to, cursor: input.next_key ?? FIRST };
-    const patience = { maxWaitMs: PATIENCE_MS, signal: new AbortController().signal };
-    const { rows, end, freshness } = await collect(walk(pages, stretch, patience), MOST_ROWS_READ);
+    const range = { symbol, from: input.from, to: input.to, cursor: input.next_key ?? FIRST };
+    const retryBudget = { maxWaitMs: MAX_WAIT_MS, signal: new AbortController().signal };
+    const { rows, end, freshness } = await collect(walk(pages, range, retryBudget), MAX_TOOL_ROWS);
     const { next, failure } = end;
-    if (input.order === "asc" && next !== null) throw failure ?? tooMany();
+    if (input.order === "asc" && next !== null) throw failure ?? tooManyRows();
     const error = failure && problemOf(failure);
     const ordered = input.order === "asc" ? rows.reverse() : rows;
     return { ...rowsRecord(symbol, ordered), ...ending({ next, error, ...freshness }) };
@@ -109,29 +109,29 @@ const getHistory = tool(
 const compareShortInterest = tool(
   {
     name: "compare_short_interest",
-    title: "Short interest compared",
-    description: `The newest row of each of several stocks or funds, and its change in shares and percent against the row before. ${SOURCE}`,
+    title: "Compare short interest",
+    description: `Returns the newest row of short interest of 1 to 50 stocks or funds, with the change against the previous row in shares and in percent. Use it to compare or rank securities. A symbol that fails has an error in its item; the others are not affected. ${SCHEDULE}`,
   },
-  v.strictObject({ symbols: symbolList }, NO_OTHER),
+  v.strictObject({ symbols: symbolList }, UNKNOWN_ARGUMENT),
   ref("Latest"),
   async ({ symbols }, pages) => {
     return { items: (await latestOf(pages, symbols)).map(({ item }) => item) };
   },
 );
 
-function tooMany(): Failure {
-  const most = `More than ${MOST_ROWS_READ} rows cannot be sent oldest first; let from be later`;
-  return new Failure("invalid_parameter", most, { parameter: "from" });
+function tooManyRows(): Failure {
+  const detail = `The range has more than ${MAX_TOOL_ROWS} rows: use a later from, or order desc`;
+  return new Failure("invalid_parameter", detail, { parameter: "from" });
 }
 
 export const TOOLS: readonly Tool[] = [getShortInterest, getHistory, compareShortInterest];
 
-/** Calls a tool. What fails is a result as well, so that whoever asked can read why and do better. */
+/** Calls a tool. A failure is returned as a result, so that the model can read it and correct its call. */
 export async function callTool(name: string, input: unknown, pages: PageSource): Promise<object> {
   try {
-    const found = TOOLS.find(({ listed }) => listed.name === name);
-    if (!found) throw new Failure("not_found", "There is no such tool");
-    const result = await found.run(input, pages);
+    const called = TOOLS.find(({ listed }) => listed.name === name);
+    if (!called) throw new Failure("not_found", "Unknown tool");
+    const result = await called.run(input, pages);
     return { content: [{ type: "text", text: stringify(result) }], structuredContent: result };
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;

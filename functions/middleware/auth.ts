@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import { admit } from "../http/access.ts";
+import { authenticateClient } from "../http/auth.ts";
 import { createPageSource } from "../page-source/create.ts";
 import type { Middleware } from "./app-env.ts";
 
@@ -9,7 +9,7 @@ import type { Middleware } from "./app-env.ts";
  */
 export const authenticate: Middleware = async (context, next) => {
   const { config, stats, waitUntil } = context.var;
-  const client = await admit(context.req.raw.headers, config.access);
+  const client = await authenticateClient(context.req.raw.headers, config.access);
   const { origin } = new URL(context.req.url);
   context.set("client", client);
   context.set("pages", createPageSource(config, { client, stats, origin, waitUntil }));

@@ -8,7 +8,7 @@ import { jsonSchemaOf, ref, SCHEMAS } from "./schemas.ts";
 import { WEBHOOK_SCHEMAS } from "./webhook-schemas.ts";
 import { MESSAGES, WEBHOOK_PATHS } from "./webhooks.ts";
 
-/** The description of the API, OpenAPI 3.1. */
+/** The API as an OpenAPI 3.1 document. */
 
 const ALWAYS: readonly FailureCode[] = ["unauthorized", "too_many_requests", "misconfigured", "internal"];
 const OPEND: readonly FailureCode[] = [
@@ -38,9 +38,9 @@ const symbolParameter = {
 
 const getPage = {
   operationId: "getPage",
-  summary: "A page of a security's history",
+  summary: "Get a page of short interest",
   description:
-    "Newest row first. The next page is at next_key, or at the header Link; null is the end. A page may be shorter than num where the rows after it cannot be had right now.",
+    "Rows are newest first. Pass next_key to get the next page, or follow the Link header; next_key is null on the last page. A page has fewer than num rows if the rest is temporarily unavailable.",
   parameters: [symbolParameter, ...queryParameters(PageQuery)],
   responses: {
     "200": {
@@ -49,29 +49,33 @@ const getPage = {
         ...HEADERS,
         ...CACHING,
         ...TIMING,
-        Link: header('The next page, as rel="next" (RFC 8288); absent at the end.', false),
+        Link: header('URL of the next page, rel="next" (RFC 8288); absent on the last page.', false),
       },
       content: Object.fromEntries([
         inFormat("json", ref("Page"), examples.PAGE),
         inFormat("csv", text, examples.PAGE_CSV),
         inFormat("ndjson", text, examples.PAGE_NDJSON),
-        inFormat("protobuf", { ...text, format: "binary", description: "A Qot_GetShortInterest.Response." }),
+        inFormat("protobuf", {
+          ...text,
+          format: "binary",
+          description: "A Qot_GetShortInterest.Response message.",
+        }),
       ]),
     },
-    "304": { description: "It is the one that the caller has", headers: { ...HEADERS, ETag: CACHING.ETag } },
+    "304": { description: "Not modified", headers: { ...HEADERS, ETag: CACHING.ETag } },
     ...problems([...INPUT, ...SYMBOL, ...ALWAYS, ...OPEND, "not_acceptable"]),
   },
 };
 
 const getHistory = {
   operationId: "getHistory",
-  summary: "All rows of a range",
+  summary: "Get the history of short interest",
   description:
-    "Sent page by page as they come. Where not all can be had, complete is false and next_key is where to go on; CSV is broken off instead.",
+    "Returns all rows of a date range, streamed page by page. If rows are missing, complete is false, error has the cause, and next_key continues; a CSV response is aborted instead. order=asc is not streamed: it returns the full range or an error.",
   parameters: [symbolParameter, ...queryParameters(HistoryQuery)],
   responses: {
     "200": {
-      description: "The rows",
+      description: "The rows of the range",
       headers: { ...HEADERS, ...TIMING },
       content: Object.fromEntries([
         inFormat("json", ref("History"), examples.HISTORY),
@@ -85,35 +89,36 @@ const getHistory = {
 
 const getLatest = {
   operationId: "getLatest",
-  summary: "The newest row of many symbols",
-  description: "What fails, or must wait for the quota, is an error at its symbol and leaves the rest alone.",
+  summary: "Get the newest row of several symbols",
+  description: "A symbol that fails has an error in its item. The other items are not affected.",
   parameters: queryParameters(LatestQuery),
   responses: {
     "200": {
-      description: "An item for each symbol, in the order asked for",
+      description: "One item per symbol, in the requested order",
       headers: { ...HEADERS, ...TIMING, ETag: CACHING.ETag },
       content: Object.fromEntries([inFormat("json", ref("Latest"), examples.LATEST)]),
     },
-    "304": { description: "It is the one that the caller has", headers: { ...HEADERS, ETag: CACHING.ETag } },
+    "304": { description: "Not modified", headers: { ...HEADERS, ETag: CACHING.ETag } },
     ...problems([...INPUT, ...ALWAYS, "not_acceptable"]),
   },
 };
 
 const getProblem = {
   operationId: "getProblem",
-  summary: "Explains a code of a problem",
+  summary: "Explain an error code",
   security: [],
   parameters: [
     {
       name: "code",
       in: "path",
       required: true,
+      description: "Error code, as in the member code of a problem.",
       schema: { enum: Object.keys(PROBLEMS), examples: ["unknown_symbol"] },
     },
   ],
   responses: {
     "200": {
-      description: "What it means, and what can be done",
+      description: "Meaning of the code, and what to do",
       headers: HEADERS,
       content: { "text/plain": { schema: text, example: explainProblem("unknown_symbol") } },
     },
@@ -126,25 +131,25 @@ const tools = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
 const postMcp = {
   operationId: "postMcp",
-  summary: "A message of the Model Context Protocol",
+  summary: "Send a Model Context Protocol message",
   description:
-    "Streamable HTTP without sessions, revisions 2025-06-18 to 2026-07-28. tools/list tells what the tools take and give.",
+    "Streamable HTTP without sessions. Supported protocol versions: 2025-06-18, 2025-11-25 and 2026-07-28. tools/list describes the tools, their arguments and their results.",
   requestBody: { required: true, content: { "application/json": { schema: rpc, example: tools } } },
   responses: {
     "200": {
-      description: "The result, or an error of the method",
+      description: "The result, or a JSON-RPC error of the method",
       headers: HEADERS,
       content: Object.fromEntries([inFormat("json", rpc, { jsonrpc: "2.0", id: 1, result: { tools: [] } })]),
     },
-    "202": { description: "There is nothing to say", headers: HEADERS },
+    "202": { description: "Notification accepted", headers: HEADERS },
     "400": {
-      description: "It is no message, or of a revision that is not spoken here",
+      description: "Not a JSON-RPC message, or an unsupported protocol version",
       headers: HEADERS,
       content: Object.fromEntries([
         inFormat("json", rpc, {
           jsonrpc: "2.0",
           id: null,
-          error: { code: -32_700, message: "The body is not JSON" },
+          error: { code: -32_700, message: "The body is not valid JSON" },
         }),
       ]),
     },
@@ -154,15 +159,15 @@ const postMcp = {
 
 const getDescription = {
   operationId: "getDescription",
-  summary: "This description",
+  summary: "Get this document",
   security: [],
   responses: {
     "200": {
-      description: "OpenAPI 3.1",
+      description: "The OpenAPI 3.1 document",
       headers: { ...HEADERS, ETag: CACHING.ETag },
       content: Object.fromEntries([inFormat("json", { type: "object" }, { openapi: "3.1.1" })]),
     },
-    "304": { description: "It is the one that the caller has", headers: HEADERS },
+    "304": { description: "Not modified", headers: HEADERS },
     ...problems(["internal"]),
   },
 };
@@ -174,11 +179,11 @@ const document = () => ({
     version: "1",
     summary: "Short interest of Hong Kong and US securities",
     description:
-      "Fetched from a Futu or moomoo OpenD and kept at the edge. HEAD works wherever GET does. Other methods are answered 405, other paths 404, both as problems. Requests of a key are rate-limited; where no key is needed, requests of an address are. Accept and Accept-Language of more than 1024 characters are ignored.",
+      "Fetched from Futu or moomoo OpenD and cached at the edge. HEAD is supported wherever GET is. Other methods return 405 and other paths 404, both with problem details. A rate limit applies to each API key or, where no key is required, to each IP address. Accept and Accept-Language headers of more than 1024 characters are ignored.",
     license: { name: "MIT", identifier: "MIT" },
   },
   servers: [{ url: "/" }],
-  // A key is needed only where the operator has set some.
+  // A key is required only if the operator has configured keys.
   security: [{}, { bearer: [] }, { apiKey: [] }],
   paths: {
     "/v1/short-interest/{symbol}": { get: getPage },
@@ -200,10 +205,10 @@ const document = () => ({
   },
 });
 
-let written: string | undefined;
+let json: string | undefined;
 
-/** The description as JSON text, written when it is first asked for. */
+/** The document as JSON, serialized on the first request. */
 export function openapiJson(): string {
-  written ??= JSON.stringify(document());
-  return written;
+  json ??= JSON.stringify(document());
+  return json;
 }

@@ -1,7 +1,7 @@
 import { Failure, type FailureCode } from "../errors.ts";
 import { problemOf } from "../http/problem.ts";
 
-/** What answers look like. The rows are the vendor's documented example, and made up for the US. */
+/** Example responses. The Hong Kong rows are the vendor's documented example; the US row is made up. */
 
 const HK_ROW = {
   timestamp: 1777478400,
@@ -58,7 +58,7 @@ export const LATEST = {
       change: null,
       stale: false,
       error: problemOf(
-        new Failure("unknown_symbol", "OpenD knows no such security, or no short interest of it"),
+        new Failure("unknown_symbol", "OpenD knows no such security, or has no short interest of it"),
       ),
     },
   ],
@@ -67,43 +67,46 @@ export const LATEST = {
 const DETAILS: Readonly<
   Record<FailureCode, [detail: string, facts?: ConstructorParameters<typeof Failure>[2]]>
 > = {
-  invalid_symbol: ["A symbol is a market and a code, such as HK.00700 or US.AAPL", { parameter: "symbol" }],
-  invalid_parameter: ["num is a whole number from 1 to 50", { parameter: "num" }],
-  unsupported_market: ["Short interest exists for the markets HK and US only", { parameter: "symbol" }],
-  unauthorized: ["A key is needed: Authorization: Bearer, or X-API-Key"],
-  forbidden_origin: ["Pages of this origin may not ask"],
-  unknown_symbol: ["OpenD knows no such security, or no short interest of it"],
-  not_found: ["There is nothing at this path"],
-  method_not_allowed: ["POST is not for this path, but GET and HEAD"],
-  not_acceptable: ["There is no such format; there are application/json, text/csv", { parameter: "Accept" }],
-  limit_reached: ["A key has at most 20 webhooks"],
-  duplicate_webhook: ["The webhook wh_0f5c6ad0b1f64d5f9a53a8f4b7c1e2d3 has the same URL and symbols"],
+  invalid_symbol: [
+    "symbol must be a market and a code, such as HK.00700 or US.AAPL",
+    { parameter: "symbol" },
+  ],
+  invalid_parameter: ["num must be an integer from 1 to 50", { parameter: "num" }],
+  unsupported_market: ["Short interest is available for the markets HK and US only", { parameter: "symbol" }],
+  unauthorized: ["Missing API key: send Authorization: Bearer or X-API-Key"],
+  forbidden_origin: ["Requests from this web origin are not allowed"],
+  unknown_symbol: ["OpenD knows no such security, or has no short interest of it"],
+  not_found: ["Unknown path"],
+  method_not_allowed: ["This path does not support POST: use GET or HEAD"],
+  not_acceptable: ["Accept matches none of application/json, text/csv", { parameter: "Accept" }],
+  limit_reached: ["An API key can have at most 20 webhooks"],
+  duplicate_webhook: ["Webhook wh_0f5c6ad0b1f64d5f9a53a8f4b7c1e2d3 has the same URL and symbols"],
   unverified_endpoint: [
-    "The receiver answered 500 to a test message; it must answer 2xx",
+    "The endpoint answered the test message with 500; it must answer with 2xx",
     { parameter: "url" },
   ],
-  content_too_large: ["What is sent is at most 65536 bytes"],
-  unsupported_media_type: ["What is sent is application/json", { parameter: "Content-Type" }],
-  too_many_requests: ["There are too many requests from your address", { retryAfterMs: 60_000 }],
+  content_too_large: ["The request body exceeds 65536 bytes"],
+  unsupported_media_type: ["Content-Type must be application/json", { parameter: "Content-Type" }],
+  too_many_requests: ["Too many requests from your address", { retryAfterMs: 60_000 }],
   client_quota_exceeded: [
-    "Your share of the calls that OpenD allows is used up for now; kept pages are still answered",
+    "Your share of OpenD's rate limit is used up; cached pages are still served",
     { retryAfterMs: 12_000 },
   ],
-  upstream_quota_exceeded: ["The calls that OpenD allows are used up for now", { retryAfterMs: 7_000 }],
+  upstream_quota_exceeded: ["OpenD's rate limit is used up", { retryAfterMs: 7_000 }],
   internal: ["An unexpected error occurred"],
   misconfigured: ["OPEND_URL is not set", { parameter: "OPEND_URL" }],
-  opend_unreachable: ["OpenD's address cannot be connected to"],
+  opend_unreachable: ["Cannot connect to OpenD"],
   opend_key_refused: ["OpenD refused the configured key"],
-  opend_protocol_error: ["OpenD's reply cannot be read"],
+  opend_protocol_error: ["Cannot decode OpenD's reply"],
   opend_failed: ["OpenD refused the request"],
-  opend_no_permission: ["OpenD's account has no right to this market"],
+  opend_no_permission: ["OpenD's account has no permission for quotes of this market"],
   opend_timeout: ["OpenD did not answer in time"],
   request_timeout: ["The request exceeded its deadline of 15 s"],
   subrequest_limit: [
-    "This is more than can be fetched at once; what is fetched is kept",
+    "The request needs more pages than one request may fetch; fetched pages are cached",
     { retryAfterMs: 1_000 },
   ],
-  store_unavailable: ["The store that all data centres share cannot be asked"],
+  store_unavailable: ["Upstash Redis did not answer"],
 };
 
 export function exampleProblem(code: FailureCode) {

@@ -2,17 +2,17 @@ import type { FailureCode } from "../errors.ts";
 import { HEADERS, inFormat, problems } from "./parts.ts";
 import { nullable, object, ref, type Schema } from "./schemas.ts";
 
-/** What an operator asks, and the programs that look after a service. */
+/** Endpoints for the operator and for monitoring. */
 
 const text = { type: "string" };
 const check = object({
   name: {
     enum: ["upstash", "opend"],
-    description: "What was asked; of OpenD, whether it lets the gateway in.",
+    description: "upstash: a PING; opend: a login.",
   },
   ok: { type: "boolean" },
-  ms: { type: "integer", description: "Milliseconds that it took." },
-  code: { ...nullable(text), description: "What went wrong, as of a problem." },
+  ms: { type: "integer", description: "Duration in milliseconds." },
+  code: { ...nullable(text), description: "Error code; null if the check passed." },
   detail: nullable(text),
 });
 
@@ -31,21 +31,21 @@ const KEYED: readonly FailureCode[] = [
 
 const upstash = { name: "upstash", ok: true, ms: 4, code: null, detail: null };
 const opend = { name: "opend", ok: true, ms: 31, code: null, detail: null };
-const lost = {
+const unreachable = {
   ...opend,
   ok: false,
   code: "opend_unreachable",
-  detail: "OpenD's address cannot be connected to",
+  detail: "Cannot connect to OpenD",
 };
-const METRICS = `# HELP short_interest_upstream_calls_total Calls that were sent to OpenD.
+const METRICS = `# HELP short_interest_upstream_calls_total Calls sent to OpenD.
 # TYPE short_interest_upstream_calls_total counter
 short_interest_upstream_calls_total 42
-# HELP short_interest_permits_left Calls that the quota would allow right now.
+# HELP short_interest_permits_left Calls that the rate limit currently allows.
 # TYPE short_interest_permits_left gauge
 short_interest_permits_left 28
 `;
 
-const answer = (description: string, content: ReturnType<typeof inFormat>) => ({
+const response = (description: string, content: ReturnType<typeof inFormat>) => ({
   description,
   headers: HEADERS,
   content: Object.fromEntries([content]),
@@ -53,21 +53,24 @@ const answer = (description: string, content: ReturnType<typeof inFormat>) => ({
 
 const getHealth = {
   operationId: "getHealth",
-  summary: "Says that the Worker runs",
+  summary: "Liveness check",
   security: [],
-  responses: { "200": answer("It runs", inFormat("json", ref("Health"), { status: "ok" })) },
+  responses: { "200": response("The Worker runs", inFormat("json", ref("Health"), { status: "ok" })) },
 };
 
 const getReadiness = {
   operationId: "getReadiness",
-  summary: "Says whether Upstash and OpenD answer",
+  summary: "Readiness check",
   description:
-    "For the holders of keys. It logs in to OpenD and makes no call, so it costs nothing of the quota.",
+    "Checks whether Upstash Redis and OpenD are reachable. Requires an API key. It logs in to OpenD without making a call, so it does not use the rate limit.",
   responses: {
-    "200": answer("Both do", inFormat("json", ref("Readiness"), { ready: true, checks: [upstash, opend] })),
-    "503": answer(
-      "One does not",
-      inFormat("json", ref("Readiness"), { ready: false, checks: [upstash, lost] }),
+    "200": response(
+      "Both are reachable",
+      inFormat("json", ref("Readiness"), { ready: true, checks: [upstash, opend] }),
+    ),
+    "503": response(
+      "One is unreachable",
+      inFormat("json", ref("Readiness"), { ready: false, checks: [upstash, unreachable] }),
     ),
     ...problems(KEYED),
   },
@@ -75,11 +78,11 @@ const getReadiness = {
 
 const getMetrics = {
   operationId: "getMetrics",
-  summary: "Counters and gauges, as Prometheus reads them",
-  description: "For the holders of keys. They are of all data centres together.",
+  summary: "Prometheus metrics",
+  description: "Counters and gauges, summed over all data centers. Requires an API key.",
   responses: {
     "200": {
-      description: "Prometheus' text format",
+      description: "Prometheus text format",
       headers: HEADERS,
       content: { "text/plain": { schema: text, example: METRICS } },
     },

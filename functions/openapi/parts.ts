@@ -5,7 +5,7 @@ import { PROBLEMS } from "../http/problem.ts";
 import { exampleProblem } from "./examples.ts";
 import { jsonSchemaOf, ref, type Schema } from "./schemas.ts";
 
-/** What operations are described with. */
+/** Building blocks of operations: parameters, headers, problems and media types. */
 
 interface Query {
   readonly entries: Readonly<Record<string, v.GenericSchema>>;
@@ -14,15 +14,15 @@ interface Query {
 export function queryParameters({ entries }: Query) {
   return Object.entries(entries).map(([name, entry]) => {
     const { description, default: _, ...schema } = jsonSchemaOf(entry);
-    const absent = v.safeParse(entry, undefined);
+    const withoutValue = v.safeParse(entry, undefined);
     return {
       name,
       in: "query",
-      required: !absent.success,
+      required: !withoutValue.success,
       description,
-      // A list is one value with commas in it.
+      // A list is one comma-separated value.
       ...(schema.type === "array" ? { style: "form", explode: false } : {}),
-      schema: absent.output === undefined ? schema : { ...schema, default: absent.output },
+      schema: withoutValue.output === undefined ? schema : { ...schema, default: withoutValue.output },
     };
   });
 }
@@ -34,36 +34,36 @@ export const header = (description: string, required = true, schema: Schema = { 
 });
 const seconds = { type: "integer", minimum: 0 };
 export const HEADERS = {
-  "X-Request-Id": header("Names this request: the caller's own name for it, or a new one."),
-  "Cache-Control": header("Whether and for how long others may keep it."),
+  "X-Request-Id": header("ID of this request: the caller's X-Request-Id if valid, else a new one."),
+  "Cache-Control": header("Whether and for how long the response may be cached."),
 };
 export const TIMING = {
-  "Server-Timing": header("Milliseconds by step: edge, store, limit, connect, call.", false),
+  "Server-Timing": header("Milliseconds per phase: edge, store, limit, connect, call.", false),
 };
 export const CACHING = {
-  ETag: header("Of exactly these bytes; If-None-Match with it is answered 304."),
+  ETag: header("Digest of the body. A request with this value in If-None-Match returns 304."),
   Age: header("Seconds since the rows were fetched from OpenD.", true, seconds),
-  "Cache-Status": header("Where it came from (RFC 9211)."),
+  "Cache-Status": header("Which cache served the response, and why it is stale if it is (RFC 9211)."),
 };
 const QUOTA = {
-  "Retry-After": header("Seconds until it is likely to succeed.", false, seconds),
-  RateLimit: header("What is left of a quota, and when there is more."),
-  "RateLimit-Policy": header("How many calls each quota allows in how many seconds."),
+  "Retry-After": header("Seconds until the same request is likely to succeed.", false, seconds),
+  RateLimit: header("Calls that remain of a quota, and seconds until it resets."),
+  "RateLimit-Policy": header("Calls that each quota allows, and its window in seconds."),
 };
 
-const VARY = { Vary: header("Names Accept: another value of it can have another answer.") };
+const VARY = { Vary: header("Accept: the response depends on this request header.") };
 
 export function problems(codes: readonly FailureCode[]) {
   const statuses = new Set(codes.map((code) => PROBLEMS[code].status));
   const responses = Array.from(statuses, (status) => {
     const ofStatus = codes.filter((code) => PROBLEMS[code].status === status);
-    const shown = ofStatus.map((code) => [
+    const examples = ofStatus.map((code) => [
       code,
       { summary: PROBLEMS[code].title, value: exampleProblem(code) },
     ]);
-    const content = { schema: ref("Problem"), examples: Object.fromEntries(shown) };
+    const content = { schema: ref("Problem"), examples: Object.fromEntries(examples) };
     const response = {
-      description: ofStatus.map((code) => PROBLEMS[code].title).join(", or: "),
+      description: ofStatus.map((code) => PROBLEMS[code].title).join("; "),
       headers: { ...HEADERS, ...(status === 429 ? QUOTA : {}), ...(status === 406 ? VARY : {}) },
       content: { "application/problem+json": content },
     };

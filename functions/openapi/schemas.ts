@@ -3,16 +3,16 @@ import type * as v from "valibot";
 import { PROBLEMS } from "../http/problem.ts";
 import { COLUMNS, type Column } from "../short-interest/columns.ts";
 
-/** JSON Schemas (2020-12) of what is asked and answered. */
+/** JSON Schemas (2020-12) of requests and responses. */
 
 export type Schema = Readonly<Record<string, unknown>>;
 
 /**
- * A valibot schema of input as JSON Schema.
- * @param typeMode of what it is before it is read, or after
+ * Converts a valibot schema to JSON Schema.
+ * @param typeMode whether to describe the values before or after the schema transforms them
  */
 export function jsonSchemaOf(schema: v.GenericSchema, typeMode: "input" | "output" = "output"): Schema {
-  // Checks that JSON Schema cannot express are left to the descriptions.
+  // The descriptions state the checks that JSON Schema cannot express.
   const options = { typeMode, target: "draft-2020-12", errorMode: "ignore" } as const;
   const { $schema: _, ...json } = toJsonSchema(schema, options);
   return json;
@@ -43,27 +43,33 @@ function row(columns: readonly Column[], description: string): Schema {
   return { ...object(Object.fromEntries(properties)), description };
 }
 
-const MARKET = "Where the security is listed.";
+const MARKET = "Market on which the security is listed.";
 export const MARKETS = { enum: Object.keys(COLUMNS), description: MARKET };
 const ROWS = { HK: "HkRow", US: "UsRow" } as const;
 export const anyRow = { anyOf: [ref(ROWS.HK), ref(ROWS.US)] };
-const symbol = { ...text, description: "The symbol, with a Hong Kong code padded to five digits." };
+const symbol = {
+  ...text,
+  description: "Symbol: market and code. Hong Kong codes are padded to five digits.",
+};
 const cursor = {
   type: ["string", "null"],
-  description: "Cursor of the rows that follow, as the parameter next_key; null at the end of the history.",
+  description: "Cursor of the next (older) rows: pass it as next_key. null at the end of the history.",
 };
 
 const freshness = {
-  fetched_at: { type: "integer", description: "When the oldest rows were fetched, Unix time in seconds." },
+  fetched_at: {
+    type: "integer",
+    description: "Time at which the oldest of the rows were fetched from OpenD, Unix time in seconds.",
+  },
   stale: {
     type: "boolean",
-    description: "Whether rows are past their freshness, and no newer ones were to be had.",
+    description: "Whether some rows are stale: served from the cache after their freshness lifetime.",
   },
 };
 const ending = {
-  complete: { type: "boolean", description: "Whether these are all rows that were asked for." },
-  next_key: { ...cursor, description: "Where to go on; null where the rows are complete." },
-  error: { ...nullable(ref("Problem")), description: "What stood in the way, where something did." },
+  complete: { type: "boolean", description: "Whether the response has all requested rows." },
+  next_key: { ...cursor, description: "Cursor that continues the range; null if complete." },
+  error: { ...nullable(ref("Problem")), description: "Why rows are missing; null without an error." },
   ...freshness,
 };
 
@@ -72,7 +78,7 @@ function rowsOf(name: "HK" | "US", more: Readonly<Record<string, Schema>>): Sche
   return object({ symbol, market: { const: name, description: MARKET }, items, ...more });
 }
 
-/** Its market says what rows it has. */
+/** The market determines the type of the rows. */
 function eitherMarket(name: string, description: string): Schema {
   const [hk, us] = [ref(`Hk${name}`), ref(`Us${name}`)];
   const mapping = { HK: hk.$ref, US: us.$ref };
@@ -80,15 +86,15 @@ function eitherMarket(name: string, description: string): Schema {
 }
 
 export const SCHEMAS: Readonly<Record<string, Schema>> = {
-  HkRow: row(COLUMNS.HK, "A day of a Hong Kong security. What OpenD does not know is null."),
-  UsRow: row(COLUMNS.US, "A day of a US security. What OpenD does not know is null."),
+  HkRow: row(COLUMNS.HK, "Short interest of a Hong Kong security on one day. null means unknown."),
+  UsRow: row(COLUMNS.US, "Short interest of a US security on one day. null means unknown."),
   HkPage: rowsOf("HK", { next_key: cursor }),
   UsPage: rowsOf("US", { next_key: cursor }),
-  Page: eitherMarket("Page", "Consecutive rows of a history, newest first."),
+  Page: eitherMarket("Page", "Consecutive rows, newest first."),
   HkHistory: rowsOf("HK", ending),
   UsHistory: rowsOf("US", ending),
-  History: eitherMarket("History", "The rows of a range, and whether they are all."),
-  HistoryEnd: { ...object(ending), description: "The last line of a history as NDJSON." },
+  History: eitherMarket("History", "The rows of a date range, and whether they are complete."),
+  HistoryEnd: { ...object(ending), description: "The last line of an NDJSON history." },
   Latest: {
     ...object({ items: { type: "array", items: ref("LatestItem") } }),
     description: "The newest row of each symbol.",
@@ -101,8 +107,11 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
         latest: nullable(anyRow),
         change: nullable(
           object({
-            shares: { type: "integer", description: "Shares more than in the row before." },
-            percent: { type: ["number", "null"], description: "The same in percent of the row before." },
+            shares: { type: "integer", description: "Change in shares against the previous row." },
+            percent: {
+              type: ["number", "null"],
+              description: "Change in percent of the previous row's shares: -0.79 means -0.79 %.",
+            },
           }),
         ),
         stale: freshness.stale,
@@ -110,19 +119,23 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       },
       ["market"],
     ),
-    description: "The newest row and its change against the row before, or what stood in the way.",
+    description: "The newest row and its change against the previous row, or an error.",
   },
   Problem: {
     ...object(
       {
-        type: { ...text, format: "uri-reference", description: "Leads to an explanation of the code." },
+        type: { ...text, format: "uri-reference", description: "Explanation of the problem type." },
         title: text,
         status: { type: "integer" },
-        code: { enum: Object.keys(PROBLEMS), description: "Tells problems apart, and does not change." },
+        code: { enum: Object.keys(PROBLEMS), description: "Stable error code." },
         detail: text,
-        parameter: { ...text, description: "The parameter, or for the operator the variable, at fault." },
-        retry_after: { type: "integer", minimum: 1, description: "Seconds, as in Retry-After." },
-        "violated-policies": { type: "array", items: text, description: "The quotas that are used up." },
+        parameter: { ...text, description: "The invalid parameter or configuration variable." },
+        retry_after: {
+          type: "integer",
+          minimum: 1,
+          description: "Seconds until the request is likely to succeed, as in Retry-After.",
+        },
+        "violated-policies": { type: "array", items: text, description: "Names of the used-up quotas." },
       },
       ["parameter", "retry_after", "violated-policies"],
     ),
@@ -130,7 +143,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   },
 };
 
-/** A page for who sees no headers. */
+/** A page with its age, for clients that see no headers. */
 export const DATED_PAGE = object({
   symbol,
   market: MARKETS,
@@ -139,7 +152,7 @@ export const DATED_PAGE = object({
   ...freshness,
 });
 
-/** The schema with each reference replaced by what it leads to, for who has no place for components. */
+/** Replaces each reference by its schema, for documents without components. */
 export function inlined(schema: Schema): Schema {
   const replaced = JSON.stringify(schema, (_, value: unknown) => {
     if (typeof value !== "object" || value === null || !("$ref" in value)) return value;

@@ -1,17 +1,17 @@
 import { PUBLISHED, TEST } from "../webhooks/messages.ts";
 import { anyRow, MARKETS, nullable, object, ref, type Schema } from "./schemas.ts";
 
-/** JSON Schemas of webhooks, and of what receivers are sent. */
+/** JSON Schemas of webhooks and of the messages that they send. */
 
 const text = { type: "string" };
-const id = { ...text, description: "Names the webhook." };
+const id = { ...text, description: "ID of the webhook." };
 const seconds = (description: string): Schema => ({ type: "integer", description });
 const secondsOrNull = (description: string): Schema => ({ type: ["integer", "null"], description });
-const secret = { ...text, description: "What messages are signed with. It is not shown again." };
+const secret = { ...text, description: "Signing secret. It is returned only once." };
 const reason = {
   enum: ["paused", "gone", "failing", "revoked", null],
   description:
-    "Why nothing is sent: its owner wants it so, its receiver has answered 410, has failed for five days, or its owner's key was taken away.",
+    "Why the webhook is inactive. paused: by its owner; gone: the endpoint answered 410; failing: every delivery failed for five days; revoked: the API key of its owner was removed. null if active.",
 };
 
 const webhook = {
@@ -19,34 +19,34 @@ const webhook = {
   url: { ...text, format: "uri" },
   symbols: { type: "array", items: text },
   description: text,
-  active: { type: "boolean", description: "Whether messages are sent." },
+  active: { type: "boolean", description: "Whether the webhook sends messages." },
   reason,
   failing_since: secondsOrNull(
-    "Since when every try has failed, Unix time; null where the last one has not.",
+    "Time since which all attempts have failed, Unix time in seconds; null if the last attempt succeeded.",
   ),
-  created_at: seconds("Unix time."),
+  created_at: seconds("Time of creation, Unix time in seconds."),
 };
-const watched = object({
+const symbolStatus = object({
   symbol: text,
-  newest: secondsOrNull("Timestamp of the newest row that was seen."),
-  checked_at: secondsOrNull("When it was looked at, Unix time; null where it has not been yet."),
-  problem: {
+  newest_timestamp: secondsOrNull("Timestamp of the newest known row; null if unknown."),
+  checked_at: secondsOrNull("Time of the last check, Unix time in seconds; null before the first check."),
+  error: {
     type: ["string", "null"],
-    description: "The code of what stood in the way; null where nothing did.",
+    description: "Error code of the last check; null if it succeeded.",
   },
 });
 const delivery = object({
-  id: { ...text, description: "Of the message: its webhook-id." },
+  id: { ...text, description: "webhook-id of the message." },
   type: { enum: [PUBLISHED, TEST] },
-  symbol: { type: ["string", "null"] },
-  at: seconds("When it was tried, Unix time."),
-  status: { type: ["integer", "null"], description: "Of the receiver's answer; null where there was none." },
+  symbol: { type: ["string", "null"], description: "Symbol; null for a test message." },
+  attempted_at: seconds("Time of the attempt, Unix time in seconds."),
+  status: { type: ["integer", "null"], description: "HTTP status of the endpoint; null without a response." },
   error: {
-    enum: ["timeout", "unreachable", "refused_address", "revoked", null],
-    description: "Why there was no answer.",
+    enum: ["timeout", "unreachable", "forbidden_url", "revoked", null],
+    description: "Why there was no response; null if there was one.",
   },
-  milliseconds: { type: "integer" },
-  next_try_at: secondsOrNull("When it is tried again, Unix time; null where it is not."),
+  duration_ms: { type: "integer", description: "Duration of the attempt." },
+  next_attempt_at: secondsOrNull("Time of the next attempt, Unix time in seconds; null if there is none."),
 });
 const message = (type: string, data: Schema) =>
   object({ type: { const: type }, timestamp: { ...text, format: "date-time" }, data });
@@ -54,19 +54,19 @@ const message = (type: string, data: Schema) =>
 export const WEBHOOK_SCHEMAS: Readonly<Record<string, Schema>> = {
   Webhook: object(webhook),
   WebhookWithSecret: object({ ...webhook, secret }),
-  WebhookWatched: object({
+  WebhookDetails: object({
     ...webhook,
-    watched: { type: "array", items: watched, description: "What is known of its symbols." },
+    symbol_status: { type: "array", items: symbolStatus, description: "Status of each symbol." },
   }),
   Webhooks: object({ items: { type: "array", items: ref("Webhook") } }),
   RotatedSecret: object({
     id,
     secret,
-    old_secret_until: secondsOrNull(
-      "Until when the older ones sign as well, Unix time; null where they are revoked.",
+    old_secrets_expire_at: secondsOrNull(
+      "Time until which the previous secrets sign as well, Unix time in seconds; null if they are revoked.",
     ),
   }),
-  Delivery: { ...delivery, description: "A try to send a message." },
+  Delivery: { ...delivery, description: "An attempt to deliver a message." },
   Deliveries: object({ items: { type: "array", items: ref("Delivery") } }),
   PublishedMessage: message(
     PUBLISHED,
@@ -74,7 +74,7 @@ export const WEBHOOK_SCHEMAS: Readonly<Record<string, Schema>> = {
       symbol: text,
       market: MARKETS,
       row: anyRow,
-      previous: { ...nullable(anyRow), description: "The row before." },
+      previous: { ...nullable(anyRow), description: "The previous row; null if there is none." },
     }),
   ),
   TestMessage: message(TEST, object({ webhook: id })),

@@ -6,7 +6,7 @@ import { HK_ROWS } from "./examples.ts";
 import { HEADERS, header, inFormat, problems } from "./parts.ts";
 import { jsonSchemaOf, ref } from "./schemas.ts";
 
-/** Webhooks: what is asked of them, and what receivers are sent. */
+/** Operations on webhooks, and the messages that webhooks send. */
 
 const ID = "wh_0f5c6ad0b1f64d5f9a53a8f4b7c1e2d3";
 const MESSAGE_ID = "msg_9b2d5c1e8a7f4630b1c2d3e4f5a60718";
@@ -14,7 +14,7 @@ const SECRET = `whsec_${"c2hvcnQtaW50ZXJlc3QtZWRnZS1leGFtcGxlLTAxMjM="}`;
 
 const text = { type: "string" };
 
-const made = {
+const webhook = {
   id: ID,
   url: "https://example.com/short-interest",
   symbols: ["HK.00700"],
@@ -24,15 +24,15 @@ const made = {
   failing_since: null,
   created_at: 1779000000,
 };
-const tried = {
+const delivery = {
   id: MESSAGE_ID,
   type: PUBLISHED,
   symbol: "HK.00700",
-  at: 1779000300,
+  attempted_at: 1779000300,
   status: 204,
   error: null,
-  milliseconds: 84,
-  next_try_at: null,
+  duration_ms: 84,
+  next_attempt_at: null,
 };
 
 const COMMON: readonly FailureCode[] = [
@@ -51,13 +51,19 @@ const BODY: readonly FailureCode[] = [
 ];
 
 const security = [{ bearer: [] }, { apiKey: [] }];
-const idParameter = { name: "id", in: "path", required: true, schema: { ...text, examples: [ID] } };
+const idParameter = {
+  name: "id",
+  in: "path",
+  required: true,
+  description: "ID of the webhook.",
+  schema: { ...text, examples: [ID] },
+};
 
 function bodyOf(schema: v.GenericSchema, example: object) {
   const json = jsonSchemaOf(schema, "input");
   return { required: true, content: Object.fromEntries([inFormat("json", json, example)]) };
 }
-function answered(description: string, schema: string, example: object, more = {}) {
+function response(description: string, schema: string, example: object, more = {}) {
   const content = Object.fromEntries([inFormat("json", ref(schema), example)]);
   return { description, headers: { ...HEADERS, ...more }, content };
 }
@@ -66,18 +72,18 @@ export const WEBHOOK_PATHS = {
   "/v1/webhooks": {
     post: {
       operationId: "createWebhook",
-      summary: "Sends a message to a URL whenever a new row is published",
+      summary: "Create a webhook",
       description:
-        "Its receiver must answer a signed test message with 2xx within 15 s. Rows that are there already are not told of. At most 20 for each key.",
+        "Sends a message to url when a new row of one of the symbols is published. The endpoint must first answer a signed test message with 2xx within 15 s. Existing rows are not sent. An API key can have up to 20 webhooks.",
       security,
-      requestBody: bodyOf(NewWebhook, { url: made.url, symbols: made.symbols }),
+      requestBody: bodyOf(NewWebhook, { url: webhook.url, symbols: webhook.symbols }),
       responses: {
-        "201": answered(
-          "It is made",
+        "201": response(
+          "Webhook created",
           "WebhookWithSecret",
-          { ...made, secret: SECRET },
+          { ...webhook, secret: SECRET },
           {
-            Location: header("Where it is."),
+            Location: header("URL of the webhook."),
           },
         ),
         ...problems([...BODY, ...COMMON, "unverified_endpoint", "limit_reached", "duplicate_webhook"]),
@@ -85,10 +91,10 @@ export const WEBHOOK_PATHS = {
     },
     get: {
       operationId: "listWebhooks",
-      summary: "The webhooks of this key",
+      summary: "List webhooks",
       security,
       responses: {
-        "200": answered("Oldest first", "Webhooks", { items: [made] }),
+        "200": response("All webhooks of this key, oldest first", "Webhooks", { items: [webhook] }),
         ...problems(["invalid_parameter", ...COMMON]),
       },
     },
@@ -96,36 +102,39 @@ export const WEBHOOK_PATHS = {
   "/v1/webhooks/{id}": {
     get: {
       operationId: "getWebhook",
-      summary: "A webhook, and what is known of its symbols",
+      summary: "Get a webhook and the status of its symbols",
       security,
       parameters: [idParameter],
       responses: {
-        "200": answered("The webhook", "WebhookWatched", {
-          ...made,
-          watched: [{ symbol: "HK.00700", newest: 1777478400, checked_at: 1779000000, problem: null }],
+        "200": response("The webhook", "WebhookDetails", {
+          ...webhook,
+          symbol_status: [
+            { symbol: "HK.00700", newest_timestamp: 1777478400, checked_at: 1779000000, error: null },
+          ],
         }),
         ...problems(["invalid_parameter", "not_found", ...COMMON]),
       },
     },
     patch: {
       operationId: "changeWebhook",
-      summary: "Changes a webhook, or stops it for a while",
-      description: "Another address, and one that begins again, is sent a test message first.",
+      summary: "Change, pause or resume a webhook",
+      description:
+        "If the URL changes or the webhook is resumed, the endpoint is verified with a test message first.",
       security,
       parameters: [idParameter],
       requestBody: bodyOf(WebhookChanges, { active: false }),
       responses: {
-        "200": answered("It is changed", "Webhook", { ...made, active: false, reason: "paused" }),
+        "200": response("Webhook changed", "Webhook", { ...webhook, active: false, reason: "paused" }),
         ...problems([...BODY, ...COMMON, "unverified_endpoint", "not_found", "duplicate_webhook"]),
       },
     },
     delete: {
       operationId: "deleteWebhook",
-      summary: "Ends a webhook",
+      summary: "Delete a webhook",
       security,
       parameters: [idParameter],
       responses: {
-        "204": { description: "It is gone", headers: HEADERS },
+        "204": { description: "Webhook deleted", headers: HEADERS },
         ...problems(["invalid_parameter", "not_found", ...COMMON]),
       },
     },
@@ -133,17 +142,17 @@ export const WEBHOOK_PATHS = {
   "/v1/webhooks/{id}/rotate": {
     post: {
       operationId: "rotateSecret",
-      summary: "Gives a webhook another secret",
+      summary: "Rotate the signing secret",
       description:
-        "For a day messages are signed with the older ones as well. With revoke, those end at once; use it after a leak.",
+        "For one day, messages are also signed with the previous secrets. With revoke, the previous secrets are revoked at once: use it after a leak. At most 4 secrets can sign at a time.",
       security,
       parameters: [idParameter],
       requestBody: { ...bodyOf(NewSecret, { revoke: true }), required: false },
       responses: {
-        "200": answered("The new secret", "RotatedSecret", {
+        "200": response("The new secret", "RotatedSecret", {
           id: ID,
           secret: SECRET,
-          old_secret_until: null,
+          old_secrets_expire_at: null,
         }),
         ...problems([
           "invalid_parameter",
@@ -159,11 +168,11 @@ export const WEBHOOK_PATHS = {
   "/v1/webhooks/{id}/test": {
     post: {
       operationId: "testWebhook",
-      summary: "Sends a test message now",
+      summary: "Send a test message",
       security,
       parameters: [idParameter],
       responses: {
-        "200": answered("How that went", "Delivery", { ...tried, type: TEST, symbol: null }),
+        "200": response("Result of the attempt", "Delivery", { ...delivery, type: TEST, symbol: null }),
         ...problems(["invalid_parameter", "not_found", ...COMMON]),
       },
     },
@@ -171,11 +180,11 @@ export const WEBHOOK_PATHS = {
   "/v1/webhooks/{id}/deliveries": {
     get: {
       operationId: "listDeliveries",
-      summary: "The last hundred tries",
+      summary: "List the last 100 delivery attempts",
       security,
       parameters: [idParameter],
       responses: {
-        "200": answered("Newest first", "Deliveries", { items: [tried] }),
+        "200": response("Newest first", "Deliveries", { items: [delivery] }),
         ...problems(["invalid_parameter", "not_found", ...COMMON]),
       },
     },
@@ -183,22 +192,22 @@ export const WEBHOOK_PATHS = {
 };
 
 const signature = [
-  ["webhook-id", "Names the message, and is the same on every try."],
-  ["webhook-timestamp", "Unix time of the try, in seconds."],
+  ["webhook-id", "ID of the message. It is the same for every attempt: use it to drop duplicates."],
+  ["webhook-timestamp", "Time of the attempt, Unix time in seconds."],
   [
     "webhook-signature",
-    "v1, and the HMAC-SHA256 of id.timestamp.body in base64; for each secret one, with spaces between.",
+    "Space-separated list with one entry per secret: v1, followed by the base64 HMAC-SHA256 of id.timestamp.body.",
   ],
 ].map(([name, description]) => ({ name, in: "header", required: true, description, schema: text }));
 
-/** What receivers are sent. */
+/** Messages that webhooks send. */
 export const MESSAGES = {
   published: {
     post: {
       operationId: "published",
       summary: "A new row was published",
       description:
-        "Signed as Standard Webhooks has it. 2xx within 15 s is success; everything else is tried again for three days, and 410 ends the webhook.",
+        "Signed according to Standard Webhooks. Delivery is at-least-once: deduplicate on webhook-id. Answer with 2xx within 15 s. Any other outcome is retried for three days; 410 ends the webhook.",
       security: [],
       parameters: signature,
       requestBody: {
@@ -215,7 +224,7 @@ export const MESSAGES = {
           ),
         ]),
       },
-      responses: { "2XX": { description: "It has arrived" }, "410": { description: "Never again" } },
+      responses: { "2XX": { description: "Message accepted" }, "410": { description: "End this webhook" } },
     },
   },
 };

@@ -1,6 +1,6 @@
 import type { Next } from "hono";
 import { Failure, type FailureCode } from "../errors.ts";
-import { admitAddress, admitOpendClient, limitRequests } from "../http/access.ts";
+import { authenticateOpendClient, limitAddress, limitRequests } from "../http/auth.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { createPageSource } from "../page-source/create.ts";
 import type { PageSource } from "../page-source/source.ts";
@@ -25,11 +25,11 @@ export async function acceptOpendClient(context: AppContext): Promise<Response> 
   const { config, stats } = context.var;
   const { headers } = context.req.raw;
   // Even if keys are required: a connection costs memory before its key is checked.
-  await admitAddress(headers, config.access);
+  await limitAddress(headers, config.access);
   const budget = budgetFor(stats, config.subrequests);
   const { 0: client, 1: server } = new WebSocketPair();
   const handler = createCommandHandler({
-    logIn: (md5) => admitOpendClient(headers, md5, config.access),
+    logIn: (md5) => authenticateOpendClient(headers, md5, config.access),
     async pagesFor(name) {
       await limitRequests(name, config.access);
       return withRequestLog(context, name, budget);

@@ -77,7 +77,7 @@ class IdleConnection {
   take(): OpendSession | undefined {
     const session = this.#session;
     this.#session = undefined;
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
     return session?.isOpen() ? session : undefined;
   }
 

@@ -1,4 +1,4 @@
-import { countCostly } from "../http/access.ts";
+import { limitExpensive } from "../http/auth.ts";
 import { NoQuery, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { circuitOpenMs } from "../page-source/circuit-breaker.ts";
@@ -22,7 +22,7 @@ export const GAUGES = {
 /** `GET /metrics`: the counters of all data centers together, and the current gauges. */
 export async function getMetrics({ req, body, var: scope }: AppContext): Promise<Response> {
   parseQuery(NoQuery, req.url);
-  await countCostly(scope.client, "looks at the metrics", scope.config.access);
+  await limitExpensive(scope.client, "metrics requests", scope.config.access);
   const [counts, gauges] = await Promise.all([readCounters(scope), readGauges(scope)]);
   const text = [
     // The hash has no series before the first call.

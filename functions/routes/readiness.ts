@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import { countCostly } from "../http/access.ts";
+import { limitExpensive } from "../http/auth.ts";
 import { NoQuery, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { openSession } from "../opend/session.ts";
@@ -10,7 +10,7 @@ import { createUpstash } from "../upstash.ts";
 export async function getReadiness(context: AppContext): Promise<Response> {
   parseQuery(NoQuery, context.req.url);
   const { config, client, stats } = context.var;
-  await countCostly(client, "looks at OpenD", config.access);
+  await limitExpensive(client, "readiness checks", config.access);
   const upstash = createUpstash(config.upstash, DEADLINES.upstash, stats.countSubrequest);
   const checks = await Promise.all([
     check("upstash", () => upstash.exec((redis) => redis.ping())),

@@ -1,50 +1,50 @@
 import * as v from "valibot";
 import { symbolList } from "../http/parameters.ts";
-import { LONGEST_URL } from "../webhooks/endpoint.ts";
+import { MAX_URL_LENGTH } from "../webhooks/endpoint-url.ts";
 import { SECRET } from "../webhooks/signature.ts";
 
-/** What `/v1/webhooks` is told, in bodies of JSON. */
+/** JSON bodies of `/v1/webhooks`. */
 
-const LONGEST_DESCRIPTION = 200;
+const MAX_DESCRIPTION_LENGTH = 200;
 
-/** Checked by `parseEndpoint`, which tells what is wrong with it more exactly. */
+/** Validated by `parseEndpoint`, whose errors are more exact. */
 const url = v.pipe(
-  v.string("url is a URL that begins with https://"),
-  v.minLength(1, "url is empty"),
-  v.maxLength(LONGEST_URL, `url has at most ${LONGEST_URL} characters`),
+  v.string("url must be a URL that begins with https://"),
+  v.minLength(1, "url must not be empty"),
+  v.maxLength(MAX_URL_LENGTH, `url must have at most ${MAX_URL_LENGTH} characters`),
   v.description(
-    "Where messages are sent to: https, a name of the internet, and no port, user name or password.",
+    "URL to which messages are sent: https, with a public host name and without port, user name or password.",
   ),
   v.examples(["https://example.com/short-interest"]),
 );
 
-const DESCRIPTION = `description is a text of at most ${LONGEST_DESCRIPTION} printable characters`;
+const DESCRIPTION = `description must be a string of at most ${MAX_DESCRIPTION_LENGTH} printable characters`;
 const description = v.pipe(
   v.string(DESCRIPTION),
-  v.maxLength(LONGEST_DESCRIPTION, DESCRIPTION),
+  v.maxLength(MAX_DESCRIPTION_LENGTH, DESCRIPTION),
   v.check((text) => /^[^\p{Cc}\p{Cn}\p{Co}\p{Cs}]*$/u.test(text), DESCRIPTION),
-  v.description("For whoever reads the list of webhooks."),
+  v.description("Your description of the webhook."),
 );
 
-const SECRET_IS = "secret is whsec_ and 24 to 64 bytes in base64";
+const INVALID_SECRET = "secret must be whsec_ followed by 24 to 64 bytes in base64";
 const secret = v.pipe(
-  v.string(SECRET_IS),
-  v.regex(SECRET, SECRET_IS),
+  v.string(INVALID_SECRET),
+  v.regex(SECRET, INVALID_SECRET),
   v.description(
-    "What messages are signed with, so that the receiver knows it before the first one; made up if absent.",
+    "Signing secret: whsec_ followed by 24 to 64 bytes in base64. Generated if omitted. Set it so that the endpoint can verify the first test message.",
   ),
 );
 
 const active = v.pipe(
-  v.boolean("active is true or false"),
-  v.description("false stops messages; true begins again, also where they were stopped for another reason."),
+  v.boolean("active must be true or false"),
+  v.description("false pauses the webhook. true resumes it, whatever made it inactive."),
 );
 
-const BODY = "There is no such member";
+const UNKNOWN_MEMBER = "Unknown member";
 
 export const NewWebhook = v.strictObject(
   { url, symbols: symbolList, description: v.optional(description, ""), secret: v.optional(secret) },
-  BODY,
+  UNKNOWN_MEMBER,
 );
 
 export const WebhookChanges = v.strictObject(
@@ -54,17 +54,19 @@ export const WebhookChanges = v.strictObject(
     description: v.optional(description),
     active: v.optional(active),
   },
-  BODY,
+  UNKNOWN_MEMBER,
 );
 
 const revoke = v.pipe(
-  v.boolean("revoke is true or false"),
-  v.description("true ends all older secrets at once, as after a leak; with false they sign for a day more."),
+  v.boolean("revoke must be true or false"),
+  v.description(
+    "true revokes all previous secrets at once: use it after a leak. With false, they also sign for one more day.",
+  ),
 );
 
 export const NewSecret = v.strictObject(
   { secret: v.optional(secret), revoke: v.optional(revoke, false) },
-  BODY,
+  UNKNOWN_MEMBER,
 );
 
-export const Nothing = v.strictObject({}, BODY);
+export const Nothing = v.strictObject({}, UNKNOWN_MEMBER);

@@ -6,9 +6,12 @@ import { isUsExchangeHoliday } from "./exchange-holidays.ts";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
+/** FINRA publishes this many business days after the settlement date. */
 const US_BUSINESS_DAYS = 7;
-const US_HOUR = 16;
-const HK_DAYS = 13;
+/** In New York. */
+const US_PUBLICATION_HOUR = 16;
+/** From the date of a Hong Kong row to the publication of the next one. */
+const HK_PUBLICATION_DAYS = 13;
 
 /**
  * The earliest time at which the row after `newest` is published.
@@ -30,18 +33,22 @@ export function publicationAfter(market: Market, newest: bigint): number {
   return publicationOf(market, rowAfter(market, dayOf(market, newest)));
 }
 
-/** How long after an expected publication to poll often. */
-const EAGER_MS = 7 * DAY_MS;
-/** How soon to poll again after a failure. */
-export const AGAIN_MS = HOUR_MS / 4;
+/** How long after an expected publication polls follow the page's expiry. */
+const FREQUENT_POLLING_MS = 7 * DAY_MS;
+/**
+ * Delay of the next poll after a failure, and while the cached page is stale. The same as the interval of the cron in
+ * wrangler.toml: a shorter delay has no effect.
+ */
+export const RETRY_MS = HOUR_MS / 4;
 
 /**
  * When to poll again for a row after `newest`.
  *
- * The first poll is at its publication. For a week, polls follow whenever the cached page expires. If the row is
- * missing, the same applies to the publication of the row after it: OpenD may have US rows monthly, a week in Hong
- * Kong may have no trading day, and the calendar may expect a settlement date that an unforeseen closure moved.
- * Otherwise polls are a day apart, because the security may have left the market.
+ * The first poll is at its publication. For a week, polls follow whenever the cached page expires, so the fresh
+ * lifetime of first pages (`page-source/freshness.ts`) sets their interval. If the row is missing, the same applies to the publication of the row
+ * after it: OpenD may have US rows monthly, a week in Hong Kong may have no trading day, and the calendar may expect a
+ * settlement date that an unforeseen closure moved. Otherwise polls are a day apart, because the security may have left
+ * the market.
  *
  * @param newest date of the newest row, Unix time in seconds; undefined if there is no row
  * @param freshUntil when the cached page expires, Unix time in milliseconds
@@ -49,7 +56,7 @@ export const AGAIN_MS = HOUR_MS / 4;
  * @returns Unix time in milliseconds, later than `now`
  * @throws Failure `opend_protocol_error` if `newest` is not a time
  */
-export function nextLook(
+export function nextPollTime(
   market: Market,
   newest: bigint | undefined,
   freshUntil: number,
@@ -59,11 +66,11 @@ export function nextLook(
   const row = rowAfter(market, dayOf(market, newest));
   const due = publicationOf(market, row);
   if (now < due) return due;
-  const soon = freshUntil > now ? freshUntil : now + AGAIN_MS;
-  if (now - due <= EAGER_MS) return soon;
+  const soonest = freshUntil > now ? freshUntil : now + RETRY_MS;
+  if (now - due <= FREQUENT_POLLING_MS) return soonest;
   const nextDue = publicationOf(market, rowAfter(market, row));
   if (now < nextDue) return Math.min(now + DAY_MS, nextDue);
-  return now - nextDue <= EAGER_MS ? soon : now + DAY_MS;
+  return now - nextDue <= FREQUENT_POLLING_MS ? soonest : now + DAY_MS;
 }
 
 /** Midnight UTC of a row's date. */
@@ -90,14 +97,14 @@ function settlementOf(nominal: number): Date {
 
 function publicationOf(market: Market, row: Date): number {
   // Hong Kong has no summer time: its midnight is 16:00 UTC.
-  if (market === "HK") return row.getTime() + (HK_DAYS - 7) * DAY_MS - 8 * HOUR_MS;
+  if (market === "HK") return row.getTime() + (HK_PUBLICATION_DAYS - 7) * DAY_MS - 8 * HOUR_MS;
   const published = new Date(row);
   for (let days = 0; days < US_BUSINESS_DAYS; ) {
     published.setUTCDate(published.getUTCDate() + 1);
     if (isUsBusinessDay(published)) days += 1;
   }
-  const inSummer = published.getTime() + (US_HOUR + 4) * HOUR_MS;
-  return NEW_YORK_HOUR.format(inSummer) === String(US_HOUR) ? inSummer : inSummer + HOUR_MS;
+  const inSummer = published.getTime() + (US_PUBLICATION_HOUR + 4) * HOUR_MS;
+  return NEW_YORK_HOUR.format(inSummer) === String(US_PUBLICATION_HOUR) ? inSummer : inSummer + HOUR_MS;
 }
 
 const NEW_YORK_HOUR = new Intl.DateTimeFormat("en", {

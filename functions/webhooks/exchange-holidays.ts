@@ -19,21 +19,23 @@ const FLOATING: readonly (readonly [month: number, weekday: number, earliest: nu
 ];
 
 /**
- * Whether the US stock exchanges are closed for a holiday (NYSE Rule 7.2). Columbus Day and Veterans Day are holidays
- * of banks only. Closures at short notice, such as a day of mourning, are not known here.
+ * Whether the US stock exchanges are closed for a holiday (NYSE Rule 7.2). Columbus Day and Veterans Day are bank
+ * holidays only. Unscheduled closures, such as a day of mourning, are not covered.
  * @param day midnight UTC of a date from Monday to Friday, in the years 1900 to 2099
  */
 export function isUsExchangeHoliday(day: Date): boolean {
   const [month, date, weekday] = [day.getUTCMonth() + 1, day.getUTCDate(), day.getUTCDay()];
-  // A holiday on a Sunday moves to Monday, and one on a Saturday to Friday, but New Year's Day never to December 31.
+  // A Sunday holiday is observed on Monday, a Saturday holiday on Friday, except New Year's Day on December 31.
   const isFixed = FIXED.some(
-    ([inMonth, on]) =>
+    ([inMonth, onDate]) =>
       month === inMonth &&
-      (date === on || (weekday === MONDAY && date === on + 1) || (weekday === FRIDAY && date === on - 1)),
+      (date === onDate ||
+        (weekday === MONDAY && date === onDate + 1) ||
+        (weekday === FRIDAY && date === onDate - 1)),
   );
   const isFloating = FLOATING.some(
-    ([inMonth, on, earliest]) =>
-      month === inMonth && weekday === on && date >= earliest && date < earliest + 7,
+    ([inMonth, onWeekday, earliest]) =>
+      month === inMonth && weekday === onWeekday && date >= earliest && date < earliest + 7,
   );
   return isFixed || isFloating || day.getTime() === goodFriday(day.getUTCFullYear());
 }

@@ -2,30 +2,30 @@ import { object, optional, parse, string } from "valibot";
 import { record, stringify } from "../short-interest/json.ts";
 import type { Page } from "../short-interest/page.ts";
 import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
-import type { Next, Try } from "./schedule.ts";
+import type { Attempt, RetryDecision } from "./retry-policy.ts";
 
-/** What is sent, and what is remembered of it. */
+/** Webhook messages, and their entries in the delivery log. */
 
 export const PUBLISHED = "short_interest.published";
 export const TEST = "webhook.test";
 
-/** A message, as it is sent on every try. */
-export interface Message {
-  /** Has no full stop, which its signature is made with. */
+/** A message. All attempts to send it have the same ID and body. */
+export interface WebhookMessage {
+  /** Sent as `webhook-id`. Contains no full stop, because the signed content is `id.timestamp.body`. */
   readonly id: string;
   readonly body: string;
 }
 
 /**
- * The message that the first row of a page was published. The same row makes the same id, whoever sees it, and
- * however often.
+ * The message about the first row of a page. Its ID is a digest of symbol and row, so that pollers that see the same
+ * row create the same ID.
  * @param now Unix time, milliseconds
  */
 export async function publishedMessage(
   symbol: SecuritySymbol,
   { rows }: Page,
   now: number,
-): Promise<Message> {
+): Promise<WebhookMessage> {
   const [row, previous] = rows;
   const name = formatSymbol(symbol);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${name} ${row?.timestamp}`));
@@ -39,12 +39,12 @@ export async function publishedMessage(
 }
 
 /**
- * A message that says nothing but that it arrives.
+ * A message that verifies the receiver of a webhook.
  * @param now Unix time, milliseconds
  */
-export function testMessage(webhook: string, now: number): Message {
+export function testMessage(webhookId: string, now: number): WebhookMessage {
   const id = `msg_${crypto.randomUUID().replaceAll("-", "")}`;
-  return { id, body: bodyOf(TEST, { webhook }, now) };
+  return { id, body: bodyOf(TEST, { webhook: webhookId }, now) };
 }
 
 function bodyOf(type: string, data: object, now: number): string {
@@ -53,17 +53,21 @@ function bodyOf(type: string, data: object, now: number): string {
 
 const Body = object({ type: string(), data: object({ symbol: optional(string()) }) });
 
-/** A try as it is remembered and shown, as JSON. Its times are Unix times in seconds. */
-export function entryOf({ id, body }: Message, tried: Try, { dueAt }: Pick<Next, "dueAt">): string {
+/** The delivery log entry of an attempt, as JSON for storage and API. Times are Unix times in seconds. */
+export function logEntry(
+  { id, body }: WebhookMessage,
+  attempt: Attempt,
+  { retryAt }: Pick<RetryDecision, "retryAt">,
+): string {
   const { type, data } = parse(Body, JSON.parse(body));
   return stringify({
     id,
     type,
     symbol: data.symbol ?? null,
-    at: Math.floor(tried.at / 1_000),
-    status: tried.status,
-    error: tried.error,
-    milliseconds: tried.milliseconds,
-    next_try_at: dueAt === null ? null : Math.ceil(dueAt / 1_000),
+    attempted_at: Math.floor(attempt.startedAt / 1_000),
+    status: attempt.status,
+    error: attempt.error,
+    duration_ms: attempt.durationMs,
+    next_attempt_at: retryAt === null ? null : Math.ceil(retryAt / 1_000),
   });
 }

@@ -1,147 +1,160 @@
 import { array, literal, nullable, number, parse, picklist, string, tuple, union } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { KEYS, MESSAGE_LIFE_MS, MOST_TRIES } from "./keys.ts";
-import { PARKING, SUBSCRIBE, subscribeKeys } from "./lua.ts";
-import type { Message } from "./messages.ts";
-import { optimistically } from "./optimistic.ts";
-import type { Next } from "./schedule.ts";
-import { secretsAt } from "./subscriptions.ts";
+import { PARKING_FUNCTIONS, SUBSCRIBE_FUNCTIONS, subscribeKeys } from "./lua-functions.ts";
+import type { WebhookMessage } from "./messages.ts";
+import { KEYS, MAX_LOG_ENTRIES, MESSAGE_TTL_MS } from "./redis-keys.ts";
+import { retryOnConflict } from "./retry-on-conflict.ts";
+import type { RetryDecision } from "./retry-policy.ts";
+import { activeSecrets } from "./subscriptions.ts";
 
-/** A message to one webhook, for whoever sends it. Times are Unix times in milliseconds. */
+/** A claimed message to one webhook. */
 export interface Delivery {
-  /** Names whoever has taken it on; what it says later counts only as long as nobody else has. */
-  readonly claim: number;
-  readonly message: Message;
+  /** Identifies the claim in `complete`. It is the claim's expiry (Unix time, milliseconds). */
+  readonly claimToken: number;
+  readonly message: WebhookMessage;
   readonly webhookId: string;
   readonly owner: string;
   readonly url: string;
+  /** The host of this service at which the webhook was created. */
   readonly host: string;
-  /** What the message is signed with, as it is stored. */
+  /** Active signing secrets as stored, the newest first. */
   readonly storedSecrets: readonly string[];
-  /** Tries before. */
-  readonly tries: number;
+  /** Attempts before this one. */
+  readonly attempts: number;
+  /** Unix time, milliseconds; undefined if the webhook does not fail. */
   readonly failingSince: number | undefined;
 }
 
 /**
- * Undelivered messages. A message stays until it is delivered, given up, or 14 days old. Messages of a paused webhook
- * are parked: they are not due, and cost nothing, until the webhook is active again.
+ * Undelivered messages. A message stays until it is delivered, abandoned or 14 days old. Messages of a paused webhook
+ * are parked: they are not due until the webhook is active again, and use no queue operations.
+ *
+ * A delivery ID is `messageId webhookId`. All methods throw Failure `store_unavailable` if Redis is unavailable.
  */
 export interface Outbox {
   /**
-   * Those to see to: new ones, and ones that whoever had taken them on has not seen to in time. Nobody else is given
-   * them for a while.
+   * Claims due deliveries for dispatch: new ones, and those whose claim has expired.
+   * @returns delivery IDs, at most `limit`
    */
-  due(most: number): Promise<string[]>;
+  claimDue(limit: number): Promise<string[]>;
   /**
-   * Takes one on, for as long as a try and the note of it may take.
-   * @returns the milliseconds until it is due, where it is not; undefined where there is nothing to do
+   * Claims a delivery for one attempt.
+   * @returns milliseconds until the delivery is due, if it is not; undefined if there is nothing to send or another
+   *   consumer holds the claim
    */
-  begin(delivery: string): Promise<Delivery | number | undefined>;
+  claim(deliveryId: string): Promise<Delivery | number | undefined>;
   /**
-   * Notes how a try went.
-   * @param claim as `begin` has given it
-   * @param url where it was sent to
-   * @param entry the try, as JSON, for its webhook's list
+   * Records the result of an attempt. A success always counts; a failure counts only while its claim is held.
+   * @param claimToken of the delivery that `claim` returned
+   * @param url the URL of the attempt
+   * @param entry the delivery log entry, as JSON
    */
-  end(delivery: string, claim: number, next: Next, url: string, entry: string): Promise<void>;
-  /** How many are scheduled; parked ones are not counted. */
+  complete(
+    deliveryId: string,
+    claimToken: number,
+    decision: RetryDecision,
+    url: string,
+    entry: string,
+  ): Promise<void>;
+  /** The number of scheduled messages, without parked ones. */
   size(): Promise<number>;
 }
 
-/** Until what is in the queue should have arrived. */
-const QUEUED_MS = 15 * 60_000;
+/** A dispatched delivery is due again after this time, in case the queue loses its job. */
+const DISPATCH_CLAIM_MS = 15 * 60_000;
 /**
- * For how long one who has begun is believed to be at it. Longer than a short loss of Upstash, during which the news
- * that it was delivered has to wait.
+ * How long an attempt holds its claim. Longer than the receiver's timeout and a short outage of Upstash, during which
+ * the result waits in the queue: otherwise a delivered message would be sent again.
  */
-const CLAIM_MS = 10 * 60_000;
-/** By how much the queue may be late. */
-const LATE_MS = 5 * 60_000;
+const ATTEMPT_CLAIM_MS = 10 * 60_000;
+/** Added to the due time of a retry, because its job normally arrives from the queue before that. */
+const QUEUE_DELAY_MS = 5 * 60_000;
 
-/** KEYS pending; ARGV now, most, until */
-const DUE = `
+/** KEYS pending; ARGV now, limit, claimedUntil → delivery IDs */
+const CLAIM_DUE = `
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
 for _, delivery in ipairs(due) do redis.call('ZADD', KEYS[1], ARGV[3], delivery) end
 return due
 `;
 
-/** What the scripts of a single message begin with. KEYS pending, tries; ARGV delivery, its message */
-const MESSAGE = `${PARKING}
+/** Functions for one message. KEYS pending, attempts; ARGV delivery ID, message ID */
+const MESSAGE_FUNCTIONS = `${PARKING_FUNCTIONS}
 local delivery, message = ARGV[1], ARGV[2]
-local function setState(tries, due, claimed)
-  redis.call('HSET', KEYS[2], message, string.format('%d %.0f %.0f', tries, due, claimed))
+local function setState(attempts, retryAt, claimedUntil)
+  redis.call('HSET', KEYS[2], message, string.format('%d %.0f %.0f', attempts, retryAt, claimedUntil))
 end
-local function forget()
+local function deleteMessage()
   redis.call('ZREM', KEYS[1], delivery)
   redis.call('HDEL', KEYS[2], message)
 end
 `;
 
 /**
- * KEYS pending, tries, webhook, event; ARGV delivery, its message, now, claim, ms that messages live → 'nothing', ms
- * until it is due, or what to send
+ * KEYS pending, attempts, webhook, event; ARGV delivery ID, message ID, now, claimedUntil, message TTL in ms →
+ * 'nothing', milliseconds until the delivery is due, or the fields of the delivery
  */
-const BEGIN = `${MESSAGE}
-local now, claim, life = tonumber(ARGV[3]), ARGV[4], ARGV[5]
+const CLAIM = `${MESSAGE_FUNCTIONS}
+local now, claimedUntil, ttl = tonumber(ARGV[3]), ARGV[4], ARGV[5]
 if not redis.call('ZSCORE', KEYS[1], delivery) then return 'nothing' end
-local tries, due, claimed = stateOf(redis.call('HGET', KEYS[2], message) or '0 0 0')
-if now < claimed then return 'nothing' end
+local attempts, retryAt, heldUntil = parseState(redis.call('HGET', KEYS[2], message) or '0 0 0')
+if now < heldUntil then return 'nothing' end
 local body = redis.call('GET', KEYS[4])
-local webhook = redis.call('HMGET', KEYS[3], 'owner', 'url', 'host', 'secrets', 'failing', 'active', 'reason')
+local webhook = redis.call('HMGET', KEYS[3], 'owner', 'url', 'host', 'secrets', 'failing_since', 'active', 'reason')
 if body and webhook[7] == 'paused' then
-  setState(tries, due, 0)
+  setState(attempts, retryAt, 0)
   redis.call('ZREM', KEYS[1], delivery)
-  redis.call('PEXPIRE', KEYS[2], life)
+  redis.call('PEXPIRE', KEYS[2], ttl)
   return 'nothing'
 end
 if not body or webhook[6] ~= '1' then
-  forget()
+  deleteMessage()
   return 'nothing'
 end
-if now < due then return due - now end
-setState(tries, due, claim)
-redis.call('ZADD', KEYS[1], claim, delivery)
-return {body, tries, webhook[1], webhook[2], webhook[3], webhook[4], webhook[5]}
+if now < retryAt then return retryAt - now end
+setState(attempts, retryAt, claimedUntil)
+redis.call('ZADD', KEYS[1], claimedUntil, delivery)
+return {body, attempts, webhook[1], webhook[2], webhook[3], webhook[4], webhook[5]}
 `;
 const text = string();
-const BeginReply = union([
+const ClaimReply = union([
   literal("nothing"),
   number(),
   tuple([text, number(), text, text, text, text, text]),
 ]);
 
 /**
- * KEYS pending, tries, webhook, log, then `subscribeKeys` where there is a reason; ARGV delivery, its message, webhook's
- * id, claim, outcome, due, when to look again, now, entry, most entries, URL, reason or '', symbols or '' → 'done', or
- * 'changed' where the webhook ends and has other symbols. An answer from an address that the webhook has no longer does
- * not count.
+ * KEYS pending, attempts, webhook, deliveries, then `subscribeKeys` if the webhook is disabled; ARGV delivery ID,
+ * message ID, webhook ID, claim token, outcome, retryAt, checkAt, now, log entry, max log entries, URL, disable reason
+ * or '', symbols or '' → 'done', or 'conflict' if the webhook is to be disabled but has other symbols.
+ *
+ * If the webhook's URL has changed since the attempt, a failure neither counts nor disables it: the message is due at
+ * once at the new URL.
  */
-const END = `${SUBSCRIBE}${MESSAGE}
-local _, _, id, claim, outcome, due, lookAt, now, entry, most, url, reason, symbols = unpack(ARGV)
+const COMPLETE = `${SUBSCRIBE_FUNCTIONS}${MESSAGE_FUNCTIONS}
+local _, _, id, claimToken, outcome, retryAt, checkAt, now, entry, maxEntries, url, reason, symbols = unpack(ARGV)
 local state = redis.call('HGET', KEYS[2], message)
 if not state then return 'done' end
-local tries, _, claimed = stateOf(state)
-if outcome ~= 'delivered' and claimed ~= tonumber(claim) then return 'done' end
-local webhook = redis.call('HMGET', KEYS[3], 'url', 'failing', 'active', 'symbols', 'reason')
-local hasMoved, failing, isActive = webhook[1] ~= url, webhook[2], webhook[3] == '1'
-if hasMoved or (reason == 'failing' and failing == '0') then reason = '' end
-if reason ~= '' and webhook[4] ~= symbols then return 'changed' end
-local function retry(tries, due, lookAt)
-  setState(tries, due, 0)
-  if isActive then redis.call('ZADD', KEYS[1], lookAt, delivery)
-  elseif webhook[5] ~= 'paused' then forget() end
+local attempts, _, claimedUntil = parseState(state)
+if outcome ~= 'delivered' and claimedUntil ~= tonumber(claimToken) then return 'done' end
+local webhook = redis.call('HMGET', KEYS[3], 'url', 'failing_since', 'active', 'symbols', 'reason')
+local urlChanged, failingSince, isActive = webhook[1] ~= url, webhook[2], webhook[3] == '1'
+if urlChanged or (reason == 'failing' and failingSince == '0') then reason = '' end
+if reason ~= '' and webhook[4] ~= symbols then return 'conflict' end
+local function retry(attempts, retryAt, checkAt)
+  setState(attempts, retryAt, 0)
+  if isActive then redis.call('ZADD', KEYS[1], checkAt, delivery)
+  elseif webhook[5] ~= 'paused' then deleteMessage() end
 end
-if outcome ~= 'delivered' and hasMoved then retry(0, 0, now)
-elseif outcome == 'later' then retry(tries + 1, due, lookAt)
-else forget() end
+if outcome ~= 'delivered' and urlChanged then retry(0, 0, now)
+elseif outcome == 'retry' then retry(attempts + 1, retryAt, checkAt)
+else deleteMessage() end
 redis.call('LPUSH', KEYS[4], entry)
-redis.call('LTRIM', KEYS[4], 0, tonumber(most) - 1)
-if hasMoved then return 'done' end
+redis.call('LTRIM', KEYS[4], 0, tonumber(maxEntries) - 1)
+if urlChanged then return 'done' end
 if outcome == 'delivered' then
-  redis.call('HSET', KEYS[3], 'failing', '0')
-elseif failing == '0' then
-  redis.call('HSET', KEYS[3], 'failing', now)
+  redis.call('HSET', KEYS[3], 'failing_since', '0')
+elseif failingSince == '0' then
+  redis.call('HSET', KEYS[3], 'failing_since', now)
 end
 if reason ~= '' then
   if isActive then subscribe(id, symbols, '', now, 5) end
@@ -150,56 +163,63 @@ if reason ~= '' then
 end
 return 'done'
 `;
-const EndReply = picklist(["done", "changed"]);
+const CompleteReply = picklist(["done", "conflict"]);
 
 /** @param now Unix time, milliseconds */
 export function createOutbox(upstash: Upstash, now: () => number): Outbox {
-  /** The symbols of a webhook, as a list with spaces; empty where there is no such webhook. */
+  /** The symbols of a webhook, separated by spaces; empty if the webhook does not exist. */
   async function symbolsOf(webhookId: string): Promise<string> {
     const symbols = await upstash.exec((redis) => redis.hget(KEYS.webhook(webhookId), "symbols"));
     return parse(nullable(string()), symbols) ?? "";
   }
 
   return {
-    due(most) {
-      const args = [now(), most, now() + QUEUED_MS].map(String);
-      return upstash.eval({ script: DUE, keys: [KEYS.pending], args }, array(string()));
+    claimDue(limit) {
+      const args = [now(), limit, now() + DISPATCH_CLAIM_MS].map(String);
+      return upstash.eval({ script: CLAIM_DUE, keys: [KEYS.pending], args }, array(string()));
     },
-    async begin(delivery) {
-      const { messageId, webhookId } = partsOf(delivery);
-      const claim = now() + CLAIM_MS;
-      const keys = [KEYS.pending, KEYS.tries(webhookId), KEYS.webhook(webhookId), KEYS.event(messageId)];
-      const args = [delivery, messageId, now(), claim, MESSAGE_LIFE_MS].map(String);
-      const reply = await upstash.eval({ script: BEGIN, keys, args }, BeginReply);
+    async claim(deliveryId) {
+      const { messageId, webhookId } = parseDeliveryId(deliveryId);
+      const claimToken = now() + ATTEMPT_CLAIM_MS;
+      const keys = [KEYS.pending, KEYS.attempts(webhookId), KEYS.webhook(webhookId), KEYS.event(messageId)];
+      const args = [deliveryId, messageId, now(), claimToken, MESSAGE_TTL_MS].map(String);
+      const reply = await upstash.eval({ script: CLAIM, keys, args }, ClaimReply);
       if (reply === "nothing") return undefined;
       if (typeof reply === "number") return reply;
-      const [body, tries, owner, url, host, secrets, failing] = reply;
+      const [body, attempts, owner, url, host, secrets, failing] = reply;
       const failingSince = failing === "0" ? undefined : Number(failing);
       const message = { id: messageId, body };
-      const storedSecrets = secretsAt(now(), secrets);
-      return { claim, message, webhookId, tries, owner, url, host, failingSince, storedSecrets };
+      const storedSecrets = activeSecrets(secrets, now());
+      return { claimToken, message, webhookId, attempts, owner, url, host, failingSince, storedSecrets };
     },
-    end: (delivery, claim, { outcome, dueAt, ends }, url, entry) =>
-      optimistically(async () => {
-        const { messageId, webhookId } = partsOf(delivery);
-        const symbols = ends === null ? "" : await symbolsOf(webhookId);
-        const due = Math.ceil(dueAt ?? 0);
-        const result = [claim, outcome, due, due + LATE_MS, now(), entry, MOST_TRIES, url];
-        const own = [KEYS.pending, KEYS.tries(webhookId), KEYS.webhook(webhookId), KEYS.log(webhookId)];
+    complete: (deliveryId, claimToken, { outcome, retryAt, disableReason }, url, entry) =>
+      retryOnConflict(async () => {
+        const { messageId, webhookId } = parseDeliveryId(deliveryId);
+        const symbols = disableReason === null ? "" : await symbolsOf(webhookId);
+        const dueAt = Math.ceil(retryAt ?? 0);
+        const result = [claimToken, outcome, dueAt, dueAt + QUEUE_DELAY_MS, now(), entry];
+        const webhookKeys = [
+          KEYS.attempts(webhookId),
+          KEYS.webhook(webhookId),
+          KEYS.deliveries(webhookId),
+          ...(symbols === "" ? [] : subscribeKeys(symbols.split(" "))),
+        ];
         const call = {
-          script: END,
-          keys: [...own, ...(symbols === "" ? [] : subscribeKeys(symbols.split(" ")))],
-          args: [delivery, messageId, webhookId, ...result, ends ?? "", symbols].map(String),
+          script: COMPLETE,
+          keys: [KEYS.pending, ...webhookKeys],
+          args: [
+            ...[deliveryId, messageId, webhookId, ...result],
+            ...[MAX_LOG_ENTRIES, url, disableReason ?? "", symbols],
+          ].map(String),
         };
-        const reply = await upstash.eval(call, EndReply);
-        return reply === "changed" ? reply : undefined;
+        const reply = await upstash.eval(call, CompleteReply);
+        return reply === "conflict" ? reply : undefined;
       }),
     size: () => upstash.exec((redis) => redis.zcard(KEYS.pending)),
   };
 }
 
-/** Of a delivery's name in Redis. */
-function partsOf(delivery: string) {
-  const [messageId = "", webhookId = ""] = delivery.split(" ");
+function parseDeliveryId(deliveryId: string) {
+  const [messageId = "", webhookId = ""] = deliveryId.split(" ");
   return { messageId, webhookId };
 }

@@ -1,32 +1,32 @@
 import { Failure } from "../errors.ts";
 
-/** Encrypts the signing secrets of webhooks for Redis: AES-256-GCM under keys that only the Worker has. */
+/** Encrypts signing secrets before they are stored in Redis: AES-256-GCM under the keys of `WEBHOOK_SECRET_KEY`. */
 export interface SecretCipher {
   /**
    * Encrypts under the first key.
+   * @param webhookId additional authenticated data: the result can be decrypted only for this webhook
    * @throws Failure `misconfigured` without a key
-   * @param webhookId is bound to the result, which decrypts for no other webhook
    */
   encrypt(webhookId: string, secret: string): Promise<string>;
   /**
-   * Decrypts under any of the keys. A secret that was stored in clear is returned as it is.
-   * @throws Failure `misconfigured` where no key decrypts it for this webhook
+   * Decrypts under any of the keys. A secret stored in plain text is returned unchanged.
+   * @throws Failure `misconfigured` if no key decrypts it for this webhook
    */
   decrypt(webhookId: string, stored: string): Promise<string>;
-  /** Whether it is encrypted under the first key. */
+  /** Whether `stored` is encrypted under the first key. */
   isCurrent(webhookId: string, stored: string): Promise<boolean>;
 }
 
 const ALGORITHM = "AES-GCM";
-/** Before the nonce, ciphertext and tag in base64. Base64 has neither of the separators of a stored list, space and @. */
+/** Followed by nonce, ciphertext and tag in base64, which contains neither separator of a stored list, space and `@`. */
 const PREFIX = "aes256gcm:";
 const NONCE_BYTES = 12;
 const VARIABLE = "WEBHOOK_SECRET_KEY";
 const NOT_SET = "is not set, but webhooks need it";
 
 /**
- * The secrets that sign a message. The newest one must be readable; older ones that no key decrypts are left out.
- * @throws Failure `misconfigured` if no key decrypts the newest one
+ * Decrypts the secrets that sign a message. Older secrets that no key decrypts are omitted.
+ * @throws Failure `misconfigured` if no key decrypts the newest secret
  */
 export async function signingSecrets(
   cipher: SecretCipher,
@@ -38,10 +38,7 @@ export async function signingSecrets(
   return [await cipher.decrypt(webhookId, newest), ...readable];
 }
 
-/**
- * Without a key it reads the secrets that were stored in clear.
- * @param keys 32 bytes each; the first encrypts, all decrypt
- */
+/** @param keys 32 bytes each; the first encrypts, all decrypt. Without keys only plain-text secrets can be read */
 export function createSecretCipher(keys: readonly Uint8Array<ArrayBuffer>[] = []): SecretCipher {
   const [first] = keys;
 
@@ -51,8 +48,8 @@ export function createSecretCipher(keys: readonly Uint8Array<ArrayBuffer>[] = []
       const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
       const bytes = new TextEncoder().encode(secret);
       const encrypted = await crypto.subtle.encrypt(
-        parameters(nonce, webhookId),
-        await imported(first),
+        aesParams(nonce, webhookId),
+        await importKey(first),
         bytes,
       );
       return PREFIX + base64Of(Uint8Array.of(...nonce, ...new Uint8Array(encrypted)));
@@ -72,7 +69,7 @@ export function createSecretCipher(keys: readonly Uint8Array<ArrayBuffer>[] = []
   };
 }
 
-/** @returns undefined where another key, or another webhook's id, has encrypted it */
+/** @returns undefined if it was encrypted under another key or for another webhook */
 async function decryptUnder(
   key: Uint8Array<ArrayBuffer>,
   webhookId: string,
@@ -80,19 +77,19 @@ async function decryptUnder(
 ): Promise<string | undefined> {
   try {
     const bytes = Uint8Array.from(atob(stored.slice(PREFIX.length)), (char) => char.charCodeAt(0));
-    const algorithm = parameters(bytes.slice(0, NONCE_BYTES), webhookId);
-    const secret = await crypto.subtle.decrypt(algorithm, await imported(key), bytes.slice(NONCE_BYTES));
+    const algorithm = aesParams(bytes.slice(0, NONCE_BYTES), webhookId);
+    const secret = await crypto.subtle.decrypt(algorithm, await importKey(key), bytes.slice(NONCE_BYTES));
     return new TextDecoder().decode(secret);
   } catch {
     return undefined;
   }
 }
 
-function parameters(iv: Uint8Array<ArrayBuffer>, webhookId: string) {
+function aesParams(iv: Uint8Array<ArrayBuffer>, webhookId: string) {
   return { name: ALGORITHM, iv, additionalData: new TextEncoder().encode(webhookId) };
 }
 
-function imported(key: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+function importKey(key: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
   return crypto.subtle.importKey("raw", key, ALGORITHM, false, ["encrypt", "decrypt"]);
 }
 

@@ -1,11 +1,11 @@
-import type { Message } from "./messages.ts";
+import type { WebhookMessage } from "./messages.ts";
 
-/** Signatures of Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA256, as `v1`. */
+/** Signatures of Standard Webhooks (https://www.standardwebhooks.com): version `v1`, HMAC-SHA256. */
 
 const PREFIX = "whsec_";
 const SECRET_BYTES = 32;
 
-/** A secret as it is written: 24 to 64 bytes in base64, in an expression that any program can read. */
+/** `whsec_` and 24 to 64 bytes in base64. OpenAPI publishes the expression, so it uses only common syntax. */
 export const SECRET =
   /^whsec_(([A-Za-z0-9+/]{4}){8,20}([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?|([A-Za-z0-9+/]{4}){21}([A-Za-z0-9+/]{2}==)?)$/;
 
@@ -14,12 +14,12 @@ export function newSecret(): string {
 }
 
 /**
- * The headers that sign a message.
- * @param timestamp Unix time of the try, in seconds
- * @param secrets each signs it, so that a receiver may know any one of them
+ * The `webhook-*` headers of an attempt.
+ * @param timestamp start of the attempt, Unix time in seconds
+ * @param secrets in clear. Each adds a signature; a receiver accepts the message if it knows one of them
  */
 export async function signedHeaders(
-  { id, body }: Message,
+  { id, body }: WebhookMessage,
   timestamp: number,
   secrets: readonly string[],
 ): Promise<Record<string, string>> {

@@ -1,100 +1,100 @@
 import { array, number, parse, string } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { KEYS, MESSAGE_LIFE_MS, MOST_TRIES } from "./keys.ts";
-import { subscribeKeys } from "./lua.ts";
-import { optimistically } from "./optimistic.ts";
-import { Reason } from "./schedule.ts";
+import { subscribeKeys } from "./lua-functions.ts";
+import { KEYS, MAX_LOG_ENTRIES, MESSAGE_TTL_MS } from "./redis-keys.ts";
+import { retryOnConflict } from "./retry-on-conflict.ts";
+import { InactiveReason } from "./retry-policy.ts";
 import {
-  CHANGE,
-  ChangeReply,
   CREATE,
   CreateReply,
   GET,
   GetReply,
-  NOTE,
+  RECORD_TEST,
   REMOVE,
   RemoveReply,
   ROTATE,
   RotateReply,
+  UPDATE,
+  UpdateReply,
 } from "./subscription-scripts.ts";
 
-/** A webhook as it is registered. Times are Unix times in milliseconds. */
-export interface NewSubscription {
-  readonly id: string;
+/** What the owner of a webhook specifies. */
+export interface WebhookSettings {
   readonly url: string;
   /** As `formatSymbol` writes them. */
   readonly symbols: readonly string[];
   readonly description: string;
+}
+
+/** Times are Unix times in milliseconds. */
+export interface NewSubscription extends WebhookSettings {
+  readonly id: string;
   readonly createdAt: number;
-  /** The host of this service that it was registered at. */
+  /** The host of this service at which the webhook was created. Messages are never sent to it. */
   readonly host: string;
-  /** What its messages are signed with now, as it is stored. */
+  /** Active signing secrets as stored, the newest first. */
   readonly storedSecrets: readonly string[];
 }
 
-/** A webhook. Times are Unix times in milliseconds. */
+/** Times are Unix times in milliseconds. */
 export interface Subscription extends NewSubscription {
-  /** Why nothing is sent to it; null where it is active. */
-  readonly reason: Reason | null;
-  /** Since when every try has failed; null where the last one has not. */
+  /** Why the webhook is inactive; null if it is active. */
+  readonly reason: InactiveReason | null;
+  /** Since when all attempts have failed; null if the last one succeeded. */
   readonly failingSince: number | null;
 }
 
-/** Why a webhook is neither made nor changed: another one of its owner has the same URL and symbols, in any order. */
+/** The owner has another webhook with the same URL and symbols, in any order. */
 export interface Duplicate {
   readonly duplicateOf: string;
 }
 
-/** Changes of a webhook. An undefined member stays as it is. */
-export interface Changes {
+/** An undefined member stays as it is. */
+export interface SubscriptionChanges {
   readonly url?: string | undefined;
   readonly symbols?: readonly string[] | undefined;
   readonly description?: string | undefined;
-  /** false pauses an active webhook; true makes a webhook active again, without failures. */
+  /** false pauses an active webhook; true activates an inactive one and resets `failingSince`. */
   readonly active?: boolean | undefined;
 }
 
-/** Webhooks at most of one owner. */
-export const MOST_WEBHOOKS = 20;
-/** The secret that a rotation replaces goes on signing for this long. */
-export const OLD_SECRET_MS = 24 * 3_600_000;
-/** Secrets at most that sign at once. */
-export const MOST_SECRETS = 4;
+/** Per owner, active or not. Problem details and OpenAPI descriptions state it, too. */
+export const MAX_WEBHOOKS = 20;
+/** How long the secrets that a rotation replaces continue to sign, in milliseconds. */
+export const SECRET_OVERLAP_MS = 24 * 3_600_000;
+/** Active secrets of a webhook; each of them signs every message. */
+export const MAX_SIGNING_SECRETS = 4;
 
-/** The webhooks of all owners. An owner never sees those of another one. */
+/**
+ * The webhooks of all owners. Methods with an `owner` see only that owner's webhooks. All methods throw Failure
+ * `store_unavailable` if Redis is unavailable; `update` and `remove` also after repeated conflicts.
+ */
 export interface Subscriptions {
-  /** @returns `full` where the owner has as many as there may be */
-  create(owner: string, made: NewSubscription): Promise<"done" | "full" | Duplicate>;
-  /** Those of an owner, oldest first, or the one of this id. */
+  /** @returns `limit_reached` if the owner already has `MAX_WEBHOOKS` */
+  create(owner: string, subscription: NewSubscription): Promise<"done" | "limit_reached" | Duplicate>;
+  /** The owner's webhooks, oldest first, or only the one with this ID. */
   find(owner: string, id?: string): Promise<Subscription[]>;
-  /**
-   * @returns `none` where there is no such webhook
-   * @throws Failure `store_unavailable` also where other requests change the webhook all the time
-   */
-  change(owner: string, id: string, changes: Changes): Promise<"done" | "none" | Duplicate>;
-  /**
-   * @returns false where there is none
-   * @throws Failure as `change` does
-   */
+  update(owner: string, id: string, changes: SubscriptionChanges): Promise<"done" | "not_found" | Duplicate>;
+  /** @returns whether the webhook existed */
   remove(owner: string, id: string): Promise<boolean>;
   /**
-   * Replaces the secret. The older ones sign for a day more, or never again where they are revoked. An attempt that is
-   * under way may still have their signatures.
-   * @returns `none` where there is no such webhook; `full` where four secrets sign already, and none is revoked
+   * Replaces the signing secret. Older secrets continue to sign for `SECRET_OVERLAP_MS`, or are deleted if
+   * `revokesOlder`. An attempt in flight may still carry their signatures.
+   * @returns `limit_reached` if `MAX_SIGNING_SECRETS` are active and none is revoked
    */
   rotate(
     owner: string,
     id: string,
     storedSecret: string,
-    isRevoked: boolean,
-  ): Promise<"done" | "none" | "full">;
+    revokesOlder: boolean,
+  ): Promise<"done" | "not_found" | "limit_reached">;
   /**
-   * Notes a test, as JSON.
-   * @param isSuccess whether its receiver does not fail any more
+   * Adds a test message to the delivery log. A success resets `failingSince`.
+   * @param entry the delivery log entry, as JSON
    */
-  note(id: string, entry: string, isSuccess: boolean): Promise<void>;
-  /** The last tries, newest first. */
-  tries(id: string): Promise<string[]>;
+  recordTest(id: string, entry: string, isSuccess: boolean): Promise<void>;
+  /** Delivery log entries as JSON, newest first, at most `MAX_LOG_ENTRIES`. */
+  deliveryLog(id: string): Promise<string[]>;
 }
 
 /** @param now Unix time, milliseconds */
@@ -104,17 +104,17 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
     const call = { script: GET, keys: ids.map(KEYS.webhook), args: [owner, ...ids] };
     const found = await upstash.eval(call, GetReply);
     return found.map((fields): Subscription => {
-      const [id, url, symbols, description, reason, created, failing, host, secrets] = fields;
+      const [id, url, symbols, description, reason, createdAt, failingSince, host, secrets] = fields;
       return {
         id,
         url,
         symbols: symbols.split(" "),
         description,
-        reason: reason === "" ? null : parse(Reason, reason),
-        createdAt: Number(created),
-        failingSince: failing === "0" ? null : Number(failing),
+        reason: reason === "" ? null : parse(InactiveReason, reason),
+        createdAt: Number(createdAt),
+        failingSince: failingSince === "0" ? null : Number(failingSince),
         host,
-        storedSecrets: secretsAt(now(), secrets),
+        storedSecrets: activeSecrets(secrets, now()),
       };
     });
   }
@@ -123,71 +123,82 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
     async create(owner, { id, url, symbols, description, createdAt, host, storedSecrets }) {
       const fields = { owner, url, description, host, secrets: storedSecrets.join(" ") };
       const digest = await digestOf(url, symbols);
-      const args = [id, MOST_WEBHOOKS, digest, symbols.join(" "), createdAt].map(String);
+      const args = [id, MAX_WEBHOOKS, digest, symbols.join(" "), createdAt].map(String);
       const call = {
         script: CREATE,
-        keys: [KEYS.webhook(id), KEYS.owned(owner), KEYS.digests(owner), ...subscribeKeys(symbols)],
+        keys: [KEYS.webhook(id), KEYS.owner(owner), KEYS.digests(owner), ...subscribeKeys(symbols)],
         args: [...args, ...Object.entries(fields).flat()],
       };
       return upstash.eval(call, CreateReply);
     },
     async find(owner, id) {
       if (id !== undefined) return read(owner, [id]);
-      const ids = await upstash.exec((redis) => redis.zrange(KEYS.owned(owner), 0, -1));
+      const ids = await upstash.exec((redis) => redis.zrange(KEYS.owner(owner), 0, -1));
       return read(owner, parse(array(string()), ids));
     },
-    change: (owner, id, { url, symbols, description, active }) =>
-      optimistically(async () => {
+    update: (owner, id, { url, symbols, description, active }) =>
+      retryOnConflict(async () => {
         const [before] = await read(owner, [id]);
-        if (!before) return "none";
+        if (!before) return "not_found";
         const after = { url: url ?? before.url, symbols: symbols ?? before.symbols };
-        const flag = active === undefined ? "" : active ? "1" : "0";
-        const terms = [before.url, before.symbols.join(" "), after.url, after.symbols.join(" ")];
+        const activeFlag = active === undefined ? "" : active ? "1" : "0";
+        const settings = [before.url, before.symbols.join(" "), after.url, after.symbols.join(" ")];
         const digest = await digestOf(after.url, after.symbols);
-        const own = [KEYS.webhook(id), KEYS.digests(owner), KEYS.tries(id), KEYS.pending];
+        const keys = [KEYS.webhook(id), KEYS.digests(owner), KEYS.attempts(id), KEYS.pending];
         const call = {
-          script: CHANGE,
-          keys: [...own, ...subscribeKeys([...before.symbols, ...after.symbols])],
+          script: UPDATE,
+          keys: [...keys, ...subscribeKeys([...before.symbols, ...after.symbols])],
           args: [
-            ...[id, owner, String(now()), String(MESSAGE_LIFE_MS), ...terms, digest, flag],
+            ...[id, owner, String(now()), String(MESSAGE_TTL_MS), ...settings, digest, activeFlag],
             ...(description === undefined ? [] : ["description", description]),
           ],
         };
-        return upstash.eval(call, ChangeReply);
+        return upstash.eval(call, UpdateReply);
       }),
     remove: (owner, id) =>
-      optimistically(async () => {
+      retryOnConflict(async () => {
         const [before] = await read(owner, [id]);
         if (!before) return false;
-        const lists = [KEYS.owned(owner), KEYS.digests(owner), KEYS.log(id), KEYS.tries(id), KEYS.pending];
+        const ownerKeys = [KEYS.owner(owner), KEYS.digests(owner)];
         const call = {
           script: REMOVE,
-          keys: [KEYS.webhook(id), ...lists, ...subscribeKeys(before.symbols)],
+          keys: [
+            ...[KEYS.webhook(id), ...ownerKeys, KEYS.deliveries(id), KEYS.attempts(id), KEYS.pending],
+            ...subscribeKeys(before.symbols),
+          ],
           args: [id, owner, before.symbols.join(" ")],
         };
         const reply = await upstash.eval(call, RemoveReply);
-        return reply === "changed" ? reply : reply === "done";
+        return reply === "conflict" ? reply : reply === "done";
       }),
-    rotate(owner, id, storedSecret, isRevoked) {
-      const args = [owner, storedSecret, now(), isRevoked ? "" : OLD_SECRET_MS, MOST_SECRETS].map(String);
+    rotate(owner, id, storedSecret, revokesOlder) {
+      const overlapMs = revokesOlder ? "" : SECRET_OVERLAP_MS;
+      const args = [owner, storedSecret, now(), overlapMs, MAX_SIGNING_SECRETS].map(String);
       return upstash.eval({ script: ROTATE, keys: [KEYS.webhook(id)], args }, RotateReply);
     },
-    async note(id, entry, isSuccess) {
-      const args = [entry, String(MOST_TRIES), isSuccess ? "1" : ""];
-      await upstash.eval({ script: NOTE, keys: [KEYS.webhook(id), KEYS.log(id)], args }, number());
+    async recordTest(id, entry, isSuccess) {
+      const args = [entry, String(MAX_LOG_ENTRIES), isSuccess ? "1" : ""];
+      const keys = [KEYS.webhook(id), KEYS.deliveries(id)];
+      await upstash.eval({ script: RECORD_TEST, keys, args }, number());
     },
-    tries: (id) => upstash.exec((redis) => redis.lrange(KEYS.log(id), 0, MOST_TRIES - 1)),
+    deliveryLog: (id) => upstash.exec((redis) => redis.lrange(KEYS.deliveries(id), 0, MAX_LOG_ENTRIES - 1)),
   };
 }
 
-/** A digest that two webhooks share where they have the same URL and symbols, in any order. */
+/** A digest that is equal for webhooks with the same URL and symbols, in any order. */
 async function digestOf(url: string, symbols: readonly string[]): Promise<string> {
   const text = new TextEncoder().encode([url, ...symbols.toSorted()].join("\n"));
   return new Uint8Array(await crypto.subtle.digest("SHA-256", text)).toHex();
 }
 
-/** Of a list of stored secrets, `secret` or `secret@end` each, those that sign now. */
-export function secretsAt(now: number, cached: string): string[] {
-  const secrets = cached.split(" ").map((each) => each.split("@"));
-  return secrets.flatMap(([secret = "", end]) => (end === undefined || Number(end) > now ? [secret] : []));
+/**
+ * The secrets of a stored list that still sign.
+ * @param stored `secret` or `secret@expiry` each, separated by spaces
+ * @param now Unix time, milliseconds
+ */
+export function activeSecrets(stored: string, now: number): string[] {
+  const entries = stored.split(" ").map((entry) => entry.split("@"));
+  return entries.flatMap(([secret = "", expiry]) =>
+    expiry === undefined || Number(expiry) > now ? [secret] : [],
+  );
 }

@@ -1,29 +1,29 @@
-/** Shows /openapi.json with Swagger UI, or says why it cannot be shown. */
+/** Shows /openapi.json with Swagger UI, or the reason why that failed. */
 
-const DESCRIPTION = "/openapi.json";
+const SPEC_PATH = "/openapi.json";
 
 const message = document.getElementById("message");
 try {
-  message.textContent = `Loading ${DESCRIPTION} …`;
+  message.textContent = `Loading ${SPEC_PATH}…`;
   const spec = await load();
   if (window.SwaggerUIBundle === undefined) throw new Error("Swagger UI did not load");
   window.SwaggerUIBundle({
-    // Not its address: what Swagger UI says when that cannot be loaded is no help.
+    // Not `url`: Swagger UI's own message about a failed request does not help.
     spec,
     domNode: document.getElementById("reference"),
     deepLinking: true,
   });
   message.textContent = "";
 } catch (thrown) {
-  message.textContent = `The API reference cannot be shown: ${thrown.message}. Reload the page to try again.`;
+  message.textContent = `The API reference cannot be displayed: ${thrown.message}. Reload the page to try again.`;
 }
 
 async function load() {
-  const response = await fetch(DESCRIPTION).catch(() => {
-    throw new Error(`${DESCRIPTION} cannot be reached`);
+  const response = await fetch(SPEC_PATH).catch(() => {
+    throw new Error(`${SPEC_PATH} cannot be reached`);
   });
-  if (!response.ok) throw new Error(`${DESCRIPTION} was answered with status ${response.status}`);
+  if (!response.ok) throw new Error(`${SPEC_PATH} returned status ${response.status}`);
   return await response.json().catch(() => {
-    throw new Error(`${DESCRIPTION} is not JSON`);
+    throw new Error(`${SPEC_PATH} is not JSON`);
   });
 }

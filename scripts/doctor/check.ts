@@ -1,66 +1,78 @@
-/** What a check has found. */
+/** The outcome of a check. */
 export interface Finding {
-  /** `warning` is for what works from here, and may not from Cloudflare, or not well. */
+  /** `warning`: it works from this machine, but possibly not from Cloudflare, or not well. */
   readonly status: "ok" | "warning" | "failed" | "skipped";
-  /** What there is, in words; never a secret. */
-  readonly found: string;
-  /** What to do about it. */
-  readonly remedy?: string;
+  /** What the check observed; never a secret. */
+  readonly message: string;
+  /** How to fix it. */
+  readonly advice?: string;
 }
 
-/** A finding, and of what. */
+/** A finding with its check. */
 export interface Result extends Finding {
   readonly name: string;
-  /** The exit code that its failure means. */
+  /** The exit code of the doctor if this check fails. */
   readonly exit: number;
+  /** Duration in milliseconds. */
   readonly ms: number;
 }
 
-/** One thing to look at. */
 export interface Check {
   readonly name: string;
+  /** The exit code of the doctor if this check fails. */
   readonly exit: number;
-  readonly look: () => Promise<Finding>;
+  readonly run: () => Promise<Finding>;
 }
 
-export const ok = (found: string): Finding => ({ status: "ok", found });
-export const warning = (found: string, remedy: string): Finding => ({ status: "warning", found, remedy });
-export const failed = (found: string, remedy: string): Finding => ({ status: "failed", found, remedy });
-export const skipped = (found: string): Finding => ({ status: "skipped", found });
+export const ok = (message: string): Finding => ({ status: "ok", message });
+export const warning = (message: string, advice: string): Finding => ({ status: "warning", message, advice });
+export const failed = (message: string, advice: string): Finding => ({ status: "failed", message, advice });
+export const skipped = (message: string): Finding => ({ status: "skipped", message });
 
 /**
- * Looks at one thing after the other. After a failure the rest is not looked at: it would only fail as well.
- * @param told called with each result as it is there
+ * Runs checks one after the other. After a failure, the remaining checks are skipped: they depend on it.
+ * @param onResult called with each result as soon as it is known
+ * @returns whether no check failed
  */
-export async function inTurn(checks: readonly Check[], told: (result: Result) => void): Promise<boolean> {
-  let fine = true;
-  for (const { name, exit, look } of checks) {
-    const began = performance.now();
-    const finding = fine ? await look().catch(brokenOff) : skipped("not looked at, after what failed before");
-    told({ name, exit, ms: Math.round(performance.now() - began), ...finding });
-    if (finding.status === "failed") fine = false;
+export async function runChecks(
+  checks: readonly Check[],
+  onResult: (result: Result) => void,
+): Promise<boolean> {
+  let hasPassed = true;
+  for (const { name, exit, run } of checks) {
+    const startedAt = performance.now();
+    const finding = hasPassed
+      ? await run().catch(unexpectedError)
+      : skipped("not run: an earlier check failed");
+    onResult({ name, exit, ms: Math.round(performance.now() - startedAt), ...finding });
+    if (finding.status === "failed") hasPassed = false;
   }
-  return fine;
+  return hasPassed;
 }
 
-/** The message of an error may hold anything. */
-function brokenOff(): Finding {
+/** The message of the error is not shown: it may contain a secret. */
+function unexpectedError(): Finding {
   return failed(
-    "it broke off without an answer",
-    "Look again. If it stays so, what is looked at fails now and then.",
+    "the check ended with an unexpected error",
+    "Run the doctor again. The connection may be unstable.",
   );
 }
 
-/** Clocks that are further apart are worth a word, in milliseconds. */
-const APART_MS = 5_000;
+/** Clocks that differ by more than this cause a warning, in milliseconds. */
+const MAX_CLOCK_SKEW_MS = 5_000;
 
-/** @param whose clock it is that shows `theirs`, in Unix milliseconds */
-export function compareClocks(whose: string, theirs: number, ours: number): Finding {
-  const apart = theirs - ours;
-  const found = `${whose} clock is ${(Math.abs(apart) / 1_000).toFixed(1)} s ${apart < 0 ? "behind" : "ahead of"} this machine's`;
-  if (Math.abs(apart) <= APART_MS) return ok(found);
+/**
+ * @param owner whose clock it is, for example "Upstash"
+ * @param remoteMs Unix time of that clock, in milliseconds
+ * @param localMs Unix time of this machine, in milliseconds
+ */
+export function compareClocks(owner: string, remoteMs: number, localMs: number): Finding {
+  const skewMs = remoteMs - localMs;
+  const seconds = (Math.abs(skewMs) / 1_000).toFixed(1);
+  const message = `${owner}'s clock is ${seconds} s ${skewMs < 0 ? "behind" : "ahead of"} this machine's clock`;
+  if (Math.abs(skewMs) <= MAX_CLOCK_SKEW_MS) return ok(message);
   return warning(
-    found,
-    "Let both be set by NTP. The limit counts by Upstash's clock alone, so it holds all the same.",
+    message,
+    "Synchronize both clocks with NTP. The rate limit is not affected: it uses only Upstash's clock.",
   );
 }

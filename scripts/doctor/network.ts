@@ -3,12 +3,12 @@ import { BlockList, connect, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { type Check, failed, ok, warning } from "./check.ts";
 
-/** How long a name, a connection or a handshake may take, in milliseconds. */
-const MOST_MS = 5_000;
-/** A certificate with fewer days left is worth a word. */
-const FEW_DAYS = 14;
+/** Timeout of a DNS lookup, a connection or a handshake, in milliseconds. */
+const TIMEOUT_MS = 5_000;
+/** A certificate that is valid for fewer days causes a warning. */
+const MIN_CERTIFICATE_DAYS = 14;
 
-/** Addresses that no Worker on Cloudflare reaches. */
+/** Addresses that a Worker on Cloudflare cannot reach. */
 const PRIVATE = new BlockList();
 for (const [net, bits] of [
   ["127.0.0.0", 8],
@@ -28,53 +28,53 @@ for (const [net, bits] of [
   PRIVATE.addSubnet(net, bits, "ipv6");
 }
 
-const FROM_CLOUDFLARE =
-  "It will do for npm run dev on this machine. For Cloudflare, put a tunnel (cloudflared) or a public name in front.";
+const USE_TUNNEL =
+  "This works for npm run dev on this machine. For Cloudflare, use a tunnel (cloudflared) or a public host name.";
 
-/** The way to OpenD's port: its name, the port, and TLS where the address has it. */
+/** The network path to OpenD: DNS, TCP, and TLS for a wss:// URL. */
 export function networkChecks(url: URL): Check[] {
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  const secure = url.protocol === "wss:";
-  const port = Number(url.port || (secure ? 443 : 80));
+  const isSecure = url.protocol === "wss:";
+  const port = Number(url.port || (isSecure ? 443 : 80));
   return [
-    { name: "opend dns", exit: 30, look: () => resolve(host) },
-    { name: "opend tcp", exit: 31, look: () => reach(host, port) },
-    ...(secure ? [{ name: "opend tls", exit: 32, look: () => handshake(host, port) }] : []),
+    { name: "opend dns", exit: 30, run: () => resolve(host) },
+    { name: "opend tcp", exit: 31, run: () => connectTo(host, port) },
+    ...(isSecure ? [{ name: "opend tls", exit: 32, run: () => handshake(host, port) }] : []),
   ];
 }
 
 async function resolve(host: string) {
   let addresses: string[];
   try {
-    const found = lookup(host, { all: true });
-    addresses = (await Promise.race([found, late()])).map(({ address }) => address);
+    const found = await Promise.race([lookup(host, { all: true }), timeout()]);
+    addresses = found.map(({ address }) => address);
   } catch (thrown) {
     return failed(
-      `${host} cannot be looked up (${codeOf(thrown)})`,
-      "Is the name in OPEND_URL right, and does its DNS entry exist? A tunnel's is made by cloudflared tunnel route dns.",
+      `DNS lookup of ${host} failed: ${codeOf(thrown)}`,
+      "Check the host name in OPEND_URL and its DNS record. For a tunnel, cloudflared tunnel route dns creates the record.",
     );
   }
-  const isPrivate = addresses.every((each) => PRIVATE.check(each, isIP(each) === 6 ? "ipv6" : "ipv4"));
-  const found = isIP(host) ? host : `${host} is ${addresses.join(", ")}`;
-  if (isPrivate) return warning(`${found}, which no Worker on Cloudflare reaches`, FROM_CLOUDFLARE);
+  const isPrivate = addresses.every((address) =>
+    PRIVATE.check(address, isIP(address) === 6 ? "ipv6" : "ipv4"),
+  );
+  const resolved = isIP(host) ? host : `${host} resolves to ${addresses.join(", ")}`;
+  if (isPrivate)
+    return warning(`${resolved}: a private address, which a Worker on Cloudflare cannot reach`, USE_TUNNEL);
   if (isIP(host)) {
-    return warning(
-      `${found} is an address, which a Worker on Cloudflare does not connect to`,
-      FROM_CLOUDFLARE,
-    );
+    return warning(`${resolved}: an IP address, to which a Worker on Cloudflare cannot connect`, USE_TUNNEL);
   }
-  return ok(found);
+  return ok(resolved);
 }
 
-async function reach(host: string, port: number) {
+async function connectTo(host: string, port: number) {
   const socket = connect({ host, port });
   try {
-    await settled(socket, "connect");
-    return ok(`port ${port} answers`);
+    await connected(socket, "connect");
+    return ok(`port ${port} is open`);
   } catch (thrown) {
     return failed(
-      `port ${port} of ${host} does not answer (${codeOf(thrown)})`,
-      "Does OpenD run, is its WebSocket port switched on (websocket_port), and does a firewall let it through?",
+      `connection to port ${port} of ${host} failed: ${codeOf(thrown)}`,
+      "Check that OpenD runs, that its WebSocket port (websocket_port) is enabled, and that no firewall blocks it.",
     );
   } finally {
     socket.destroy();
@@ -84,12 +84,12 @@ async function reach(host: string, port: number) {
 async function handshake(host: string, port: number) {
   const socket = connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }) });
   try {
-    await settled(socket, "secureConnect");
+    await connected(socket, "secureConnect");
     return certificateOf(socket);
   } catch (thrown) {
     return failed(
-      `TLS with ${host} fails (${codeOf(thrown)})`,
-      "A Worker takes no certificate that a browser would not: one of a public authority, for this very name, not expired. If the port speaks no TLS, OPEND_URL begins with ws://.",
+      `TLS handshake with ${host} failed: ${codeOf(thrown)}`,
+      "A Worker accepts the certificates that browsers accept: from a public authority, for this host name, not expired. If the port does not use TLS, OPEND_URL must begin with ws://.",
     );
   } finally {
     socket.destroy();
@@ -99,26 +99,27 @@ async function handshake(host: string, port: number) {
 function certificateOf(socket: TLSSocket) {
   const { valid_to: until } = socket.getPeerCertificate();
   const days = Math.floor((Date.parse(until) - Date.now()) / 86_400_000);
-  if (days < FEW_DAYS) return warning(`the certificate expires in ${days} days`, "Renew it.");
-  return ok(`${socket.getProtocol()}, a certificate for ${days} days more`);
+  if (days < MIN_CERTIFICATE_DAYS)
+    return warning(`the certificate expires in ${days} days`, "Renew the certificate.");
+  return ok(`${socket.getProtocol()}, certificate valid for ${days} more days`);
 }
 
-/** Waits until a socket has connected. */
-function settled(socket: Socket, event: "connect" | "secureConnect"): Promise<void> {
+/** Resolves once the socket has connected. */
+function connected(socket: Socket, event: "connect" | "secureConnect"): Promise<void> {
   return new Promise((resolve, reject) => {
-    socket.setTimeout(MOST_MS, () => reject(new Late()));
+    socket.setTimeout(TIMEOUT_MS, () => reject(new TimeoutError()));
     socket.once(event, () => resolve());
-    // It may fail once more when it is destroyed.
+    // Not once(): destroying the socket may emit another error.
     socket.on("error", reject);
   });
 }
 
-class Late extends Error {
+class TimeoutError extends Error {
   readonly code = "ETIMEDOUT";
 }
 
-function late(): Promise<never> {
-  return new Promise((_, reject) => setTimeout(() => reject(new Late()), MOST_MS).unref());
+function timeout(): Promise<never> {
+  return new Promise((_, reject) => setTimeout(() => reject(new TimeoutError()), TIMEOUT_MS).unref());
 }
 
 function codeOf(thrown: unknown): string {

@@ -13,33 +13,33 @@ import { type Check, compareClocks, type Finding, failed, ok, skipped, warning }
 import { networkChecks } from "./network.ts";
 import { connectFromNode, isAccess, NoUpgrade, nodeWith } from "./runtime.ts";
 
-/** A stock that every OpenD with quotes of Hong Kong knows. */
+/** A stock that every OpenD with Hong Kong quotes knows. */
 const SYMBOL = { market: "HK", code: "00700" } as const;
 
-const REMEDIES: Partial<Record<FailureCode, string>> = {
-  opend_unreachable: "Is OpenD logged in? Its window, or its log, says so.",
-  opend_timeout: "Something is there and says nothing. Is OpenD logged in? Restart it.",
-  opend_no_permission:
-    "The account behind OpenD has no right to quotes of Hong Kong. Futu or moomoo grants it.",
+const ADVICE: Partial<Record<FailureCode, string>> = {
+  opend_unreachable: "Check in OpenD's window or log that OpenD is logged in.",
+  opend_timeout:
+    "The connection is open, but OpenD does not respond. Check that OpenD is logged in, and restart it.",
+  opend_no_permission: "OpenD's account has no permission for Hong Kong quotes. Get it from Futu or moomoo.",
   upstream_quota_exceeded:
-    "Other programs use the same account. Lower UPSTREAM_LIMIT by what they need, or give this one an account of its own.",
+    "Other programs use the same account. Lower UPSTREAM_LIMIT by the calls that they need, or use a separate account.",
   opend_protocol_error:
-    "Is this OpenD's WebSocket port (websocket_port), and not its API port? Update OpenD.",
+    "Check that the port is OpenD's WebSocket port (websocket_port), not its API port. Update OpenD.",
 };
-const OTHERWISE = "OpenD's log says more. It may be older than protocol 3249: update it.";
+const DEFAULT_ADVICE = "See OpenD's log. OpenD may be too old for protocol 3249: update it.";
 
-/** Makes one call with a permit for it. */
-export type Permitted = <T>(call: () => Promise<T>) => Promise<T>;
+/** Acquires a permit and makes a call with it. */
+export type WithPermit = <T>(call: () => Promise<T>) => Promise<T>;
 
 /**
- * OpenD, step by step, up to a call.
- * @param permitted gives undefined where no permit can be had, and so no call made
- * @param ending takes what is to be done at the end
+ * Checks OpenD: network, upgrade, Access, key, login, clock and one call.
+ * @param withPermit undefined if Upstash is unavailable, so that no call can be made
+ * @param onExit registers a function to run when all checks have ended
  */
 export function opendChecks(
   { opend }: Config,
-  permitted: () => Permitted | undefined,
-  ending: (end: () => void) => void,
+  withPermit: WithPermit | undefined,
+  onExit: (cleanUp: () => void) => void,
 ): Check[] {
   const signal = new AbortController().signal;
   let connection: Connection | NoUpgrade | undefined;
@@ -49,71 +49,75 @@ export function opendChecks(
     {
       name: "opend upgrade",
       exit: 33,
-      async look() {
+      async run() {
         connection = await connectFromNode(opend, DEADLINES.connect);
         if (!(connection instanceof NoUpgrade)) {
-          ending(connection.drop);
-          return ok("it speaks WebSocket");
+          onExit(connection.drop);
+          return ok("WebSocket opened");
         }
-        return isAccess(connection) ? skipped("something asks for a login first") : explain(connection);
+        return isAccess(connection)
+          ? skipped("not run: the address requires a login")
+          : explainUpgrade(connection);
       },
     },
     {
       name: "opend access",
       exit: 34,
-      look: async () =>
-        connection instanceof NoUpgrade ? explainAccess(opend, connection) : lookForAccess(opend),
+      run: async () =>
+        connection instanceof NoUpgrade ? explainAccess(opend, connection) : checkAccess(opend),
     },
     {
       name: "opend key",
       exit: 36,
-      async look() {
+      async run() {
         if (connection === undefined || connection instanceof NoUpgrade)
-          return skipped("there is no connection");
+          return skipped("not run: no connection");
         session = await openSession(opend, DEADLINES, signal, nodeWith(connection)).catch(Failure.from);
         if (!(session instanceof Failure)) {
-          ending(session.close);
-          return ok(opend.key === undefined ? "none, and none is wanted" : "OpenD takes it");
+          onExit(session.close);
+          return ok(opend.key === undefined ? "not set, and not required" : "accepted");
         }
-        if (session.code !== "opend_key_refused") return skipped("it has not come to that");
+        if (session.code !== "opend_key_refused")
+          return skipped("not run: the login failed for another reason");
         return failed(
-          opend.key === undefined ? "OpenD wants one, and OPEND_KEY is not set" : "OpenD refuses OPEND_KEY",
-          "Set OPEND_KEY to OpenD's websocket_key, in the clear; its MD5 is made by itself.",
+          opend.key === undefined
+            ? "OpenD requires a key, but OPEND_KEY is not set"
+            : "OpenD refused OPEND_KEY",
+          "Set OPEND_KEY to OpenD's websocket_key in plain text, not to its MD5.",
         );
       },
     },
     {
       name: "opend login",
       exit: 35,
-      look: async () => (session instanceof Failure ? explainFailure(session) : ok("OpenD has let it in")),
+      run: async () => (session instanceof Failure ? explainFailure(session) : ok("login succeeded")),
     },
     {
       name: "opend clock",
       exit: 38,
-      async look() {
-        if (session === undefined || session instanceof Failure) return skipped("there is no session");
-        if (session.serverTime === 0n) return skipped("OpenD does not tell the time");
-        return compareClocks("OpenD's", Number(session.serverTime) * 1_000, Date.now());
+      async run() {
+        if (session === undefined || session instanceof Failure) return skipped("not run: no session");
+        if (session.serverTime === 0n) return skipped("OpenD did not report its time");
+        return compareClocks("OpenD", Number(session.serverTime) * 1_000, Date.now());
       },
     },
     {
       name: "opend call",
       exit: 37,
-      async look() {
-        const call = permitted();
-        if (!call) return skipped("not made: without Upstash there is no permit for it");
-        if (session === undefined || session instanceof Failure) return skipped("there is no session");
+      async run() {
+        if (!withPermit) return skipped("not run: a call needs a permit from Upstash");
+        if (session === undefined || session instanceof Failure) return skipped("not run: no session");
         const body = encodePageRequest({ symbol: SYMBOL, cursor: FIRST, num: MAX_ROWS });
-        const { call: ask } = session;
-        const reply = await call(() => ask(GET_SHORT_INTEREST, body, signal)).catch(Failure.from);
+        const { call: send } = session;
+        const reply = await withPermit(() => send(GET_SHORT_INTEREST, body, signal)).catch(Failure.from);
         if (reply instanceof Failure) {
           return QUOTA_CODES.has(reply.code)
-            ? skipped("not made: the gateway has no permit to spare just now")
+            ? skipped("not run: the rate limit is used up at the moment")
             : explainFailure(reply);
         }
         try {
           const { rows } = pageOf(SYMBOL.market, FIRST, parsePageReply(reply));
-          return ok(`Qot_GetShortInterest (3249) gives ${rows.length} rows of HK.00700`);
+          return ok(`Qot_GetShortInterest (3249) returned ${rows.length} rows of HK.00700`);
         } catch (thrown) {
           return explainFailure(Failure.from(thrown));
         }
@@ -123,56 +127,56 @@ export function opendChecks(
 }
 
 function explainFailure({ code, detail }: Failure): Finding {
-  return failed(detail, REMEDIES[code] ?? OTHERWISE);
+  return failed(detail, ADVICE[code] ?? DEFAULT_ADVICE);
 }
 
-function explain({ status, found }: NoUpgrade): Finding {
+function explainUpgrade({ status, error }: NoUpgrade): Finding {
   if (status === 0) {
     return failed(
-      `no WebSocket opens (${found})`,
-      "Is this OpenD's WebSocket port (websocket_port), and not its API port?",
+      `WebSocket upgrade failed: ${error}`,
+      "Check that the port is OpenD's WebSocket port (websocket_port), not its API port.",
     );
   }
-  const remedy =
+  const advice =
     status >= 500
-      ? "Cloudflare, or a proxy, is there, but not OpenD behind it: does cloudflared run on OpenD's machine, and does its service point to OpenD's WebSocket port?"
-      : "Something else than OpenD listens there. Is the host name in OPEND_URL the one that leads to OpenD's WebSocket port?";
-  return failed(`the address answers HTTP ${status}, not a WebSocket`, remedy);
+      ? "Cloudflare or a proxy answers, but cannot reach OpenD. Check that cloudflared runs on OpenD's machine, and that its service is OpenD's WebSocket port."
+      : "Another server answers. Check that the host name in OPEND_URL leads to OpenD's WebSocket port.";
+  return failed(`WebSocket upgrade failed: HTTP ${status}`, advice);
 }
 
 function explainAccess({ access }: OpendAddress, { status }: NoUpgrade): Finding {
   if (access) {
     return failed(
-      `the service token is refused, or a firewall rule stands before it (HTTP ${status})`,
-      "Is it the right one and not expired, and has the Access application a policy with the action Service Auth for it?",
+      `Cloudflare Access or a firewall rule refused the service token: HTTP ${status}`,
+      "Check the token and its expiry, and that the Access application has a policy with the action Service Auth for it.",
     );
   }
   return failed(
-    `Cloudflare Access asks for a login, or a firewall rule stands before it (HTTP ${status})`,
-    "Make a service token, and set OPEND_ACCESS_CLIENT_ID and OPEND_ACCESS_CLIENT_SECRET.",
+    `Cloudflare Access or a firewall rule requires a login: HTTP ${status}`,
+    "Create a service token, and set OPEND_ACCESS_CLIENT_ID and OPEND_ACCESS_CLIENT_SECRET.",
   );
 }
 
-/** Whether the token is needed at all, and what else keeps strangers out. */
-async function lookForAccess({ access, ...open }: OpendAddress): Promise<Finding> {
+/** Whether Access refuses connections without the token, or OpenD requires a key. */
+async function checkAccess({ access, ...open }: OpendAddress): Promise<Finding> {
   if (access) {
-    const without = await connectFromNode(open, DEADLINES.connect);
-    if (without instanceof NoUpgrade) {
-      return isAccess(without)
-        ? ok("the service token is let through, and nobody without one")
-        : warning("the service token is let through; whoever has none gets no clear answer", "Look again.");
+    const withoutToken = await connectFromNode(open, DEADLINES.connect);
+    if (withoutToken instanceof NoUpgrade) {
+      return isAccess(withoutToken)
+        ? ok("service token accepted; connections without it are refused")
+        : warning("service token accepted; the result without it is unclear", "Run the doctor again.");
     }
-    without.drop();
+    withoutToken.drop();
     return failed(
-      "whoever has no token is let through as well",
-      "Is the Access application made for this very host name, and saved?",
+      "connections without the service token are accepted as well",
+      "Check that the Access application is saved and has exactly this host name.",
     );
   }
   if (open.key === undefined) {
     return warning(
-      "nothing asks for a token, and OPEND_KEY is not set",
-      "On the internet everybody could use this OpenD: give it a key, and put Access before its tunnel.",
+      "no service token required, and OPEND_KEY is not set",
+      "Anyone who can connect to this port can use OpenD. Configure a key, and protect its tunnel with Access.",
     );
   }
-  return ok("nothing asks for a token");
+  return ok("no service token required");
 }

@@ -3,42 +3,45 @@ import { WebSocket } from "ws";
 import type { Connection, OpendAddress, Socket } from "../../functions/opend/connect.ts";
 import type { Runtime } from "../../functions/opend/session.ts";
 
-/** What there was in place of a WebSocket. */
+/** The response to a WebSocket upgrade that failed. */
 export class NoUpgrade {
-  /** HTTP status; 0 where there was no answer. */
+  /** HTTP status; 0 without a response. */
   readonly status: number;
   readonly location: string;
-  /** The kind of error, where there was no answer. */
-  readonly found: string;
+  /** The error code without a response; else empty. */
+  readonly error: string;
 
-  constructor(status: number, location: string, found: string) {
+  constructor(status: number, location: string, error: string) {
     this.status = status;
     this.location = location;
-    this.found = found;
+    this.error = error;
   }
 }
 
-/** Whether it looks like Cloudflare Access, which wants to know who is there. */
+/** Whether the response looks like the login of Cloudflare Access. */
 export function isAccess({ status, location }: NoUpgrade): boolean {
   return status === 401 || status === 403 || /\bcloudflareaccess\.com\b/.test(location);
 }
 
-/** Opens the WebSocket as a Worker does. */
-export function connectFromNode({ url, access }: OpendAddress, ms: number): Promise<Connection | NoUpgrade> {
+/** Opens a WebSocket as the Worker does. */
+export function connectFromNode(
+  { url, access }: OpendAddress,
+  timeoutMs: number,
+): Promise<Connection | NoUpgrade> {
   const headers = access && {
     "CF-Access-Client-Id": access.clientId,
     "CF-Access-Client-Secret": access.clientSecret,
   };
-  const webSocket = new WebSocket(url.href, { handshakeTimeout: ms, ...(headers && { headers }) });
+  const webSocket = new WebSocket(url.href, { handshakeTimeout: timeoutMs, ...(headers && { headers }) });
   webSocket.binaryType = "arraybuffer";
   return new Promise((resolve) => {
     webSocket.once("unexpected-response", (request, { statusCode = 0, headers: { location = "" } }) => {
       request.destroy();
       resolve(new NoUpgrade(statusCode, location, ""));
     });
-    // The message may have the address in it.
+    // The error message may contain the address.
     webSocket.on("error", (error) => {
-      resolve(new NoUpgrade(0, "", "code" in error ? String(error.code) : "no answer in time"));
+      resolve(new NoUpgrade(0, "", "code" in error ? String(error.code) : "timeout"));
     });
     webSocket.once("open", () => resolve({ socket: socketOf(webSocket), drop: () => webSocket.terminate() }));
   });
@@ -60,7 +63,7 @@ function socketOf(webSocket: WebSocket): Socket {
   };
 }
 
-/** Node in place of workerd, for a connection that is open already. */
+/** Node.js instead of workerd, for a connection that is already open. */
 export function nodeWith(connection: Connection): Runtime {
   return {
     connect: async () => connection,

@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import { type Check, type Finding, failed, ok, skipped } from "./check.ts";
 
-/** A whole request of the gateway, and the way to it, in milliseconds. */
-const MOST_MS = 20_000;
+/** Longer than the deadline of a request (15 s), in milliseconds. */
+const TIMEOUT_MS = 20_000;
 const PAGE = "/v1/short-interest/HK.00700?num=1";
 
 const Readiness = v.object({
@@ -13,74 +13,76 @@ const Readiness = v.object({
 const Problem = v.object({ code: v.string(), detail: v.string() });
 
 /**
- * A gateway that is deployed, from outside.
- * @param key one of its keys; undefined where it has none
+ * Checks a deployed service.
+ * @param key an API key; undefined if the service requires none
  */
 export function serviceChecks(origin: string, key: string | undefined): Check[] {
-  const ask = (path: string) =>
+  const get: Get = (path) =>
     fetch(origin + path, {
       headers: key === undefined ? {} : { "X-API-Key": key },
-      signal: AbortSignal.timeout(MOST_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
       redirect: "manual",
     });
   return [
-    { name: "service", exit: 40, look: () => knock(ask) },
-    { name: "service readyz", exit: 41, look: () => askReadiness(ask, key) },
-    { name: "service page", exit: 42, look: () => askPage(ask) },
+    { name: "service", exit: 40, run: () => checkHealth(get) },
+    { name: "service readyz", exit: 41, run: () => checkReadiness(get, key) },
+    { name: "service page", exit: 42, run: () => checkPage(get) },
   ];
 }
 
-type Ask = (path: string) => Promise<Response>;
+type Get = (path: string) => Promise<Response>;
 
-async function knock(ask: Ask): Promise<Finding> {
-  const response = await ask("/healthz").catch(() => undefined);
+async function checkHealth(get: Get): Promise<Finding> {
+  const response = await get("/healthz").catch(() => undefined);
   if (!response) {
-    return failed("nothing answers there", "Is the address right, with https://? wrangler deploy prints it.");
+    return failed("no response", "Check the address, including https://. wrangler deploy prints it.");
   }
   const text = await response.text();
   if (response.status === 200 && text === '{"status":"ok"}') return ok("the Worker runs");
   return failed(
-    `/healthz answers ${response.status}, not as this Worker does`,
-    "Is the address that of the Worker? wrangler deploy prints it; a custom domain takes a few minutes.",
+    `unexpected response from /healthz: HTTP ${response.status}`,
+    "Check that the address is that of the Worker. wrangler deploy prints it. A new custom domain takes a few minutes.",
   );
 }
 
-async function askReadiness(ask: Ask, key: string | undefined): Promise<Finding> {
-  if (key === undefined)
-    return skipped("set API_KEY to one of the keys, and /readyz says what the Worker sees");
-  const response = await ask("/readyz");
+async function checkReadiness(get: Get, key: string | undefined): Promise<Finding> {
+  if (key === undefined) return skipped("not run: /readyz requires an API key in API_KEY");
+  const response = await get("/readyz");
   const body: unknown = await response.json().catch(() => undefined);
   const readiness = v.safeParse(Readiness, body);
   if (!readiness.success) return explainProblem("/readyz", response, body);
   const { checks } = readiness.output;
-  const seen = checks
-    .map(({ name, ok: fine, ms, detail }) => `${name} ${fine ? `${ms} ms` : detail}`)
-    .join(", ");
-  if (response.ok) return ok(`from the Worker: ${seen}`);
+  const summary = checks
+    .map(({ name, ok: passed, ms, detail }) => `${name}: ${passed ? `${ms} ms` : detail}`)
+    .join("; ");
+  if (response.ok) return ok(`from the Worker: ${summary}`);
   return failed(
-    `from the Worker: ${seen}`,
-    "Run npm run doctor without an address, with the very values that the Worker has, to see at which step.",
+    `from the Worker: ${summary}`,
+    "To find the step that fails, run npm run doctor without an address and with the variables of the Worker.",
   );
 }
 
-async function askPage(ask: Ask): Promise<Finding> {
-  const began = performance.now();
-  const response = await ask(PAGE);
+async function checkPage(get: Get): Promise<Finding> {
+  const startedAt = performance.now();
+  const response = await get(PAGE);
   const body: unknown = await response.json().catch(() => undefined);
   if (response.status !== 200) return explainProblem(PAGE, response, body);
-  const ms = Math.round(performance.now() - began);
-  return ok(`${PAGE} in ${ms} ms (${response.headers.get("Cache-Status") ?? "without Cache-Status"})`);
+  const ms = Math.round(performance.now() - startedAt);
+  return ok(`${PAGE} in ${ms} ms (${response.headers.get("Cache-Status") ?? "no Cache-Status"})`);
 }
 
-/** The gateway's own words; of anybody else's nothing but the status. */
+/** Shows the problem details of this service; of any other response only the status. */
 function explainProblem(path: string, response: Response, body: unknown): Finding {
   const problem = v.safeParse(Problem, body);
   if (!problem.success) {
-    return failed(`${path} answers ${response.status}`, "Something else than the Worker answers there.");
+    return failed(
+      `unexpected response from ${path}: HTTP ${response.status}`,
+      "Check that the address is that of the Worker.",
+    );
   }
   const { code, detail } = problem.output;
   return failed(
-    `${path} answers ${response.status} ${code}: ${detail}`,
-    `/problems/${code} says what can be done.`,
+    `${path} returned ${response.status} ${code}: ${detail}`,
+    `/problems/${code} explains the error.`,
   );
 }

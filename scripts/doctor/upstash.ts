@@ -9,16 +9,16 @@ import { AcquireResult, slidingWindowLog } from "../../functions/rate-limit/slid
 import { DEADLINES } from "../../functions/timeout.ts";
 import { createUpstash, type UpstashAddress } from "../../functions/upstash.ts";
 import { type Check, compareClocks, type Finding, failed, ok, warning } from "./check.ts";
-import type { Permitted } from "./opend.ts";
+import type { WithPermit } from "./opend.ts";
 
-/** An Upstash further away than this is worth a word, in milliseconds. */
-const FAR_MS = 100;
+/** A longer median round trip causes a warning, in milliseconds. */
+const MAX_LATENCY_MS = 100;
 const PINGS = 5;
-/** The limiter's own test: as many ask at once, and so many are to be let through. */
-const ASKING = 8;
-const ALLOWED = 3;
+/** The test of the limiter: concurrent requests, and the limit that they share. */
+const TEST_REQUESTS = 8;
+const TEST_LIMIT = 3;
 
-/** Upstash, step by step, up to the limiter. */
+/** Checks Upstash: connection, latency, clock, scripts and rate limiter. */
 export function upstashChecks({ upstash, quota }: Config): Check[] {
   const redis = new Redis({
     ...upstash,
@@ -28,15 +28,15 @@ export function upstashChecks({ upstash, quota }: Config): Check[] {
     signal: () => AbortSignal.timeout(DEADLINES.upstash),
   });
   return [
-    { name: "upstash", exit: 20, look: () => knock(upstash) },
-    { name: "upstash latency", exit: 21, look: () => measure(redis) },
-    { name: "upstash clock", exit: 24, look: () => readClock(redis) },
-    { name: "upstash scripts", exit: 22, look: () => runScript(redis) },
-    { name: "limiter", exit: 23, look: () => testLimiter(redis, quota.windowMs) },
+    { name: "upstash", exit: 20, run: () => ping(upstash) },
+    { name: "upstash latency", exit: 21, run: () => measure(redis) },
+    { name: "upstash clock", exit: 24, run: () => readClock(redis) },
+    { name: "upstash scripts", exit: 22, run: () => runScript(redis) },
+    { name: "limiter", exit: 23, run: () => testLimiter(redis, quota.windowMs) },
   ];
 }
 
-async function knock({ url, token }: UpstashAddress): Promise<Finding> {
+async function ping({ url, token }: UpstashAddress): Promise<Finding> {
   let response: Response;
   try {
     response = await fetch(url, {
@@ -47,46 +47,46 @@ async function knock({ url, token }: UpstashAddress): Promise<Finding> {
     });
   } catch {
     return failed(
-      `${new URL(url).host} does not answer`,
-      "Is UPSTASH_REDIS_REST_URL the REST URL of the database (https://…upstash.io), and does the database still exist?",
+      `no response from ${new URL(url).host}`,
+      "Check that UPSTASH_REDIS_REST_URL is the REST URL of the database (https://….upstash.io), and that the database exists.",
     );
   }
   const text = await response.text();
   if (response.status === 401 || response.status === 403) {
     return failed(
-      "the token is refused",
-      "Set UPSTASH_REDIS_REST_TOKEN to the database's REST token, not to its password or a token of the account.",
+      `token refused: HTTP ${response.status}`,
+      "Set UPSTASH_REDIS_REST_TOKEN to the REST token of the database. Its password and the account's API key do not work.",
     );
   }
   if (!response.ok || !/"PONG"/.test(text)) {
     return failed(
-      `the answer (HTTP ${response.status}) is not that of Upstash`,
-      "Is UPSTASH_REDIS_REST_URL the REST URL of the database? Its status page says whether it is well.",
+      `unexpected response to PING: HTTP ${response.status}`,
+      "Check that UPSTASH_REDIS_REST_URL is the REST URL of the database, and the status of the database in the Upstash console.",
     );
   }
-  return ok("answers, and takes the token");
+  return ok("PING succeeded, token accepted");
 }
 
 async function measure(redis: Redis): Promise<Finding> {
   const times: number[] = [];
   for (let ping = 0; ping < PINGS; ping += 1) {
-    const began = performance.now();
+    const startedAt = performance.now();
     await redis.ping();
-    times.push(performance.now() - began);
+    times.push(performance.now() - startedAt);
   }
   const median = Math.round(times.sort((a, b) => a - b)[Math.floor(PINGS / 2)] ?? 0);
-  const found = `${median} ms from here, the median of ${PINGS}`;
-  if (median <= FAR_MS) return ok(found);
+  const message = `${median} ms from this machine (median of ${PINGS})`;
+  if (median <= MAX_LATENCY_MS) return ok(message);
   return warning(
-    found,
-    "A new page waits for three questions to it. Let its region be the one that is next to OpenD.",
+    message,
+    "Fetching a page takes three round trips to Upstash. Choose the region that is closest to OpenD.",
   );
 }
 
 async function readClock(redis: Redis): Promise<Finding> {
-  const began = Date.now();
+  const startedAt = Date.now();
   const [seconds, micros] = await redis.time();
-  return compareClocks("Upstash's", seconds * 1_000 + Math.floor(micros / 1_000), (began + Date.now()) / 2);
+  return compareClocks("Upstash", seconds * 1_000 + Math.floor(micros / 1_000), (startedAt + Date.now()) / 2);
 }
 
 async function runScript(redis: Redis): Promise<Finding> {
@@ -95,45 +95,45 @@ async function runScript(redis: Redis): Promise<Finding> {
     "redis.call('SET', KEYS[1], ARGV[1]) local value = redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1]) return value";
   try {
     const value = await redis.createScript<string>(script).exec([key], ["written"]);
-    if (value === "written") return ok("scripts run, and write");
+    if (value === "written") return ok("Lua scripts can run and write");
   } catch {
-    // Said below.
+    // Reported below.
   }
   return failed(
-    "a script cannot run, or not write",
-    "Is the token a read-only one? The gateway needs the one that may write, and EVAL.",
+    "a Lua script that writes failed",
+    "Check that the token is not read-only. The service needs write access and EVAL.",
   );
 }
 
-/** The limiter itself, under a key that is thrown away. */
+/** Tests the rate limiter itself, under a temporary key. */
 async function testLimiter(redis: Redis, windowMs: number): Promise<Finding> {
   const name = randomUUID();
   const prefix = "short-interest:doctor";
   const clientLog = `${prefix}:${name}:client`;
-  const rule = { limit: ALLOWED, windowMs, maxInFlightMs: 0, waitMs: 0, clientShare: ASKING };
-  const ask = async () => {
-    const wish = { id: randomUUID(), clientLog, reserve: 0 };
+  const rule = { limit: TEST_LIMIT, windowMs, maxInFlightMs: 0, waitMs: 0, clientShare: TEST_REQUESTS };
+  const acquire = async () => {
+    const request = { id: randomUUID(), clientLog, reserve: 0 };
     const limiter = new Ratelimit({
       redis,
       prefix,
-      limiter: slidingWindowLog(rule, wish),
+      limiter: slidingWindowLog(rule, request),
       timeout: 0,
       ephemeralCache: false,
     });
     return parse(AcquireResult, await limiter.limit(name)).success;
   };
-  const granted = (await Promise.all(Array.from({ length: ASKING }, ask))).filter(Boolean).length;
+  const granted = (await Promise.all(Array.from({ length: TEST_REQUESTS }, acquire))).filter(Boolean).length;
   await redis.del(`${prefix}:${name}`, clientLog);
-  if (granted === ALLOWED)
-    return ok(`${ASKING} asked at once for ${ALLOWED} permits, and ${granted} got one`);
+  const message = `${granted} of ${TEST_REQUESTS} concurrent requests got a permit; the limit was ${TEST_LIMIT}`;
+  if (granted === TEST_LIMIT) return ok(message);
   return failed(
-    `${ASKING} asked at once for ${ALLOWED} permits, and ${granted} got one`,
-    "Is this Upstash Redis, or another database that only speaks like it? The limit would not hold.",
+    message,
+    "The rate limit would not hold. Check that the database is Upstash Redis, not a compatible one.",
   );
 }
 
-/** Makes a call as the Worker does: with a permit from the same log. */
-export function permittedBy({ upstash: address, quota }: Config): Permitted {
+/** Makes calls as the service does: with a permit from the same rate limiter. */
+export function createWithPermit({ upstash: address, quota }: Config): WithPermit {
   const upstash = createUpstash(address, DEADLINES.upstash);
   const background: Promise<unknown>[] = [];
   const waitUntil = (work: Promise<unknown>) => background.push(work);

@@ -66,9 +66,9 @@ export class Report {
     const all = this.#sections.flatMap(({ comparisons }) => comparisons);
     const parts = [
       `# Benchmarks\n\n${intro}`,
-      table([["", ""], ...Array.from(about)]),
+      table([["environment", "value"], ...Array.from(about)]),
       table([
-        ["comparison", "figure", "target", ""],
+        ["comparison", "figure", "target", "result"],
         ...all.map((each) => [
           each.what,
           numberOf(each),
@@ -109,6 +109,7 @@ function textOf({ title, lines, explanations }: Section): string {
 }
 
 function table([head = [], ...rows]: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), `|${head.map(() => "---").join("|")}|`, ...rows.map(line)].join("\n");
+  // An empty cell is one space, as markdownlint's rule MD060 requires.
+  const line = (cells: readonly string[]) => `|${cells.map((cell) => (cell ? ` ${cell} ` : " ")).join("|")}|`;
+  return [head, head.map(() => "---"), ...rows].map(line).join("\n");
 }

@@ -28,19 +28,19 @@ beforeEach(async () => {
 afterEach(() => visitor.close());
 
 describe("/docs", () => {
-  it("shows the title and the operations", async () => {
+  it("page shows the title and the operations", async () => {
     await page.goto(`${worker.origin}/docs`);
     await page.getByRole("heading", { name: "short-interest-edge" }).waitFor();
-    await page.getByText("A page of a security's history").click();
+    await page.locator('[data-path="/v1/short-interest/{symbol}"]').click();
     await page.getByRole("button", { name: "Try it out" }).waitFor();
     expect(await page.locator("#message").textContent()).toBe("");
     expect(complaints).toEqual([]);
     expect(requests.filter((url) => !url.startsWith(`${worker.origin}/`))).toEqual([]);
   });
 
-  it("asks the Worker", async () => {
+  it("Try it out sends a request to the Worker", async () => {
     await page.goto(`${worker.origin}/docs`);
-    await page.getByText("Says that the Worker runs").click();
+    await page.locator('[data-path="/healthz"]').click();
     await page.getByRole("button", { name: "Try it out" }).click();
     await page.getByRole("button", { name: "Execute" }).click();
     await page.locator(".live-responses-table", { hasText: '"status": "ok"' }).waitFor();
@@ -48,29 +48,29 @@ describe("/docs", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("lets a page after the first be tried out", async () => {
+  it("Try it out accepts a cursor", async () => {
     await page.goto(`${worker.origin}/docs`);
-    await page.getByText("A page of a security's history").click();
+    await page.locator('[data-path="/v1/short-interest/{symbol}"]').click();
     await page.getByRole("button", { name: "Try it out" }).click();
     await page.locator('tr[data-param-name="symbol"] input').fill("HK.00700");
     await page.locator('tr[data-param-name="next_key"] input').fill("1777478400");
-    const asked = page.waitForRequest((request) => request.url().includes("next_key=1777478400"));
+    const requested = page.waitForRequest((request) => request.url().includes("next_key=1777478400"));
     await page.getByRole("button", { name: "Execute" }).click();
-    await asked;
+    await requested;
   });
 
   it.each([
-    ["is not found", { status: 404 }, "was answered with status 404"],
+    ["is missing", { status: 404 }, "returned status 404"],
     ["is not JSON", { body: "<html>" }, "is not JSON"],
-    ["cannot be reached", undefined, "cannot be reached"],
-  ])("says that the description %s", async (_, answer, why) => {
-    await page.route("**/openapi.json", (route) => (answer ? route.fulfill(answer) : route.abort()));
+    ["is unreachable", undefined, "cannot be reached"],
+  ])("error message says that the specification %s", async (_, response, reason) => {
+    await page.route("**/openapi.json", (route) => (response ? route.fulfill(response) : route.abort()));
     await page.goto(`${worker.origin}/docs`);
-    const message = `The API reference cannot be shown: /openapi.json ${why}. Reload the page to try again.`;
+    const message = `The API reference cannot be displayed: /openapi.json ${reason}. Reload the page to try again.`;
     await page.getByText(message, { exact: true }).waitFor();
   });
 
-  it("is at exactly this path", async () => {
+  it("trailing slash redirects to the path without it", async () => {
     const get = (path: string, method = "GET") =>
       fetch(`${worker.origin}${path}`, { method, redirect: "manual" });
     expect((await get("/docs")).status).toBe(200);
@@ -80,7 +80,7 @@ describe("/docs", () => {
     expect(moved.headers.get("Location")).toBe("/docs");
   });
 
-  it("has headers that shut everybody else out", async () => {
+  it("security headers allow this origin alone", async () => {
     for (const path of ["/docs", "/docs/page.js", "/docs/swagger-ui/swagger-ui-bundle.js"]) {
       const { status, headers } = await fetch(`${worker.origin}${path}`);
       expect(status).toBe(200);
@@ -98,14 +98,14 @@ describe("/docs", () => {
   });
 });
 
-describe("static assets", () => {
+describe("navigation request", () => {
   it.each(["/v1/short-interest", "/mcp", "/healthz", "/problems/internal", "/openapi.json"])(
-    "leave %s to the Worker",
+    "static assets leave %s to the Worker",
     async (path) => {
-      // As a browser does that is led there by a link.
-      const answer = await fetch(`${worker.origin}${path}`, { headers: { "Sec-Fetch-Mode": "navigate" } });
-      // The Worker's own, on each of its answers.
-      expect(answer.headers.get("Cross-Origin-Resource-Policy")).toBe("cross-origin");
+      // A browser sends this header when a user follows a link.
+      const response = await fetch(`${worker.origin}${path}`, { headers: { "Sec-Fetch-Mode": "navigate" } });
+      // Only the Worker sets this header.
+      expect(response.headers.get("Cross-Origin-Resource-Policy")).toBe("cross-origin");
     },
   );
 });

@@ -10,7 +10,7 @@ let running: Running;
 
 beforeAll(async () => {
   running = await startRunning();
-  // The types come from the running Worker, and from nothing else.
+  // The types are generated only from the document that the Worker serves.
   const types = astToString(await openapiTypescript(new URL("/openapi.json", running.origin)));
   await mkdir("test/client/generated", { recursive: true });
   await writeFile("test/client/generated/api.ts", types);
@@ -18,13 +18,13 @@ beforeAll(async () => {
 
 afterAll(() => running?.close());
 
-it("compiles strictly", async () => {
+it("a program with types generated from /openapi.json compiles in strict mode", async () => {
   const compile = promisify(execFile)("node_modules/.bin/tsc", ["-p", "test/client"]);
   const failed: { stdout: string } = await compile.catch((thrown) => thrown);
   expect(failed.stdout).toBe("");
 });
 
-it("fetches a page, a history, the latest of many, and a problem", async () => {
+it("a generated client fetches a page, a history, latest rows and a problem", async () => {
   expect(await useApi(running.origin)).toEqual({
     shares: [51480638, 51888755],
     nextKey: "1776960000",

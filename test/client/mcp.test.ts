@@ -2,7 +2,7 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Running, startRunning } from "../support/running.ts";
 
-/** The official client of the Model Context Protocol, in each way that it can begin. */
+/** The official MCP client, in each mode of version negotiation. */
 
 const KEY = "key";
 const DIGEST = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683";
@@ -18,13 +18,13 @@ beforeAll(async () => {
 
 afterAll(() => running?.close());
 
-const WAYS = [
-  ["with a handshake", undefined],
-  ["whatever the server speaks", { mode: "auto" }],
-  ["without a handshake", { mode: { pin: "2026-07-28" } }],
+const MODES = [
+  ["the handshake", undefined],
+  ["automatic negotiation", { mode: "auto" }],
+  ["the stateless version", { mode: { pin: "2026-07-28" } }],
 ] as const;
 
-describe.each(WAYS)("a client that begins %s", (_, versionNegotiation) => {
+describe.each(MODES)("MCP client with %s", (_, versionNegotiation) => {
   let client: Client;
 
   beforeAll(async () => {
@@ -37,12 +37,12 @@ describe.each(WAYS)("a client that begins %s", (_, versionNegotiation) => {
 
   afterAll(() => client?.close());
 
-  it("agrees on a revision", () => {
+  it("negotiates the newest version of its mode", () => {
     const expected = versionNegotiation === undefined ? "2025-11-25" : "2026-07-28";
     expect(client.getNegotiatedProtocolVersion()).toBe(expected);
   });
 
-  it("lists three tools", async () => {
+  it("lists three read-only tools with inline schemas", async () => {
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name)).toEqual([
       "get_short_interest",
@@ -57,7 +57,7 @@ describe.each(WAYS)("a client that begins %s", (_, versionNegotiation) => {
     }
   });
 
-  // The client itself checks what comes against the schemas that it was told.
+  // The client validates results against the output schemas of the listed tools.
   const call = async (name: string, input: Record<string, unknown>) => {
     await client.listTools();
     const { structuredContent, content, isError } = await client.callTool({ name, arguments: input });
@@ -67,7 +67,7 @@ describe.each(WAYS)("a client that begins %s", (_, versionNegotiation) => {
     return { text, isError };
   };
 
-  it("gets a page", async () => {
+  it("get_short_interest returns a page", async () => {
     expect((await call("get_short_interest", { symbol: "HK.700", num: 1 })).text).toEqual({
       symbol: "HK.00700",
       market: "HK",
@@ -87,7 +87,7 @@ describe.each(WAYS)("a client that begins %s", (_, versionNegotiation) => {
     });
   });
 
-  it("gets a history, oldest first, and a long one in parts", async () => {
+  it("get_short_interest_history returns a range oldest first, and 600 rows in several parts", async () => {
     const range = { symbol: "US.AAPL", from: "2026-03-01", to: "2026-04-15", order: "asc" };
     const { text } = await call("get_short_interest_history", range);
     const { items, complete } = text as { items: { timestamp_str: string }[]; complete: boolean };
@@ -108,7 +108,7 @@ describe.each(WAYS)("a client that begins %s", (_, versionNegotiation) => {
     expect(rows).toBe(600);
   });
 
-  it("compares", async () => {
+  it("compare_short_interest returns the change or the error of each symbol", async () => {
     const { text } = await call("compare_short_interest", { symbols: ["HK.00700", "US.NOSUCH", "JP.7203"] });
     expect(text).toMatchObject({
       items: [
@@ -129,19 +129,22 @@ describe.each(WAYS)("a client that begins %s", (_, versionNegotiation) => {
     ["get_short_interest_history", { symbol: "US.AAPL", from: "2026-02-02", to: "2026-02-01" }, "from"],
     ["compare_short_interest", { symbols: [] }, "symbols"],
     ["compare_short_interest", { symbols: "US.AAPL" }, "symbols"],
-  ])("is told what is wrong with %s %j", async (name, input, parameter) => {
-    const { text, isError } = await call(name, input);
-    expect(isError).toBe(true);
-    expect(text).toMatchObject({ status: 400, parameter });
-    if (!(parameter in input)) expect(text).toMatchObject({ detail: `${parameter} is missing` });
-  });
+  ])(
+    "%s with %j returns invalid_parameter or invalid_symbol and names the parameter",
+    async (name, input, parameter) => {
+      const { text, isError } = await call(name, input);
+      expect(isError).toBe(true);
+      expect(text).toMatchObject({ status: 400, parameter });
+      if (!(parameter in input)) expect(text).toMatchObject({ detail: `${parameter} is missing` });
+    },
+  );
 
-  it("is told that there is no such tool", async () => {
-    await expect(client.callTool({ name: "buy", arguments: {} })).rejects.toThrow("There is no such tool");
+  it("a call of an unknown tool is rejected", async () => {
+    await expect(client.callTool({ name: "buy", arguments: {} })).rejects.toThrow("Unknown tool");
   });
 });
 
-it("needs a key where there are keys", async () => {
+it("MCP client without an API key is rejected if API_KEYS is set", async () => {
   const client = new Client({ name: "test", version: "1" });
   const transport = new StreamableHTTPClientTransport(new URL("/mcp", running.origin));
   await expect(client.connect(transport)).rejects.toThrow();

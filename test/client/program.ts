@@ -1,16 +1,16 @@
 import createClient from "openapi-fetch";
 import type { paths } from "./generated/api.ts";
 
-/** What a program of somebody else's does with types made from /openapi.json. */
+/** A client program with types generated from /openapi.json. */
 export async function useApi(baseUrl: string) {
-  // Of the formats this program takes JSON.
+  // Selects the JSON representation of each response.
   const client = createClient<paths, "application/json" | "application/problem+json">({ baseUrl });
 
   const page = await client.GET("/v1/short-interest/{symbol}", {
     params: { path: { symbol: "HK.00700" }, query: { num: 2 } },
   });
   if (page.error) throw new Error(page.error.detail);
-  // The market tells which rows there are.
+  // market is the discriminator of the row type.
   if (page.data.market !== "HK") throw new Error("another market");
   const shares: (number | null)[] = page.data.items.map((row) => row.aggregated_short);
 

@@ -10,6 +10,6 @@ it.each([
   ["::1", "0:0:0:0::/64"],
   ["::ffff:203.0.113.7", "0:0:0:0::/64"],
   [undefined, "unknown"],
-])("the address %s is the client %s", (address, client) => {
+])("address %s has client ID %s", (address, client) => {
   expect(addressOf(new Headers(address === undefined ? {} : { "CF-Connecting-IP": address }))).toBe(client);
 });

@@ -13,21 +13,21 @@ const post = (gateway: Gateway, body: unknown, headers: Record<string, string> =
   });
 const request = (method: string, params?: unknown) => ({ jsonrpc: "2.0", id: 7, method, params });
 
-describe("a message", () => {
+describe("MCP message", () => {
   it.each([
-    ["no JSON", "{", 400, -32_700],
-    ["nothing", "", 400, -32_700],
-    ["no object", "7", 400, -32_600],
+    ["not JSON", "{", 400, -32_700],
+    ["empty", "", 400, -32_700],
+    ["not an object", "7", 400, -32_600],
     ["null", "null", 400, -32_600],
     ["a batch", [request("ping")], 400, -32_600],
-    ["another JSON-RPC", { ...request("ping"), jsonrpc: "1.0" }, 400, -32_600],
-    ["an id that is none", { ...request("ping"), id: {} }, 400, -32_600],
-    ["a method that is none", { ...request("ping"), method: 7 }, 400, -32_600],
-    ["an unknown method", request("resources/list"), 200, -32_601],
-    ["server/discover without what goes with it", request("server/discover"), 200, -32_601],
-    ["a call of nothing", request("tools/call"), 200, -32_602],
-    ["a call of no tool", request("tools/call", { name: "__proto__" }), 200, -32_602],
-  ])("that is %s is refused", async (_, body, status, code) => {
+    ["of another JSON-RPC version", { ...request("ping"), jsonrpc: "1.0" }, 400, -32_600],
+    ["with an invalid id", { ...request("ping"), id: {} }, 400, -32_600],
+    ["with an invalid method", { ...request("ping"), method: 7 }, 400, -32_600],
+    ["for an unknown method", request("resources/list"), 200, -32_601],
+    ["server/discover without metadata", request("server/discover"), 200, -32_601],
+    ["a tool call without a name", request("tools/call"), 200, -32_602],
+    ["a call of an unknown tool", request("tools/call", { name: "__proto__" }), 200, -32_602],
+  ])("%s returns a JSON-RPC error", async (_, body, status, code) => {
     const response = await post(await startGateway(), body);
     expect(response.status).toBe(status);
     expect(response.headers.get("Cache-Control")).toBe("no-store");
@@ -35,7 +35,7 @@ describe("a message", () => {
   });
 
   it.each(["1e999", "-1e999", "1.5", "1e-1", "9007199254740993", "-9007199254740992", "null", "true", "[1]"])(
-    "with the id %s, which is no string and no safe integer, is an Invalid Request",
+    "with id %s, neither a string nor a safe integer, is an Invalid Request",
     async (id) => {
       const gateway = await startGateway();
       for (const method of ["ping", "nothing"]) {
@@ -61,7 +61,7 @@ describe("a message", () => {
     ['"9007199254740993"', "9007199254740993"],
     ['"\\ud800"', "\ud800"],
     ['"é\\u0000"', "é\u0000"],
-  ])("with the id %s is answered with the same id", async (text, id) => {
+  ])("with id %s gets a response with the same id", async (text, id) => {
     const response = await post(await startGateway(), `{"jsonrpc":"2.0","id":${text},"method":"ping"}`);
     expect(await response.json()).toEqual({ jsonrpc: "2.0", id, result: {} });
   });
@@ -97,13 +97,16 @@ describe("a message", () => {
       -32_022,
     ],
     [{ ...HEADERS_2026, "Mcp-Method": "ping" }, request("ping", { _meta: META_2026 }), 404, -32_601],
-  ])("with %j and %j is refused", async (headers: Record<string, string>, body, status, code) => {
-    const response = await post(await startGateway(), body, headers);
-    expect(response.status).toBe(status);
-    expect(await response.json()).toMatchObject({ id: 7, error: { code } });
-  });
+  ])(
+    "with headers %j and body %j returns a JSON-RPC error",
+    async (headers: Record<string, string>, body, status, code) => {
+      const response = await post(await startGateway(), body, headers);
+      expect(response.status).toBe(status);
+      expect(await response.json()).toMatchObject({ id: 7, error: { code } });
+    },
+  );
 
-  it("that wants no answer gets none", async () => {
+  it("that is a notification or a response returns 202 without a body", async () => {
     const gateway = await startGateway();
     for (const body of [
       { jsonrpc: "2.0", method: "notifications/initialized" },
@@ -115,20 +118,20 @@ describe("a message", () => {
     }
   });
 
-  it("of an older revision is answered in it, and of an unknown one in the newest", async () => {
+  it("initialize negotiates a known version, or else the newest one", async () => {
     const gateway = await startGateway();
-    for (const [wanted, given] of [
+    for (const [requested, negotiated] of [
       ["2025-06-18", "2025-06-18"],
       ["1999-01-01", "2025-11-25"],
     ]) {
-      const response = await post(gateway, request("initialize", { protocolVersion: wanted }));
-      expect(await response.json()).toMatchObject({ result: { protocolVersion: given } });
+      const response = await post(gateway, request("initialize", { protocolVersion: requested }));
+      expect(await response.json()).toMatchObject({ result: { protocolVersion: negotiated } });
     }
   });
 });
 
 describe("/mcp", () => {
-  it("keeps every digit of a count", async () => {
+  it("returns all digits of a number past 2^53", async () => {
     const call = request("tools/call", {
       name: "get_short_interest",
       arguments: { symbol: "US.HUGE", num: 1 },
@@ -138,7 +141,7 @@ describe("/mcp", () => {
     expect(text.split("9007199254740993")).toHaveLength(3);
   });
 
-  it("takes JSON of a certain length, by POST", async () => {
+  it("accepts only POST, only JSON, and at most 64 KiB", async () => {
     const gateway = await startGateway();
     for (const method of ["GET", "DELETE", "PUT", "HEAD"]) {
       const response = await gateway.get("/mcp", { method });
@@ -149,7 +152,7 @@ describe("/mcp", () => {
     expect((await post(gateway, `"${"x".repeat(65_536)}"`)).status).toBe(413);
   });
 
-  it("is for pages of the origins that are allowed", async () => {
+  it("refuses web origins that are not in ALLOWED_ORIGINS", async () => {
     const gateway = await startGateway({}, { ALLOWED_ORIGINS: "https://a.example" });
     const allowed = await post(gateway, request("ping"), { Origin: "https://a.example" });
     expect(allowed.headers.get("Access-Control-Allow-Origin")).toBe("https://a.example");

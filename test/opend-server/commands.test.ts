@@ -79,7 +79,7 @@ describe("a connection", () => {
       const client = await connected(gateway);
       const { retType, retMsg } = await client.page(client.sendCall("AAPL", more));
       expect(retType).toBe(-1);
-      expect(retMsg).toMatch(/^(num|next_key) is /);
+      expect(retMsg).toMatch(/^(num|next_key) must be /);
       expect((await gateway.opend.stats()).calls).toBe(0);
     },
   );

@@ -41,9 +41,9 @@ describe("circuit breaker", () => {
   it("opens for ten seconds after five failures", async () => {
     await failTimes(4);
     expect(await started.openMs()).toBe(0);
-    expect(await started.store.read(keyOf(10), "a")).toMatchObject({ fetch: "lease-acquired" });
+    expect(await started.store.read(keyOf(10), "a")).toMatchObject({ state: "lease-acquired" });
     await started.store.release(keyOf(10), "a", FAILED, []);
-    expect(await started.store.read(keyOf(11), "b")).toMatchObject({ fetch: "circuit-open", waitMs: 10_000 });
+    expect(await started.store.read(keyOf(11), "b")).toMatchObject({ state: "circuit-open", waitMs: 10_000 });
     expect(await started.openMs()).toBe(10_000);
   });
 
@@ -51,7 +51,7 @@ describe("circuit breaker", () => {
     await failTimes(4);
     started.at(NOW + 30_000);
     await failTimes(4);
-    expect(await started.store.read(keyOf(10), "a")).toMatchObject({ fetch: "lease-acquired" });
+    expect(await started.store.read(keyOf(10), "a")).toMatchObject({ state: "lease-acquired" });
   });
 
   it("ignores calls that were answered or never made", async () => {
@@ -60,21 +60,21 @@ describe("circuit breaker", () => {
       await started.store.read(keyOf(time), "a");
       await started.store.release(keyOf(time), "a", { outcome }, []);
     }
-    expect(await started.store.read(keyOf(11), "b")).toMatchObject({ fetch: "lease-acquired" });
+    expect(await started.store.read(keyOf(11), "b")).toMatchObject({ state: "lease-acquired" });
   });
 
   it("admits one probe at a time when half-open, and closes after a reply", async () => {
     await failTimes(5);
     started.at(NOW + 10_000);
-    expect(await started.store.read(keyOf(20), "probe")).toMatchObject({ fetch: "lease-acquired" });
-    expect(await started.store.read(keyOf(21), "other")).toMatchObject({ fetch: "circuit-open", waitMs: 0 });
+    expect(await started.store.read(keyOf(20), "probe")).toMatchObject({ state: "lease-acquired" });
+    expect(await started.store.read(keyOf(21), "other")).toMatchObject({ state: "circuit-open", waitMs: 0 });
     await started.store.release(keyOf(20), "probe", FAILED, []);
     expect(await started.store.read(keyOf(21), "other")).toMatchObject({ waitMs: 10_000 });
     started.at(NOW + 20_000);
-    expect(await started.store.read(keyOf(21), "again")).toMatchObject({ fetch: "lease-acquired" });
+    expect(await started.store.read(keyOf(21), "again")).toMatchObject({ state: "lease-acquired" });
     await started.store.write(keyOf(21), "again", PAGE, SUMMARY, []);
     for (let time = 30; time < 34; time += 1) {
-      expect(await started.store.read(keyOf(time), "c")).toMatchObject({ fetch: "lease-acquired" });
+      expect(await started.store.read(keyOf(time), "c")).toMatchObject({ state: "lease-acquired" });
     }
   });
 
@@ -83,15 +83,15 @@ describe("circuit breaker", () => {
     started.at(NOW + 10_000);
     await started.store.read(keyOf(20), "refused");
     await started.store.release(keyOf(20), "refused", { outcome: "not-called" }, []);
-    expect(await started.store.read(keyOf(21), "dead")).toMatchObject({ fetch: "lease-acquired" });
-    expect(await started.store.read(keyOf(22), "next")).toMatchObject({ fetch: "circuit-open", waitMs: 0 });
+    expect(await started.store.read(keyOf(21), "dead")).toMatchObject({ state: "lease-acquired" });
+    expect(await started.store.read(keyOf(22), "next")).toMatchObject({ state: "circuit-open", waitMs: 0 });
     started.at(NOW + 10_000 + HOUR);
-    expect(await started.store.read(keyOf(22), "next")).toMatchObject({ fetch: "lease-acquired" });
+    expect(await started.store.read(keyOf(22), "next")).toMatchObject({ state: "lease-acquired" });
   });
 
   it("does not delay fresh pages", async () => {
     await started.store.write(keyOf(40), "", PAGE, SUMMARY, []);
     await failTimes(5);
-    expect(await started.store.read(keyOf(40), "a")).toMatchObject({ fetch: "fresh" });
+    expect(await started.store.read(keyOf(40), "a")).toMatchObject({ state: "fresh" });
   });
 });

@@ -158,7 +158,7 @@ describe("an edge copy", () => {
     clock.forward(30 * MINUTE);
     await gateway.upstash.fail("hang");
     const { answer, ms = 0 } = (await centres[0]?.page("US.AAPL")) ?? {};
-    expect(answer).toMatchObject({ origin: "edge", stale: "store_unavailable" });
+    expect(answer).toMatchObject({ tier: "edge", stale: "store_unavailable" });
     expect(ms).toBeGreaterThanOrEqual(990);
     const before = await gateway.upstash.requests();
     for (let time = 0; time < 5; time += 1) {
@@ -193,7 +193,7 @@ describe("an edge copy", () => {
     await gateway.upstash.fail("500");
     clock.forward(30 * MINUTE);
     expect((await centres[0]?.page("US.AAPL"))?.answer).toMatchObject({
-      origin: "edge",
+      tier: "edge",
       stale: "store_unavailable",
     });
     expect((await centres[0]?.page("US.TSLA"))?.failure?.code).toBe("store_unavailable");

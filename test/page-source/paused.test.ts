@@ -6,12 +6,12 @@ import { createPageSource } from "../../functions/page-source/create.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { Clock, dataCentre, SHORT, startDataCentres as start } from "../support/data-center.ts";
 import { type Gateway, startGateway } from "../support/page-source.ts";
-import { startPostOffice } from "../support/post-office.ts";
+import { startWebhookService } from "../support/webhook-service.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const WATCH = "short-interest:webhooks:watch";
+const WATCH = "short-interest:webhooks:poll-schedule";
 
 /** Asks for a page like the poller, which takes fresh pages only. Returns the code of its failure, and the time. */
 async function askFreshOnly(gateway: Gateway, clock: Clock, symbol: string) {
@@ -62,20 +62,20 @@ describe("paused page", () => {
   });
 
   it("does not end the poll for other symbols", async () => {
-    const office = await startPostOffice();
+    const service = await startWebhookService();
     const symbols = ["US.T0", "US.T1", "US.T2", "US.T3"];
-    await office.subscribe("/", symbols);
-    await office.runWatch();
-    await office.forward(25 * HOUR);
-    await office.opend.set({ unpublished: 3 });
+    await service.subscribe("/", symbols);
+    await service.runPoller();
+    await service.forward(25 * HOUR);
+    await service.opend.set({ unpublished: 3 });
     for (const symbol of symbols.slice(0, 2)) {
-      await dataCentre(office, office.clock, SHORT).page(symbol, { client: "reader" });
+      await dataCentre(service, service.clock, SHORT).page(symbol, { client: "reader" });
     }
-    await office.opend.set({ unpublished: 0 });
-    for (const symbol of symbols) await office.upstash.redis("ZADD", WATCH, "0", symbol);
-    const before = (await office.opend.stats()).calls;
-    await office.runWatch({ deadlines: SHORT });
-    expect((await office.opend.stats()).calls - before).toBe(2);
+    await service.opend.set({ unpublished: 0 });
+    for (const symbol of symbols) await service.upstash.redis("ZADD", WATCH, "0", symbol);
+    const before = (await service.opend.stats()).calls;
+    await service.runPoller({ deadlines: SHORT });
+    expect((await service.opend.stats()).calls - before).toBe(2);
   });
 });
 

@@ -52,14 +52,14 @@ describe("lease", () => {
   it("goes to one reader of a missing page", async () => {
     const { store } = started;
     expect(await store.read(KEY, "a")).toEqual({
-      fetch: "lease-acquired",
+      state: "lease-acquired",
       waitMs: 0,
       isKnown: false,
       cached: undefined,
     });
-    expect(await store.read(KEY, "b")).toMatchObject({ fetch: "lease-held" });
+    expect(await store.read(KEY, "b")).toMatchObject({ state: "lease-held" });
     expect(await store.read({ ...KEY, cursor: "1777478400" }, "b")).toMatchObject({
-      fetch: "lease-acquired",
+      state: "lease-acquired",
     });
   });
 
@@ -68,10 +68,10 @@ describe("lease", () => {
     await store.read(KEY, "a");
     const cached = cachePage(REPLY, "", NOW);
     await store.write(KEY, "a", cached, summary(), []);
-    expect(await store.read(KEY, "b")).toEqual({ fetch: "fresh", waitMs: 0, isKnown: true, cached });
+    expect(await store.read(KEY, "b")).toEqual({ state: "fresh", waitMs: 0, isKnown: true, cached });
     at(NOW + HOUR);
-    expect(await store.read(KEY, "b")).toEqual({ fetch: "lease-acquired", waitMs: 0, isKnown: true, cached });
-    expect(await store.read(KEY, "c")).toEqual({ fetch: "lease-held", waitMs: 0, isKnown: true, cached });
+    expect(await store.read(KEY, "b")).toEqual({ state: "lease-acquired", waitMs: 0, isKnown: true, cached });
+    expect(await store.read(KEY, "c")).toEqual({ state: "lease-held", waitMs: 0, isKnown: true, cached });
   });
 
   it("is released by its holder only", async () => {
@@ -79,16 +79,16 @@ describe("lease", () => {
     await store.read(KEY, "a");
     await store.release(KEY, "b", ANSWERED, []);
     await store.write({ ...KEY, cursor: "1" }, "b", cachePage(REPLY, "1", NOW), summary(), []);
-    expect(await store.read(KEY, "b")).toMatchObject({ fetch: "lease-held" });
+    expect(await store.read(KEY, "b")).toMatchObject({ state: "lease-held" });
     await store.release(KEY, "a", ANSWERED, []);
-    expect(await store.read(KEY, "b")).toMatchObject({ fetch: "lease-acquired" });
+    expect(await store.read(KEY, "b")).toMatchObject({ state: "lease-acquired" });
   });
 
   it("of a dead fetcher expires", async () => {
     const { store } = await start(50);
     await store.read(KEY, "dead");
     await vi.waitFor(async () =>
-      expect(await store.read(KEY, "next")).toMatchObject({ fetch: "lease-acquired" }),
+      expect(await store.read(KEY, "next")).toMatchObject({ state: "lease-acquired" }),
     );
   });
 
@@ -111,7 +111,7 @@ describe("stored page", () => {
     await store.write(other, "", refusal(NOW), EMPTY_SUMMARY, []);
     expect(await command("PTTL", "short-interest:page:US.NOSUCH/")).toBeLessThanOrEqual(10 * MINUTE);
     at(NOW + 10 * MINUTE);
-    expect(await store.read(other, "a")).toMatchObject({ fetch: "lease-acquired", cached: undefined });
+    expect(await store.read(other, "a")).toMatchObject({ state: "lease-acquired", cached: undefined });
   });
 
   it("is found by the cursors within it, and not beyond its last row", async () => {
@@ -136,10 +136,10 @@ describe("stored page", () => {
     await store.write(key, "", cachePage(REPLY, key.cursor, NOW), spanning(1_690_000_000, 1_600_000_000), []);
     at(NOW + 2 * DAY);
     expect(await store.read({ ...KEY, cursor: "1650000000" }, "a")).toMatchObject({
-      fetch: "lease-acquired",
+      state: "lease-acquired",
     });
     expect(await command("GET", `${LEASE}1700000000`)).toBe("a");
-    expect(await store.read(key, "b")).toMatchObject({ fetch: "lease-held" });
+    expect(await store.read(key, "b")).toMatchObject({ state: "lease-held" });
   });
 
   it("that has expired leaves the index when a cursor leads to it", async () => {
@@ -162,7 +162,7 @@ describe("stored page", () => {
     await store.write(KEY, "", cachePage(OTHER_REPLY, "", NOW), spanning(1_700_000_700, 1_600_000_700), []);
     expect((await store.peek({ ...KEY, cursor: "1600000700" }))?.reply).toBeUndefined();
     expect(await store.read({ ...KEY, cursor: "1600000700" }, "a")).toMatchObject({
-      fetch: "lease-acquired",
+      state: "lease-acquired",
       isKnown: true,
       cached: undefined,
     });

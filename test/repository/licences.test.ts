@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 
-/** Licences that ask for no more than to be named. */
+/** Licences that require only attribution, or nothing. */
 const PERMISSIVE = new Set([
   "MIT",
   "ISC",
@@ -12,7 +12,7 @@ const PERMISSIVE = new Set([
   "Unlicense",
   "Python-2.0",
 ]);
-/** Licences that ask for more of who passes it on; these are tools, and none of it is passed on. */
+/** Licences with more conditions for redistribution. They are allowed for tools, which are not redistributed. */
 const FOR_TOOLS = new Set(["MPL-2.0", "LGPL-3.0-or-later"]);
 
 interface Package {
@@ -28,24 +28,24 @@ const packages = Object.entries(lock.packages).filter(
   ([path, { link }]) => path.includes("node_modules/") && !link,
 );
 
-/** Whether one of the licences offered, or each of those that apply together, is among `known`. */
+/** Whether `known` has one alternative of an SPDX expression: each licence that `AND` joins. */
 function isAmong(known: ReadonlySet<string>, license = ""): boolean {
   const choices = license.replace(/[()]/g, "").split(" OR ");
-  return choices.some((choice) => choice.split(" AND ").every((each) => known.has(each)));
+  return choices.some((choice) => choice.split(" AND ").every((name) => known.has(name)));
 }
 
-it("goes to the edge only under a permissive licence", () => {
+it("bundled packages have a permissive licence", () => {
   const shipped = packages.filter(([, { dev }]) => dev !== true);
   expect(shipped.length).toBeGreaterThan(0);
   expect(shipped.filter(([, { license }]) => !isAmong(PERMISSIVE, license))).toEqual([]);
 });
 
-it("is a tool only under a licence that is known", () => {
+it("development tools have a permissive licence or one allowed for tools", () => {
   const known = new Set([...PERMISSIVE, ...FOR_TOOLS]);
   expect(packages.filter(([, { license }]) => !isAmong(known, license))).toEqual([]);
 });
 
-it("comes from no other place than the registry that npm is set to", () => {
+it("the lock file contains no download address, so that npm uses the configured registry", () => {
   const elsewhere = Object.entries(lock.packages).filter(([, entry]) => "resolved" in entry && !entry.link);
   expect(elsewhere).toEqual([]);
 });

@@ -44,7 +44,7 @@ describe.each(["/readyz", "/metrics"])("%s", (path) => {
   });
 
   it("is not to be asked all the time", async () => {
-    const what = path === "/readyz" ? "looks at OpenD" : "looks at the metrics";
+    const what = path === "/readyz" ? "readiness checks" : "metrics requests";
     const limit = async ({ key }: { key: string }) => ({ success: key !== `${what} key:me` });
     const gateway = await started({}, { REQUESTS_PER_CLIENT: { limit } });
     const response = await gateway.get(path, { headers });

@@ -1,54 +1,54 @@
 import { describe, expect, it } from "vitest";
-import { type PostOffice, startPostOffice } from "../support/post-office.ts";
 import { verify } from "../support/verify.ts";
+import { startWebhookService, type WebhookService } from "../support/webhook-service.ts";
 
 const read = async (response: Response) => response.json<Record<string, unknown>>();
 
 describe("a rotation", () => {
   it("gives a new secret, and says how long the old one goes on", async () => {
-    const office = await startPostOffice();
-    const { id, secret } = await office.subscribe();
-    const rotated = await read(await office.ask("POST", `/${id}/rotate`));
+    const service = await startWebhookService();
+    const { id, secret } = await service.subscribe();
+    const rotated = await read(await service.request("POST", `/${id}/rotate`));
     expect(rotated).toEqual({
       id,
       secret: expect.stringMatching(/^whsec_/),
-      old_secret_until: expect.any(Number),
+      old_secrets_expire_at: expect.any(Number),
     });
     expect(rotated.secret).not.toBe(secret);
-    expect(Math.abs(Number(rotated.old_secret_until) - Date.now() / 1_000 - 86_400)).toBeLessThan(10);
+    expect(Math.abs(Number(rotated.old_secrets_expire_at) - Date.now() / 1_000 - 86_400)).toBeLessThan(10);
   });
 
   it("may be to a secret of one's own, and keeps each old one for its day", async () => {
-    const office = await startPostOffice();
-    const { id, secret: first } = await office.subscribe();
+    const service = await startWebhookService();
+    const { id, secret: first } = await service.subscribe();
     const own = `whsec_${new Uint8Array(24).fill(9).toBase64()}`;
-    expect((await read(await office.ask("POST", `/${id}/rotate`, { secret: own }))).secret).toBe(own);
-    const rotate = () => office.ask("POST", `/${id}/rotate`);
+    expect((await read(await service.request("POST", `/${id}/rotate`, { secret: own }))).secret).toBe(own);
+    const rotate = () => service.request("POST", `/${id}/rotate`);
     expect([(await rotate()).status, (await rotate()).status]).toEqual([200, 200]);
     expect(await (await rotate()).json()).toMatchObject({ status: 409, code: "limit_reached" });
-    await office.ask("POST", `/${id}/test`);
-    const message = (await office.tests()).at(-1);
+    await service.request("POST", `/${id}/test`);
+    const message = (await service.testMessages()).at(-1);
     for (const secret of [first, own]) expect(message && verify(message, secret)).toBeTruthy();
   });
 });
 
 describe("webhooks", () => {
-  const all = async (office: PostOffice, key: string) => {
+  const all = async (service: WebhookService, key: string) => {
     const asks = [
-      ["POST", "", { url: office.receiver.origin, symbols: ["US.AAPL"] }],
+      ["POST", "", { url: service.receiver.origin, symbols: ["US.AAPL"] }],
       ["GET", ""],
       ["GET", "/x"],
     ] as const;
     return Promise.all(
-      asks.map(async ([method, path, body]) => read(await office.ask(method, path, body, key))),
+      asks.map(async ([method, path, body]) => read(await service.request(method, path, body, key))),
     );
   };
 
   it("are for the holders of keys", async () => {
-    const office = await startPostOffice();
-    for (const problem of await all(office, "nobody's"))
+    const service = await startWebhookService();
+    for (const problem of await all(service, "nobody's"))
       expect(problem).toMatchObject({ code: "unauthorized" });
-    const open = await startPostOffice({}, { API_KEYS: undefined });
+    const open = await startWebhookService({}, { API_KEYS: undefined });
     for (const problem of await all(open, "mine")) {
       expect(problem).toMatchObject({
         code: "unauthorized",
@@ -58,24 +58,24 @@ describe("webhooks", () => {
   });
 
   it("need a queue", async () => {
-    const office = await startPostOffice({}, { WEBHOOK_QUEUE: undefined });
-    for (const problem of await all(office, "mine")) {
+    const service = await startWebhookService({}, { WEBHOOK_QUEUE: undefined });
+    for (const problem of await all(service, "mine")) {
       expect(problem).toMatchObject({ code: "misconfigured", parameter: "WEBHOOK_QUEUE" });
     }
-    await office.runWatch();
+    await service.runPoller();
   });
 
   it("need Upstash", async () => {
-    const office = await startPostOffice();
-    await office.upstash.fail("500");
-    for (const problem of await all(office, "mine"))
+    const service = await startWebhookService();
+    await service.upstash.fail("500");
+    for (const problem of await all(service, "mine"))
       expect(problem).toMatchObject({ code: "store_unavailable" });
   });
 
   it("have other methods than the rest", async () => {
-    const office = await startPostOffice();
+    const service = await startWebhookService();
     const allow = async (method: string, path: string) => {
-      const response = await office.ask(method, path);
+      const response = await service.request(method, path);
       expect(response.status).toBe(405);
       return response.headers.get("Allow");
     };
@@ -83,9 +83,9 @@ describe("webhooks", () => {
     expect(await allow("POST", "/x")).toBe("GET, HEAD, PATCH, DELETE");
     expect(await allow("GET", "/x/rotate")).toBe("POST");
     const headers = { Origin: "https://a.example", "Access-Control-Request-Method": "DELETE" };
-    const preflight = await office.get("/v1/webhooks/x", { method: "OPTIONS", headers });
+    const preflight = await service.get("/v1/webhooks/x", { method: "OPTIONS", headers });
     expect(preflight.headers.get("Access-Control-Allow-Methods")).toBe("GET,HEAD,POST,PATCH,DELETE");
-    const reading = await office.get("/v1/short-interest/US.AAPL", { method: "OPTIONS", headers });
+    const reading = await service.get("/v1/short-interest/US.AAPL", { method: "OPTIONS", headers });
     expect(reading.headers.get("Access-Control-Allow-Methods")).toBe("GET,HEAD");
   });
 });

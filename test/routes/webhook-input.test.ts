@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { startPostOffice } from "../support/post-office.ts";
+import { startWebhookService } from "../support/webhook-service.ts";
 
 const GOOD = { url: "https://example.com/", symbols: ["US.AAPL"] };
 
@@ -25,15 +25,15 @@ const ONLY_TO_MAKE = ["secret"];
 const ONLY_TO_CHANGE = ["active"];
 
 it.each(Object.entries(BAD))("refuses a bad %s", async (member, values) => {
-  const office = await startPostOffice();
-  const { id } = await office.subscribe();
+  const service = await startWebhookService();
+  const { id } = await service.subscribe();
   for (const value of values) {
     const asks = [
       ...(ONLY_TO_CHANGE.includes(member) ? [] : [["POST", "", { ...GOOD, [member]: value }] as const]),
       ...(ONLY_TO_MAKE.includes(member) ? [] : [["PATCH", `/${id}`, { [member]: value }] as const]),
     ];
     for (const [method, path, body] of asks) {
-      const response = await office.ask(method, path, body);
+      const response = await service.request(method, path, body);
       expect(await response.json(), `${method} ${JSON.stringify(value)}`).toMatchObject({
         status: 400,
         code: "invalid_parameter",
@@ -41,18 +41,18 @@ it.each(Object.entries(BAD))("refuses a bad %s", async (member, values) => {
       });
     }
   }
-  expect((await office.tests()).length).toBe(1);
+  expect((await service.testMessages()).length).toBe(1);
 });
 
 it("refuses a bad symbol in the list, and says which", async () => {
-  const office = await startPostOffice();
+  const service = await startWebhookService();
   for (const [symbol, code] of [
     ["AAPL", "invalid_symbol"],
     ["", "invalid_symbol"],
     ["US.AAPL US.TSLA", "invalid_symbol"],
     ["JP.7203", "unsupported_market"],
   ]) {
-    const response = await office.ask("POST", "", { ...GOOD, symbols: ["US.AAPL", symbol] });
+    const response = await service.request("POST", "", { ...GOOD, symbols: ["US.AAPL", symbol] });
     expect(await response.json()).toMatchObject({
       status: 400,
       code,
@@ -63,8 +63,8 @@ it("refuses a bad symbol in the list, and says which", async () => {
 });
 
 it("refuses members that there are not, and ones that are missing", async () => {
-  const office = await startPostOffice();
-  const { id } = await office.subscribe();
+  const service = await startWebhookService();
+  const { id } = await service.subscribe();
   for (const [method, path, body, parameter] of [
     ["POST", "", { ...GOOD, events: ["x"] }, "events"],
     ["POST", "", { ...GOOD, active: true }, "active"],
@@ -78,7 +78,7 @@ it("refuses members that there are not, and ones that are missing", async () => 
     ["POST", `/${id}/test`, { type: "x" }, "type"],
     ["PATCH", `/${id}`, JSON.parse('{"__proto__":{}}'), "__proto__"],
   ] as const) {
-    expect(await (await office.ask(method, path, body)).json()).toMatchObject({
+    expect(await (await service.request(method, path, body)).json()).toMatchObject({
       status: 400,
       code: "invalid_parameter",
       parameter,
@@ -87,9 +87,9 @@ it("refuses members that there are not, and ones that are missing", async () => 
 });
 
 it("refuses a body that is not a JSON object", async () => {
-  const office = await startPostOffice();
+  const service = await startWebhookService();
   const post = (body: string, type = "application/json") =>
-    office.get("/v1/webhooks", {
+    service.get("/v1/webhooks", {
       method: "POST",
       headers: { "X-API-Key": "mine", "Content-Type": type },
       body,
@@ -106,9 +106,9 @@ it("refuses a body that is not a JSON object", async () => {
 });
 
 it("refuses parameters in the query", async () => {
-  const office = await startPostOffice();
+  const service = await startWebhookService();
   for (const path of ["?limit=1", "/x?secret=1", "/x/deliveries?limit=1"]) {
-    expect(await (await office.ask("GET", path)).json()).toMatchObject({
+    expect(await (await service.request("GET", path)).json()).toMatchObject({
       status: 400,
       code: "invalid_parameter",
       parameter: expect.stringMatching(/^(limit|secret)$/),

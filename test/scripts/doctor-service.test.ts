@@ -3,19 +3,19 @@ import { failure, report } from "../support/doctor.ts";
 import { type Running, startRunning } from "../support/running.ts";
 import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 
-describe("a gateway that is deployed", () => {
+describe("doctor with the address of a deployed service", () => {
   let running: Running;
   beforeAll(async () => {
     running = await startRunning({}, { API_KEYS });
   }, 60_000);
   afterAll(() => running?.close());
 
-  it("is well", async () => {
+  it("passes with a valid API_KEY", async () => {
     const { exit, checks } = await report({ API_KEY: KEY }, running.origin);
     expect([exit, checks.map(({ status }) => status)]).toEqual([0, ["ok", "ok", "ok"]]);
   });
 
-  it("wants a key", async () => {
+  it("fails without API_KEY or with an invalid one", async () => {
     expect(await failure({}, running.origin)).toEqual({ exit: 42, failed: ["service page"] });
     expect(await failure({ API_KEY: "wrong" }, running.origin)).toEqual({
       exit: 41,
@@ -23,15 +23,15 @@ describe("a gateway that is deployed", () => {
     });
   });
 
-  it("has lost its OpenD", async () => {
+  it("fails check service readyz if OpenD drops connections", async () => {
     running.opend.set({ fault: "login: drop" });
     const { exit, checks } = await report({ API_KEY: KEY }, running.origin);
     running.opend.set({ fault: "" });
     expect(exit).toBe(41);
-    expect(checks[1]?.found).toContain("OpenD dropped the connection");
+    expect(checks[1]?.message).toContain("OpenD dropped the connection");
   });
 
-  it("is something else, or nothing", async () => {
+  it("fails check service if nothing or another server answers", async () => {
     expect(await failure({}, "http://127.0.0.1:1")).toEqual({ exit: 40, failed: ["service"] });
     expect(await failure({}, running.upstash.url)).toEqual({ exit: 40, failed: ["service"] });
   });

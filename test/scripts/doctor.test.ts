@@ -12,14 +12,14 @@ import { doctor, failure, report, SECRETS } from "../support/doctor.ts";
 
 let directory: string;
 let redis: RedisHost;
-const ending: (() => Promise<unknown>)[] = [];
+const cleanups: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
   redis = await startRedis();
   directory = await mkdtemp(join(tmpdir(), "doctor-"));
 });
 afterAll(async () => {
-  for (const end of ending) await end();
+  for (const cleanUp of cleanups) await cleanUp();
   await redis?.close();
   await rm(directory, { recursive: true, force: true });
 });
@@ -27,15 +27,15 @@ afterAll(async () => {
 interface Started {
   readonly opend: StandInOpend;
   readonly upstash: StandInUpstash;
-  /** The variables that lead to them. */
+  /** The variables of the Worker. */
   readonly vars: Readonly<Record<string, string>>;
 }
 
-/** An OpenD and an Upstash for a test. */
+/** Starts an OpenD and an Upstash for one test. */
 async function start(options: OpendOptions = {}): Promise<Started> {
   const opend = await startOpend({ key: SECRETS.OPEND_KEY, ...options });
   const upstash = await startUpstash(await redis.open(), SECRETS.token);
-  ending.push(opend.close, upstash.close);
+  cleanups.push(opend.close, upstash.close);
   const vars = {
     OPEND_URL: opend.url,
     OPEND_KEY: SECRETS.OPEND_KEY,
@@ -52,6 +52,7 @@ const CHECKS = [
   "upstash clock",
   "upstash scripts",
   "limiter",
+  "webhook key",
   "opend dns",
   "opend tcp",
   "opend upgrade",
@@ -62,29 +63,29 @@ const CHECKS = [
   "opend call",
 ];
 
-describe.concurrent("where all is well", () => {
-  it("says so step by step, makes one call, with a permit, and leaves nothing behind", async () => {
+describe.concurrent("doctor with working services", () => {
+  it("prints all checks, makes one call with a permit, and leaves no connection or key", async () => {
     const { opend, upstash, vars } = await start();
     const { code, text } = await doctor(vars);
     expect(code).toBe(0);
     const lines = text.split("\n").filter((line) => /^\S/.test(line));
     expect(lines.map((line) => line.slice(2, 18).trim())).toEqual(CHECKS);
-    expect(lines.map((line) => line.slice(0, 1)).join("")).toBe("✓✓✓✓✓✓!✓✓✓✓✓✓✓");
-    expect(text).toContain("Qot_GetShortInterest (3249) gives 50 rows of HK.00700");
+    expect(lines.map((line) => line.slice(0, 1)).join("")).toBe("✓✓✓✓✓✓–!✓✓✓✓✓✓✓");
+    expect(text).toContain("Qot_GetShortInterest (3249) returned 50 rows of HK.00700");
     const { calls, connections } = opend.stats();
     expect([calls, connections]).toEqual([1, 0]);
     expect(await upstash.redis.call("ZCARD", "short-interest:opend")).toBe(1);
     expect(await upstash.redis.call("KEYS", "short-interest:doctor*")).toEqual([]);
   });
 
-  it("says so in JSON", async () => {
+  it("prints all checks as JSON with --json", async () => {
     const { vars } = await start();
     const { checks } = await report(vars);
     expect(checks.map(({ name }) => name)).toEqual(CHECKS);
-    expect(checks.find(({ name }) => name === "limiter")?.found).toContain("3 got one");
+    expect(checks.find(({ name }) => name === "limiter")?.message).toContain("3 of 8 concurrent requests");
   });
 
-  it("makes no call where the gateway has no permit to spare", async () => {
+  it("skips the call if the rate limit is used up", async () => {
     const { opend, upstash, vars } = await start();
     const now = Date.now() + 60_000;
     await upstash.redis.call("ZADD", "short-interest:opend", String(now), "another");
@@ -95,7 +96,7 @@ describe.concurrent("where all is well", () => {
   });
 });
 
-describe.concurrent("what is wrong with Upstash", () => {
+describe.concurrent("doctor with a fault of Upstash", () => {
   it.each([
     ["upstash", 20, () => ({ UPSTASH_REDIS_REST_TOKEN: "wrong" })],
     ["upstash", 20, () => ({ UPSTASH_REDIS_REST_URL: "http://127.0.0.1:1" })],
@@ -106,23 +107,23 @@ describe.concurrent("what is wrong with Upstash", () => {
     ["upstash clock", 24, ({ upstash }: Started) => upstash.fail("500", 6)],
     ["upstash scripts", 22, ({ upstash }: Started) => upstash.fail("401", 7)],
     ["limiter", 23, ({ upstash }: Started) => upstash.fail("500", 9)],
-  ])("%s (%i)", async (name, exit, spoil) => {
+  ])("fails check %s with exit code %i", async (name, exit, spoil) => {
     const started = await start();
     const changes = spoil(started) ?? {};
     const { opend, vars } = started;
     expect(await failure({ ...vars, ...changes })).toEqual({ exit, failed: [name] });
-    // Without Upstash there is no permit.
+    // A call needs a permit from Upstash.
     expect(opend.stats().calls).toBe(0);
   });
 
-  it("is that it does not answer in time", async () => {
+  it("fails check upstash if Upstash does not answer in time", async () => {
     const { upstash, vars } = await start();
     upstash.fail("hang");
     expect(await failure(vars)).toEqual({ exit: 20, failed: ["upstash"] });
   });
 });
 
-describe.concurrent("what is wrong with OpenD", () => {
+describe.concurrent("doctor with a fault of OpenD", () => {
   it.each([
     ["opend dns", 30, {}, { OPEND_URL: "ws://opend.invalid" }],
     ["opend tcp", 31, {}, { OPEND_URL: "ws://127.0.0.1:1" }],
@@ -150,27 +151,30 @@ describe.concurrent("what is wrong with OpenD", () => {
     ["opend call", 37, { fault: "unknown stock" }, {}],
     ["opend call", 37, { fault: "wrong market" }, {}],
     ["opend call", 37, { fault: "not protobuf" }, {}],
-  ])("%s (%i): %j %j", async (name, exit, options, changes: Record<string, string>) => {
-    const { opend, vars } = await start(options);
-    expect(await failure({ ...vars, ...changes })).toEqual({ exit, failed: [name] });
-    expect(opend.stats().connections).toBe(0);
-  });
+  ])(
+    "fails check %s with exit code %i for %j and %j",
+    async (name, exit, options, changes: Record<string, string>) => {
+      const { opend, vars } = await start(options);
+      expect(await failure({ ...vars, ...changes })).toEqual({ exit, failed: [name] });
+      expect(opend.stats().connections).toBe(0);
+    },
+  );
 
-  it("is an Access that keeps nobody out", async () => {
+  it("fails check opend access if connections without the service token are accepted", async () => {
     const { opend, vars } = await start();
     const access = { OPEND_ACCESS_CLIENT_ID: "id", OPEND_ACCESS_CLIENT_SECRET: "any" };
     expect(await failure({ ...vars, ...access })).toEqual({ exit: 34, failed: ["opend access"] });
     expect(opend.stats().connections).toBe(0);
   });
 
-  it("may be that nothing keeps anybody out", async () => {
+  it("warns if neither a service token nor a key is required", async () => {
     const { vars } = await start({ key: "" });
     const { exit, checks } = await report({ ...vars, OPEND_KEY: "" });
     expect(exit).toBe(0);
     expect(checks).toContainEqual(expect.objectContaining({ name: "opend access", status: "warning" }));
   });
 
-  it("is nothing where Access lets the token in", async () => {
+  it("passes if Access accepts the service token", async () => {
     const { vars } = await start({ accessClientSecret: SECRETS.access });
     const access = { OPEND_ACCESS_CLIENT_ID: "id", OPEND_ACCESS_CLIENT_SECRET: SECRETS.access };
     const { exit, checks } = await report({ ...vars, ...access });
@@ -178,21 +182,21 @@ describe.concurrent("what is wrong with OpenD", () => {
     expect(checks).toContainEqual(
       expect.objectContaining({
         name: "opend access",
-        found: "the service token is let through, and nobody without one",
+        message: "service token accepted; connections without it are refused",
       }),
     );
   });
 
-  it("is a port that says nothing of HTTP, such as OpenD's API port", async () => {
+  it("fails check opend upgrade for a port without HTTP, such as OpenD's API port", async () => {
     const { vars } = await start();
     const server = createServer((socket) => socket.once("data", () => socket.end("FT\0\0")));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    ending.push(() => new Promise((resolve) => server.close(resolve)));
+    cleanups.push(() => new Promise((resolve) => server.close(resolve)));
     const OPEND_URL = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
     expect(await failure({ ...vars, OPEND_URL })).toEqual({ exit: 33, failed: ["opend upgrade"] });
   });
 
-  it("is a certificate of no authority, until there is one", async () => {
+  it("fails check opend tls for an untrusted certificate, and passes once its authority is trusted", async () => {
     const { opend, vars } = await start();
     const to = Number(new URL(opend.url).port);
     const server = createTlsServer({ cert: CERTIFICATE, key: PRIVATE_KEY }, (socket) => {
@@ -202,7 +206,7 @@ describe.concurrent("what is wrong with OpenD", () => {
     });
     server.on("tlsClientError", () => undefined);
     await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
-    ending.push(() => new Promise((resolve) => server.close(resolve)));
+    cleanups.push(() => new Promise((resolve) => server.close(resolve)));
     const secure = { ...vars, OPEND_URL: `wss://localhost:${(server.address() as AddressInfo).port}` };
     expect(await failure(secure)).toEqual({ exit: 32, failed: ["opend tls"] });
     const authority = join(directory, "authority.pem");
@@ -211,24 +215,50 @@ describe.concurrent("what is wrong with OpenD", () => {
   });
 });
 
-describe.concurrent("what is wrong with the variables", () => {
+describe.concurrent("doctor check webhook key", () => {
+  const stored = async ({ upstash }: Started) =>
+    upstash.redis.call("HSET", "short-interest:webhooks:webhook:wh_1", "url", "https://example.com/");
+  const resultOf = async (vars: Record<string, string>) => {
+    const { exit, checks } = await report(vars);
+    return [exit, checks.find(({ name }) => name === "webhook key")?.status];
+  };
+
+  it("fails with exit code 25 if webhooks are stored and WEBHOOK_SECRET_KEY is not set", async () => {
+    const started = await start();
+    await stored(started);
+    expect(await resultOf(started.vars)).toEqual([25, "failed"]);
+  });
+
+  it("passes if WEBHOOK_SECRET_KEY is set", async () => {
+    const started = await start();
+    await stored(started);
+    const key = Buffer.alloc(32).toString("base64");
+    expect(await resultOf({ ...started.vars, WEBHOOK_SECRET_KEY: key })).toEqual([0, "ok"]);
+  });
+
+  it("is skipped without webhooks and without WEBHOOK_SECRET_KEY", async () => {
+    expect(await resultOf((await start()).vars)).toEqual([0, "skipped"]);
+  });
+});
+
+describe.concurrent("doctor with invalid input", () => {
   it.each([
     [{}, "OPEND_URL is not set"],
     [{ OPEND_URL: "ws://a:hunter2@b" }, "OPEND_URL holds a user name"],
-  ])("%j", async (env, found) => {
+  ])("fails check configuration for the variables %j: %s", async (env, message) => {
     const { exit, checks } = await report(env as Record<string, string>);
     expect(exit).toBe(10);
-    expect(checks).toMatchObject([{ name: "configuration", status: "failed", found }]);
+    expect(checks).toMatchObject([{ name: "configuration", status: "failed", message }]);
     expect(JSON.stringify(checks)).not.toContain("hunter2");
   });
 
   it.each([["-x"], ["https://a.example", "more"], ["nonsense"], ["http://a.example"]])(
-    "arguments %j",
+    "prints its usage for the arguments %j",
     async (...args) => {
       const { code, text } = await doctor({}, ...args);
       expect([code, text]).toEqual([
         1,
-        "usage: npm run doctor -- [--json] [https://address-of-the-gateway]\n",
+        "usage: npm run doctor -- [--json] [https://address-of-the-service]\n",
       ]);
     },
   );

@@ -42,7 +42,7 @@ function reencrypt(vars: Record<string, string>) {
   });
 }
 
-it("npm run reencrypt encrypts all signing secrets under the first key, and leaves their ends", async () => {
+it("npm run reencrypt encrypts all signing secrets with the first key and keeps their expiry times", async () => {
   const later = Date.now() + DAY;
   await store("wh_clear", "whsec_clear");
   await store(
@@ -50,7 +50,7 @@ it("npm run reencrypt encrypts all signing secrets under the first key, and leav
     `${await cipher(OLD).encrypt("wh_old", "whsec_a")} ${await cipher(OLD).encrypt("wh_old", "whsec_b")}@${later}`,
   );
   await store("wh_new", await cipher(NEW).encrypt("wh_new", "whsec_new"));
-  // A secret that has ended may be under a key that is gone.
+  // An expired secret may be encrypted with a removed key.
   await store("wh_ended", `whsec_now ${await cipher(LOST).encrypt("wh_ended", "whsec_ended")}@1`);
   await upstash.redis.call("SET", "short-interest:webhooks:newest", "x");
   const untouched = await stored("wh_new");
@@ -58,7 +58,7 @@ it("npm run reencrypt encrypts all signing secrets under the first key, and leav
   const first = await reencrypt({ WEBHOOK_SECRET_KEY: text(NEW, OLD) });
   expect(first).toEqual({
     code: 0,
-    printed: "webhooks: 4; encrypted under the first key: 3; unchanged: 1\n",
+    printed: "webhooks: 4; encrypted with the first key: 3; unchanged: 1\n",
   });
   const [a = "", b = ""] = await stored("wh_old");
   expect(await cipher(NEW).decrypt("wh_old", a)).toBe("whsec_a");
@@ -78,7 +78,7 @@ it("npm run reencrypt encrypts all signing secrets under the first key, and leav
   const second = await reencrypt({ WEBHOOK_SECRET_KEY: text(NEW) });
   expect(second).toEqual({
     code: 0,
-    printed: "webhooks: 4; encrypted under the first key: 0; unchanged: 4\n",
+    printed: "webhooks: 4; encrypted with the first key: 0; unchanged: 4\n",
   });
 });
 
@@ -90,11 +90,11 @@ it.each([
     "WEBHOOK_SECRET_KEY has no key that decrypts the secrets of a webhook",
   ],
   [{ WEBHOOK_SECRET_KEY: text(NEW), UPSTASH_REDIS_REST_URL: "" }, "UPSTASH_REDIS_REST_URL is not set"],
-])("npm run reencrypt stops with %j, and says why", async (vars, why) => {
+])("npm run reencrypt with %j changes nothing and prints the reason: %s", async (vars, reason) => {
   await store("wh_one", await cipher(NEW).encrypt("wh_one", "whsec_one"));
   const before = await stored("wh_one");
   const { code, printed } = await reencrypt(vars);
   expect(code).toBe(1);
-  expect(printed).toContain(why);
+  expect(printed).toContain(reason);
   expect(await stored("wh_one")).toEqual(before);
 });

@@ -1,18 +1,18 @@
 import { execFile } from "node:child_process";
 import { expect } from "vitest";
 
-/** `npm run doctor`, as an operator and a program see it. */
+/** Runs `npm run doctor` and reads its output. */
 
-/** What it must never print. */
+/** Secrets that the output must not contain. */
 export const SECRETS = { OPEND_KEY: "opend-secret", token: "upstash-secret", access: "access-secret" };
 
 interface Report {
   readonly ok: boolean;
   readonly exit: number;
-  readonly checks: readonly { name: string; status: string; found: string; remedy?: string }[];
+  readonly checks: readonly { name: string; status: string; message: string; advice?: string }[];
 }
 
-/** Runs it without a `.dev.vars`. Fails where it prints a secret. */
+/** Runs the doctor without `.dev.vars`. Fails if the output contains a secret. */
 export async function doctor(env: Record<string, string>, ...args: string[]) {
   const options = { env: { PATH: process.env.PATH, DEV_VARS_FILE: "none", ...env } };
   const { code, text } = await new Promise<{ code: number; text: string }>((resolve) => {
@@ -24,7 +24,7 @@ export async function doctor(env: Record<string, string>, ...args: string[]) {
   return { code, text };
 }
 
-/** What it says as JSON. */
+/** Runs the doctor with `--json`. */
 export async function report(env: Record<string, string>, ...args: string[]): Promise<Report> {
   const { code, text } = await doctor(env, "--json", ...args);
   const parsed: Report = JSON.parse(text);
@@ -32,10 +32,10 @@ export async function report(env: Record<string, string>, ...args: string[]): Pr
   return parsed;
 }
 
-/** The exit code, and the name of what failed. */
+/** The exit code and the names of the failed checks. Each of them must have advice. */
 export async function failure(env: Record<string, string>, ...args: string[]) {
   const { checks, exit } = await report(env, ...args);
   const failed = checks.filter(({ status }) => status === "failed");
-  for (const { remedy } of failed) expect(remedy).toMatch(/\S/);
+  for (const { advice } of failed) expect(advice).toMatch(/\S/);
   return { exit, failed: failed.map(({ name }) => name) };
 }

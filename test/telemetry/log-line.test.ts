@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
-import { runWatch } from "../../functions/jobs.ts";
+import { runPoller } from "../../functions/webhooks/jobs.ts";
 import { TestClient } from "../opend-server/support.ts";
 import { sha256 } from "../support/keys.ts";
 import { written } from "../support/log.ts";
 import { startGateway } from "../support/page-source.ts";
-import { startPostOffice } from "../support/post-office.ts";
+import { startWebhookService } from "../support/webhook-service.ts";
 
 const lines = () => written().map((line): Record<string, unknown> => JSON.parse(line));
 const lastLine = () => lines().at(-1);
@@ -64,7 +64,7 @@ describe("the log has one line for a request", () => {
       route: "GET /v1/short-interest",
       status: 200,
       symbols: ["US.AAPL", "HK.00700", "US.NOSUCH"],
-      pages: { fetched: 2 },
+      pages: { opend: 2 },
       failed: { unknown_symbol: 1 },
       calls: 3,
     });
@@ -77,7 +77,7 @@ describe("the log has one line for a request", () => {
     expect(lines()).toEqual([]);
     await response.text();
     await vi.waitFor(() => {
-      expect(lines()).toMatchObject([{ pages: { fetched: 3 }, calls: 3, status: 200 }]);
+      expect(lines()).toMatchObject([{ pages: { opend: 3 }, calls: 3, status: 200 }]);
     });
   });
 
@@ -125,11 +125,11 @@ describe("the log has one line for a request", () => {
   });
 
   it("for a run of the watch", async () => {
-    const office = await startPostOffice();
-    await office.subscribe();
-    await runWatch(office.env);
+    const service = await startWebhookService();
+    await service.subscribe();
+    await runPoller(service.env);
     expect(lastLine()).toMatchObject({
-      route: "watch",
+      route: "poller",
       symbols: ["US.AAPL"],
       pages: { opend: 1 },
       calls: 1,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Market } from "../../functions/short-interest/symbol.ts";
-import { nextLook, publicationAfter } from "../../functions/webhooks/calendar.ts";
+import { nextPollTime, publicationAfter } from "../../functions/webhooks/calendar.ts";
 import {
   A_WEEK_LATER,
   BEFORE_A_HOLIDAY,
@@ -43,7 +43,7 @@ function delayOf(market: Market, row: Publication, next: Publication, callersAt?
   for (let now = row.published; ; ) {
     const fetchedAt = callersAt === undefined ? now : now - ((now - callersAt * MINUTE) % HOUR);
     if (fetchedAt >= next.published) return now - next.published;
-    now = nextLook(market, newest, fetchedAt + HOUR, now);
+    now = nextPollTime(market, newest, fetchedAt + HOUR, now);
   }
 }
 
@@ -118,7 +118,7 @@ describe("nextLook", () => {
   const nextDue = publicationAfter("US", timestampOf("US", "2026-05-15"));
 
   it("returns the moment of publication before it", () => {
-    expect(nextLook("US", newest, 0, due - 10 * DAY)).toBe(due);
+    expect(nextPollTime("US", newest, 0, due - 10 * DAY)).toBe(due);
   });
 
   it.each([
@@ -126,19 +126,19 @@ describe("nextLook", () => {
     ["the publication after it", nextDue],
   ])("returns the end of the page's freshness, or 15 min later, for a week after %s", (_, from) => {
     for (const now of [from, from + 7 * DAY]) {
-      expect(nextLook("US", newest, now + 1, now)).toBe(now + 1);
-      expect(nextLook("US", newest, now, now)).toBe(now + 15 * MINUTE);
+      expect(nextPollTime("US", newest, now + 1, now)).toBe(now + 1);
+      expect(nextPollTime("US", newest, now, now)).toBe(now + 15 * MINUTE);
     }
   });
 
   it("returns a day later, or the next publication, where neither is less than a week past", () => {
-    expect(nextLook("US", newest, 0, due + 7 * DAY + 1)).toBe(due + 8 * DAY + 1);
-    expect(nextLook("US", newest, 0, nextDue - 1)).toBe(nextDue);
-    expect(nextLook("US", newest, 0, nextDue + 7 * DAY + 1)).toBe(nextDue + 8 * DAY + 1);
+    expect(nextPollTime("US", newest, 0, due + 7 * DAY + 1)).toBe(due + 8 * DAY + 1);
+    expect(nextPollTime("US", newest, 0, nextDue - 1)).toBe(nextDue);
+    expect(nextPollTime("US", newest, 0, nextDue + 7 * DAY + 1)).toBe(nextDue + 8 * DAY + 1);
   });
 
   it("returns a day later without a row", () => {
-    expect(nextLook("HK", undefined, due + HOUR, due)).toBe(due + DAY);
+    expect(nextPollTime("HK", undefined, due + HOUR, due)).toBe(due + DAY);
   });
 });
 

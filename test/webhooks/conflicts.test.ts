@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { Failure } from "../../functions/errors.ts";
 import { createUpstash, type ScriptCall, type Upstash } from "../../functions/upstash.ts";
 import { createOutbox } from "../../functions/webhooks/outbox.ts";
+import { createPollSchedule } from "../../functions/webhooks/poll-schedule.ts";
 import { createSubscriptions } from "../../functions/webhooks/subscriptions.ts";
-import { createWatchlist } from "../../functions/webhooks/watchlist.ts";
 import { control } from "../support/stand-ins.ts";
 
 const ID = "wh_1";
@@ -45,8 +45,8 @@ async function start() {
     /** The symbols that the webhook is a subscriber of, and those that the watch looks at. */
     async subscribed() {
       const keys = (await redis("KEYS", `${PREFIX}subscribers:*`)) as string[];
-      const watched = (await redis("ZRANGE", `${PREFIX}watch`, "0", "-1")) as string[];
-      return [keys.map((key) => key.slice(`${PREFIX}subscribers:`.length)).toSorted(), watched.toSorted()];
+      const polled = (await redis("ZRANGE", `${PREFIX}poll-schedule`, "0", "-1")) as string[];
+      return [keys.map((key) => key.slice(`${PREFIX}subscribers:`.length)).toSorted(), polled.toSorted()];
     },
   };
 }
@@ -58,10 +58,10 @@ describe("a webhook whose symbols another request changes at the same time", () 
   it("gets both changes", async () => {
     const { others, disturbed, subscribed } = await start();
     const act = async (conflict: number) => {
-      if (conflict === 1) await others.change(OWNER, ID, { symbols: ["US.TSLA", "US.SPY"] });
+      if (conflict === 1) await others.update(OWNER, ID, { symbols: ["US.TSLA", "US.SPY"] });
     };
     const subscriptions = createSubscriptions(disturbed(writes, act), Date.now);
-    expect(await subscriptions.change(OWNER, ID, { description: "x" })).toBe("done");
+    expect(await subscriptions.update(OWNER, ID, { description: "x" })).toBe("done");
     expect(await others.find(OWNER, ID)).toMatchObject([
       { description: "x", symbols: ["US.TSLA", "US.SPY"] },
     ]);
@@ -75,12 +75,12 @@ describe("a webhook whose symbols another request changes at the same time", () 
     for (const work of ["pause", "remove"] as const) {
       const { others, disturbed, subscribed } = await start();
       const act = async (conflict: number) => {
-        if (conflict === 1) await others.change(OWNER, ID, { symbols: ["US.TSLA"] });
+        if (conflict === 1) await others.update(OWNER, ID, { symbols: ["US.TSLA"] });
       };
       const subscriptions = createSubscriptions(disturbed(writes, act), Date.now);
       const ended =
         work === "pause"
-          ? (await subscriptions.change(OWNER, ID, { active: false })) === "done"
+          ? (await subscriptions.update(OWNER, ID, { active: false })) === "done"
           : await subscriptions.remove(OWNER, ID);
       expect(ended).toBe(true);
       expect(await subscribed(), work).toEqual([[], []]);
@@ -89,21 +89,21 @@ describe("a webhook whose symbols another request changes at the same time", () 
 
   it("keeps no subscription when its receiver ends it", async () => {
     const { upstash, others, disturbed, subscribed } = await start();
-    const watchlist = createWatchlist(upstash, Date.now);
-    const look = { symbol: "US.AAPL", nextLookAt: 0, problem: "" };
-    await watchlist.saw({ ...look, newest: 1n });
-    await watchlist.saw({ ...look, newest: 2n, message: { id: "msg_1", body: "{}" } });
+    const watchlist = createPollSchedule(upstash, Date.now);
+    const result = { symbol: "US.AAPL", nextPollAt: 0, error: "" };
+    await watchlist.recordPoll({ ...result, newestTimestamp: 1n });
+    await watchlist.recordPoll({ ...result, newestTimestamp: 2n, message: { id: "msg_1", body: "{}" } });
     const act = async (conflict: number) => {
-      if (conflict === 1) await others.change(OWNER, ID, { symbols: ["US.TSLA"] });
+      if (conflict === 1) await others.update(OWNER, ID, { symbols: ["US.TSLA"] });
     };
     const outbox = createOutbox(disturbed(writes, act), Date.now);
-    const delivery = await outbox.begin(`msg_1 ${ID}`);
+    const delivery = await outbox.claim(`msg_1 ${ID}`);
     if (typeof delivery !== "object") throw new Error("There is nothing to deliver");
-    const gone = { outcome: "given_up", dueAt: null, ends: "gone" } as const;
-    await outbox.end(`msg_1 ${ID}`, delivery.claim, gone, URL, "{}");
+    const gone = { outcome: "abandoned", retryAt: null, disableReason: "gone" } as const;
+    await outbox.complete(`msg_1 ${ID}`, delivery.claimToken, gone, URL, "{}");
     expect(await others.find(OWNER, ID)).toMatchObject([{ reason: "gone", symbols: ["US.TSLA"] }]);
     expect(await subscribed()).toEqual([[], []]);
-    expect(await others.tries(ID)).toEqual(["{}"]);
+    expect(await others.deliveryLog(ID)).toEqual(["{}"]);
   });
 
   it("is not found when the other request removes it", async () => {
@@ -112,15 +112,15 @@ describe("a webhook whose symbols another request changes at the same time", () 
       disturbed(writes, () => others.remove(OWNER, ID)),
       Date.now,
     );
-    expect(await subscriptions.change(OWNER, ID, { symbols: ["US.TSLA"] })).toBe("none");
+    expect(await subscriptions.update(OWNER, ID, { symbols: ["US.TSLA"] })).toBe("not_found");
     expect(await redis("KEYS", `${PREFIX}*`)).toEqual([]);
   });
 
   it("is refused with store_unavailable after five conflicts, and not changed", async () => {
     const { others, disturbed, conflicts } = await start();
-    const act = (conflict: number) => others.change(OWNER, ID, { symbols: symbolsAt(conflict) });
+    const act = (conflict: number) => others.update(OWNER, ID, { symbols: symbolsAt(conflict) });
     const subscriptions = createSubscriptions(disturbed(writes, act), Date.now);
-    const failure = await subscriptions.change(OWNER, ID, { description: "x" }).catch(Failure.from);
+    const failure = await subscriptions.update(OWNER, ID, { description: "x" }).catch(Failure.from);
     expect(failure).toMatchObject({ code: "store_unavailable", retryAfterMs: 1_000 });
     expect(conflicts()).toBe(5);
     expect(await others.find(OWNER, ID)).toMatchObject([{ description: "", symbols: ["US.T5"] }]);
@@ -132,7 +132,7 @@ it("webhooks changed by four requests at once are subscribers of the symbols tha
   for (let round = 0; round < 20; round += 1) {
     await Promise.all(
       [1, 2, 3, 4].map((each) =>
-        others.change(OWNER, ID, { symbols: [`US.A${each}`, `US.B${round % each}`], active: each % 2 === 0 }),
+        others.update(OWNER, ID, { symbols: [`US.A${each}`, `US.B${round % each}`], active: each % 2 === 0 }),
       ),
     );
     const [webhook] = await others.find(OWNER, ID);

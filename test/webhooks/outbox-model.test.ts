@@ -2,8 +2,8 @@ import { array, assert, asyncProperty, constantFrom, integer, tuple } from "fast
 import { expect, it } from "vitest";
 import { createUpstash } from "../../functions/upstash.ts";
 import { createOutbox, type Delivery } from "../../functions/webhooks/outbox.ts";
+import { createPollSchedule } from "../../functions/webhooks/poll-schedule.ts";
 import { createSubscriptions } from "../../functions/webhooks/subscriptions.ts";
-import { createWatchlist } from "../../functions/webhooks/watchlist.ts";
 import { Clock } from "../support/data-center.ts";
 import { control } from "../support/stand-ins.ts";
 
@@ -25,7 +25,7 @@ async function start() {
   const upstash = createUpstash(stored, 5_000);
   const outbox = createOutbox(upstash, clock.now);
   const subscriptions = createSubscriptions(upstash, clock.now);
-  const watchlist = createWatchlist(upstash, clock.now);
+  const watchlist = createPollSchedule(upstash, clock.now);
   await subscriptions.create(OWNER, {
     ...{ id: ID, url: URL, symbols: [SYMBOL], description: "", createdAt: 1, host: "x" },
     storedSecrets: ["whsec_"],
@@ -42,12 +42,18 @@ async function start() {
   async function publish(): Promise<void> {
     row += 1n;
     const message = { id: `msg_${row}`, body: "{}" };
-    const sent = await watchlist.saw({ symbol: SYMBOL, newest: row, nextLookAt: 0, problem: "", message });
+    const sent = await watchlist.recordPoll({
+      symbol: SYMBOL,
+      newestTimestamp: row,
+      nextPollAt: 0,
+      error: "",
+      message,
+    });
     if (sent > 0) published.add(`${message.id} ${ID}`);
   }
 
   async function dispatch(): Promise<void> {
-    const due = await outbox.due(100);
+    const due = await outbox.claimDue(100);
     expect(due.filter((name) => delivered.has(name) || (!isActive && known.has(name)))).toEqual([]);
     queue.push(...due);
   }
@@ -55,7 +61,7 @@ async function start() {
   async function claim(at: number): Promise<void> {
     const [name] = queue.splice(at % Math.max(1, queue.length), 1);
     if (name === undefined) return;
-    const delivery = await outbox.begin(name);
+    const delivery = await outbox.claim(name);
     if (typeof delivery === "object") {
       expect(delivered.has(name), `${name} is sent after it has arrived`).toBe(false);
       expect(isActive, `${name} is sent while the webhook is paused`).toBe(true);
@@ -66,16 +72,22 @@ async function start() {
     }
   }
 
-  async function end(at: number, outcome: "delivered" | "later"): Promise<void> {
+  async function end(at: number, outcome: "delivered" | "retry"): Promise<void> {
     const [attempt] = underWay.splice(at % Math.max(1, underWay.length), 1);
     if (!attempt) return;
-    const dueAt = outcome === "later" ? clock.now() + (at % 3) * 20 * MINUTE : null;
-    await outbox.end(attempt.name, attempt.delivery.claim, { outcome, dueAt, ends: null }, URL, "{}");
+    const retryAt = outcome === "retry" ? clock.now() + (at % 3) * 20 * MINUTE : null;
+    await outbox.complete(
+      attempt.name,
+      attempt.delivery.claimToken,
+      { outcome, retryAt, disableReason: null },
+      URL,
+      "{}",
+    );
     if (outcome === "delivered") delivered.add(attempt.name);
   }
 
   async function setActive(active: boolean): Promise<void> {
-    await subscriptions.change(OWNER, ID, { active });
+    await subscriptions.update(OWNER, ID, { active });
     isActive = active;
   }
 
@@ -89,7 +101,7 @@ async function start() {
     setActive,
     clock,
     outbox,
-    left: () => control.redis(stored.id, "EXISTS", `short-interest:webhooks:tries:${ID}`),
+    left: () => control.redis(stored.id, "EXISTS", `short-interest:webhooks:attempts:${ID}`),
     async act(action: Action, at: number): Promise<void> {
       switch (action) {
         case "publish":
@@ -103,7 +115,7 @@ async function start() {
         case "succeed":
           return end(at, "delivered");
         case "fail":
-          return end(at, "later");
+          return end(at, "retry");
         case "die":
           underWay.splice(at % Math.max(1, underWay.length), 1);
           return;

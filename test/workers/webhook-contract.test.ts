@@ -141,8 +141,13 @@ it("sends what is described", async () => {
   await fetch(`${running.origin}/cdn-cgi/handler/scheduled`);
   // As though the newest rows had come since then.
   for (const symbol of ["HK.00700", "US.AAPL"]) {
-    await running.upstash.redis.call("HSET", "short-interest:webhooks:newest", symbol, "1776000000 0 ");
-    await running.upstash.redis.call("ZADD", "short-interest:webhooks:watch", "0", symbol);
+    await running.upstash.redis.call(
+      "HSET",
+      "short-interest:webhooks:symbol-status",
+      symbol,
+      "1776000000 0 ",
+    );
+    await running.upstash.redis.call("ZADD", "short-interest:webhooks:poll-schedule", "0", symbol);
   }
   await fetch(`${running.origin}/cdn-cgi/handler/scheduled`);
   const published = () => receiver.received().filter(({ body }) => body.includes("short_interest.published"));

@@ -45,7 +45,7 @@ it("tells of a row that is published, tries again what failed, and stops there",
   running.opend.set({ unpublished: 0 });
   // As an hour later, when the kept page is old.
   await running.upstash.redis.call("DEL", "short-interest:page:HK.00700/");
-  await running.upstash.redis.call("ZADD", "short-interest:webhooks:watch", "0", "HK.00700");
+  await running.upstash.redis.call("ZADD", "short-interest:webhooks:poll-schedule", "0", "HK.00700");
   await runCron();
 
   await vi.waitFor(() => expect([at("/good").length, at("/bad").length]).toEqual([1, 1]), 10_000);

@@ -1,0 +1,190 @@
+import { readdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { UNLIMITED } from "../stand-ins/worker.ts";
+import { startBrowser, type Visit, visit } from "../support/browser.ts";
+import { type Running, startRunning } from "../support/running.ts";
+
+/** Accessibility of the web UI: screen sizes, color schemes, keyboard, screen readers and slow machines. */
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const NARROW = { width: 320, height: 640 };
+
+let browser: Browser;
+let running: Running;
+let visitor: Visit | undefined;
+
+beforeAll(async () => {
+  browser = await startBrowser();
+  running = await startRunning({}, { CLIENT_SHARE: "30" }, UNLIMITED);
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await running?.close();
+});
+
+afterEach(async () => {
+  expect(visitor?.complaints ?? []).toEqual([]);
+  await visitor?.close();
+  visitor = undefined;
+});
+
+async function open(path: string, options: BrowserContextOptions = {}): Promise<Visit> {
+  visitor = await visit(browser, options);
+  await visitor.page.goto(running.origin + path);
+  return visitor;
+}
+
+const chartIsDrawn = async (page: Page) => {
+  await page.locator("canvas").waitFor();
+  await page.locator("#progress").waitFor({ state: "hidden" });
+};
+
+/** Violations that axe-core finds. */
+async function violationsOn(page: Page): Promise<string[]> {
+  await page.evaluate(await readFile(AXE, "utf8"));
+  const result = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(
+    "axe.run()",
+  );
+  return result.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+}
+
+describe.each([
+  ["light", "wide", { colorScheme: "light" }],
+  ["dark", "wide", { colorScheme: "dark" }],
+  ["light", "narrow", { colorScheme: "light", viewport: NARROW }],
+  ["dark", "narrow", { colorScheme: "dark", viewport: NARROW, hasTouch: true, isMobile: true }],
+] as const)("%s color scheme on a %s screen", (scheme, width, options) => {
+  it.each([
+    ["welcome", "/"],
+    ["single", "/?symbol=US.AAPL&range=3Y"],
+    ["comparison", "/?symbol=HK.00700&compare=US.AAPL,US.SPY"],
+  ])("%s view has no axe-core violation and no horizontal scrolling", async (name, path) => {
+    const { page, picture } = await open(path, options);
+    if (name !== "welcome") await chartIsDrawn(page);
+    expect(await violationsOn(page)).toEqual([]);
+    const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    expect(await page.evaluate(overflow)).toBe(0);
+    await picture(`${name}-${scheme}-${width}`);
+  });
+});
+
+it("error message and key form have no axe-core violation", async () => {
+  const { page } = await open("/?symbol=US.NOSUCH");
+  await page.getByText("No short interest data found for US.NOSUCH.").waitFor();
+  expect(await violationsOn(page)).toEqual([]);
+  await page.evaluate('document.getElementById("key").hidden = false');
+  expect(await violationsOn(page)).toEqual([]);
+  // The browser logs the 404 to the console.
+  (visitor?.complaints as string[]).length = 0;
+});
+
+it("colors follow the color scheme of the system", async () => {
+  const { page } = await open("/?symbol=US.SPY", { colorScheme: "light" });
+  await chartIsDrawn(page);
+  const background = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
+  expect(await background()).toBe("rgb(255, 255, 255)");
+  await page.emulateMedia({ colorScheme: "dark" });
+  expect(await background()).toBe("rgb(20, 24, 29)");
+  await chartIsDrawn(page);
+});
+
+it("keyboard alone reaches search, range, chart, download and table", async () => {
+  const { page } = await open("/");
+  const focused = () =>
+    page.evaluate(
+      "document.activeElement.id || document.activeElement.textContent.trim()",
+    ) as Promise<string>;
+  const tabTo = async (name: string) => {
+    for (let time = 0; time < 30 && (await focused()) !== name; time += 1) await page.keyboard.press("Tab");
+    expect(await focused()).toBe(name);
+  };
+  await tabTo("symbol");
+  await page.keyboard.type("US.AAPL");
+  await page.keyboard.press("Enter");
+  await chartIsDrawn(page);
+  await tabTo("range-1Y");
+  await page.keyboard.press("ArrowRight");
+  expect(page.url()).toContain("range=3Y");
+  await chartIsDrawn(page);
+  await tabTo("position");
+  await tabTo("download");
+  await tabTo("Date");
+  await page.keyboard.press("Enter");
+  expect(await page.locator("#table tbody th").first().textContent()).toMatch(/^2023-/);
+  expect(await focused()).toBe("Date");
+});
+
+describe("loading", () => {
+  it("first paint does not wait for the API", async () => {
+    visitor = await visit(browser);
+    const { page } = visitor;
+    // These requests never complete.
+    await page.route("**/v1/**", () => undefined);
+    await page.goto(`${running.origin}/?symbol=HK.00700`);
+    await page.getByText("Loading HK.00700…").waitFor();
+    await page.getByRole("button", { name: "Show" }).waitFor();
+    const paints = "performance.getEntriesByName('first-contentful-paint').length";
+    // The browser reports a paint only after its frame, which may follow the DOM change.
+    await expect.poll(() => page.evaluate(paints)).toBe(1);
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+  });
+
+  it("cached page is charted within a second at 4x CPU throttling", async () => {
+    await fetch(`${running.origin}/v1/short-interest/HK.00700?num=50`);
+    const { page } = await open("/");
+    const session = await page.context().newCDPSession(page);
+    await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+    const times: number[] = [];
+    for (let time = 0; time < 5; time += 1) {
+      await page.goto(`${running.origin}/?symbol=HK.00700`);
+      await page.locator("canvas").waitFor();
+      times.push(Number(await page.evaluate("performance.getEntriesByName('chart')[0].startTime")));
+    }
+    console.log(`The chart was drawn after ${times.map(Math.round).join(", ")} ms.`);
+    const [, , median] = times.toSorted((one, other) => one - other);
+    expect(median).toBeLessThan(1_000);
+  });
+
+  it("page transfers less than 100 KB and sends no request to another origin", async () => {
+    const names = (await readdir("public/page")).filter((name) => !/^(ja|zh)/.test(name));
+    const sizes = await Promise.all(
+      names.map(async (name) => gzipSync(await readFile(join("public/page", name))).length),
+    );
+    expect(names.length).toBe(3);
+    const script = names.find((name) => name.endsWith(".js")) ?? "";
+    expect(await readFile(join("public/page", script), "utf8")).toContain("Leon Sorokin");
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(100_000);
+    const { page, requests } = await open("/?symbol=US.AAPL");
+    await chartIsDrawn(page);
+    const others = requests.filter(
+      (url) => !url.startsWith(`${running.origin}/`) && !url.startsWith("data:"),
+    );
+    expect(others).toEqual([]);
+    for (const name of names.filter((file) => !file.endsWith(".html"))) {
+      const response = await fetch(`${running.origin}/page/${name}`);
+      expect(response.headers.get("Cache-Control")).toBe("public, max-age=31536000, immutable");
+    }
+  });
+});
+
+it("security headers allow this origin alone, and the ETag is revalidated", async () => {
+  const response = await fetch(running.origin);
+  expect(response.headers.get("Content-Security-Policy")).toBe(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  );
+  // A cached page would link to a script that a deployment has removed.
+  expect(response.headers.get("Cache-Control")).toBe("public, max-age=0, must-revalidate");
+  const asset = await fetch(`${running.origin}/page/en`);
+  expect(asset.headers.get("Content-Security-Policy")).toBe("default-src 'none'; frame-ancestors 'none'");
+  const revalidated = await fetch(running.origin, {
+    headers: { "If-None-Match": response.headers.get("ETag") ?? "" },
+  });
+  expect(revalidated.status).toBe(304);
+  expect((await fetch(running.origin, { method: "HEAD" })).status).toBe(200);
+  expect((await fetch(running.origin, { method: "POST" })).status).toBe(405);
+});

@@ -1,0 +1,246 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import type { Visit } from "../support/browser.ts";
+import { useHome } from "../support/home.ts";
+
+const home = useHome();
+
+describe("web UI", () => {
+  it("search loads a symbol and writes it to the URL", async () => {
+    const visitor = await home.open("/");
+    const { page, complaints, picture } = visitor;
+    await page.getByText("Search for a security").waitFor();
+    await page.getByLabel("Symbol").fill("hk.700");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "HK.00700" }).waitFor();
+    await home.loaded(visitor);
+    expect(await page.locator("#newest").textContent()).toBe("51,480,638 shares");
+    expect(await page.locator(".headline").textContent()).toBe(
+      "Short interest 51,480,638 shares as of 2026-04-30",
+    );
+    expect(await page.locator("#newest-date").textContent()).toBe("as of 2026-04-30");
+    expect(await page.locator("#change").textContent()).toBe("-408,117 shares (-0.79%) since 2026-04-24");
+    expect(new URL(page.url()).search).toBe("?symbol=HK.00700");
+    expect(await page.title()).toBe("HK.00700 – Short interest");
+    await picture("search");
+    await page.goBack();
+    await page.getByText("Search for a security").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("a range loads only the pages that it needs", async () => {
+    const visitor = await home.open("/?symbol=HK.00700&range=3M");
+    const { page, requests, complaints, picture } = visitor;
+    await home.loaded(visitor);
+    const asked = () => requests.filter((url) => url.includes("/v1/")).length;
+    expect([(await home.days(visitor)).at(-1), asked()]).toEqual(["2026-01-30", 1]);
+    await page.getByText("1 year", { exact: true }).click();
+    await home.loaded(visitor);
+    expect((await home.days(visitor)).at(-1)).toBe("2025-05-02");
+    await page.getByText("All", { exact: true }).click();
+    await home.loaded(visitor);
+    expect([(await home.days(visitor)).length, asked()]).toEqual([250, 5]);
+    expect(page.url()).toMatch(/range=all$/);
+    await picture("range");
+    expect(complaints).toEqual([]);
+  });
+
+  it("a range of 3 months from May 31 starts on the last day of February", async () => {
+    const visitor = await home.newVisit();
+    const items = ["2026-05-31", "2026-03-01", "2026-02-28", "2026-02-27"].map((day) => ({
+      timestamp: Date.parse(day) / 1_000,
+      timestamp_str: day,
+      aggregated_short: 1,
+    }));
+    const body = JSON.stringify({ symbol: "HK.00001", market: "HK", items, next_key: null });
+    await visitor.page.route("**/v1/short-interest/HK.00001*", (route) => route.fulfill({ body }));
+    await visitor.page.goto(`${home.running().origin}/?symbol=HK.1&range=3M`);
+    await home.loaded(visitor);
+    expect(await home.days(visitor)).toEqual(["2026-05-31", "2026-03-01", "2026-02-28"]);
+  });
+
+  it("chart of a US symbol has price and days to cover; its slider and legend show the values of a day", async () => {
+    const visitor = await home.open("/?symbol=US.AAPL&measure=percent");
+    const { page } = visitor;
+    await home.loaded(visitor);
+    const legend = await page.locator(".u-legend th").allTextContents();
+    expect(legend).toEqual(["Date", "Short %", "Closing price", "Days to cover"]);
+    const slider = page.getByRole("slider");
+    await slider.focus();
+    await page.keyboard.press("ArrowLeft");
+    const [, before] = await home.days(visitor);
+    expect(await slider.getAttribute("aria-valuetext")).toMatch(
+      new RegExp(`^${before}, Short %: [\\d.]+%, Closing price: [\\d.]+, Days to cover: [\\d.]+$`),
+    );
+    expect(await page.locator(".u-legend .u-value").first().textContent()).toBe(before);
+    await page.locator(".u-over").hover({ position: { x: 5, y: 50 } });
+    expect(await page.locator(".u-legend .u-value").first().textContent()).toBe(
+      (await home.days(visitor)).at(-1),
+    );
+  });
+
+  it("comparison indexes up to five symbols to 100 at their first value", async () => {
+    const visitor = await home.open("/?symbol=HK.00700");
+    const { page, complaints, picture } = visitor;
+    await home.loaded(visitor);
+    for (const other of ["HK.9988", "us.aapl", "US.TSLA", "US.SPY"]) {
+      await page.getByLabel("Compare with").first().fill(other);
+      await page.getByRole("button", { name: "Add" }).click();
+      await home.loaded(visitor);
+    }
+    const names = ["HK.00700", "HK.09988", "US.AAPL", "US.TSLA", "US.SPY"];
+    expect(await page.locator(".u-legend th").allTextContents()).toEqual(["Date", ...names]);
+    expect(await page.locator("#table thead th").allTextContents()).toEqual(["Date", ...names]);
+    const starts = await page.locator("#table tbody tr").last().locator("td").allTextContents();
+    expect(starts.filter((text) => text !== "–").every((text) => text === "100")).toBe(true);
+    await page.getByLabel("Compare with").first().fill("US.BRK.B");
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.getByText("You can compare up to five securities.").waitFor();
+    await picture("compare");
+    await page.getByRole("button", { name: "Remove HK.09988" }).click();
+    expect(await page.evaluate("document.activeElement.id")).toBe("other");
+    expect(await page.locator("#table thead th").count()).toBe(5);
+    expect(page.url()).toContain("compare=US.AAPL,US.TSLA,US.SPY");
+    expect(complaints).toEqual([]);
+  });
+
+  it("table sorts by the clicked column, missing values last", async () => {
+    const visitor = await home.open("/?symbol=US.BRK.B&range=all");
+    const { page } = visitor;
+    await home.loaded(visitor);
+    const column = async (index: number) =>
+      (await page.locator(`#table tbody tr td:nth-child(${index})`).allTextContents()).map((text) =>
+        text === "–" ? Number.NaN : Number(text.replace(/[^\d.]/g, "")),
+      );
+    await page.getByRole("button", { name: "Days to cover" }).click();
+    const down = await column(5);
+    expect(await page.locator("#table th[aria-sort]").textContent()).toBe("Days to cover");
+    expect(down.slice(0, 65)).toEqual(down.slice(0, 65).toSorted((a, b) => b - a));
+    expect(down.slice(65).every(Number.isNaN)).toBe(true);
+    await page.keyboard.press("Enter");
+    const up = await column(5);
+    expect(up.slice(0, 65)).toEqual(up.slice(0, 65).toSorted((a, b) => a - b));
+    expect(up.slice(65).every(Number.isNaN)).toBe(true);
+  });
+
+  it("headline keeps every digit of a count past 2^53", async () => {
+    const huge = await home.open("/?symbol=US.HUGE");
+    await home.loaded(huge);
+    expect(await huge.page.locator("#newest").textContent()).toBe("9,007,199,254,740,993 shares");
+  });
+
+  it("download saves the CSV of the API for the selected range", async () => {
+    const visitor = await home.open("/?symbol=US.AAPL&range=3Y");
+    const { page, picture } = visitor;
+    await home.loaded(visitor);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Download CSV" }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe("US.AAPL.csv");
+    const csv = await readFile(await download.path(), "utf8");
+    const path = "/v1/short-interest/US.AAPL/history?format=csv&from=2023-04-30";
+    expect(csv).toBe(await (await fetch(home.running().origin + path)).text());
+    expect(csv.split("\r\n").length).toBe((await home.days(visitor)).length + 2);
+    await picture("csv");
+  });
+
+  it("measure percent shows the ratio, and its change in percentage points", async () => {
+    const visitor = await home.open("/?symbol=HK.00700");
+    const { page } = visitor;
+    await home.loaded(visitor);
+    await page.getByText("Percent", { exact: true }).click();
+    expect(page.url()).toMatch(/measure=percent$/);
+    expect(await page.locator("#newest").textContent()).toBe("0.56%");
+    expect(await page.locator("#newest-label").textContent()).toBe("Short % of float");
+    expect(await page.locator("#change").textContent()).toBe("0 percentage points since 2026-04-24");
+  });
+
+  it("measure percent in the URL applies to a comparison", async () => {
+    const linked = await home.open("/?symbol=HK.00700&compare=HK.09988&measure=percent");
+    await home.loaded(linked);
+    expect(await linked.page.locator("#table caption").textContent()).toMatch(/^Short %, indexed/);
+    const starts = await linked.page.locator("#table tbody tr").last().locator("td").allTextContents();
+    expect(starts).toContain("100");
+    const shares = await home.open("/?symbol=HK.00700&compare=HK.09988");
+    await home.loaded(shares);
+    const newest = ({ page }: Visit) => page.locator("#table tbody td").first().textContent();
+    expect(await newest(linked)).not.toBe(await newest(shares));
+  });
+
+  it("chart lines have distinct colors and three axes, two on a narrow screen", async () => {
+    const visitor = await home.open("/?symbol=US.AAPL&range=3Y");
+    const { page } = visitor;
+    await home.loaded(visitor);
+    expect(await page.locator(".u-axis").count()).toBe(4);
+    const colors =
+      "[...document.querySelectorAll('.u-marker')].map((marker) => getComputedStyle(marker).borderColor)";
+    expect(new Set((await page.evaluate(colors)) as string[]).size).toBeGreaterThanOrEqual(3);
+    const picture = () => page.evaluate("document.querySelector('canvas').toDataURL()");
+    const before = await picture();
+    await page.emulateMedia({ colorScheme: "dark" });
+    await expect.poll(picture).not.toBe(before);
+    await page.setViewportSize({ width: 400, height: 600 });
+    await expect.poll(() => page.evaluate("document.querySelector('.uplot').clientWidth")).toBeLessThan(400);
+    expect(await page.locator(".u-axis").count()).toBe(3);
+  });
+
+  it("comparison leaves out a symbol until its range is loaded", async () => {
+    home.running().opend.set({ delayMs: [250, 260] });
+    const visitor = await home.open("/?symbol=HK.02800&compare=US.SPY,US.ROWS230&range=all");
+    const { page } = visitor;
+    await page.locator("#message", { hasText: /^Loading US\.ROWS230: 50 rows/ }).waitFor();
+    expect(await page.locator("#table thead th").allTextContents()).toEqual(["Date", "HK.02800", "US.SPY"]);
+    await home.loaded(visitor);
+    expect(await page.locator("#table thead th").count()).toBe(4);
+  });
+
+  it("loading does not overwrite the search field", async () => {
+    home.running().opend.set({ delayMs: [250, 260] });
+    const visitor = await home.open("/?symbol=US.ROWS220&range=all");
+    const { page } = visitor;
+    await page.locator("#message", { hasText: /^Loading US\.ROWS220: 50 rows/ }).waitFor();
+    await page.getByLabel("Symbol").fill("US.T");
+    await home.loaded(visitor);
+    expect(await page.getByLabel("Symbol").inputValue()).toBe("US.T");
+  });
+
+  it("single row is charted, and a row without a value is listed without a chart", async () => {
+    const visitor = await home.newVisit();
+    const row = (shares: number | null) => ({
+      timestamp: 1777478400,
+      timestamp_str: "2026-04-30",
+      aggregated_short: shares,
+    });
+    const answer = (shares: number | null) => ({
+      body: JSON.stringify({ symbol: "HK.00001", market: "HK", items: [row(shares)], next_key: null }),
+    });
+    const { page } = visitor;
+    await page.route("**/v1/short-interest/HK.00001*", (route) => route.fulfill(answer(5)));
+    await page.goto(`${home.running().origin}/?symbol=HK.00001`);
+    await page.locator("canvas").waitFor();
+    expect(await page.getByRole("slider").getAttribute("aria-valuetext")).toMatch(
+      /^2026-04-30, Shares short: 5,/,
+    );
+    await page.route("**/v1/short-interest/HK.00001*", (route) => route.fulfill(answer(null)));
+    await page.reload();
+    await page.locator("#table tbody th").waitFor();
+    expect(await page.locator("#chart").isVisible()).toBe(false);
+    expect(await page.locator("#newest").textContent()).toBe("–");
+  });
+
+  it("symbol in the URL is truncated, escaped and normalized", async () => {
+    const long = await home.open(`/?symbol=${"A".repeat(300)}<img src=x>`, {
+      viewport: { width: 320, height: 600 },
+    });
+    await long.page.getByText(/^A{23} is not a valid symbol/).waitFor();
+    expect(await long.page.locator("img").count()).toBe(0);
+    const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    expect(await long.page.evaluate(overflow)).toBe(0);
+    const wide = await home.open("/?symbol=\uff28\uff2b.\uff17\uff10\uff10");
+    await wide.page.getByRole("heading", { name: "HK.00700" }).waitFor();
+    const dots = await home.open("/?symbol=..");
+    await dots.page.getByText(".. is not a valid symbol.").waitFor();
+    expect(dots.requests.filter((url) => url.includes("/v1/"))).toEqual([]);
+  });
+});

@@ -1,0 +1,127 @@
+import { describe, expect, it, vi } from "vitest";
+import { control } from "../support/stand-ins.ts";
+import { verify } from "../support/verify.ts";
+import { arrivals, deliveryLog, getWebhook, startWebhookService } from "../support/webhook-service.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+describe("a receiver that fails", () => {
+  it("is tried again by the schedule, each time under the same id, until it answers well", async () => {
+    const service = await startWebhookService();
+    const { id, secret } = await service.subscribe();
+    await service.answerAt("/", { status: 500 });
+    await service.publish();
+    await service.pass(20 * HOUR);
+    await service.answerAt("/", {});
+    await service.pass(2 * DAY);
+    const messages = await arrivals(service);
+    expect(new Set(messages.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+    expect(new Set(messages.map(({ body }) => body)).size).toBe(1);
+    const sentAt = messages.map(({ headers }) => Number(headers["webhook-timestamp"]));
+    const pauses = sentAt.slice(1).map((at, before) => at - (sentAt[before] ?? 0));
+    for (const [at, pause] of [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400].entries()) {
+      expect(pauses[at]).toBeGreaterThanOrEqual(pause);
+      expect(pauses[at]).toBeLessThanOrEqual(1.1 * pause + 2);
+    }
+    expect(pauses.length).toBe(7);
+    for (const message of messages) verify(message, secret);
+    const noted = await deliveryLog(service, id);
+    expect(noted.map(({ status }) => status)).toEqual([204, 500, 500, 500, 500, 500, 500, 500]);
+    expect(noted[0]).toEqual({
+      id: messages[0]?.headers["webhook-id"],
+      type: "short_interest.published",
+      symbol: "US.AAPL",
+      attempted_at: sentAt.at(-1),
+      status: 204,
+      error: null,
+      duration_ms: expect.any(Number),
+      next_attempt_at: null,
+    });
+    expect(noted[1]?.next_attempt_at).toBeGreaterThanOrEqual(Number(noted[1]?.attempted_at) + 50_400);
+    expect(await getWebhook(service, id)).toMatchObject({ active: true, failing_since: null });
+  });
+
+  it.each([
+    ["redirects", { status: 302, headers: { Location: "/elsewhere" } }, 302, null],
+    ["is too slow", { afterMs: -1 }, null, "timeout"],
+  ])("has not got it where it %s", async (_, answer, status, error) => {
+    const service = await startWebhookService();
+    const { id } = await service.subscribe();
+    await service.answerAt("/", answer);
+    await service.publish();
+    await service.deliver();
+    expect((await arrivals(service, "/elsewhere")).length).toBe(0);
+    expect(await deliveryLog(service, id)).toMatchObject([
+      { status, error, next_attempt_at: expect.any(Number) },
+    ]);
+    expect(await getWebhook(service, id)).toMatchObject({ failing_since: expect.any(Number) });
+  });
+
+  it("has got it where its answer never ends", async () => {
+    const service = await startWebhookService();
+    const { id } = await service.subscribe();
+    await service.answerAt("/", { status: 200, endless: true });
+    await service.publish();
+    await service.deliver();
+    expect(await deliveryLog(service, id)).toMatchObject([
+      { status: 200, error: null, next_attempt_at: null },
+    ]);
+    // Nobody goes on reading it.
+    await vi.waitFor(async () => expect(await control.endlessAnswers(service.receiver.id)).toBe(0));
+  });
+
+  it("is left alone for as long as its Retry-After says", async () => {
+    const service = await startWebhookService();
+    await service.subscribe();
+    await service.answerAt("/", { status: 503, headers: { "Retry-After": "3600" } });
+    await service.publish();
+    await service.deliver();
+    await service.answerAt("/", {});
+    await service.pass(59 * MINUTE);
+    expect((await arrivals(service)).length).toBe(1);
+    await service.pass(2 * MINUTE);
+    expect((await arrivals(service)).length).toBe(2);
+  });
+
+  it("ends its webhook with 410, and its other messages with it", async () => {
+    const service = await startWebhookService();
+    const { id } = await service.subscribe("/", ["US.AAPL", "US.TSLA"]);
+    await service.answerAt("/", { status: 410 });
+    await service.publish();
+    await service.pass(2 * DAY);
+    expect((await arrivals(service)).length).toBeLessThanOrEqual(2);
+    expect(await getWebhook(service, id)).toMatchObject({ active: false, reason: "gone" });
+    expect(await service.upstash.redis("ZCARD", "short-interest:webhooks:pending")).toBe(0);
+    expect(await service.upstash.redis("ZCARD", "short-interest:webhooks:poll-schedule")).toBe(0);
+  });
+
+  it("is given up after ten tries, and switched off where five days have brought nothing but failures", async () => {
+    const service = await startWebhookService();
+    const { id } = await service.subscribe("/", ["HK.00700"]);
+    await service.answerAt("/", { status: 500 });
+    await service.publish();
+    await service.pass(4 * DAY);
+    expect((await arrivals(service)).length).toBe(10);
+    // A queue that forgets after a day must not have it for as long.
+    expect(service.queue.longestDelay).toBe(12 * 3_600);
+    expect(await service.upstash.redis("ZCARD", "short-interest:webhooks:pending")).toBe(0);
+    expect(await service.upstash.redis("KEYS", "short-interest:webhooks:attempts:*")).toEqual([]);
+    expect(await getWebhook(service, id)).toMatchObject({ active: true, reason: null });
+    // Another row, which is tried until five days after the first failure.
+    await service.upstash.redis("HSET", "short-interest:webhooks:symbol-status", "HK.00700", "1776960000 0 ");
+    await service.pass(5 * DAY);
+    expect((await arrivals(service)).length).toBe(18);
+    const off = await getWebhook(service, id);
+    expect(off).toMatchObject({ active: false, reason: "failing", failing_since: expect.any(Number) });
+    // Its owner switches it on again, which is verified.
+    expect((await service.request("PATCH", `/${id}`, { active: true })).status).toBe(422);
+    await service.answerAt("/", {});
+    expect(await (await service.request("PATCH", `/${id}`, { active: true })).json()).toMatchObject({
+      active: true,
+      reason: null,
+      failing_since: null,
+    });
+  }, 60_000);
+});
