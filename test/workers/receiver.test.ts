@@ -8,7 +8,7 @@ import { blockOf } from "../support/readme.ts";
 import { startRunning } from "../support/running.ts";
 import { API_KEYS, makeWebhook, newSecret } from "../support/webhook-maker.ts";
 
-it("the README's receiver in JavaScript takes what is signed with its secret, and nothing else", async () => {
+it("the JavaScript receiver of docs/webhooks.md accepts only messages signed with its secret", async () => {
   const secret = newSecret();
   process.env.WEBHOOK_SECRET = secret;
   // Within the project, where it finds its packages.
