@@ -8,33 +8,33 @@ import type { UpstashAddress } from "./upstash.ts";
 /** The queue between outbox and delivery. `Job` is checked where a message arrives, not here. */
 export type DeliveryQueue<Job = unknown> = Pick<Queue<Job>, "send" | "sendBatch">;
 
-/** What the Worker's variables and secrets say, checked. The README describes each. */
+/** The validated variables, secrets and bindings. `docs/deploy.md` describes each. */
 export interface Config {
-  /** Origins whose pages may read answers in a browser; `*` for all. */
+  /** Web origins whose scripts may read responses; `*` for all. */
   readonly allowedOrigins: "*" | readonly string[];
   readonly access: AuthConfig;
   readonly opend: OpendAddress;
   readonly upstash: UpstashAddress;
   readonly quota: {
-    /** Calls in a window. */
+    /** Calls per window. */
     readonly limit: number;
     readonly windowMs: number;
-    /** How long a request may wait for a permit. */
+    /** How long a request waits for a permit at most. */
     readonly waitMs: number;
-    /** Calls in a window that one client may cause. */
+    /** Calls per window for one client. */
     readonly clientShare: number;
   };
   readonly webhooks: {
-    /** Carries messages to those who send them; undefined where there are no webhooks. */
+    /** The queue of delivery jobs; undefined if webhooks are disabled. */
     readonly queue: DeliveryQueue | undefined;
-    /** Origins that may be sent to, though the rules for addresses exclude them. */
+    /** Origins that may receive messages, although the endpoint rules exclude them. */
     readonly trustedOrigins: readonly string[];
-    /** Host names of this service, which nothing is sent to. */
+    /** Host names of this service: no message is sent to them. */
     readonly ownHosts: readonly string[];
-    /** Keys that encrypt signing secrets, 32 bytes each, the current one first; undefined where none is set. */
+    /** Keys that encrypt signing secrets, 32 bytes each, the current one first; undefined if none is set. */
     readonly secretKeys: readonly Uint8Array<ArrayBuffer>[] | undefined;
   };
-  /** How many subrequests the platform allows a request. */
+  /** Subrequests that the platform allows one request. */
   readonly subrequests: number;
 }
 
@@ -46,30 +46,33 @@ const url = (...protocols: string[]) =>
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
       `is not a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
     ),
-    v.check((text) => new URL(text).username === "" && new URL(text).password === "", "holds a user name"),
+    v.check(
+      (text) => new URL(text).username === "" && new URL(text).password === "",
+      "contains a user name or password",
+    ),
     v.transform((text) => new URL(text)),
   );
 
 const secret = v.pipe(
   v.string("is not set"),
-  v.regex(/^[\x21-\x7e]+$/, "is empty or has a character that no header can carry"),
+  v.regex(/^[\x21-\x7e]+$/, "is empty or has a character that is invalid in a header"),
 );
 
-const whole = (least: number, most: number, otherwise: string) => {
-  const problem = `is not a whole number from ${least} to ${most}`;
+const integer = (min: number, max: number, fallback: string) => {
+  const problem = `is not an integer from ${min} to ${max}`;
   return v.pipe(
-    // A number in wrangler.toml arrives as one.
-    v.optional(v.pipe(v.union([v.string(), v.number()], problem), v.transform(String)), otherwise),
+    // A number in wrangler.toml stays a number.
+    v.optional(v.pipe(v.union([v.string(), v.number()], problem), v.transform(String)), fallback),
     v.regex(/^\d{1,9}$/, problem),
     v.transform(Number),
-    v.minValue(least, problem),
-    v.maxValue(most, problem),
+    v.minValue(min, problem),
+    v.maxValue(max, problem),
   );
 };
 
 const ORIGINS = "is neither * nor a comma-separated list of origins such as https://example.com";
 const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
-const list = v.transform((text: string) => text.split(",").map((each) => each.trim()));
+const list = v.transform((text: string) => text.split(",").map((item) => item.trim()));
 const origins = v.pipe(
   v.optional(v.string(ORIGINS), "*"),
   list,
@@ -83,7 +86,7 @@ const HOSTS = "is not a comma-separated list of host names such as short-interes
 const ownHosts = v.pipe(
   v.string(HOSTS),
   list,
-  v.everyItem((each) => canonicalHost(each) !== undefined, HOSTS),
+  v.everyItem((host) => canonicalHost(host) !== undefined, HOSTS),
 );
 
 const KEYS =
@@ -93,10 +96,10 @@ const ENTRY = new RegExp(`^[\\w.-]{1,64}:${HEX}(?::${HEX})?$`);
 const apiKeys = v.pipe(
   v.string(KEYS),
   list,
-  v.everyItem((each) => ENTRY.test(each), KEYS),
+  v.everyItem((entry) => ENTRY.test(entry), KEYS),
   v.transform((all) =>
-    all.map((each): ApiKey => {
-      const [name = "", digest = "", opendDigest] = each.split(":");
+    all.map((entry): ApiKey => {
+      const [name = "", digest = "", opendDigest] = entry.split(":");
       return {
         name,
         digest: bytesOf(digest),
@@ -112,8 +115,8 @@ const SECRET_KEYS =
 const secretKeys = v.pipe(
   v.string(SECRET_KEYS),
   list,
-  v.everyItem((each) => /^[A-Za-z0-9+/]{43}=$/.test(each), SECRET_KEYS),
-  v.transform((all) => all.map((each) => Uint8Array.from(atob(each), (char) => char.charCodeAt(0)))),
+  v.everyItem((key) => /^[A-Za-z0-9+/]{43}=$/.test(key), SECRET_KEYS),
+  v.transform((all) => all.map((key) => Uint8Array.from(atob(key), (char) => char.charCodeAt(0)))),
 );
 
 function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
@@ -138,10 +141,10 @@ const Variables = v.object(
     OPEND_ACCESS_CLIENT_SECRET: v.optional(secret),
     UPSTASH_REDIS_REST_URL: url("https:", "http:"),
     UPSTASH_REDIS_REST_TOKEN: secret,
-    UPSTREAM_LIMIT: whole(1, 30, "30"),
-    UPSTREAM_WINDOW_SECONDS: whole(1, 3_600, "30"),
-    UPSTREAM_WAIT_MS: whole(0, 10_000, "3000"),
-    CLIENT_SHARE: whole(1, 30, "15"),
+    UPSTREAM_LIMIT: integer(1, 30, "30"),
+    UPSTREAM_WINDOW_SECONDS: integer(1, 3_600, "30"),
+    UPSTREAM_WAIT_MS: integer(0, 10_000, "3000"),
+    CLIENT_SHARE: integer(1, 30, "15"),
     ALLOWED_ORIGINS: origins,
     API_KEYS: v.optional(apiKeys),
     REQUESTS_PER_CLIENT: v.optional(rateLimit),
@@ -150,21 +153,21 @@ const Variables = v.object(
     WEBHOOK_TRUSTED_ORIGINS: v.optional(trustedOrigins),
     WEBHOOK_SECRET_KEY: v.optional(secretKeys),
     OWN_HOSTS: v.optional(ownHosts),
-    SUBREQUEST_LIMIT: whole(50, 10_000, "50"),
+    SUBREQUEST_LIMIT: integer(50, 10_000, "50"),
   },
   "is not set",
 );
 
 const BINDINGS: readonly string[] = ["REQUESTS_PER_CLIENT", "REQUESTS_PER_KEY", "WEBHOOK_QUEUE"];
-/** The variables that are text; the README describes each. */
+/** The text variables; `docs/deploy.md` describes each. */
 export const VARIABLE_NAMES = Object.keys(Variables.entries).filter((name) => !BINDINGS.includes(name));
 
-/** What has been found of bindings, which are the same objects for as long as an isolate lives. */
+/** Configurations by bindings object: an isolate gets the same object for every request. */
 const known = new WeakMap<object, Config>();
 
 /**
- * Checks the Worker's bindings.
- * @throws Failure `misconfigured`, which names the variable and never its value
+ * Validates the bindings of the Worker.
+ * @throws Failure `misconfigured`, which names the variable but never its value
  */
 export function parseEnv(env: unknown): Config {
   if (typeof env !== "object" || env === null) return readEnv(env);
@@ -208,9 +211,10 @@ function readEnv(env: unknown): Config {
 function accessOf(vars: v.InferOutput<typeof Variables>): OpendAddress["access"] {
   const { OPEND_ACCESS_CLIENT_ID: clientId, OPEND_ACCESS_CLIENT_SECRET: clientSecret } = vars;
   if (clientId === undefined && clientSecret === undefined) return undefined;
-  if (clientId === undefined) throw misconfigured("OPEND_ACCESS_CLIENT_ID", "is not set, but its secret is");
+  if (clientId === undefined)
+    throw misconfigured("OPEND_ACCESS_CLIENT_ID", "is not set, but OPEND_ACCESS_CLIENT_SECRET is");
   if (clientSecret === undefined)
-    throw misconfigured("OPEND_ACCESS_CLIENT_SECRET", "is not set, but its id is");
+    throw misconfigured("OPEND_ACCESS_CLIENT_SECRET", "is not set, but OPEND_ACCESS_CLIENT_ID is");
   return { clientId, clientSecret };
 }
 

@@ -1,4 +1,4 @@
-/** Every way in which a request can fail; `http/problem.ts` gives each its status and title. */
+/** The codes of all failures. `http/problem.ts` has their status, title and advice. */
 export const FAILURE_CODES = [
   "invalid_symbol",
   "invalid_parameter",
@@ -31,22 +31,22 @@ export const FAILURE_CODES = [
 ] as const;
 export type FailureCode = (typeof FAILURE_CODES)[number];
 
-/** A quota is used up: the same call may be made a moment later. */
+/** A quota is used up: the same request can succeed a moment later. */
 export const QUOTA_CODES: ReadonlySet<FailureCode> = new Set([
   "client_quota_exceeded",
   "upstream_quota_exceeded",
 ]);
 
 interface FailureFacts {
-  /** The request parameter or configuration variable that is at fault. */
+  /** The invalid request parameter or configuration variable. */
   readonly parameter?: string;
   /** Milliseconds until the same request may succeed. */
   readonly retryAfterMs?: number;
 }
 
 /**
- * The one error of this program. `detail` is shown to clients, so it is always this program's own
- * sentence: never a secret, and never a text that came from OpenD or Upstash.
+ * The only error class. Clients read `detail`, so it is always a sentence of this program: never a secret, and never a
+ * text from OpenD or Upstash.
  */
 export class Failure extends Error {
   override readonly name = "Failure";
@@ -63,7 +63,7 @@ export class Failure extends Error {
     this.retryAfterMs = facts.retryAfterMs;
   }
 
-  /** Whatever was thrown, as a Failure. What is not one already is `internal`, and says nothing more. */
+  /** Converts a thrown value. A value that is no Failure becomes `internal`, without its message. */
   static from(thrown: unknown): Failure {
     return thrown instanceof Failure ? thrown : new Failure("internal", "An unexpected error occurred");
   }

@@ -40,7 +40,7 @@ describe("a problem", () => {
     expect(type).toBe("/problems/invalid_symbol");
     const response = await gateway.get(type);
     expect(response.status).toBe(200);
-    expect(await response.text()).toMatch(/^invalid_symbol \(400\): Not a symbol\n\n/);
+    expect(await response.text()).toMatch(/^invalid_symbol \(400\): Invalid symbol\n\n/);
     expect((await gateway.get("/problems/constructor")).status).toBe(404);
   });
 });

@@ -38,7 +38,7 @@ export const mcpCors = cors({ ...options, allowMethods: ["POST"] });
 export const requireAllowedOrigin: Middleware = async (context, next) => {
   const origin = context.req.header("Origin");
   if (origin !== undefined && allowedOrigin(origin, context) === null) {
-    throw new Failure("forbidden_origin", "ALLOWED_ORIGINS does not include this web origin");
+    throw new Failure("forbidden_origin", "Requests from this web origin are not allowed");
   }
   await next();
 };

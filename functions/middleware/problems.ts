@@ -8,7 +8,7 @@ const MAX_BODY_BYTES = 65_536;
 
 /** Responds with a problem for a path without a route. */
 export function handleNotFound(context: AppContext): Response {
-  return respond(context, new Failure("not_found", `No route matches ${context.req.method} on this path`));
+  return respond(context, new Failure("not_found", "Unknown path"));
 }
 
 /** Responds with a problem for every error that a route or middleware throws. */
@@ -19,10 +19,9 @@ export function handleError(thrown: unknown, context: AppContext): Response {
 /** Responds with 405 to a method that no route of the path has. */
 export function methodNotAllowed(methods: readonly string[]) {
   return (context: AppContext): Response => {
-    const allowed = methods.join(", ");
-    const detail = `${context.req.method} is not allowed here; allowed methods: ${allowed}`;
+    const detail = `This path does not support ${context.req.method}: use ${methods.join(" or ")}`;
     const response = respond(context, new Failure("method_not_allowed", detail));
-    response.headers.set("Allow", allowed);
+    response.headers.set("Allow", methods.join(", "));
     return response;
   };
 }

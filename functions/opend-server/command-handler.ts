@@ -24,9 +24,9 @@ import { refusalBody } from "./refusal-messages.ts";
 
 const INIT_WEB_SOCKET = 1;
 const KEEP_ALIVE = 1004;
-/** Rows that OpenD gives to who names no number. */
+/** OpenD's own default of `num`. */
 const DEFAULT_ROWS = 10;
-/** OpenD's own client takes any header error at the login for a refusal that is final. */
+/** OpenD's own client does not retry a login after any header error. */
 const LOGIN_REFUSED = -1;
 
 const MARKETS: ReadonlyMap<number, string> = new Map([
@@ -36,12 +36,12 @@ const MARKETS: ReadonlyMap<number, string> = new Map([
 
 export interface CommandHandlerDeps {
   /**
-   * Lets a client in, by the MD5 of its key.
+   * Authenticates a client by the MD5 of its key.
    * @throws Failure `unauthorized`
    */
   readonly logIn: (md5: string) => Promise<string>;
   /**
-   * The way to pages, for one request of a client that is logged in.
+   * The page source for one request of a logged-in client.
    * @throws Failure `too_many_requests`
    */
   readonly pagesFor: (client: string) => Promise<PageSource>;
@@ -50,9 +50,9 @@ export interface CommandHandlerDeps {
   readonly now: () => number;
 }
 
-/** Answers the commands that OpenD's own clients need for short interest, and refuses all others. */
+/** Handles the commands that OpenD's own clients need for short interest, and refuses all others. */
 export function createCommandHandler({ logIn, pagesFor, budget, now }: CommandHandlerDeps): CommandHandler {
-  /** Who is logged in, or is being let in. */
+  /** The authenticated client; pending during the login, undefined before it. */
   let client: Promise<string> | undefined;
   const seconds = () => BigInt(Math.floor(now() / 1_000));
 
@@ -62,7 +62,7 @@ export function createCommandHandler({ logIn, pagesFor, budget, now }: CommandHa
     try {
       await client;
     } catch {
-      const failure = new Failure("unauthorized", "The key is not one of those that are known here");
+      const failure = new Failure("unauthorized", "Unknown API key");
       return { body: refusalBody(failure), error: LOGIN_REFUSED, last: true };
     }
     const s2c = { serverTime: seconds(), connID: crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n };
@@ -79,42 +79,39 @@ export function createCommandHandler({ logIn, pagesFor, budget, now }: CommandHa
     if (marketName === undefined) {
       throw new Failure(
         "unsupported_market",
-        "Short interest exists for the markets 1 (HK) and 11 (US) only",
+        "Short interest is available for the markets 1 (HK) and 11 (US) only",
       );
     }
     const symbol = parseSymbol(`${marketName}.${code}`);
     const pages = await pagesFor(name);
-    const answer = await pages.page(symbol, nextKey, num);
-    return { body: pageProtobuf(answer.page) };
+    const result = await pages.page(symbol, nextKey, num);
+    return { body: pageProtobuf(result.page) };
   }
 
   return {
     async handle({ command, body }) {
       if (command === INIT_WEB_SOCKET) return init(body);
-      if (!client) throw new Failure("unauthorized", "Log in first, with InitWebSocket");
+      if (!client) throw new Failure("unauthorized", "Not logged in: send InitWebSocket first");
       const name = await client;
       if (command === GET_SHORT_INTEREST) return page(body, name);
       if (command === KEEP_ALIVE) {
         read(KeepAlive.RequestSchema, body);
         return replyOf(KeepAlive.ResponseSchema, { retType: 0, s2c: { time: seconds() } });
       }
-      throw new Failure(
-        "not_found",
-        "Of OpenD's commands there is 3249 (Qot_GetShortInterest) here, and no other",
-      );
+      throw new Failure("not_found", "Unsupported command: only 3249 (Qot_GetShortInterest) is available");
     },
-    refuse: (why) => ({ body: refusalBody(why) }),
+    refuse: (failure) => ({ body: refusalBody(failure) }),
     hasCapacity: () => budget.hasCapacity(),
   };
 }
 
-/** @throws Failure `invalid_parameter` for a body that is not of this kind */
+/** @throws Failure `invalid_parameter` for a body that cannot be decoded */
 function read<Schema extends DescMessage>(schema: Schema, body: Uint8Array): MessageShape<Schema> {
   try {
     return fromBinary(schema, body);
   } catch {
     // The parser's message quotes bytes of the body.
-    throw new Failure("invalid_parameter", "The request cannot be read", { parameter: "c2s" });
+    throw new Failure("invalid_parameter", "Cannot decode the request", { parameter: "c2s" });
   }
 }
 

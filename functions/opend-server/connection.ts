@@ -1,25 +1,25 @@
 import { Failure } from "../errors.ts";
 import { decodeRequest, encodeReply, type RequestFrame } from "../opend/frame.ts";
 
-/** What one connection may use. */
+/** The limits of one connection. */
 export const SOCKET_LIMITS = {
   /** Milliseconds from the upgrade to a successful login. */
   loginMs: 10_000,
-  /** Frames before the login has succeeded, attempts to log in among them. */
+  /** Frames before a successful login, including login attempts. */
   loginFrames: 32,
   /** Bytes of a frame before the login. InitWebSocket is largest with a private key in it: 3.3 KB for RSA-4096. */
   loginFrameBytes: 8_192,
-  /** Requests that are not answered yet. */
+  /** Concurrent requests. */
   inFlight: 32,
-  /** Bytes of a frame that is received. */
+  /** Bytes of a received frame. */
   frameBytes: 65_536,
-  /** Bytes of all replies. The runtime does not tell how many of them wait for a slow client. */
+  /** Bytes of all replies. The runtime does not report how many are buffered for a slow client. */
   sentBytes: 8 * 1_024 * 1_024,
   /** Milliseconds without a frame. */
   idleMs: 60_000,
   /**
-   * Milliseconds without a frame, and in all, for which an ending connection refuses requests: OpenD's own client
-   * would wait for ever for a reply to a request that is on its way.
+   * An ending connection refuses requests until this many milliseconds pass without a frame, or `maxLingerMs` in
+   * total: OpenD's own client would wait forever for a reply to a request in transit.
    */
   lingerMs: 1_000,
   maxLingerMs: 5_000,
@@ -34,23 +34,23 @@ export const SOCKET_LIMITS = {
 
 export type SocketLimits = { readonly [limit in keyof typeof SOCKET_LIMITS]: number };
 
-/** A reply, without what it has in common with its request. */
+/** A reply, without the header fields that it copies from its request. */
 export interface CommandReply {
   readonly body: Uint8Array;
-  /** Header error; 0, as if absent, is none. */
+  /** Header error; 0 or absent for none. */
   readonly error?: number;
-  /** Whether the connection ends with it. */
+  /** Whether the connection ends after it. */
   readonly last?: boolean;
-  /** Whether it tells the client that its login has succeeded. */
+  /** Whether it confirms a login. */
   readonly loggedIn?: boolean;
 }
 
 export interface CommandHandler {
-  /** Answers one request, whatever it is. */
+  /** Handles one request. */
   handle(request: RequestFrame): Promise<CommandReply>;
-  /** Says no to a request. */
-  refuse(why: Failure): CommandReply;
-  /** Whether requests can still be answered. */
+  /** The reply that refuses a request. */
+  refuse(failure: Failure): CommandReply;
+  /** Whether the invocation has subrequests for another request. */
   hasCapacity(): boolean;
 }
 
@@ -77,12 +77,12 @@ export function serveConnection(
   let loginFrames = 0;
   let inFlight = 0;
   let sent = 0;
-  /** The close code, once no further request is answered. */
+  /** The close code of an ending connection: it refuses further requests. */
   let ending: number | undefined;
   let lingerUntil = 0;
   let lingerFrames = 0;
   let closed = false;
-  /** Ends the present step. */
+  /** The timer of the current step. */
   let timer = setTimeout(() => close(OVER_LIMIT), limits.loginMs);
 
   function close(code: number): void {
@@ -92,11 +92,11 @@ export function serveConnection(
     try {
       socket.close(code);
     } catch {
-      // It is closed already.
+      // The socket is already closed.
     }
   }
 
-  /** Answers no further request; closes when those before are answered, and none has come for a moment. */
+  /** Refuses further requests. Closes after the replies in flight, and `lingerMs` without a frame. */
   function end(code: number): void {
     if (ending === undefined) {
       ending = code;
@@ -105,7 +105,7 @@ export function serveConnection(
     wait();
   }
 
-  /** Starts the time anew in which a frame must come. The time for a login is not extended. */
+  /** Restarts the timer of the next frame. The deadline of the login is not extended. */
   function wait(): void {
     if (closed) return;
     const code = ending;
@@ -130,7 +130,7 @@ export function serveConnection(
     try {
       socket.send(frame);
     } catch {
-      // The client has left.
+      // The client has disconnected.
       close(DONE);
     }
     if (answer.loggedIn && !loggedIn) {
@@ -151,9 +151,9 @@ export function serveConnection(
     reply(request, answer);
   }
 
-  function refuse(request: RequestFrame, why: string, code: number): void {
+  function refuse(request: RequestFrame, detail: string, code: number): void {
     end(code);
-    reply(request, handler.refuse(new Failure("too_many_requests", why)));
+    reply(request, handler.refuse(new Failure("too_many_requests", detail)));
     lingerFrames += 1;
     if (lingerFrames >= limits.lingerFrames) close(code);
   }
@@ -175,7 +175,7 @@ export function serveConnection(
     // Frees the memory now, not at the next garbage collection.
     if (typeof data !== "string") data.transfer(0);
     close(TOO_LONG);
-    throw new Error("A client of OpenD's protocol sent a frame that is too long");
+    throw new Error("A client of OpenD's protocol sent a frame that exceeds the limit");
   }
 
   function receiveFrame(bytes: Uint8Array): void {
@@ -187,10 +187,10 @@ export function serveConnection(
       return;
     }
     if (!loggedIn) loginFrames += 1;
-    if (ending !== undefined) refuse(request, "The connection is about to close", ending);
+    if (ending !== undefined) refuse(request, "The connection is closing", ending);
     else if (!loggedIn && loginFrames > limits.loginFrames)
       refuse(request, "Too many requests before the login", OVER_LIMIT);
-    else if (inFlight >= limits.inFlight) refuse(request, "Too many requests are under way", OVER_LIMIT);
+    else if (inFlight >= limits.inFlight) refuse(request, "Too many concurrent requests", OVER_LIMIT);
     else void handle(request);
   }
 

@@ -3,9 +3,9 @@ import { RetType } from "../../gen/Common_pb.js";
 import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 import type { Failure, FailureCode } from "../errors.ts";
 
-/** How this program says no to OpenD's own clients: in OpenD's words, where programs know those. */
+/** Refusals for OpenD's own clients. Programs recognise OpenD's own texts, so these are used where one exists. */
 
-/** Programs wait and try again when they read this. */
+/** Programs wait and retry when they read this text. */
 const TOO_FREQUENT = "获取空头持仓频率太高，请求失败，每30秒最多30次。";
 
 const MESSAGES: Partial<Record<FailureCode, string>> = {
@@ -24,7 +24,7 @@ const RET_TYPES: Partial<Record<FailureCode, RetType>> = {
   opend_unreachable: RetType.RetType_DisConnect,
 };
 
-/** The body of a refusal. All of OpenD's responses begin alike, so it does for any command. */
+/** The body of a refusal. The first fields of all of OpenD's responses are the same, so it fits every command. */
 export function refusalBody(failure: Failure): Uint8Array {
   const message = MESSAGES[failure.code];
   const retMsg = message === undefined ? failure.detail : `${message} (${failure.detail})`;

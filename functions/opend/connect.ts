@@ -1,17 +1,17 @@
 import { Failure } from "../errors.ts";
 import { withTimeout } from "../timeout.ts";
 
-/** Where OpenD's WebSocket port is, and what opens it. */
+/** The address of OpenD's WebSocket port, and its credentials. */
 export interface OpendAddress {
   /** `ws:` or `wss:`. */
   readonly url: URL;
-  /** OpenD's key in the clear; absent where OpenD has none. */
+  /** The plain text of OpenD's WebSocket key; absent if OpenD has none. */
   readonly key?: string | undefined;
   /** Cloudflare Access service token, for an OpenD behind a tunnel. */
   readonly access?: { readonly clientId: string; readonly clientSecret: string } | undefined;
 }
 
-/** As much of a WebSocket as a session needs, so that other runtimes can bring theirs. */
+/** The part of a WebSocket that a session uses. Other runtimes adapt theirs to it. */
 export interface Socket {
   addEventListener(type: "message", listener: (event: { readonly data: ArrayBuffer | string }) => void): void;
   addEventListener(type: "close" | "error", listener: () => void): void;
@@ -20,20 +20,24 @@ export interface Socket {
   close(code: number): void;
 }
 
-/** A WebSocket that is not accepted yet: whoever opened it first sets its listeners. */
+/** A WebSocket that is not accepted yet: add the listeners first. */
 export interface Connection {
   readonly socket: Socket;
-  /** Drops the connection at once, also under a peer that does not answer a Close. */
+  /** Drops the connection at once, even if the peer does not answer a close frame. */
   readonly drop: () => void;
 }
 
 /**
  * Opens the WebSocket.
- * @param ms how long the upgrade may take
- * @throws Failure `opend_unreachable`, or `opend_timeout` when time is up
+ * @param timeoutMs for the upgrade
+ * @throws Failure `opend_unreachable`, `opend_timeout`
  */
-export async function connect(address: OpendAddress, ms: number, signal: AbortSignal): Promise<Connection> {
-  // Only fetch() can send headers with the upgrade, and it knows the schemes as http and https.
+export async function connect(
+  address: OpendAddress,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Connection> {
+  // Only fetch() can send headers with the upgrade. It supports the schemes http and https.
   const url = new URL(address.url);
   url.protocol = url.protocol === "wss:" ? "https:" : "http:";
   const headers = new Headers({ Upgrade: "websocket" });
@@ -41,11 +45,11 @@ export async function connect(address: OpendAddress, ms: number, signal: AbortSi
     headers.set("CF-Access-Client-Id", address.access.clientId);
     headers.set("CF-Access-Client-Secret", address.access.clientSecret);
   }
-  // The signal of an upgrade goes on to rule its socket.
+  // The signal of an upgrade also aborts the socket later.
   const dropping = new AbortController();
   const response = await withTimeout(
-    ms,
-    () => new Failure("opend_timeout", "OpenD's address did not answer in time"),
+    timeoutMs,
+    () => new Failure("opend_timeout", "OpenD did not accept the connection in time"),
     (connecting) => upgrade(url, headers, AbortSignal.any([connecting, dropping.signal])),
     signal,
   );
@@ -54,7 +58,7 @@ export async function connect(address: OpendAddress, ms: number, signal: AbortSi
     await response.body?.cancel();
     throw new Failure(
       "opend_unreachable",
-      `OpenD's address answered HTTP ${response.status}, not a WebSocket`,
+      `OpenD's address answered with HTTP ${response.status} instead of a WebSocket`,
     );
   }
   socket.binaryType = "arraybuffer";
@@ -67,7 +71,7 @@ async function upgrade(url: URL, headers: Headers, connecting: AbortSignal): Pro
     response = await fetch(url, { headers, redirect: "manual", signal: connecting });
   } catch {
     // The runtime's message names the address.
-    throw new Failure("opend_unreachable", "OpenD's address cannot be connected to");
+    throw new Failure("opend_unreachable", "Cannot connect to OpenD");
   }
   return response;
 }

@@ -9,12 +9,12 @@ import { decodeReply, encodeRequest, type ReplyFrame } from "./frame.ts";
 const INIT_WEB_SOCKET = 1;
 const RELAY_LOST = 2;
 
-/** A logged-in connection to OpenD. Whoever opened it closes it. */
+/** A logged-in connection to OpenD. Close it after use. */
 export interface OpendSession {
-  /** OpenD's clock at the login, in Unix seconds; 0 where it did not say. */
+  /** OpenD's clock at the login, Unix time in seconds; 0 if OpenD did not send it. */
   readonly serverTime: bigint;
   /**
-   * Sends one command and waits for the reply to it. When `signal` aborts first, the connection is dropped.
+   * Sends one command and waits for its reply. If `signal` aborts first, the connection is dropped.
    * @returns the body of the reply
    * @throws Failure `opend_timeout`, `opend_unreachable`, `opend_protocol_error`, `opend_failed`
    */
@@ -24,7 +24,7 @@ export interface OpendSession {
   close(): void;
 }
 
-/** What differs between runtimes. */
+/** The functions that differ between runtimes. */
 export interface Runtime {
   readonly connect: typeof connect;
   /** MD5 of a text, as lowercase hexadecimal. */
@@ -33,7 +33,7 @@ export interface Runtime {
 const WORKERD: Runtime = { connect, md5Hex };
 
 /**
- * Connects and logs in. When `signal` aborts meanwhile, nothing of it is left open.
+ * Connects and logs in. If `signal` aborts first, the connection is dropped.
  * @throws Failure `opend_unreachable`, `opend_timeout`, `opend_key_refused`, `opend_protocol_error`
  */
 export async function openSession(
@@ -51,10 +51,12 @@ export async function openSession(
   return {
     serverTime,
     async call(command, body, calling) {
-      const reply = await connection.ask(command, body, deadlines.call, calling).catch((failure: unknown) => {
-        connection.drop();
-        throw failure;
-      });
+      const reply = await connection
+        .request(command, body, deadlines.call, calling)
+        .catch((failure: unknown) => {
+          connection.drop();
+          throw failure;
+        });
       if (reply.error !== 0) throw failureOfHeader(reply.error);
       return reply.body;
     },
@@ -70,11 +72,16 @@ export async function openSession(
 async function logIn(
   connection: RpcConnection,
   websocketKey: string,
-  ms: number,
+  timeoutMs: number,
   signal: AbortSignal,
 ): Promise<bigint> {
   const request = create(RequestSchema, { c2s: { websocketKey, programmingLanguage: "JavaScript" } });
-  const reply = await connection.ask(INIT_WEB_SOCKET, toBinary(RequestSchema, request), ms, signal);
+  const reply = await connection.request(
+    INIT_WEB_SOCKET,
+    toBinary(RequestSchema, request),
+    timeoutMs,
+    signal,
+  );
   if (reply.error !== 0) throw failureOfLoginHeader(reply.error);
   const response = parseLogin(reply.body);
   if (response.retType !== 0 || response.s2c === undefined) {
@@ -88,7 +95,7 @@ function parseLogin(body: Uint8Array) {
     return fromBinary(ResponseSchema, body);
   } catch {
     // The parser's message quotes bytes of the reply.
-    throw new Failure("opend_protocol_error", "OpenD's reply to the login cannot be read");
+    throw new Failure("opend_protocol_error", "Cannot decode OpenD's reply to the login");
   }
 }
 
@@ -103,10 +110,10 @@ interface PendingCall {
   readonly reject: (failure: Failure) => void;
 }
 
-/** Questions and replies over one socket: a reply is known by its section; all other frames are pushes. */
+/** Requests and replies on one socket. A reply has the section of its request; all other frames are pushes. */
 class RpcConnection {
   readonly #connection: Connection;
-  readonly #waiting = new Map<bigint, PendingCall>();
+  readonly #pending = new Map<bigint, PendingCall>();
   #section = 0n;
   #ended: Failure | undefined;
 
@@ -117,27 +124,32 @@ class RpcConnection {
     const lost = () => this.#end(new Failure("opend_unreachable", "OpenD dropped the connection"));
     socket.addEventListener("close", lost);
     socket.addEventListener("error", lost);
-    // Frames that arrive before the listeners stand would be lost.
+    // Accept after adding the listeners: earlier frames would be lost.
     socket.accept();
   }
 
-  async ask(command: number, body: Uint8Array, ms: number, signal: AbortSignal): Promise<ReplyFrame> {
+  async request(
+    command: number,
+    body: Uint8Array,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<ReplyFrame> {
     if (this.#ended) throw this.#ended;
     this.#section += 1n;
     const section = this.#section;
     try {
       return await withTimeout(
-        ms,
+        timeoutMs,
         () => new Failure("opend_timeout", "OpenD did not answer in time"),
         () =>
           new Promise((resolve, reject) => {
-            this.#waiting.set(section, { command, resolve, reject });
+            this.#pending.set(section, { command, resolve, reject });
             this.#send(encodeRequest({ command, section, body }));
           }),
         signal,
       );
     } finally {
-      this.#waiting.delete(section);
+      this.#pending.delete(section);
     }
   }
 
@@ -149,7 +161,7 @@ class RpcConnection {
     this.#end(new Failure("opend_unreachable", "The connection to OpenD is closed"));
   }
 
-  /** Closes without waiting for the other side, which may not be there any more. */
+  /** Closes without waiting for the peer, which may be gone. */
   drop(): void {
     this.close();
     this.#connection.drop();
@@ -168,8 +180,8 @@ class RpcConnection {
       if (typeof data === "string") throw new Failure("opend_protocol_error", "OpenD sent a text frame");
       const reply = decodeReply(new Uint8Array(data));
       if (reply.command === RELAY_LOST) throw relayLost();
-      const waiting = this.#waiting.get(reply.section);
-      if (waiting?.command === reply.command) waiting.resolve(reply);
+      const pending = this.#pending.get(reply.section);
+      if (pending?.command === reply.command) pending.resolve(reply);
     } catch (thrown) {
       this.#end(Failure.from(thrown));
     }
@@ -178,7 +190,7 @@ class RpcConnection {
   #end(failure: Failure): void {
     if (this.#ended) return;
     this.#ended = failure;
-    for (const { reject } of this.#waiting.values()) reject(failure);
+    for (const { reject } of this.#pending.values()) reject(failure);
     this.#connection.socket.close(1000);
   }
 }

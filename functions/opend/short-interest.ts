@@ -11,12 +11,12 @@ export const GET_SHORT_INTEREST = 3249;
 
 const MARKETS = { HK: QotMarket.QotMarket_HK_Security, US: QotMarket.QotMarket_US_Security } as const;
 
-/** One page as OpenD is asked for it. */
+/** A request for one page. */
 export interface PageRequest {
   readonly symbol: SecuritySymbol;
-  /** A `nextKey` of OpenD's, or `FIRST`. */
+  /** A `nextKey` of OpenD, or `FIRST`. */
   readonly cursor: string;
-  /** Rows wanted, 1 to 50. */
+  /** Requested rows, 1 to 50. */
   readonly num: number;
 }
 
@@ -31,9 +31,9 @@ export function encodePageRequest({ symbol, cursor, num }: PageRequest): Uint8Ar
 }
 
 /**
- * Reads the body of a reply.
- * @throws Failure `opend_protocol_error` where it cannot be read or lacks its content, and the failure
- *   that OpenD's refusal stands for: `unknown_symbol`, `upstream_quota_exceeded`, …
+ * Decodes the body of a reply.
+ * @throws Failure `opend_protocol_error` if it cannot be decoded or has no content; for a refusal, the failure that
+ *   `errors.ts` maps it to: `unknown_symbol`, `upstream_quota_exceeded`, …
  */
 export function parsePageReply(reply: Uint8Array): S2C {
   const response = parseResponse(reply);
@@ -52,6 +52,6 @@ function parseResponse(reply: Uint8Array): Response {
     return fromBinary(ResponseSchema, reply);
   } catch {
     // The parser's message quotes bytes of the reply.
-    throw new Failure("opend_protocol_error", "OpenD's reply cannot be read");
+    throw new Failure("opend_protocol_error", "Cannot decode OpenD's reply");
   }
 }

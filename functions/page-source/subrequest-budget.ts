@@ -74,7 +74,7 @@ export function createSubrequestBudget(
         if (running === 0) {
           throw new Failure(
             "subrequest_limit",
-            "The request needs more subrequests than the plan allows; the pages fetched so far are cached",
+            "The request needs more pages than one request may fetch; fetched pages are cached",
             { retryAfterMs: RETRY_AFTER_MS },
           );
         }

@@ -7,11 +7,10 @@ import type { ScriptCall } from "../upstash.ts";
 type Algorithm = ConstructorParameters<typeof Ratelimit>[0]["limiter"];
 
 /**
- * The rate limit as an exact sliding-window log. An entry's score is the latest time at which its call can
- * reach OpenD: the end of `maxInFlightMs` at first, and the time of the reply once the call is answered. A new permit
- * starts more than a window after the `limit`-th newest score. No call arrives before its permit starts, so any
- * call and the `limit`-th call after it are more than a window apart, as long as no call takes longer than
- * `maxInFlightMs`.
+ * The rate limit as an exact sliding-window log. The score of an entry is the latest time at which its call can reach
+ * OpenD: at first the end of `maxInFlightMs`, and after the reply the time of the reply. A new permit starts more than
+ * a window after the `limit`-th newest score. No call arrives before its permit starts. So a call and the `limit`-th
+ * call after it are more than a window apart, if no call takes longer than `maxInFlightMs`.
  */
 export interface SlidingWindowLog {
   /** Permits per window. */
@@ -25,9 +24,9 @@ export interface SlidingWindowLog {
   readonly clientShare: number;
 }
 
-/** A request for one permit. */
+/** The arguments of one acquire. */
 export interface AcquireOptions {
-  /** The permit's name. A repeated script with the same name is the same grant, and counts once. */
+  /** The ID of the permit. A script that repeats with the same ID is the same grant, and counts once. */
   readonly id: string;
   /** The key of the client's log. */
   readonly clientLog: string;
@@ -39,14 +38,14 @@ export interface AcquireOptions {
   readonly wasteReserve?: number;
 }
 
-/** For how long a wasted call lowers the limit of symbols that were never answered, in milliseconds. */
+/** A wasted call lowers the limit of new symbols for this long, in milliseconds. */
 const WASTE_MEMORY_MS = 5 * 60_000;
-/** Within this time a call is usually answered, in milliseconds. */
+/** The usual duration of a call, in milliseconds: for the retry time of a refusal. */
 const ANSWER_MS = 1_000;
 /** A log outlives its last entry by this margin, in milliseconds. */
 const EXPIRY_MARGIN_MS = 1_000;
 
-/** An expiry that moves closer would drop permits that still count. */
+/** Only extends an expiry: an earlier one would drop permits that still count. */
 const EXTEND = `
 local function extend(log, ms)
   if redis.call('PTTL', log) < ms then redis.call('PEXPIRE', log, ms) end
@@ -138,7 +137,7 @@ end
 return 0
 `;
 
-/** The algorithm's answer. The library passes it on unchanged. */
+/** The result of the algorithm. `@upstash/ratelimit` returns it unchanged. */
 export const AcquireResult = object({
   success: boolean(),
   /** The reason of a refusal: the limit, the client's share, or the reserve for others. */
@@ -146,7 +145,7 @@ export const AcquireResult = object({
   /** Permits left in the window, and of them for this client. */
   remaining: number(),
   clientRemaining: number(),
-  /** Unix time in milliseconds, by this machine's clock. */
+  /** Unix time in milliseconds, by the clock of this machine. */
   reset: number(),
 });
 
@@ -185,7 +184,7 @@ export function remainingScript(log: string, { limit, windowMs }: SlidingWindowL
 }
 
 /**
- * The log as an algorithm for `@upstash/ratelimit`. Its answer is a `Verdict`: `reset` is the start of the granted
+ * The log as an algorithm for `@upstash/ratelimit`. Its result is an `AcquireResult`: `reset` is the start of the granted
  * permit, or the likely time of the next free one.
  */
 export function slidingWindowLog(rule: SlidingWindowLog, options: AcquireOptions): Algorithm {
@@ -252,9 +251,9 @@ export async function releasePermit(
   await redis.pipeline().zrem(log, permit).zrem(clientLog, permit).exec();
 }
 
-/** Grants no permit in `log` that starts within `ms` milliseconds from now. */
-export async function blockLog(redis: Redis, log: string, ms: number): Promise<void> {
-  await redis.set(blockKey(log), "1", { px: ms });
+/** Grants no permit in `log` that starts within `durationMs` milliseconds from now. */
+export async function blockLog(redis: Redis, log: string, durationMs: number): Promise<void> {
+  await redis.set(blockKey(log), "1", { px: durationMs });
 }
 
 /** For how long no permit is granted in `log`, in milliseconds; 0 if permits are granted. */

@@ -19,10 +19,10 @@ import { parseSymbol } from "../short-interest/symbol.ts";
 const WRITERS = { json: seriesJson, csv: seriesCsv, ndjson: seriesNdjson } as const;
 const SERIES_FORMATS = ["json", "csv", "ndjson"] as const;
 
-/** A page is waited for this long, while the quota is used up, in milliseconds. */
+/** A history waits this long for a page while a quota is used up, in milliseconds. */
 const QUOTA_RETRY_MS = 30_000;
 
-/** `GET /v1/short-interest/{symbol}/history`: all rows of a range, as they come. */
+/** `GET /v1/short-interest/{symbol}/history`: all rows of a range, streamed page by page. */
 export async function getHistory(context: AppContext, symbolText: string): Promise<Response> {
   const symbol = parseSymbol(symbolText);
   const query = parseQuery(HistoryQuery, context.req.url);
@@ -30,35 +30,35 @@ export async function getHistory(context: AppContext, symbolText: string): Promi
   const format = query.format ?? negotiate(SERIES_FORMATS, context.req.header("Accept"));
   const disconnect = new AbortController();
   const { from, to, next_key: cursor = FIRST } = query;
-  const patience = { maxWaitMs: QUOTA_RETRY_MS, signal: disconnect.signal };
-  const steps = walk(context.var.pages, { symbol, from, to, cursor }, patience);
+  const retryBudget = { maxWaitMs: QUOTA_RETRY_MS, signal: disconnect.signal };
+  const pages = walk(context.var.pages, { symbol, from, to, cursor }, retryBudget);
   const writer = WRITERS[format](symbol);
   const headers = {
     "Content-Type": contentTypeOf(format),
     Vary: "Accept",
-    // Whether it is complete is not known yet, and its pages are kept anyway.
+    // The response may turn out incomplete, and its pages are cached anyway.
     "Cache-Control": "no-store",
   };
   if (query.order === "asc" && context.req.method !== "HEAD") {
-    // What is oldest is known last, so it is all rows or a problem.
-    const { rows, end, freshness } = await collect(steps, Number.POSITIVE_INFINITY);
+    // The oldest rows arrive last, so the response is not streamed: all rows, or a problem.
+    const { rows, end, freshness } = await collect(pages, Number.POSITIVE_INFINITY);
     if (end.failure) throw end.failure;
     const text = writer.head + writer.rows(rows.reverse()) + writer.tail({ next: null, ...freshness });
     return context.body(text, 200, headers);
   }
-  // Before the headers are sent: what fails here is still a problem.
-  const first = await steps.next();
+  // Read the first page before the headers are sent: its failure is a problem response.
+  const first = await pages.next();
   if (context.req.method === "HEAD") {
-    await steps.return({ next: null });
+    await pages.return({ next: null });
     return context.body(null, 200, headers);
   }
-  const { stream, ended } = streamOf(steps, textsOf(steps, first, writer), disconnect);
+  const { stream, ended } = streamOf(pages, textsOf(pages, first, writer), disconnect);
   context.var.trackBody(ended);
   return context.body(stream, 200, headers);
 }
 
-/** Newest first, each page when it is read. */
-function streamOf(steps: Walk, texts: AsyncGenerator<string>, disconnect: AbortController) {
+/** A body that fetches a page when the client reads it. */
+function streamOf(pages: Walk, texts: AsyncGenerator<string>, disconnect: AbortController) {
   const encoder = new TextEncoder();
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const stream = new ReadableStream<Uint8Array>(
@@ -76,8 +76,8 @@ function streamOf(steps: Walk, texts: AsyncGenerator<string>, disconnect: AbortC
       },
       async cancel() {
         end();
-        disconnect.abort(new Failure("internal", "Whoever asked has left"));
-        await steps.return({ next: null });
+        disconnect.abort(new Failure("internal", "The client disconnected"));
+        await pages.return({ next: null });
       },
     },
     { highWaterMark: 0 },
@@ -85,23 +85,23 @@ function streamOf(steps: Walk, texts: AsyncGenerator<string>, disconnect: AbortC
   return { stream, ended };
 }
 
-/** @param first what `steps` has given already */
+/** @param first the first page, which was read already */
 async function* textsOf(
-  steps: Walk,
+  pages: Walk,
   first: IteratorResult<HistoryPage, WalkEnd>,
   writer: SeriesWriter,
 ): AsyncGenerator<string> {
   let text = writer.head;
-  let step = first;
+  let result = first;
   let freshness: Freshness = { fetchedAt: Number.POSITIVE_INFINITY, stale: false };
-  for (; !step.done; step = await steps.next()) {
-    text += writer.rows(step.value.rows);
-    freshness = combineFreshness(freshness, step.value);
-    // A chunk is never empty.
+  for (; !result.done; result = await pages.next()) {
+    text += writer.rows(result.value.rows);
+    freshness = combineFreshness(freshness, result.value);
+    // Streams ignore empty chunks, so do not enqueue one.
     if (text !== "") yield text;
     text = "";
   }
-  const { next, failure } = step.value;
+  const { next, failure } = result.value;
   const tail = writer.tail({ next, error: failure && problemOf(failure), ...freshness });
   if (tail === undefined) throw failure ?? new Failure("internal", "Rows are missing");
   if (text + tail !== "") yield text + tail;

@@ -116,7 +116,7 @@ export async function rotateSecret(context: AppContext, id: string): Promise<Res
   if (rotated === "limit_reached") {
     throw new Failure(
       "limit_reached",
-      `${MAX_SIGNING_SECRETS} secrets are active; the oldest expires within a day, or revoke all with "revoke": true`,
+      `${MAX_SIGNING_SECRETS} secrets are active; wait until the oldest expires (within a day), or send "revoke": true`,
     );
   }
   return jsonResponse(context, { id, secret, old_secrets_expire_at: secondsOf(oldSecretsExpireAt) });
@@ -152,7 +152,7 @@ function jsonResponse(
 }
 
 /**
- * What all webhook routes need.
+ * The owner and the dependencies of a webhook request.
  * @throws Failure `invalid_parameter` for a query parameter, `misconfigured` without `WEBHOOK_QUEUE`
  */
 function webhookContext({ req, var: { config, client, stats } }: AppContext) {

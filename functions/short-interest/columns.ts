@@ -8,7 +8,7 @@ import {
 import type { Row } from "./page.ts";
 import type { Market } from "./symbol.ts";
 
-/** A cell: null where OpenD left the field out. Counts are bigint, for they may pass 2^53. */
+/** A cell; null if the field is absent in OpenD's reply. Counts are bigint, because they may exceed 2^53. */
 export type Value = bigint | number | string | null;
 
 export interface Column {
@@ -49,20 +49,20 @@ function typeOf(scalar: ScalarType | undefined): Column["type"] {
 }
 
 const TIMESTAMP = "Midnight of the trading day in the market's time zone, Unix time in seconds.";
-const DATE = "The trading day.";
+const DATE = "Trading day, YYYY-MM-DD.";
 const CLOSE = "Closing price of the day.";
-const LAST_CLOSE = "The closing price before it.";
+const LAST_CLOSE = "Closing price of the previous trading day, not of the previous row.";
 
 /** The columns of each market, named and ordered as the vendor documents them. */
 export const COLUMNS: Readonly<Record<Market, readonly Column[]>> = {
   HK: [
     hk("timestamp", "timestamp", TIMESTAMP),
     hk("timestamp_str", "timestampStr", DATE),
-    hk("aggregated_short", "aggregatedShort", "Shares sold short and not yet bought back."),
+    hk("aggregated_short", "aggregatedShort", "Short interest: shares sold short and not yet bought back."),
     hk(
       "aggregated_short_ratio",
       "aggregatedShortRatio",
-      "Their part of the shares in circulation, in percent.",
+      "Short interest as a percentage of the shares in circulation: 0.56 means 0.56%.",
     ),
     hk("close_price", "closePrice", CLOSE),
     hk("last_close_price", "lastClosePrice", LAST_CLOSE),
@@ -70,16 +70,20 @@ export const COLUMNS: Readonly<Record<Market, readonly Column[]>> = {
   US: [
     us("timestamp", "timestamp", TIMESTAMP),
     us("timestamp_str", "timestampStr", DATE),
-    us("shares_short", "sharesShort", "Shares sold short."),
-    us("short_percent", "shortPercent", "The short ratio, in percent."),
-    us("avg_daily_share_volume", "avgDailyShareVolume", "Average volume of a day, in shares."),
-    us("days_to_cover", "daysToCover", "Days of average volume that it would take to buy them back."),
+    us("shares_short", "sharesShort", "Short interest: shares sold short."),
+    us(
+      "short_percent",
+      "shortPercent",
+      "Short interest ratio in percent: 0.92 means 0.92%. The vendor does not document its denominator.",
+    ),
+    us("avg_daily_share_volume", "avgDailyShareVolume", "Average daily trading volume, in shares."),
+    us("days_to_cover", "daysToCover", "Days to cover: short interest divided by the average daily volume."),
     us("close_price", "closePrice", CLOSE),
     us("last_close_price", "lastClosePrice", LAST_CLOSE),
   ],
 };
 
-/** The shares that a row counts as sold short; null where OpenD left them out. */
+/** The short interest of a row in shares; null if the field is absent in OpenD's reply. */
 export function sharesIn(row: Row): bigint | null {
   if (row.$typeName === HkShortInterestItemSchema.typeName) {
     return isFieldSet(row, HkShortInterestItemSchema.field.aggregatedShort) ? row.aggregatedShort : null;

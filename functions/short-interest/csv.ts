@@ -24,8 +24,8 @@ function cell(value: Value): string {
   return typeof value === "string" ? text(value) : String(value);
 }
 
-/** A text that a spreadsheet would take for a formula is made one that it does not. */
+/** Prefixes a text that a spreadsheet would run as a formula with an apostrophe. */
 function text(value: string): string {
-  const harmless = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+  const escaped = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(escaped) ? `"${escaped.replaceAll('"', '""')}"` : escaped;
 }

@@ -9,7 +9,7 @@ declare global {
   }
 }
 
-/** A page as JSON text. Counts keep every digit: they are raw JSON numbers, whatever their size. */
+/** A page as JSON text. Counts of any size keep every digit. */
 export function pageJson(symbol: SecuritySymbol, page: Page): string {
   return stringify(pageRecord(symbol, page));
 }
@@ -25,7 +25,7 @@ export function rowsRecord(symbol: SecuritySymbol, rows: readonly Row[]): object
   return { symbol: formatSymbol(symbol), market, items: rows.map((row) => record(market, row)) };
 }
 
-/** A page as NDJSON: each row a line, and nothing else. */
+/** A page as NDJSON: one line for each row. */
 export function pageNdjson(page: Page): string {
   return page.rows.map((row) => `${rowJson(page.market, row)}\n`).join("");
 }
@@ -40,7 +40,7 @@ export function record(market: Market, row: Row): object {
   return Object.fromEntries(COLUMNS[market].map(({ name, valueIn }) => [name, valueIn(row)]));
 }
 
-/** JSON text, with each bigint as a number of all its digits. */
+/** JSON text. A bigint becomes a number with all its digits. */
 export function stringify(value: object): string {
   return JSON.stringify(value, (_, inner) =>
     typeof inner === "bigint" ? JSON.rawJSON(inner.toString()) : inner,

@@ -6,7 +6,7 @@ import {
 } from "../../gen/Qot_GetShortInterest_pb.js";
 import { END, type Page } from "./page.ts";
 
-/** A page as a `Qot_GetShortInterest.Response`, with OpenD's own conventions: the end is `"-1"`. */
+/** A page as a `Qot_GetShortInterest.Response`, with OpenD's conventions: the end of a history is `"-1"`. */
 export function pageProtobuf({ rows, next }: Page): Uint8Array<ArrayBuffer> {
   const s2c = {
     hkItemList: rows.filter((row) => row.$typeName === HkShortInterestItemSchema.typeName),

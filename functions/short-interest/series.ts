@@ -3,27 +3,27 @@ import { rowJson, stringify } from "./json.ts";
 import type { Row } from "./page.ts";
 import { formatSymbol, type SecuritySymbol } from "./symbol.ts";
 
-/** How a series ends. */
+/** The end of a series of rows. */
 export interface SeriesEnd {
   /** When the oldest of its rows were fetched (Unix time, milliseconds). */
   readonly fetchedAt: number;
-  /** Whether some of them are past their freshness. */
+  /** Whether some of them are stale. */
   readonly stale: boolean;
-  /** Where it goes on; null where it is complete. */
+  /** The cursor to continue with; null if the series is complete. */
   readonly next: string | null;
-  /** What stood in the way, as it is to be told. */
+  /** The problem that ended the series early. */
   readonly error?: object | undefined;
 }
 
-/** Writes rows down as they come, in pieces. */
+/** Serializes rows in pieces, as their pages arrive. */
 export interface SeriesWriter {
   readonly head: string;
   rows(rows: readonly Row[]): string;
-  /** What stands at the end; undefined where only breaking off can say that rows are missing. */
+  /** The last piece; undefined if the format cannot state that rows are missing: abort the body then. */
   tail(end: SeriesEnd): string | undefined;
 }
 
-/** As one JSON object, which says at its end whether it is complete. */
+/** One JSON object. Its last members state whether it is complete. */
 export function seriesJson(symbol: SecuritySymbol): SeriesWriter {
   const { market } = symbol;
   let separator = "";
@@ -41,7 +41,7 @@ export function seriesJson(symbol: SecuritySymbol): SeriesWriter {
   };
 }
 
-/** As NDJSON: a line for each row, and a last one that says whether they are complete. */
+/** NDJSON: one line for each row, and a last line that states whether the rows are complete. */
 export function seriesNdjson({ market }: SecuritySymbol): SeriesWriter {
   return {
     head: "",
@@ -50,7 +50,7 @@ export function seriesNdjson({ market }: SecuritySymbol): SeriesWriter {
   };
 }
 
-/** As CSV, which has no place to say that it is not complete. */
+/** CSV, which cannot state that it is incomplete. */
 export function seriesCsv({ market }: SecuritySymbol): SeriesWriter {
   return {
     head: csvHeader(market),
@@ -59,7 +59,7 @@ export function seriesCsv({ market }: SecuritySymbol): SeriesWriter {
   };
 }
 
-/** The members that a series ends with. */
+/** The last members of a series. */
 export function ending({ next, error, fetchedAt, stale }: SeriesEnd): object {
   const fetched_at = Math.floor(fetchedAt / 1_000);
   return { complete: next === null, next_key: next, error: error ?? null, fetched_at, stale };

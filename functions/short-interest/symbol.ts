@@ -3,29 +3,29 @@ import { Failure } from "../errors.ts";
 /** The markets that have short interest. */
 export type Market = "HK" | "US";
 
-/** One security, written as its users write it: `HK.00700`, `US.BRK.B`. */
+/** One security, such as `HK.00700` or `US.BRK.B`. */
 export interface SecuritySymbol {
   readonly market: Market;
   /** Without the market: `00700`, `BRK.B`. */
   readonly code: string;
 }
 
-/** ASCII alone: upper case would make a plain letter of some others. */
+/** ASCII only: `toUpperCase` turns some other characters into ASCII letters. */
 const MARKET_AND_CODE = /^([A-Za-z]{2,6})\.([!-~]+)$/;
 
-/** What a symbol of a market with short interest looks like, in an expression that any program can read. */
+/** A symbol of a market with short interest. OpenAPI publishes the expression, so it uses no flags. */
 export const SYMBOL = /^([Hh][Kk]\.[0-9]{1,5}|[Uu][Ss]\.[A-Za-z0-9]+([._-][A-Za-z0-9]+)*)$/;
 export const MAX_SYMBOL_LENGTH = 23;
 
 /**
- * Reads a symbol in any case; a Hong Kong code is padded to its five digits.
+ * Parses a symbol, case-insensitive. A Hong Kong code is padded to five digits.
  * @throws Failure `invalid_symbol`, or `unsupported_market` for a market without short interest
  */
 export function parseSymbol(text: string): SecuritySymbol {
   const [, market, code] = MARKET_AND_CODE.exec(text)?.map((part) => part.toUpperCase()) ?? [];
   if (market === undefined || code === undefined) throw invalid();
   if (market !== "HK" && market !== "US") {
-    throw new Failure("unsupported_market", "Short interest exists for the markets HK and US only", {
+    throw new Failure("unsupported_market", "Short interest is available for the markets HK and US only", {
       parameter: "symbol",
     });
   }
@@ -43,16 +43,16 @@ const calendars = new Map<Market, Intl.DateTimeFormat>();
 /**
  * The day in the market's time zone, as `YYYY-MM-DD`.
  * @param timestamp Unix time in seconds
- * @throws Failure `opend_protocol_error` where it is no time
+ * @throws Failure `opend_protocol_error` if it is out of range
  */
 export function dateOf(market: Market, timestamp: bigint): string {
   const ms = Number(timestamp) * 1_000;
   if (Number.isNaN(new Date(ms).getTime())) {
-    throw new Failure("opend_protocol_error", "OpenD's answer has a timestamp that is no time");
+    throw new Failure("opend_protocol_error", "OpenD returned a timestamp that is out of range");
   }
   let calendar = calendars.get(market);
   if (!calendar) {
-    // Canada writes dates as ISO 8601 does.
+    // Canada writes dates as in ISO 8601.
     calendar = new Intl.DateTimeFormat("en-CA", { timeZone: TIME_ZONES[market] });
     calendars.set(market, calendar);
   }
@@ -60,7 +60,7 @@ export function dateOf(market: Market, timestamp: bigint): string {
 }
 
 function invalid(): Failure {
-  return new Failure("invalid_symbol", "A symbol is a market and a code, such as HK.00700 or US.AAPL", {
+  return new Failure("invalid_symbol", "A symbol must be a market and a code, such as HK.00700 or US.AAPL", {
     parameter: "symbol",
   });
 }

@@ -21,7 +21,7 @@ export interface PollDeps {
 
 /** Symbols that one command claims from the schedule. */
 const CLAIM_BATCH = 10;
-/** Errors of one symbol, with the delay of its next poll in milliseconds. They say nothing about other symbols. */
+/** Errors of one symbol, with the delay of its next poll in milliseconds. Other symbols are still polled. */
 const SYMBOL_ERRORS: Partial<Record<FailureCode, number>> = {
   unknown_symbol: 96 * RETRY_MS,
   opend_no_permission: 4 * RETRY_MS,

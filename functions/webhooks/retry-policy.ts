@@ -62,7 +62,7 @@ const MAX_RETRY_AFTER_MS = DAY;
 const DISABLE_AFTER_MS = 5 * DAY;
 
 /**
- * Decides what follows an attempt.
+ * Decides whether an attempt is repeated, and whether it disables the webhook.
  * @param previousAttempts attempts before this one
  * @param failingSince when the webhook started to fail (Unix time, milliseconds); undefined if it does not fail
  * @param random jitter, 0 to 1

@@ -18,7 +18,7 @@ import {
   UpdateReply,
 } from "./subscription-scripts.ts";
 
-/** What the owner of a webhook specifies. */
+/** Settings of a webhook that its owner chooses. */
 export interface WebhookSettings {
   readonly url: string;
   /** As `formatSymbol` writes them. */

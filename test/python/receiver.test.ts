@@ -26,7 +26,7 @@ it("the Python receiver of docs/webhooks.md accepts only messages signed with it
     await fetch(cron);
     running.opend.set({ unpublished: 0 });
     await running.upstash.redis.call("DEL", "short-interest:page:HK.00700/");
-    await running.upstash.redis.call("ZADD", "short-interest:webhooks:watch", "0", "HK.00700");
+    await running.upstash.redis.call("ZADD", "short-interest:webhooks:poll-schedule", "0", "HK.00700");
     await fetch(cron);
     await vi.waitFor(() => expect(printed).toContain("51480638"), 10_000);
     expect(printed).toMatch(/^HK\.00700 \{'timestamp': 1777478400,/);

@@ -4,8 +4,8 @@ import { startWebhookService, type WebhookService } from "../support/webhook-ser
 
 const read = async (response: Response) => response.json<Record<string, unknown>>();
 
-describe("a rotation", () => {
-  it("gives a new secret, and says how long the old one goes on", async () => {
+describe("POST /v1/webhooks/{id}/rotate", () => {
+  it("returns a new secret, and when the old one expires", async () => {
     const service = await startWebhookService();
     const { id, secret } = await service.subscribe();
     const rotated = await read(await service.request("POST", `/${id}/rotate`));
@@ -18,7 +18,7 @@ describe("a rotation", () => {
     expect(Math.abs(Number(rotated.old_secrets_expire_at) - Date.now() / 1_000 - 86_400)).toBeLessThan(10);
   });
 
-  it("may be to a secret of one's own, and keeps each old one for its day", async () => {
+  it("accepts a secret of the caller, keeps old secrets for a day, and refuses a fifth active secret", async () => {
     const service = await startWebhookService();
     const { id, secret: first } = await service.subscribe();
     const own = `whsec_${new Uint8Array(24).fill(9).toBase64()}`;
@@ -32,24 +32,24 @@ describe("a rotation", () => {
   });
 });
 
-describe("webhooks", () => {
-  const all = async (service: WebhookService, key: string) => {
-    const asks = [
+describe("/v1/webhooks", () => {
+  const requestAll = async (service: WebhookService, key: string) => {
+    const requests = [
       ["POST", "", { url: service.receiver.origin, symbols: ["US.AAPL"] }],
       ["GET", ""],
       ["GET", "/x"],
     ] as const;
     return Promise.all(
-      asks.map(async ([method, path, body]) => read(await service.request(method, path, body, key))),
+      requests.map(async ([method, path, body]) => read(await service.request(method, path, body, key))),
     );
   };
 
-  it("are for the holders of keys", async () => {
+  it("requires an API key", async () => {
     const service = await startWebhookService();
-    for (const problem of await all(service, "nobody's"))
+    for (const problem of await requestAll(service, "unknown"))
       expect(problem).toMatchObject({ code: "unauthorized" });
     const open = await startWebhookService({}, { API_KEYS: undefined });
-    for (const problem of await all(open, "mine")) {
+    for (const problem of await requestAll(open, "mine")) {
       expect(problem).toMatchObject({
         code: "unauthorized",
         detail: expect.stringContaining("API_KEYS is not set"),
@@ -57,22 +57,22 @@ describe("webhooks", () => {
     }
   });
 
-  it("need a queue", async () => {
+  it("returns misconfigured without a queue, and the poller does nothing", async () => {
     const service = await startWebhookService({}, { WEBHOOK_QUEUE: undefined });
-    for (const problem of await all(service, "mine")) {
+    for (const problem of await requestAll(service, "mine")) {
       expect(problem).toMatchObject({ code: "misconfigured", parameter: "WEBHOOK_QUEUE" });
     }
     await service.runPoller();
   });
 
-  it("need Upstash", async () => {
+  it("returns store_unavailable while Upstash fails", async () => {
     const service = await startWebhookService();
     await service.upstash.fail("500");
-    for (const problem of await all(service, "mine"))
+    for (const problem of await requestAll(service, "mine"))
       expect(problem).toMatchObject({ code: "store_unavailable" });
   });
 
-  it("have other methods than the rest", async () => {
+  it("allows POST, PATCH and DELETE, also across origins", async () => {
     const service = await startWebhookService();
     const allow = async (method: string, path: string) => {
       const response = await service.request(method, path);

@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import worker from "../../functions/index.ts";
 import { startWebhookService } from "../support/webhook-service.ts";
 
-describe("a new webhook", () => {
+describe("POST /v1/webhooks", () => {
   it.each([
-    ["OpenD's", "https://opend.example/x"],
-    ["Upstash's", "https://some.upstash.io/x"],
-    ["this service's", "ORIGIN/v1/webhooks"],
-  ])("is not made for %s address", async (_, url) => {
+    ["the address of OpenD", "https://opend.example/x"],
+    ["the address of Upstash", "https://some.upstash.io/x"],
+    ["the address of this service", "ORIGIN/v1/webhooks"],
+  ])("refuses %s", async (_, url) => {
     const service = await startWebhookService();
     const vars = { OPEND_URL: "wss://opend.example", UPSTASH_REDIS_REST_URL: "https://some.upstash.io" };
     Object.assign(service.env, vars);
@@ -24,9 +24,9 @@ describe("a new webhook", () => {
   });
 
   it.each([
-    ["a request whose Host ends in a dot", "."],
-    ["a request whose Host ends in two dots", ".."],
-  ])("is not made for this service's address in %s", async (_, dots) => {
+    ["one dot", "."],
+    ["two dots", ".."],
+  ])("refuses the address of this service in a request whose Host ends in %s", async (_, dots) => {
     const service = await startWebhookService();
     const request = new Request(`${service.origin}${dots}/v1/webhooks`, {
       method: "POST",
@@ -39,7 +39,7 @@ describe("a new webhook", () => {
     });
   });
 
-  it("is not made for a host in OWN_HOSTS, however it is spelled", async () => {
+  it("refuses a host of OWN_HOSTS in any spelling", async () => {
     const service = await startWebhookService({}, { OWN_HOSTS: "a.example, Gateway.Example." });
     for (const url of ["https://gateway.example/", "https://GATEWAY.example../", "https://a.example"]) {
       const response = await service.request("POST", "", { url, symbols: ["US.AAPL"] });

@@ -10,7 +10,7 @@ const change = (service: WebhookService, id: string, changes: object) =>
 const statusesOf = async (responses: readonly Promise<Response>[]) =>
   (await Promise.all(responses)).map(({ status }) => status).toSorted();
 
-/** The webhooks of the key, as it sees them. */
+/** The webhooks of the key `mine`. */
 async function listed(service: WebhookService) {
   const response = await service.request("GET", "");
   const { items } = await response.json<{ items: { id: string; url: string; symbols: string[] }[] }>();
@@ -30,22 +30,22 @@ describe("a second webhook of a key with the same URL and symbols", () => {
   it.each([
     ["in the same order", SYMBOLS],
     ["in another order", SYMBOLS.toReversed()],
-    ["in another spelling, and twice", ["hk.700", "us.aapl", "US.AAPL"]],
-  ])("is refused with the symbols %s", async (_, symbols) => {
+    ["in another spelling and repeated", ["hk.700", "us.aapl", "US.AAPL"]],
+  ])("is refused with symbols %s", async (_, symbols) => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", SYMBOLS);
     await expectDuplicate(await create(service, "/", symbols), id);
     expect((await listed(service)).length).toBe(1);
   });
 
-  it("is refused with another fragment, which no receiver sees", async () => {
+  it("is refused if only the URL fragment differs", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/hook#1", SYMBOLS);
     await expectDuplicate(await create(service, "/hook#2"), id);
     expect((await listed(service))[0]?.url).not.toContain("#");
   });
 
-  it("that was stored before can be paused", async () => {
+  it("can be paused if it was stored before duplicates were refused", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", SYMBOLS);
     const other = await service.subscribe("/other", SYMBOLS);
@@ -55,21 +55,21 @@ describe("a second webhook of a key with the same URL and symbols", () => {
     expect((await change(service, id, { active: false })).status).toBe(200);
   });
 
-  it("is refused while the first one is paused", async () => {
+  it("is refused while the first webhook is paused", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", SYMBOLS);
     await change(service, id, { active: false });
     await expectDuplicate(await create(service, "/"), id);
   });
 
-  it("is refused when ten requests arrive at once: one succeeds", async () => {
+  it("is refused in ten concurrent requests, of which one succeeds", async () => {
     const service = await startWebhookService();
     const statuses = await statusesOf(Array.from({ length: 10 }, () => create(service, "/")));
     expect(statuses).toEqual([201, ...Array.from({ length: 9 }, () => 409)]);
     expect((await listed(service)).length).toBe(1);
   });
 
-  it("is made with another URL, other symbols, another key, and after the first one was deleted", async () => {
+  it("is created with another URL, other symbols or another key, and after the first webhook is deleted", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", SYMBOLS);
     expect((await create(service, "/other")).status).toBe(201);
@@ -81,8 +81,8 @@ describe("a second webhook of a key with the same URL and symbols", () => {
   });
 });
 
-describe("a change", () => {
-  it("that would duplicate another webhook is refused, and changes nothing", async () => {
+describe("PATCH /v1/webhooks/{id}", () => {
+  it("refuses a change that would duplicate another webhook, and changes nothing", async () => {
     const service = await startWebhookService();
     const first = await service.subscribe("/a", SYMBOLS);
     const otherUrl = await service.subscribe("/b", SYMBOLS);
@@ -99,7 +99,7 @@ describe("a change", () => {
     expect(await listed(service)).toEqual(before);
   });
 
-  it("to the URL and symbols of the webhook itself succeeds", async () => {
+  it("accepts the URL and symbols that the webhook already has", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", SYMBOLS);
     const same = { url: `${service.receiver.origin}/`, symbols: SYMBOLS.toReversed() };
@@ -108,7 +108,7 @@ describe("a change", () => {
     await expectDuplicate(await create(service, "/"), id);
   });
 
-  it("frees the URL and symbols that a webhook had before", async () => {
+  it("frees the previous URL and symbols of a webhook", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", SYMBOLS);
     expect((await change(service, id, { symbols: ["US.TSLA"] })).status).toBe(200);
@@ -116,21 +116,21 @@ describe("a change", () => {
     expect((await change(service, id, { symbols: SYMBOLS })).status).toBe(409);
   });
 
-  it("of four webhooks to the same URL and symbols at once succeeds for one", async () => {
+  it("lets one of four concurrent changes to the same URL and symbols succeed", async () => {
     for (let round = 0; round < 5; round += 1) {
       const service = await startWebhookService();
-      const made = await Promise.all(
+      const webhooks = await Promise.all(
         ["/a", "/b", "/c", "/d"].map((path) => service.subscribe(path, SYMBOLS)),
       );
       const url = `${service.receiver.origin}/same`;
-      const statuses = await statusesOf(made.map(({ id }) => change(service, id, { url })));
+      const statuses = await statusesOf(webhooks.map(({ id }) => change(service, id, { url })));
       expect(statuses).toEqual([200, 409, 409, 409]);
       const urls = (await listed(service)).map((webhook) => webhook.url);
-      expect(urls.filter((each) => each === url).length).toBe(1);
+      expect(urls.filter((other) => other === url).length).toBe(1);
     }
   });
 
-  it("of the URL and a concurrent change of the symbols do not make a duplicate together", async () => {
+  it("lets concurrent changes of URL and symbols not create a duplicate together", async () => {
     for (let round = 0; round < 5; round += 1) {
       const service = await startWebhookService();
       await service.subscribe("/a", SYMBOLS);
@@ -138,8 +138,10 @@ describe("a change", () => {
       const url = `${service.receiver.origin}/a`;
       const changes = [change(service, id, { url }), change(service, id, { symbols: SYMBOLS })];
       expect(await statusesOf(changes)).toEqual([200, 409]);
-      const seen = (await listed(service)).map((webhook) => `${webhook.url} ${webhook.symbols.toSorted()}`);
-      expect(new Set(seen).size).toBe(2);
+      const settings = (await listed(service)).map(
+        (webhook) => `${webhook.url} ${webhook.symbols.toSorted()}`,
+      );
+      expect(new Set(settings).size).toBe(2);
     }
   });
 });

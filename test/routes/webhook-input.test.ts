@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { startWebhookService } from "../support/webhook-service.ts";
 
-const GOOD = { url: "https://example.com/", symbols: ["US.AAPL"] };
+const VALID = { url: "https://example.com/", symbols: ["US.AAPL"] };
 
-/** What is bad for each member of what is sent. */
-const BAD: Readonly<Record<string, readonly unknown[]>> = {
+/** Invalid values of each member of the request body. */
+const INVALID: Readonly<Record<string, readonly unknown[]>> = {
   url: [
     "",
     "example.com",
@@ -16,23 +16,23 @@ const BAD: Readonly<Record<string, readonly unknown[]>> = {
     ["x"],
     {},
   ],
-  symbols: [[], "US.AAPL", null, [1], [null], {}, Array.from({ length: 51 }, (_, at) => `US.T${at}`)],
+  symbols: [[], "US.AAPL", null, [1], [null], {}, Array.from({ length: 51 }, (_, index) => `US.T${index}`)],
   description: ["x".repeat(201), "a\nb", "\u0000", 1, null],
   secret: ["", "x", "whsec_", "whsec_AAAA", `whsec_${"A".repeat(31)}`, 1, null],
   active: ["true", 1, null],
 };
-const ONLY_TO_MAKE = ["secret"];
-const ONLY_TO_CHANGE = ["active"];
+const ONLY_IN_POST = ["secret"];
+const ONLY_IN_PATCH = ["active"];
 
-it.each(Object.entries(BAD))("refuses a bad %s", async (member, values) => {
+it.each(Object.entries(INVALID))("/v1/webhooks refuses an invalid %s", async (member, values) => {
   const service = await startWebhookService();
   const { id } = await service.subscribe();
   for (const value of values) {
-    const asks = [
-      ...(ONLY_TO_CHANGE.includes(member) ? [] : [["POST", "", { ...GOOD, [member]: value }] as const]),
-      ...(ONLY_TO_MAKE.includes(member) ? [] : [["PATCH", `/${id}`, { [member]: value }] as const]),
+    const requests = [
+      ...(ONLY_IN_PATCH.includes(member) ? [] : [["POST", "", { ...VALID, [member]: value }] as const]),
+      ...(ONLY_IN_POST.includes(member) ? [] : [["PATCH", `/${id}`, { [member]: value }] as const]),
     ];
-    for (const [method, path, body] of asks) {
+    for (const [method, path, body] of requests) {
       const response = await service.request(method, path, body);
       expect(await response.json(), `${method} ${JSON.stringify(value)}`).toMatchObject({
         status: 400,
@@ -44,7 +44,7 @@ it.each(Object.entries(BAD))("refuses a bad %s", async (member, values) => {
   expect((await service.testMessages()).length).toBe(1);
 });
 
-it("refuses a bad symbol in the list, and says which", async () => {
+it("/v1/webhooks refuses an invalid symbol, and states its position", async () => {
   const service = await startWebhookService();
   for (const [symbol, code] of [
     ["AAPL", "invalid_symbol"],
@@ -52,7 +52,7 @@ it("refuses a bad symbol in the list, and says which", async () => {
     ["US.AAPL US.TSLA", "invalid_symbol"],
     ["JP.7203", "unsupported_market"],
   ]) {
-    const response = await service.request("POST", "", { ...GOOD, symbols: ["US.AAPL", symbol] });
+    const response = await service.request("POST", "", { ...VALID, symbols: ["US.AAPL", symbol] });
     expect(await response.json()).toMatchObject({
       status: 400,
       code,
@@ -62,14 +62,14 @@ it("refuses a bad symbol in the list, and says which", async () => {
   }
 });
 
-it("refuses members that there are not, and ones that are missing", async () => {
+it("/v1/webhooks refuses unknown and missing members", async () => {
   const service = await startWebhookService();
   const { id } = await service.subscribe();
   for (const [method, path, body, parameter] of [
-    ["POST", "", { ...GOOD, events: ["x"] }, "events"],
-    ["POST", "", { ...GOOD, active: true }, "active"],
-    ["POST", "", { url: GOOD.url }, "symbols"],
-    ["POST", "", { symbols: GOOD.symbols }, "url"],
+    ["POST", "", { ...VALID, events: ["x"] }, "events"],
+    ["POST", "", { ...VALID, active: true }, "active"],
+    ["POST", "", { url: VALID.url }, "symbols"],
+    ["POST", "", { symbols: VALID.symbols }, "url"],
     ["POST", "", {}, "url"],
     ["PATCH", `/${id}`, { secret: "x" }, "secret"],
     ["PATCH", `/${id}`, { id: "x" }, "id"],
@@ -86,7 +86,7 @@ it("refuses members that there are not, and ones that are missing", async () => 
   }
 });
 
-it("refuses a body that is not a JSON object", async () => {
+it("/v1/webhooks refuses a body that is not a JSON object of at most 64 KiB", async () => {
   const service = await startWebhookService();
   const post = (body: string, type = "application/json") =>
     service.get("/v1/webhooks", {
@@ -97,15 +97,15 @@ it("refuses a body that is not a JSON object", async () => {
   for (const body of ["{", "null", "1", '"x"', "[]", "[{}]", "\u0000"]) {
     expect(await (await post(body)).json()).toMatchObject({ code: "invalid_parameter", parameter: "body" });
   }
-  expect(await (await post(JSON.stringify(GOOD), "text/plain")).json()).toMatchObject({
+  expect(await (await post(JSON.stringify(VALID), "text/plain")).json()).toMatchObject({
     status: 415,
     code: "unsupported_media_type",
   });
-  const long = JSON.stringify({ ...GOOD, description: "x".repeat(65_536) });
+  const long = JSON.stringify({ ...VALID, description: "x".repeat(65_536) });
   expect(await (await post(long)).json()).toMatchObject({ status: 413, code: "content_too_large" });
 });
 
-it("refuses parameters in the query", async () => {
+it("/v1/webhooks refuses query parameters", async () => {
   const service = await startWebhookService();
   for (const path of ["?limit=1", "/x?secret=1", "/x/deliveries?limit=1"]) {
     expect(await (await service.request("GET", path)).json()).toMatchObject({

@@ -12,22 +12,22 @@ const keyOf = (id: string) => `short-interest:webhooks:webhook:${id}`;
 const newKey = () => crypto.getRandomValues(new Uint8Array(32)).toBase64();
 const rotate = async (service: WebhookService, id: string, body: object = {}) =>
   read(await service.request("POST", `/${id}/rotate`, body));
-/** The test message that a webhook is sent now. */
-async function testOf(service: WebhookService, id: string) {
+/** Sends a test message, and returns it as received. */
+async function sendTest(service: WebhookService, id: string) {
   expect((await service.request("POST", `/${id}/test`)).status).toBe(200);
   const message = (await service.testMessages()).at(-1);
-  if (!message) throw new Error("There is no test message");
+  if (!message) throw new Error("No test message was received");
   return message;
 }
 
-describe("a rotation with revoke", () => {
-  it("ends all older secrets at once", async () => {
+describe("POST /v1/webhooks/{id}/rotate with revoke", () => {
+  it("removes all older secrets at once", async () => {
     const service = await startWebhookService();
     const { id, secret: first } = await service.subscribe();
     const { secret: second } = await rotate(service, id);
     const revoked = await rotate(service, id, { revoke: true });
     expect(revoked).toEqual({ id, secret: expect.stringMatching(/^whsec_/), old_secrets_expire_at: null });
-    const message = await testOf(service, id);
+    const message = await sendTest(service, id);
     expect(message.headers["webhook-signature"]).not.toContain(" ");
     expect(verify(message, String(revoked.secret))).toBeTruthy();
     for (const secret of [first, String(second)]) expect(() => verify(message, secret)).toThrow();
@@ -43,22 +43,22 @@ describe("a rotation with revoke", () => {
     await service.answerAt("/", {});
     await service.pass(60_000);
     const [before, after] = await arrivals(service);
-    if (!before || !after) throw new Error("It was not sent twice");
+    if (!before || !after) throw new Error("The message was not sent twice");
     verify(before, first);
     verify(after, String(secret));
     expect(() => verify(after, first)).toThrow();
   });
 
-  it("takes a secret of the caller's choice, and is never refused for too many secrets", async () => {
+  it("accepts a secret of the caller, and is not limited by the number of secrets", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
-    for (let time = 0; time < 3; time += 1) await rotate(service, id);
+    for (let count = 0; count < 3; count += 1) await rotate(service, id);
     expect(await rotate(service, id)).toMatchObject({ code: "limit_reached" });
     expect(await rotate(service, id, { revoke: false })).toMatchObject({ code: "limit_reached" });
     const secret = `whsec_${new Uint8Array(32).fill(7).toBase64()}`;
     expect(await rotate(service, id, { secret, revoke: true })).toMatchObject({ secret });
     expect(await rotate(service, id)).toMatchObject({ old_secrets_expire_at: expect.any(Number) });
-    verify(await testOf(service, id), secret);
+    verify(await sendTest(service, id), secret);
   });
 
   it.each([["true"], [1], [null]])("refuses revoke: %j", async (revoke) => {
@@ -84,34 +84,34 @@ describe("signing secrets in Redis", () => {
     for (const key of keys) {
       const stored = JSON.stringify(await service.upstash.redis("HGETALL", key));
       expect(stored).not.toContain("whsec_");
-      for (const each of [secret, ...rotated.map((answer) => String(answer.secret))]) {
-        expect(stored).not.toContain(each.slice("whsec_".length));
+      for (const plain of [secret, ...rotated.map((response) => String(response.secret))]) {
+        expect(stored).not.toContain(plain.slice("whsec_".length));
       }
     }
   });
 
-  it("encrypted under an old key sign while WEBHOOK_SECRET_KEY still lists that key", async () => {
-    const [old, next] = [newKey(), newKey()];
-    const service = await startWebhookService({}, { WEBHOOK_SECRET_KEY: old });
+  it("sign if they are encrypted under an older key of WEBHOOK_SECRET_KEY", async () => {
+    const [oldKey, currentKey] = [newKey(), newKey()];
+    const service = await startWebhookService({}, { WEBHOOK_SECRET_KEY: oldKey });
     const { id, secret } = await service.subscribe();
     await service.publish();
-    await service.deliver({ WEBHOOK_SECRET_KEY: `${next},${old}` });
+    await service.deliver({ WEBHOOK_SECRET_KEY: `${currentKey},${oldKey}` });
     const [message] = await arrivals(service);
     expect(message && verify(message, secret)).toBeTruthy();
     expect(await deliveryLog(service, id)).toMatchObject([{ status: 204 }]);
   });
 
-  it("stored in clear still sign, and the next rotation encrypts them", async () => {
+  it("sign if they are stored in plain text, and the next rotation encrypts them", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     const secret = `whsec_${new Uint8Array(32).fill(3).toBase64()}`;
     await service.upstash.redis("HSET", keyOf(id), "secrets", secret);
-    verify(await testOf(service, id), secret);
+    verify(await sendTest(service, id), secret);
     await rotate(service, id, { revoke: true });
     expect(await service.upstash.redis("HGET", keyOf(id), "secrets")).not.toContain("whsec_");
   });
 
-  it("that no key decrypts delay the message until the key is back", async () => {
+  it("delay a message while no key decrypts them", async () => {
     const service = await startWebhookService();
     const { id, secret } = await service.subscribe();
     await service.publish();
@@ -133,7 +133,7 @@ describe("without WEBHOOK_SECRET_KEY", () => {
     detail: "WEBHOOK_SECRET_KEY is not set, but webhooks need it",
   };
 
-  it("the creation of a webhook says so, and all other requests are answered", async () => {
+  it("creating a webhook fails with misconfigured, and other requests succeed", async () => {
     const service = await startWebhookService({}, { WEBHOOK_SECRET_KEY: undefined });
     const create = { url: service.receiver.origin, symbols: ["US.AAPL"] };
     expect(await read(await service.request("POST", "", create))).toMatchObject(MISCONFIGURED);
@@ -143,7 +143,7 @@ describe("without WEBHOOK_SECRET_KEY", () => {
     expect(page.status).toBe(200);
   });
 
-  it("messages wait in the outbox, and cost the queue nothing", async () => {
+  it("messages stay in the outbox without queue operations", async () => {
     const service = await startWebhookService();
     await service.subscribe();
     await service.publish();

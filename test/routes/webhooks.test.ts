@@ -3,19 +3,19 @@ import { verify } from "../support/verify.ts";
 import { startWebhookService } from "../support/webhook-service.ts";
 
 const read = async (response: Response) => response.json<Record<string, unknown>>();
-const NEWEST = "short-interest:webhooks:symbol-status";
-const WATCH = "short-interest:webhooks:poll-schedule";
+const SYMBOL_STATUS = "short-interest:webhooks:symbol-status";
+const POLL_SCHEDULE = "short-interest:webhooks:poll-schedule";
 
-describe("a new webhook", () => {
-  it("is made when its receiver answers a signed test message well, and tells its secret once", async () => {
+describe("POST /v1/webhooks", () => {
+  it("creates a webhook whose receiver accepts a signed test message, and returns its secret once", async () => {
     const service = await startWebhookService();
     const url = `${service.receiver.origin}/hook?x=1`;
-    const wanted = { url, symbols: ["hk.700", "US.AAPL", "US.aapl"], description: "テスト" };
-    const response = await service.request("POST", "", wanted);
+    const settings = { url, symbols: ["hk.700", "US.AAPL", "US.aapl"], description: "テスト" };
+    const response = await service.request("POST", "", settings);
     expect(response.status).toBe(201);
     expect(response.headers.get("Cache-Control")).toBe("no-store");
-    const { secret, ...made } = await read(response);
-    expect(made).toEqual({
+    const { secret, ...webhook } = await read(response);
+    expect(webhook).toEqual({
       id: expect.stringMatching(/^wh_[0-9a-f]{32}$/),
       url,
       symbols: ["HK.00700", "US.AAPL"],
@@ -25,18 +25,18 @@ describe("a new webhook", () => {
       failing_since: null,
       created_at: expect.any(Number),
     });
-    expect(response.headers.get("Location")).toBe(`/v1/webhooks/${made.id}`);
+    expect(response.headers.get("Location")).toBe(`/v1/webhooks/${webhook.id}`);
     const [message] = await service.testMessages();
     expect(message && verify(message, String(secret))).toMatchObject({
       type: "webhook.test",
-      data: { webhook: made.id },
+      data: { webhook: webhook.id },
     });
-    for (const path of ["", `/${made.id}`, `/${made.id}/deliveries`]) {
+    for (const path of ["", `/${webhook.id}`, `/${webhook.id}/deliveries`]) {
       expect(await (await service.request("GET", path)).text()).not.toContain("whsec_");
     }
   });
 
-  it("may have a secret that its receiver knows already", async () => {
+  it("accepts a secret that the receiver already knows", async () => {
     const service = await startWebhookService();
     const secret = `whsec_${new Uint8Array(32).fill(1).toBase64()}`;
     const response = await service.request("POST", "", {
@@ -53,7 +53,7 @@ describe("a new webhook", () => {
     [{ status: 500 }, "with status 500;"],
     [{ status: 302, headers: { Location: "/" } }, "with status 302;"],
     [{ status: 410 }, "with status 410;"],
-  ])("is not made where its receiver answers %j", async (answer, what) => {
+  ])("refuses a receiver that responds with %j", async (answer, outcome) => {
     const service = await startWebhookService();
     await service.answerAt("/", answer);
     const response = await service.request("POST", "", {
@@ -64,13 +64,13 @@ describe("a new webhook", () => {
     expect(await response.json()).toMatchObject({
       code: "unverified_endpoint",
       parameter: "url",
-      detail: expect.stringContaining(what),
+      detail: expect.stringContaining(outcome),
     });
     expect(await read(await service.request("GET", ""))).toEqual({ items: [] });
-    expect(await service.upstash.redis("EXISTS", WATCH)).toBe(0);
+    expect(await service.upstash.redis("EXISTS", POLL_SCHEDULE)).toBe(0);
   });
 
-  it("is not made where nobody listens, and what stood in the way is not said back", async () => {
+  it("refuses an unreachable receiver, and hides the cause", async () => {
     const service = await startWebhookService({}, { WEBHOOK_TRUSTED_ORIGINS: "http://127.0.0.1:1" });
     const response = await service.request("POST", "", { url: "http://127.0.0.1:1/", symbols: ["US.AAPL"] });
     expect(await response.json()).toMatchObject({
@@ -78,26 +78,29 @@ describe("a new webhook", () => {
     });
   });
 
-  it("is the twentieth of a key at most, also where many are made at once", async () => {
+  it("creates at most 20 webhooks of a key, also in concurrent requests", async () => {
     const service = await startWebhookService();
-    let made = 0;
-    const make = () => {
-      made += 1;
-      return service.request("POST", "", { url: `${service.receiver.origin}/${made}`, symbols: ["US.AAPL"] });
+    let count = 0;
+    const create = () => {
+      count += 1;
+      return service.request("POST", "", {
+        url: `${service.receiver.origin}/${count}`,
+        symbols: ["US.AAPL"],
+      });
     };
-    const statuses = (await Promise.all(Array.from({ length: 25 }, make))).map(({ status }) => status);
+    const statuses = (await Promise.all(Array.from({ length: 25 }, create))).map(({ status }) => status);
     expect(statuses.filter((status) => status === 201).length).toBe(20);
     expect(statuses.filter((status) => status === 409).length).toBe(5);
-    expect(await (await make()).json()).toMatchObject({ code: "limit_reached" });
+    expect(await (await create()).json()).toMatchObject({ code: "limit_reached" });
     const { items } = await (await service.request("GET", "")).json<{ items: { id: string }[] }>();
     expect(items.length).toBe(20);
     await service.request("DELETE", `/${items[0]?.id}`);
-    expect((await make()).status).toBe(201);
-    // Another key has its own twenty.
+    expect((await create()).status).toBe(201);
+    // The limit of another key is separate.
     await service.subscribe("/", ["US.AAPL"], "yours");
   });
 
-  it("is not made where a key has sent too many test messages", async () => {
+  it("returns 429 if a key has sent too many test messages", async () => {
     const limit = async ({ key }: { key: string }) => ({ success: key !== "test messages key:me" });
     const service = await startWebhookService({}, { REQUESTS_PER_CLIENT: { limit } });
     const response = await service.request("POST", "", {
@@ -109,12 +112,12 @@ describe("a new webhook", () => {
   });
 });
 
-describe("a webhook", () => {
-  it("is seen, changed and deleted by its owner alone", async () => {
+describe("/v1/webhooks/{id}", () => {
+  it("returns 404 for webhooks of other keys and unknown IDs", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     const other = await service.subscribe("/yours", ["US.TSLA"], "yours");
-    const asks = [
+    const requests = [
       ["GET", ""],
       ["PATCH", "", {}],
       ["DELETE", ""],
@@ -122,21 +125,21 @@ describe("a webhook", () => {
       ["POST", "/test"],
       ["GET", "/deliveries"],
     ] as const;
-    for (const [method, path, body] of asks) {
-      for (const strange of [id, "wh_00000000000000000000000000000000", "x", "%00", "wh_%20x"]) {
-        const response = await service.request(method, `/${strange}${path}`, body, "yours");
+    for (const [method, path, body] of requests) {
+      for (const unknownId of [id, "wh_00000000000000000000000000000000", "x", "%00", "wh_%20x"]) {
+        const response = await service.request(method, `/${unknownId}${path}`, body, "yours");
         expect(await response.json(), `${method} ${path}`).toMatchObject({ status: 404, code: "not_found" });
       }
     }
-    const listed = async (key: string) =>
+    const listIds = async (key: string) =>
       (
         await (await service.request("GET", "", undefined, key)).json<{ items: { id: string }[] }>()
-      ).items.map((each) => each.id);
-    expect([await listed("mine"), await listed("yours")]).toEqual([[id], [other.id]]);
+      ).items.map(({ id }) => id);
+    expect([await listIds("mine"), await listIds("yours")]).toEqual([[id], [other.id]]);
     expect((await service.testMessages()).length).toBe(2);
   });
 
-  it("tells what is known of its symbols", async () => {
+  it("GET returns the status of its symbols", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", ["HK.00700", "US.NOSUCH", "US.NONE"]);
     const symbolStatus = async () => (await read(await service.request("GET", `/${id}`))).symbol_status;
@@ -159,7 +162,7 @@ describe("a webhook", () => {
     ]);
   });
 
-  it("is changed in part, and verified where it is sent to another address", async () => {
+  it("PATCH changes the given members, and verifies a new URL", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/a", ["US.AAPL", "US.TSLA"]);
     await service.runPoller();
@@ -173,9 +176,9 @@ describe("a webhook", () => {
       description: "x",
       symbols: ["US.TSLA", "HK.02800"],
     });
-    // What was seen of a symbol that it goes on with is not forgotten; of the other one it is.
-    expect(await service.upstash.redis("HKEYS", NEWEST)).toEqual(["US.TSLA"]);
-    expect(await service.upstash.redis("ZRANGE", WATCH, "0", "-1")).toEqual(["HK.02800", "US.TSLA"]);
+    // The status of a remaining symbol is kept, and that of a removed symbol is deleted.
+    expect(await service.upstash.redis("HKEYS", SYMBOL_STATUS)).toEqual(["US.TSLA"]);
+    expect(await service.upstash.redis("ZRANGE", POLL_SCHEDULE, "0", "-1")).toEqual(["HK.02800", "US.TSLA"]);
     expect((await service.testMessages()).length).toBe(1);
     await service.answerAt("/b", { status: 401 });
     expect((await change({ url: `${service.receiver.origin}/b` })).status).toBe(422);
@@ -187,7 +190,7 @@ describe("a webhook", () => {
     expect((await service.testMessages()).map(({ path }) => path)).toEqual(["/a", "/b", "/b"]);
   });
 
-  it("can be paused, and begins again where it is verified", async () => {
+  it("PATCH pauses a webhook, and verifies it when it is resumed", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     await service.runPoller();
@@ -195,31 +198,31 @@ describe("a webhook", () => {
       active: false,
       reason: "paused",
     });
-    expect(await service.upstash.redis("EXISTS", WATCH, NEWEST)).toBe(0);
+    expect(await service.upstash.redis("EXISTS", POLL_SCHEDULE, SYMBOL_STATUS)).toBe(0);
     await service.request("PATCH", `/${id}`, { symbols: ["US.TSLA"] });
-    expect(await service.upstash.redis("EXISTS", WATCH)).toBe(0);
+    expect(await service.upstash.redis("EXISTS", POLL_SCHEDULE)).toBe(0);
     expect(await read(await service.request("PATCH", `/${id}`, { active: true }))).toMatchObject({
       active: true,
       reason: null,
     });
-    expect(await service.upstash.redis("ZRANGE", WATCH, "0", "-1")).toEqual(["US.TSLA"]);
+    expect(await service.upstash.redis("ZRANGE", POLL_SCHEDULE, "0", "-1")).toEqual(["US.TSLA"]);
     expect((await service.testMessages()).length).toBe(2);
   });
 
-  it("is changed by two at once without one undoing the other", async () => {
+  it("PATCH keeps the changes of a concurrent request", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/old");
     await service.request("PATCH", `/${id}`, { active: false });
     await service.answerAt("/old", { afterMs: 300 });
     const before = (await service.testMessages()).length;
-    const beginning = service.request("PATCH", `/${id}`, { active: true });
+    const resuming = service.request("PATCH", `/${id}`, { active: true });
     await vi.waitFor(async () => expect((await service.testMessages()).length).toBe(before + 1));
     const url = `${service.receiver.origin}/new`;
     expect((await service.request("PATCH", `/${id}`, { url })).status).toBe(200);
-    expect(await read(await beginning)).toMatchObject({ url, active: true });
+    expect(await read(await resuming)).toMatchObject({ url, active: true });
   });
 
-  it("that has ended is not said to be paused", async () => {
+  it("PATCH does not replace the reason of a disabled webhook by paused", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     await service.answerAt("/", { status: 410 });
@@ -230,7 +233,7 @@ describe("a webhook", () => {
     });
   });
 
-  it("leaves nothing behind when it is deleted", async () => {
+  it("DELETE removes all keys except message bodies, which expire", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", ["US.AAPL", "HK.00700"]);
     await service.answerAt("/", { status: 500 });
@@ -240,12 +243,11 @@ describe("a webhook", () => {
     expect((await service.request("GET", `/${id}`)).status).toBe(404);
     await service.pass(3_600_000);
     const left = (await service.upstash.redis("KEYS", "short-interest:webhooks:*")) as string[];
-    // The messages themselves leave by themselves.
     expect(left.filter((key) => !key.startsWith("short-interest:webhooks:event:"))).toEqual([]);
     for (const key of left) expect(await service.upstash.redis("PTTL", key)).toBeGreaterThan(0);
   });
 
-  it("leaves nothing behind when it is deleted during a test", async () => {
+  it("DELETE during a test message leaves no key", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     await service.answerAt("/", { afterMs: 300 });
@@ -257,7 +259,7 @@ describe("a webhook", () => {
     expect(await service.upstash.redis("KEYS", "short-interest:webhooks:*")).toEqual([]);
   });
 
-  it("is tested when it is wanted, and says how that went", async () => {
+  it("POST test sends a test message, and returns its delivery log entry", async () => {
     const service = await startWebhookService();
     const { id, secret } = await service.subscribe();
     const test = async () => read(await service.request("POST", `/${id}/test`));
@@ -274,10 +276,10 @@ describe("a webhook", () => {
     expect(items).toMatchObject([{ status: 503 }, { status: 204 }, { status: 204 }]);
   });
 
-  it("remembers its last hundred tries", async () => {
+  it("GET deliveries returns the last 100 attempts", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
-    for (let time = 0; time < 110; time += 1) await service.request("POST", `/${id}/test`);
+    for (let count = 0; count < 110; count += 1) await service.request("POST", `/${id}/test`);
     const { items } = await (await service.request("GET", `/${id}/deliveries`)).json<{ items: unknown[] }>();
     expect(items.length).toBe(100);
   });

@@ -244,7 +244,7 @@ describe.concurrent("doctor check webhook key", () => {
 describe.concurrent("doctor with invalid input", () => {
   it.each([
     [{}, "OPEND_URL is not set"],
-    [{ OPEND_URL: "ws://a:hunter2@b" }, "OPEND_URL holds a user name"],
+    [{ OPEND_URL: "ws://a:hunter2@b" }, "OPEND_URL contains a user name or password"],
   ])("fails check configuration for the variables %j: %s", async (env, message) => {
     const { exit, checks } = await report(env as Record<string, string>);
     expect(exit).toBe(10);

@@ -23,7 +23,7 @@ const PERMITS_WANTED = 14;
 /** Longer pauses are those of refused pages. */
 const MAX_PAUSE_MS = 60_000;
 const SHORTENED_PAUSE_MS = 5_000;
-const WATCH = "short-interest:webhooks:watch";
+const WATCH = "short-interest:webhooks:poll-schedule";
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, LOOK_MS));
 const trustMs = (staleMs: number) => Math.min(Math.max(staleMs / 10, MIN_TRUST_MS), MAX_TRUST_MS);

@@ -32,7 +32,7 @@ interface Hook {
 
 const Made = object({ id: string() });
 const Listed = object({ items: array(Made) });
-const Watched = object({ watched: array(object({ newest: nullable(string()) })) });
+const Watched = object({ symbol_status: array(object({ newest_timestamp: nullable(string()) })) });
 const Message = object({ type: picklist(["short_interest.published", "webhook.test"]), data: unknown() });
 const Published = object({ symbol: string() });
 
@@ -125,8 +125,8 @@ export class Hooks {
   async hasSeen({ id }: Hook): Promise<boolean> {
     const answer = await this.#ask(`/${id}`);
     if (answer?.status !== 200) return false;
-    const { watched } = parse(Watched, parseExactly(answer.text));
-    return watched.every(({ newest }) => newest !== null);
+    const { symbol_status: statuses } = parse(Watched, parseExactly(answer.text));
+    return statuses.every((status) => status.newest_timestamp !== null);
   }
 
   hasNews({ path, symbol }: Hook): boolean {

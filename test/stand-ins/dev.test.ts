@@ -52,8 +52,8 @@ it("has webhooks where API_KEYS is set, with a key for their secrets that it mak
 
 it.each([
   [{ OPEND_URL: "http://user:hunter2@127.0.0.1" }, "OPEND_URL is not a URL"],
-  [{ OPEND_URL: "ws://user:hunter2@127.0.0.1" }, "OPEND_URL holds a user name"],
-  [{ UPSTREAM_LIMIT: "many" }, "UPSTREAM_LIMIT is not a whole number from 1 to 30"],
+  [{ OPEND_URL: "ws://user:hunter2@127.0.0.1" }, "OPEND_URL contains a user name or password"],
+  [{ UPSTREAM_LIMIT: "many" }, "UPSTREAM_LIMIT is not an integer from 1 to 30"],
   [{ UPSTASH_REDIS_REST_URL: "http://127.0.0.1:1" }, "UPSTASH_REDIS_REST_TOKEN is not set"],
   [{ PORT: "a door" }, "Port a door cannot be listened on"],
 ])("with %j it says what is wrong, and stops", async (vars, message) => {

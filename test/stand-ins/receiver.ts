@@ -2,13 +2,13 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
-/** How a receiver of webhooks answers at a path. */
+/** The response to messages at a path. */
 export interface ReceiverAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Answers only after so many milliseconds; never if -1. */
+  /** Delay of the response in milliseconds; -1 for no response. */
   readonly afterMs?: number;
-  /** Goes on with its body for ever. */
+  /** The response body never ends. */
   readonly endless?: boolean;
 }
 
@@ -17,7 +17,7 @@ export interface Received {
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
-  /** Unix time, milliseconds. */
+  /** When the message arrived, Unix time in milliseconds. */
   readonly at: number;
 }
 
@@ -25,17 +25,17 @@ export interface Receiver {
   /** Without a path. */
   readonly origin: string;
   readonly received: () => readonly Received[];
-  /** Answers that never end and that somebody still reads. */
+  /** Number of endless responses that a client still reads. */
   readonly endless: () => number;
-  /** From now on, at this path; everywhere else it is 204. */
+  /** Sets the response at this path. The default is 204. */
   readonly answer: (path: string, answer: ReceiverAnswer) => void;
   readonly close: () => Promise<void>;
 }
 
-/** Somebody's server that webhooks are sent to. */
+/** Starts an HTTP server that receives webhook messages. */
 export async function startReceiver(): Promise<Receiver> {
   const received: Received[] = [];
-  let unended = 0;
+  let endlessResponses = 0;
   const answers = new Map<string, ReceiverAnswer>();
   const server = createServer(async (request, response) => {
     const { url: path = "/", method = "", headers } = request;
@@ -45,10 +45,10 @@ export async function startReceiver(): Promise<Receiver> {
     setTimeout(() => {
       response.writeHead(status, own);
       if (!endless) return response.end();
-      unended += 1;
+      endlessResponses += 1;
       const writing = setInterval(() => response.write("x".repeat(1_000)), 1);
       response.on("close", () => {
-        unended -= 1;
+        endlessResponses -= 1;
         clearInterval(writing);
       });
     }, afterMs);
@@ -57,7 +57,7 @@ export async function startReceiver(): Promise<Receiver> {
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received: () => received,
-    endless: () => unended,
+    endless: () => endlessResponses,
     answer: (path, answer) => answers.set(path, answer),
     async close() {
       server.closeAllConnections();

@@ -2,7 +2,7 @@ import { Webhook } from "standardwebhooks";
 import { vi } from "vitest";
 import type { Received } from "../stand-ins/receiver.ts";
 
-/** Verifies a message at the time of its sending, as a receiver would. Throws where it is not what was signed. */
+/** Verifies a message as a receiver would, with the clock at its `webhook-timestamp`. @throws if it is invalid */
 export function verify({ headers, body }: Pick<Received, "headers" | "body">, secret: string): unknown {
   const texts = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
   vi.useFakeTimers({ toFake: ["Date"], now: Number(headers["webhook-timestamp"]) * 1_000 });

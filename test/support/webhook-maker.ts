@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Running } from "./running.ts";
 
-/** The key that `API_KEYS` lets in. */
+/** The API key whose digest is in `API_KEYS`. */
 export const KEY = "key";
 export const API_KEYS = `me:${createHash("sha256").update(KEY).digest("hex")}`;
 
 export const newSecret = () => `whsec_${randomBytes(32).toString("base64")}`;
 
-/** Makes a webhook of a Worker that runs. Its receiver has to verify the test message for that. */
+/** Creates a webhook in a running Worker. The receiver must accept the test message. */
 export function makeWebhook(
   running: Running,
   url: string,

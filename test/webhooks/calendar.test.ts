@@ -16,24 +16,24 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-const at = (moment: number) => new Date(moment).toISOString();
+const isoTime = (timeMs: number) => new Date(timeMs).toISOString();
 /** Midnight in the market's time zone, in seconds. */
 function timestampOf(market: Market, date: string): bigint {
   const offset = market === "HK" ? "+08:00" : newYorkOffset(date);
   return BigInt(Date.parse(`${date}T00:00:00${offset}`) / 1_000);
 }
-const delayed = (rows: readonly Publication[], ms: number) =>
-  rows.map(({ date, published }) => ({ date, published: published + ms }));
+const delayed = (rows: readonly Publication[], delayMs: number) =>
+  rows.map(({ date, published }) => ({ date, published: published + delayMs }));
 const everyOther = (rows: readonly Publication[], first: number) =>
   rows.filter((_, index) => index % 2 === first);
 
-/** Each row with the row after it. */
+/** Each row with its successor. */
 function pairs(rows: readonly Publication[]): (readonly [Publication, Publication])[] {
   return rows.slice(1).map((next, index) => [rows[index] ?? next, next]);
 }
 
 /**
- * Polls by `nextLook`, from the moment at which `row` was published until `next` is seen.
+ * Polls by `nextPollTime`, from the publication of `row` until `next` is seen.
  * @param callersAt minutes past the hour at which other callers fetch the page, so that a poll before the next fetch
  *   gets their copy; undefined if each poll fetches the page
  * @returns milliseconds from the publication of `next` to the poll that sees it
@@ -47,7 +47,7 @@ function delayOf(market: Market, row: Publication, next: Publication, callersAt?
   }
 }
 
-/** The rows that are seen more than `maxMs` after publication, and how long it took. */
+/** Rows that are seen more than `maxMs` after publication, each with its delay. */
 function lateRows(market: Market, rows: readonly Publication[], maxMs = HOUR): string[] {
   return pairs(rows).flatMap(([row, next]) => {
     const delay = Math.max(delayOf(market, row, next), delayOf(market, row, next, 17));
@@ -56,12 +56,15 @@ function lateRows(market: Market, rows: readonly Publication[], maxMs = HOUR): s
 }
 
 describe("publicationAfter in the US", () => {
-  it.each(NASDAQ_RELEASES)("row of %s: that of %s is published on %s at 16:00", (prior, _, release) => {
-    const published = publicationAfter("US", timestampOf("US", prior));
-    expect(at(published)).toBe(at(Date.parse(`${release}T16:00:00${newYorkOffset(release)}`)));
-  });
+  it.each(NASDAQ_RELEASES)(
+    "after the row of %s, that of %s is published on %s at 16:00",
+    (prior, _, release) => {
+      const published = publicationAfter("US", timestampOf("US", prior));
+      expect(isoTime(published)).toBe(isoTime(Date.parse(`${release}T16:00:00${newYorkOffset(release)}`)));
+    },
+  );
 
-  it("equals FINRA's moment in all 167 cycles from 2024 to 2030", () => {
+  it("equals FINRA's publication time in all 167 cycles from 2024 to 2030", () => {
     const wrong = pairs(FINRA_CYCLES).filter(
       ([row, next]) => publicationAfter("US", timestampOf("US", row.date)) !== next.published,
     );
@@ -69,7 +72,7 @@ describe("publicationAfter in the US", () => {
     expect(pairs(FINRA_CYCLES).length).toBe(167);
   });
 
-  it("equals FINRA's moment if rows bear the 15th or the last day of the month", () => {
+  it("equals FINRA's publication time if rows have the nominal date, the 15th or the last of the month", () => {
     const wrong = FINRA_CYCLES.slice(1).filter(({ published }, index) => {
       const { nominal = "" } = FINRA_CYCLES[index] ?? {};
       return publicationAfter("US", timestampOf("US", nominal)) !== published;
@@ -83,8 +86,8 @@ describe("publicationAfter in the US", () => {
     ["2027-02-26", "2027-03-24T20:00:00.000Z"], // summer time begins on 03-14
     ["2027-05-28", "2027-06-25T20:00:00.000Z"], // of 05-31, Memorial Day
     ["2027-12-15", "2028-01-11T21:00:00.000Z"], // exchanges open on 2027-12-31: a Saturday's New Year is not moved
-  ])("row of %s: the next is published at %s", (date, published) => {
-    expect(at(publicationAfter("US", timestampOf("US", date)))).toBe(published);
+  ])("the row after %s is published at %s", (date, published) => {
+    expect(isoTime(publicationAfter("US", timestampOf("US", date)))).toBe(published);
   });
 });
 
@@ -92,8 +95,8 @@ describe("publicationAfter in Hong Kong", () => {
   it.each([
     ["2026-04-24", "2026-05-06T16:00:00.000Z"],
     ["2026-04-30", "2026-05-12T16:00:00.000Z"], // 05-01 is a holiday
-  ])("row of %s: the next is expected from %s", (date, expected) => {
-    expect(at(publicationAfter("HK", timestampOf("HK", date)))).toBe(expected);
+  ])("the row after %s is expected at %s", (date, expected) => {
+    expect(isoTime(publicationAfter("HK", timestampOf("HK", date)))).toBe(expected);
   });
 
   it("is never later, and at most a week earlier, than a Friday publication from 2024 to 2030", () => {
@@ -105,33 +108,33 @@ describe("publicationAfter in Hong Kong", () => {
     expect(Math.max(...early)).toBeLessThanOrEqual(7 * DAY);
   });
 
-  it("is tested with the dates of rows that the vendor documents", () => {
+  it("is tested with the row dates that the vendor documents", () => {
     const documented = ["2026-03-06", "2026-03-13", "2026-03-20", "2026-03-27", "2026-04-02", "2026-04-10"];
     const dates = sfcWeeks(NEXT_FRIDAY).map(({ date }) => date);
     expect(dates.slice(dates.indexOf("2026-03-06")).slice(0, 6)).toEqual(documented);
   });
 });
 
-describe("nextLook", () => {
+describe("nextPollTime", () => {
   const newest = timestampOf("US", "2026-04-30");
   const due = publicationAfter("US", newest);
   const nextDue = publicationAfter("US", timestampOf("US", "2026-05-15"));
 
-  it("returns the moment of publication before it", () => {
+  it("returns the publication time before it", () => {
     expect(nextPollTime("US", newest, 0, due - 10 * DAY)).toBe(due);
   });
 
   it.each([
     ["the publication", due],
     ["the publication after it", nextDue],
-  ])("returns the end of the page's freshness, or 15 min later, for a week after %s", (_, from) => {
+  ])("returns the expiry of the page, or 15 min later, for a week after %s", (_, from) => {
     for (const now of [from, from + 7 * DAY]) {
       expect(nextPollTime("US", newest, now + 1, now)).toBe(now + 1);
       expect(nextPollTime("US", newest, now, now)).toBe(now + 15 * MINUTE);
     }
   });
 
-  it("returns a day later, or the next publication, where neither is less than a week past", () => {
+  it("returns a day later, or the next publication, if no publication is less than a week past", () => {
     expect(nextPollTime("US", newest, 0, due + 7 * DAY + 1)).toBe(due + 8 * DAY + 1);
     expect(nextPollTime("US", newest, 0, nextDue - 1)).toBe(nextDue);
     expect(nextPollTime("US", newest, 0, nextDue + 7 * DAY + 1)).toBe(nextDue + 8 * DAY + 1);
@@ -142,22 +145,22 @@ describe("nextLook", () => {
   });
 });
 
-describe("polling by nextLook from 2024 to 2030", () => {
+describe("polling by nextPollTime from 2024 to 2030", () => {
   const nominal = FINRA_CYCLES.map((cycle) => ({ ...cycle, date: cycle.nominal }));
-  const lags = [0, HOUR / 2, 14 * HOUR, 7 * DAY].map((ms) => [ms / HOUR, ms] as const);
+  const lags = [0, HOUR / 2, 14 * HOUR, 7 * DAY].map((lagMs) => [lagMs / HOUR, lagMs] as const);
 
-  it.each(lags)("sees US rows within 1 h if OpenD has them %s h after FINRA", (_, ms) => {
-    expect(lateRows("US", delayed(FINRA_CYCLES, ms))).toEqual([]);
-    expect(lateRows("US", delayed(nominal, ms))).toEqual([]);
+  it.each(lags)("sees US rows within 1 h if OpenD has them %s h after FINRA", (_, lagMs) => {
+    expect(lateRows("US", delayed(FINRA_CYCLES, lagMs))).toEqual([]);
+    expect(lateRows("US", delayed(nominal, lagMs))).toEqual([]);
   });
 
-  it.each(lags)("sees monthly US rows within 1 h if OpenD has them %s h after FINRA", (_, ms) => {
+  it.each(lags)("sees monthly US rows within 1 h if OpenD has them %s h after FINRA", (_, lagMs) => {
     for (const monthly of [everyOther(FINRA_CYCLES, 0), everyOther(FINRA_CYCLES, 1)]) {
-      expect(lateRows("US", delayed(monthly, ms))).toEqual([]);
+      expect(lateRows("US", delayed(monthly, lagMs))).toEqual([]);
     }
   });
 
-  it("sees US rows that OpenD has three days before FINRA at FINRA's moment", () => {
+  it("sees US rows that OpenD has three days before FINRA at FINRA's publication time", () => {
     const early = delayed(FINRA_CYCLES, -3 * DAY);
     expect(pairs(early).map(([row, next]) => delayOf("US", row, next))).toEqual(
       pairs(early).map(() => 3 * DAY),
@@ -171,7 +174,7 @@ describe("polling by nextLook from 2024 to 2030", () => {
   it("sees US rows within 1 h if an unforeseen closure moved the settlement date of the row before", () => {
     const moved = FINRA_CYCLES.map(({ date, published }) => {
       const isMonday = new Date(date).getUTCDay() === 1;
-      return { date: at(Date.parse(date) - (isMonday ? 3 : 1) * DAY).slice(0, 10), published };
+      return { date: isoTime(Date.parse(date) - (isMonday ? 3 : 1) * DAY).slice(0, 10), published };
     });
     const late = pairs(moved).flatMap(([row], index) =>
       lateRows("US", [row, FINRA_CYCLES[index + 1] ?? row]),
@@ -180,7 +183,7 @@ describe("polling by nextLook from 2024 to 2030", () => {
   });
 
   it("sees Hong Kong rows within 1 h if OpenD has them up to a week after a Friday publication", () => {
-    for (const [, ms] of lags) expect(lateRows("HK", delayed(sfcWeeks(NEXT_FRIDAY), ms))).toEqual([]);
+    for (const [, lagMs] of lags) expect(lateRows("HK", delayed(sfcWeeks(NEXT_FRIDAY), lagMs))).toEqual([]);
   });
 
   it("sees Hong Kong rows within 1 h after a week without a trading day", () => {

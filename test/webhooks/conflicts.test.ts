@@ -11,7 +11,7 @@ const OWNER = "me";
 const URL = "https://example.com/";
 const PREFIX = "short-interest:webhooks:";
 
-/** A webhook for US.AAPL, and a connection that lets another request act just before scripts of one kind. */
+/** A webhook for US.AAPL, and a Redis client that runs a conflicting request before scripts of one kind. */
 async function start() {
   const stored = await control.startUpstash();
   const redis = (name: string, ...args: string[]) => control.redis(stored.id, name, ...args);
@@ -22,12 +22,12 @@ async function start() {
     storedSecrets: ["whsec_"],
   });
   let conflicts = 0;
-  /** @param writes tells a script that writes from one that reads */
-  function disturbed(writes: (call: ScriptCall) => boolean, act: (conflict: number) => Promise<unknown>) {
+  /** @param isWrite selects the scripts that `act` precedes */
+  function disturbed(isWrite: (call: ScriptCall) => boolean, act: (conflict: number) => Promise<unknown>) {
     const connection: Upstash = {
       ...upstash,
       async eval(call, reply) {
-        if (writes(call)) {
+        if (isWrite(call)) {
           conflicts += 1;
           await act(conflicts);
         }
@@ -42,7 +42,7 @@ async function start() {
     others,
     disturbed,
     conflicts: () => conflicts,
-    /** The symbols that the webhook is a subscriber of, and those that the watch looks at. */
+    /** The symbols with subscribers, and those in the poll schedule. */
     async subscribed() {
       const keys = (await redis("KEYS", `${PREFIX}subscribers:*`)) as string[];
       const polled = (await redis("ZRANGE", `${PREFIX}poll-schedule`, "0", "-1")) as string[];
@@ -51,16 +51,16 @@ async function start() {
   };
 }
 
-const writes = ({ script }: ScriptCall) => script.includes("'SADD'");
+const isWrite = ({ script }: ScriptCall) => script.includes("'SADD'");
 const symbolsAt = (conflict: number) => [`US.T${conflict}`];
 
-describe("a webhook whose symbols another request changes at the same time", () => {
-  it("gets both changes", async () => {
+describe("a concurrent change of symbols", () => {
+  it("is kept together with a change of the description", async () => {
     const { others, disturbed, subscribed } = await start();
     const act = async (conflict: number) => {
       if (conflict === 1) await others.update(OWNER, ID, { symbols: ["US.TSLA", "US.SPY"] });
     };
-    const subscriptions = createSubscriptions(disturbed(writes, act), Date.now);
+    const subscriptions = createSubscriptions(disturbed(isWrite, act), Date.now);
     expect(await subscriptions.update(OWNER, ID, { description: "x" })).toBe("done");
     expect(await others.find(OWNER, ID)).toMatchObject([
       { description: "x", symbols: ["US.TSLA", "US.SPY"] },
@@ -71,34 +71,34 @@ describe("a webhook whose symbols another request changes at the same time", () 
     ]);
   });
 
-  it("keeps no subscription of either request when it is paused or removed", async () => {
+  it("leaves no subscription when the webhook is paused or removed", async () => {
     for (const work of ["pause", "remove"] as const) {
       const { others, disturbed, subscribed } = await start();
       const act = async (conflict: number) => {
         if (conflict === 1) await others.update(OWNER, ID, { symbols: ["US.TSLA"] });
       };
-      const subscriptions = createSubscriptions(disturbed(writes, act), Date.now);
-      const ended =
+      const subscriptions = createSubscriptions(disturbed(isWrite, act), Date.now);
+      const isDone =
         work === "pause"
           ? (await subscriptions.update(OWNER, ID, { active: false })) === "done"
           : await subscriptions.remove(OWNER, ID);
-      expect(ended).toBe(true);
+      expect(isDone).toBe(true);
       expect(await subscribed(), work).toEqual([[], []]);
     }
   });
 
-  it("keeps no subscription when its receiver ends it", async () => {
+  it("leaves no subscription when a 410 disables the webhook", async () => {
     const { upstash, others, disturbed, subscribed } = await start();
-    const watchlist = createPollSchedule(upstash, Date.now);
+    const schedule = createPollSchedule(upstash, Date.now);
     const result = { symbol: "US.AAPL", nextPollAt: 0, error: "" };
-    await watchlist.recordPoll({ ...result, newestTimestamp: 1n });
-    await watchlist.recordPoll({ ...result, newestTimestamp: 2n, message: { id: "msg_1", body: "{}" } });
+    await schedule.recordPoll({ ...result, newestTimestamp: 1n });
+    await schedule.recordPoll({ ...result, newestTimestamp: 2n, message: { id: "msg_1", body: "{}" } });
     const act = async (conflict: number) => {
       if (conflict === 1) await others.update(OWNER, ID, { symbols: ["US.TSLA"] });
     };
-    const outbox = createOutbox(disturbed(writes, act), Date.now);
+    const outbox = createOutbox(disturbed(isWrite, act), Date.now);
     const delivery = await outbox.claim(`msg_1 ${ID}`);
-    if (typeof delivery !== "object") throw new Error("There is nothing to deliver");
+    if (typeof delivery !== "object") throw new Error("Nothing to deliver");
     const gone = { outcome: "abandoned", retryAt: null, disableReason: "gone" } as const;
     await outbox.complete(`msg_1 ${ID}`, delivery.claimToken, gone, URL, "{}");
     expect(await others.find(OWNER, ID)).toMatchObject([{ reason: "gone", symbols: ["US.TSLA"] }]);
@@ -106,20 +106,20 @@ describe("a webhook whose symbols another request changes at the same time", () 
     expect(await others.deliveryLog(ID)).toEqual(["{}"]);
   });
 
-  it("is not found when the other request removes it", async () => {
+  it("returns not_found when another request removes the webhook", async () => {
     const { others, disturbed, redis } = await start();
     const subscriptions = createSubscriptions(
-      disturbed(writes, () => others.remove(OWNER, ID)),
+      disturbed(isWrite, () => others.remove(OWNER, ID)),
       Date.now,
     );
     expect(await subscriptions.update(OWNER, ID, { symbols: ["US.TSLA"] })).toBe("not_found");
     expect(await redis("KEYS", `${PREFIX}*`)).toEqual([]);
   });
 
-  it("is refused with store_unavailable after five conflicts, and not changed", async () => {
+  it("fails with store_unavailable after five conflicts, and changes nothing", async () => {
     const { others, disturbed, conflicts } = await start();
     const act = (conflict: number) => others.update(OWNER, ID, { symbols: symbolsAt(conflict) });
-    const subscriptions = createSubscriptions(disturbed(writes, act), Date.now);
+    const subscriptions = createSubscriptions(disturbed(isWrite, act), Date.now);
     const failure = await subscriptions.update(OWNER, ID, { description: "x" }).catch(Failure.from);
     expect(failure).toMatchObject({ code: "store_unavailable", retryAfterMs: 1_000 });
     expect(conflicts()).toBe(5);
@@ -127,12 +127,15 @@ describe("a webhook whose symbols another request changes at the same time", () 
   });
 });
 
-it("webhooks changed by four requests at once are subscribers of the symbols that they have", async () => {
+it("subscribers and poll schedule match the webhook after four concurrent changes", async () => {
   const { others, subscribed } = await start();
   for (let round = 0; round < 20; round += 1) {
     await Promise.all(
-      [1, 2, 3, 4].map((each) =>
-        others.update(OWNER, ID, { symbols: [`US.A${each}`, `US.B${round % each}`], active: each % 2 === 0 }),
+      [1, 2, 3, 4].map((request) =>
+        others.update(OWNER, ID, {
+          symbols: [`US.A${request}`, `US.B${round % request}`],
+          active: request % 2 === 0,
+        }),
       ),
     );
     const [webhook] = await others.find(OWNER, ID);

@@ -7,7 +7,7 @@ const PENDING = "short-interest:webhooks:pending";
 const arrivals = async (service: WebhookService) =>
   (await service.messages()).map(({ headers, path }) => `${path} ${headers["webhook-id"]}`);
 
-/** Two webhooks, and a row that the next watch will see. */
+/** Two webhooks, and a new row that the next poll finds. */
 async function start() {
   const service = await startWebhookService();
   await service.subscribe("/a");
@@ -19,81 +19,85 @@ async function start() {
   return service;
 }
 
-/** Lets `work` run as a Worker that dies once it has caused `count` things. @returns whether it has died */
-async function dying(service: WebhookService, count: number, work: () => Promise<unknown>): Promise<boolean> {
-  service.crash.remaining = count;
+/** Runs `work` in a Worker that crashes after `effects` effects. @returns whether it crashed before the end */
+async function crashAfter(
+  service: WebhookService,
+  effects: number,
+  work: () => Promise<unknown>,
+): Promise<boolean> {
+  service.crash.remaining = effects;
   await work().catch(() => undefined);
-  const died = service.crash.remaining <= 0;
+  const { hasCrashed } = service.crash;
   service.crash.remaining = Number.POSITIVE_INFINITY;
-  return died;
+  return hasCrashed;
 }
 
-describe("a Worker that dies", () => {
-  it("at any step of the watch leaves each receiver with the row, once", async () => {
+describe("a Worker that crashes", () => {
+  it("at any step of the poller sends the row to each receiver once", async () => {
     let steps = 0;
     for (; ; steps += 1) {
       const service = await start();
-      const died = await dying(service, steps, service.runPoller);
+      const hasCrashed = await crashAfter(service, steps, service.runPoller);
       await service.pass(3 * HOUR);
       const arrived = await arrivals(service);
       expect(arrived.length, `after ${steps} steps`).toBe(2);
       expect(new Set(arrived).size).toBe(2);
       expect(await service.upstash.redis("ZCARD", PENDING)).toBe(0);
-      if (!died) break;
+      if (!hasCrashed) break;
     }
-    // Due in the outbox, due to look, the old page, a permit, the page kept, what was seen, the outbox again, the queue.
+    // Claim from outbox and schedule, read the page, acquire a permit, store the page, record the poll, claim, enqueue.
     expect(steps).toBeGreaterThanOrEqual(8);
   }, 120_000);
 
-  it("at any step of a delivery leaves each receiver with the row, once, or again under the same id", async () => {
+  it("at any step of a delivery sends the row once, or again with the same webhook-id", async () => {
     let steps = 0;
     for (; ; steps += 1) {
       const service = await start();
       await service.runPoller();
-      const died = await dying(service, steps, service.deliver);
-      const noted = 2 - Number(await service.upstash.redis("ZCARD", PENDING));
-      // Nobody can know that a receiver has answered, if whoever heard it died before telling anybody.
-      const unheard = (await arrivals(service)).length - noted;
+      const hasCrashed = await crashAfter(service, steps, service.deliver);
+      const recorded = 2 - Number(await service.upstash.redis("ZCARD", PENDING));
+      // A success is lost if the Worker crashes before it records it. The message is then sent again.
+      const unrecorded = (await arrivals(service)).length - recorded;
       await service.pass(3 * HOUR);
       const arrived = await arrivals(service);
       expect(new Set(arrived).size, `after ${steps} steps`).toBe(2);
-      expect(arrived.length, `after ${steps} steps`).toBe(2 + unheard);
+      expect(arrived.length, `after ${steps} steps`).toBe(2 + unrecorded);
       expect(await service.upstash.redis("ZCARD", PENDING)).toBe(0);
-      if (!died) break;
+      if (!hasCrashed) break;
     }
-    // Of each delivery: taken on, sent, noted.
+    // For each delivery: claim, send, complete.
     expect(steps).toBeGreaterThanOrEqual(6);
   }, 120_000);
 
-  it("at any step of a delivery that fails leaves it to be tried again", async () => {
+  it("at any step of a failing delivery leads to a retry", async () => {
     for (let steps = 0; ; steps += 1) {
       const service = await start();
       await service.answerAt("/a", { status: 500 });
       await service.answerAt("/b", { status: 500 });
       await service.runPoller();
-      const died = await dying(service, steps, service.deliver);
+      const hasCrashed = await crashAfter(service, steps, service.deliver);
       await service.answerAt("/a", {});
       await service.answerAt("/b", {});
       await service.pass(3 * HOUR);
       expect(new Set(await arrivals(service)).size).toBe(2);
       expect(await service.upstash.redis("ZCARD", PENDING)).toBe(0);
-      if (!died) break;
+      if (!hasCrashed) break;
     }
   }, 120_000);
 });
 
-describe("watches that overlap", () => {
-  it("publish a row once", async () => {
+describe("overlapping poller runs", () => {
+  it("send a row once if they start together", async () => {
     const service = await start();
     await Promise.all(Array.from({ length: 8 }, () => service.runPoller()));
     await service.pass(3 * HOUR);
     expect((await arrivals(service)).length).toBe(2);
   });
 
-  it("publish a row once, also where both have seen it", async () => {
+  it("send a row once if both find it", async () => {
     const service = await start();
     await service.runPoller();
-    // Another one that began before it, and has been slow.
+    // As if a slow run had started before.
     await service.upstash.redis("ZADD", "short-interest:webhooks:poll-schedule", "0", "US.AAPL");
     await Promise.all([service.runPoller(), service.runPoller()]);
     await service.pass(3 * HOUR);
@@ -101,8 +105,8 @@ describe("watches that overlap", () => {
   });
 });
 
-describe("Upstash, gone for a minute", () => {
-  it("at any step of the watch costs no receiver the row, and none gets it twice", async () => {
+describe("an outage of Upstash", () => {
+  it("at any step of the poller neither loses nor repeats a message", async () => {
     for (let steps = 0; steps < 10; steps += 1) {
       const service = await start();
       await service.upstash.fail("500", steps);

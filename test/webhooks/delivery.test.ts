@@ -6,8 +6,8 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-describe("a published row", () => {
-  it("reaches every subscriber of its symbol, signed, and nobody else", async () => {
+describe("a published message", () => {
+  it("is sent, signed, to the subscribers of its symbol only", async () => {
     const service = await startWebhookService();
     const first = await service.subscribe("/first", ["US.AAPL", "HK.700"]);
     await service.subscribe("/second", ["us.aapl"], "yours");
@@ -35,12 +35,12 @@ describe("a published row", () => {
         previous: expect.objectContaining({ timestamp_str: "2026-04-15" }),
       },
     });
-    // For an hour of watching on, nothing comes twice.
+    // Later polls send nothing twice.
     await service.pass(2 * DAY);
     expect((await service.messages()).length).toBe(4);
   });
 
-  it("keeps every digit of its counts", async () => {
+  it("keeps all digits of integers above 2^53", async () => {
     const service = await startWebhookService();
     await service.subscribe("/", ["US.HUGE"]);
     await service.publish();
@@ -49,8 +49,8 @@ describe("a published row", () => {
   });
 });
 
-describe("a webhook", () => {
-  it("is sent nothing after its address has become one that nothing is sent to", async () => {
+describe("a delivery", () => {
+  it("fails with forbidden_url if the stored URL breaks a rule", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     await service.upstash.redis(
@@ -69,7 +69,7 @@ describe("a webhook", () => {
     ["this service", "https://gateway.example/", {}],
     ["this service with a dot", "https://gateway.example../", {}],
     ["this service by another name", "https://other.example/", { OWN_HOSTS: "other.example" }],
-  ])("is sent nothing after its address has become that of %s", async (_, url, vars) => {
+  ])("fails with forbidden_url if the stored URL is that of %s", async (_, url, vars) => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     const key = `short-interest:webhooks:webhook:${id}`;
@@ -79,12 +79,12 @@ describe("a webhook", () => {
     expect(await deliveryLog(service, id)).toMatchObject([{ status: null, error: "forbidden_url" }]);
   });
 
-  it("waits while its owner has no key, and ends when that lasts", async () => {
+  it("is retried while its owner has no key, and then disables the webhook as revoked", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     await service.publish();
-    const yoursAlone = { API_KEYS: service.keys.split(",")[1] };
-    await service.deliver(yoursAlone);
+    const yoursOnly = { API_KEYS: service.keys.split(",")[1] };
+    await service.deliver(yoursOnly);
     expect(await deliveryLog(service, id)).toMatchObject([
       { status: null, error: "revoked", next_attempt_at: expect.any(Number) },
     ]);
@@ -94,12 +94,12 @@ describe("a webhook", () => {
 
     const other = await service.subscribe("/other", ["US.TSLA"]);
     await service.publish();
-    await service.pass(4 * DAY, yoursAlone);
+    await service.pass(4 * DAY, yoursOnly);
     expect((await arrivals(service, "/other")).length).toBe(0);
     expect(await getWebhook(service, other.id)).toMatchObject({ active: false, reason: "revoked" });
   });
 
-  it("waits while nobody has a key", async () => {
+  it("is postponed while API_KEYS is not set", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     await service.publish();
@@ -109,7 +109,7 @@ describe("a webhook", () => {
     expect((await arrivals(service)).length).toBe(1);
   });
 
-  it("that has moved is sent what its old receiver refuses, and does not end with that one", async () => {
+  it("is sent to the new URL if that changes during the attempt, and a 410 of the old URL does not count", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/old");
     await service.answerAt("/old", { status: 410, afterMs: 300 });
@@ -124,7 +124,7 @@ describe("a webhook", () => {
     expect(await getWebhook(service, id)).toMatchObject({ url, active: true, failing_since: null });
   });
 
-  it("that is paused has what was under way after that", async () => {
+  it("is kept while the webhook is paused", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     await service.answerAt("/", { status: 500 });
@@ -139,7 +139,7 @@ describe("a webhook", () => {
     expect((await arrivals(service)).length).toBe(2);
   });
 
-  it("that is slow is not sent a second message by a watch that comes in between", async () => {
+  it("is not repeated by a poller run during a slow attempt", async () => {
     const service = await startWebhookService();
     await service.subscribe();
     await service.answerAt("/", { afterMs: 300 });
@@ -154,7 +154,7 @@ describe("a webhook", () => {
     expect((await arrivals(service)).length).toBe(1);
   });
 
-  it("that answers a test well does not fail any more", async () => {
+  it("resets failing_since after a successful test message", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     await service.answerAt("/", { status: 500 });
@@ -167,7 +167,7 @@ describe("a webhook", () => {
     expect((await getWebhook(service, id)).failing_since).toBeNull();
   });
 
-  it("signs with both secrets for a day after a rotation, and then with the new one", async () => {
+  it("is signed with old and new secrets for a day after a rotation, then with the new one only", async () => {
     const service = await startWebhookService();
     const { id, secret: first } = await service.subscribe();
     const rotate = async () => (await service.request("POST", `/${id}/rotate`)).json<{ secret: string }>();
@@ -175,7 +175,7 @@ describe("a webhook", () => {
     expect((await service.request("POST", `/${id}/test`)).status).toBe(200);
     const tested = (await service.testMessages()).at(-1);
     for (const secret of [first, second, third]) expect(tested && verify(tested, secret)).toBeTruthy();
-    // The row comes more than a day later.
+    // publish() takes more than a day.
     await service.publish();
     await service.deliver();
     const [message] = await arrivals(service);
@@ -184,14 +184,15 @@ describe("a webhook", () => {
   });
 });
 
-describe("the queue", () => {
-  it("may hand out a message twice, at once or later", async () => {
+describe("the delivery queue", () => {
+  it("may deliver a job several times, at once or later, without a second attempt", async () => {
     const service = await startWebhookService();
     await service.subscribe();
     await service.publish();
-    const twice = () => service.queue.messages.push(...service.queue.messages.map((each) => ({ ...each })));
-    twice();
-    twice();
+    const duplicateAll = () =>
+      service.queue.messages.push(...service.queue.messages.map((job) => ({ ...job })));
+    duplicateAll();
+    duplicateAll();
     const copies = [...service.queue.messages];
     await service.deliver();
     expect((await arrivals(service)).length).toBe(1);
@@ -200,7 +201,7 @@ describe("the queue", () => {
     expect((await arrivals(service)).length).toBe(1);
   });
 
-  it("may lose a message", async () => {
+  it("may lose a job: the outbox dispatches it again", async () => {
     const service = await startWebhookService();
     await service.subscribe();
     await service.publish();
@@ -209,7 +210,7 @@ describe("the queue", () => {
     expect((await arrivals(service)).length).toBe(1);
   });
 
-  it("may refuse to take any", async () => {
+  it("may refuse jobs: the outbox dispatches them again", async () => {
     const service = await startWebhookService();
     await service.subscribe();
     service.queue.broken = true;
@@ -219,7 +220,7 @@ describe("the queue", () => {
     expect((await arrivals(service)).length).toBe(1);
   });
 
-  it("sends back what is not a delivery, until it is dead", async () => {
+  it("retries an invalid job until the queue drops it", async () => {
     const service = await startWebhookService();
     service.queue.messages.push({ body: JSON.parse('{"x":1}'), deliverAt: 0, attempts: 1 });
     await service.deliver();
@@ -227,11 +228,11 @@ describe("the queue", () => {
   });
 });
 
-describe("Upstash", () => {
+describe("an outage of Upstash", () => {
   it.each(["hang", "500", "HTML", "nonsense"] as const)(
-    "may be gone for a minute at any step: %s",
+    "of a minute (%s) at any step of a delivery neither loses nor repeats a message",
     async (fault) => {
-      // Of the deliveries it is asked at the begin and at the end; of the watch, in between as well.
+      // A delivery runs one command before the attempt and one after it.
       for (const after of [0, 1]) {
         const service = await startWebhookService();
         await service.subscribe();

@@ -3,10 +3,10 @@ import { describe, expect, it } from "vitest";
 import { Failure } from "../../functions/errors.ts";
 import { parseEndpoint } from "../../functions/webhooks/endpoint-url.ts";
 
-/** Many spellings of the same host. What is refused in one must be refused in all. */
+/** Many spellings of the same host. A host that is refused in one spelling must be refused in all. */
 
 const OWN_HOSTS = ["gateway.example.com", "xn--r8jz45g.example.com"];
-const RULE = { ownHosts: OWN_HOSTS, trustedOrigins: ["https://trusted.example.net"] };
+const RULES = { ownHosts: OWN_HOSTS, trustedOrigins: ["https://trusted.example.net"] };
 const PRIVATE_HOSTS = [
   "localhost",
   "a.localhost",
@@ -18,7 +18,7 @@ const PRIVATE_HOSTS = [
 const PUBLIC_HOSTS = ["example.com", "hooks.example.co.jp", "xn--r8jz45g.example"];
 const RUNS = { numRuns: 2_000 };
 
-/** A character as itself, in capitals, percent-encoded, or as its full-width form, which IDNA maps to it. */
+/** A character unchanged, in upper case, percent-encoded, or in full-width form, which IDNA maps back. */
 const spelledCharacter = (character: string) => {
   const code = character.charCodeAt(0);
   const wide = encodeURIComponent(String.fromCodePoint(code + 0xfee0));
@@ -61,7 +61,7 @@ const slashes = fc.constantFrom("//", "/", "", "\\\\", "///");
 
 function refusalOf(text: string): string | undefined {
   try {
-    parseEndpoint(text, RULE);
+    parseEndpoint(text, RULES);
     return undefined;
   } catch (thrown) {
     const { code, parameter, detail } = Failure.from(thrown);
@@ -70,8 +70,8 @@ function refusalOf(text: string): string | undefined {
   }
 }
 
-describe("an address of a receiver", () => {
-  it("is refused in every spelling of a private, numeric or own host", () => {
+describe("parseEndpoint", () => {
+  it("refuses private, numeric and own hosts in every spelling", () => {
     fc.assert(
       fc.property(
         fc.constantFrom("https:", "HTTPS:"),
@@ -86,19 +86,19 @@ describe("an address of a receiver", () => {
     );
   });
 
-  it("is read as the same address in every spelling of a public host", () => {
+  it("normalizes every spelling of a public host", () => {
     const address = fc
       .constantFrom(...PUBLIC_HOSTS)
       .chain((host) => fc.tuple(fc.constant(host), spelled(host)));
     fc.assert(
       fc.property(address, fc.constantFrom("", ":443", ":0443"), ([host, spelling], port) => {
-        expect(parseEndpoint(`https://${spelling}${port}/x`, RULE).href).toBe(`https://${host}/x`);
+        expect(parseEndpoint(`https://${spelling}${port}/x`, RULES).href).toBe(`https://${host}/x`);
       }),
       RUNS,
     );
   });
 
-  it("is refused with a user name, another port or another scheme, also at a trusted origin", () => {
+  it("refuses user names, other ports and other schemes, also for trusted origins", () => {
     const host = fc.constantFrom(...PUBLIC_HOSTS, "trusted.example.net").chain(spelled);
     const wrapped = fc.oneof(
       fc.tuple(fc.constantFrom("https://me@", "https://me:pass@", "https://:pass@"), host),
@@ -122,16 +122,16 @@ describe("an address of a receiver", () => {
     );
   });
 
-  it("is at a trusted origin in every spelling of its host", () => {
+  it("recognizes a trusted origin in every spelling of its host", () => {
     fc.assert(
       fc.property(spelled("trusted.example.net"), (host) => {
-        expect(parseEndpoint(`https://${host}/x`, RULE).href).toBe("https://trusted.example.net/x");
+        expect(parseEndpoint(`https://${host}/x`, RULES).href).toBe("https://trusted.example.net/x");
       }),
       RUNS,
     );
   });
 
-  it("names one public host that no rule excludes, whatever is accepted", () => {
+  it("accepts only URLs of one public host that no rule excludes", () => {
     const piece = fc.oneof(
       fc.constantFrom(...OWN_HOSTS, ...PRIVATE_HOSTS, ...PUBLIC_HOSTS, "127.0.0.1", "0x7f", "1", "[::1]"),
       fc.constantFrom(
@@ -155,12 +155,12 @@ describe("an address of a receiver", () => {
       .array(piece, { minLength: 1, maxLength: 6 })
       .map((pieces) => `https://${pieces.join("")}`);
     fc.assert(
-      fc.property(text, (each) => {
-        fc.pre(refusalOf(each) === undefined);
-        const url = parseEndpoint(each, RULE);
+      fc.property(text, (candidate) => {
+        fc.pre(refusalOf(candidate) === undefined);
+        const url = parseEndpoint(candidate, RULES);
         expect(url.href).toMatch(/^https:\/\/([a-z0-9-]+\.)+[a-z0-9-]*[a-z-][a-z0-9-]*\//);
         expect([...OWN_HOSTS, ...PRIVATE_HOSTS]).not.toContain(url.hostname);
-        expect(parseEndpoint(url.href, RULE).href).toBe(url.href);
+        expect(parseEndpoint(url.href, RULES).href).toBe(url.href);
       }),
       RUNS,
     );

@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 import { Failure } from "../../functions/errors.ts";
 import { parseEndpoint } from "../../functions/webhooks/endpoint-url.ts";
 
-const RULE = {
+const RULES = {
   ownHosts: ["Gateway.example.com.", "opend.example.com", "some.upstash.io", "例え.example.com"],
   trustedOrigins: ["http://localhost:9000", "https://trusted.example"],
 };
 
-const refusal = (text: string) => {
+const parse = (text: string) => {
   try {
-    return parseEndpoint(text, RULE).href;
+    return parseEndpoint(text, RULES).href;
   } catch (thrown) {
     const { code, parameter, detail } = Failure.from(thrown);
     expect([code, parameter]).toEqual(["invalid_parameter", "url"]);
@@ -17,7 +17,7 @@ const refusal = (text: string) => {
   }
 };
 
-describe("the address of a receiver", () => {
+describe("parseEndpoint", () => {
   it.each([
     "https://example.com",
     "https://example.com/",
@@ -29,8 +29,8 @@ describe("the address of a receiver", () => {
     "https://local.example.com",
     "https://internal.example.com",
     "http://localhost:9000/x",
-  ])("may be %s", (text) => {
-    expect(refusal(text)).toBe(new URL(text).href);
+  ])("accepts %s", (text) => {
+    expect(parse(text)).toBe(new URL(text).href);
   });
 
   it.each([
@@ -38,8 +38,8 @@ describe("the address of a receiver", () => {
     ["https://EXAMPLE.com...:443/X", "https://example.com/X"],
     ["https://ex%61mple%2ecom/", "https://example.com/"],
     ["http://LOCALHOST.:9000/x", "http://localhost:9000/x"],
-  ])("%s is read as %s", (text, href) => {
-    expect(refusal(text)).toBe(href);
+  ])("normalizes %s to %s", (text, href) => {
+    expect(parse(text)).toBe(href);
   });
 
   it.each([
@@ -108,7 +108,7 @@ describe("the address of a receiver", () => {
     ["https://xn--r8jz45g.example.com/", "must not point to this service or its backends"],
     ["https://opend.example.com", "must not point to this service or its backends"],
     ["https://some.upstash.io", "must not point to this service or its backends"],
-  ])("is not %s", (text, why) => {
-    expect(refusal(text)).toBe(`url ${why}`);
+  ])("refuses %s: url %s", (text, problem) => {
+    expect(parse(text)).toBe(`url ${problem}`);
   });
 });

@@ -5,7 +5,7 @@ import { NYSE_HOLIDAYS } from "./publications.ts";
 const DAY = 86_400_000;
 
 describe("isUsExchangeHoliday", () => {
-  it("holds for the announced holidays of the NYSE from 2022 to 2031, and for no other weekday", () => {
+  it("is true for the announced NYSE holidays from 2022 to 2031 and false for all other weekdays", () => {
     const found: string[] = [];
     for (let day = Date.UTC(2022, 0, 1); day < Date.UTC(2032, 0, 1); day += DAY) {
       const isWeekday = ![0, 6].includes(new Date(day).getUTCDay());

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createUpstash } from "../../functions/upstash.ts";
 import { createOutbox } from "../../functions/webhooks/outbox.ts";
 import { createPollSchedule } from "../../functions/webhooks/poll-schedule.ts";
+import type { RetryDecision } from "../../functions/webhooks/retry-policy.ts";
 import { createSubscriptions } from "../../functions/webhooks/subscriptions.ts";
 import { Clock } from "../support/data-center.ts";
 import { control } from "../support/stand-ins.ts";
@@ -13,19 +14,19 @@ const DELIVERY = "msg_1 wh_1";
 const PENDING = "short-interest:webhooks:pending";
 
 const DELIVERED = { outcome: "delivered", retryAt: null, disableReason: null } as const;
-const GIVEN_UP = { outcome: "abandoned", retryAt: null, disableReason: null } as const;
+const ABANDONED = { outcome: "abandoned", retryAt: null, disableReason: null } as const;
 
-/** A webhook for US.AAPL, whose newest row is of 100 s. */
+/** A webhook for US.AAPL, whose newest row has the timestamp 100. */
 async function start() {
   const upstash = await control.startUpstash();
   const clock = new Clock();
   const connection = createUpstash(upstash, 1_000);
   const subscriptions = createSubscriptions(connection, clock.now);
-  const watchlist = createPollSchedule(connection, clock.now);
-  const made = { url: URL, symbols: ["US.AAPL"], description: "", host: "x" };
-  await subscriptions.create("me", { ...made, id: "wh_1", createdAt: 1, storedSecrets: ["whsec_"] });
+  const schedule = createPollSchedule(connection, clock.now);
+  const settings = { url: URL, symbols: ["US.AAPL"], description: "", host: "x" };
+  await subscriptions.create("me", { ...settings, id: "wh_1", createdAt: 1, storedSecrets: ["whsec_"] });
   const recordPoll = (newestTimestamp: bigint | undefined, message?: typeof MESSAGE) =>
-    watchlist.recordPoll({
+    schedule.recordPoll({
       symbol: "US.AAPL",
       newestTimestamp,
       nextPollAt: clock.now() + MINUTE,
@@ -36,30 +37,31 @@ async function start() {
   return {
     clock,
     subscriptions,
-    watchlist,
+    schedule,
     outbox: createOutbox(connection, clock.now),
     recordPoll,
     redis: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),
   };
 }
 
-async function begun() {
-  const parts = await start();
-  await parts.recordPoll(200n, MESSAGE);
-  const begin = async () => {
-    const delivery = await parts.outbox.claim(DELIVERY);
-    if (typeof delivery !== "object") throw new Error(`It is not to be sent, but ${delivery}`);
+/** The same with a pending message. */
+async function startWithMessage() {
+  const started = await start();
+  await started.recordPoll(200n, MESSAGE);
+  const claim = async () => {
+    const delivery = await started.outbox.claim(DELIVERY);
+    if (typeof delivery !== "object") throw new Error(`Not claimed: ${delivery}`);
     return delivery;
   };
-  const end = (claim: number, next: Parameters<typeof parts.outbox.complete>[2], entry = "{}") =>
-    parts.outbox.complete(DELIVERY, claim, next, URL, entry);
-  const later = () =>
-    ({ outcome: "retry", retryAt: parts.clock.now() + 5_000, disableReason: null }) as const;
-  return { ...parts, begin, end, later };
+  const complete = (token: number, decision: RetryDecision, entry = "{}") =>
+    started.outbox.complete(DELIVERY, token, decision, URL, entry);
+  const retry = () =>
+    ({ outcome: "retry", retryAt: started.clock.now() + 5_000, disableReason: null }) as const;
+  return { ...started, claim, complete, retry };
 }
 
-describe("what is due", () => {
-  it("is given to one, and to another one where that one is not heard of", async () => {
+describe("Outbox.claimDue", () => {
+  it("returns a delivery once, and again after 15 min", async () => {
     const { outbox, recordPoll, clock } = await start();
     await recordPoll(200n, MESSAGE);
     expect(await outbox.claimDue(10)).toEqual([DELIVERY]);
@@ -71,94 +73,96 @@ describe("what is due", () => {
   });
 });
 
-describe("a delivery", () => {
-  it("is one's own for ten minutes", async () => {
-    const { outbox, begin, clock } = await begun();
-    const { claimToken } = await begin();
+describe("Outbox.claim", () => {
+  it("holds a delivery for 10 min", async () => {
+    const { outbox, claim, clock } = await startWithMessage();
+    const { claimToken } = await claim();
     clock.forward(9 * MINUTE);
     expect(await outbox.claim(DELIVERY)).toBeUndefined();
     expect(await outbox.claimDue(10)).toEqual([]);
     clock.forward(2 * MINUTE);
     expect(await outbox.claimDue(10)).toEqual([DELIVERY]);
-    expect((await begin()).claimToken).not.toBe(claimToken);
+    expect((await claim()).claimToken).not.toBe(claimToken);
   });
 
-  it("is not put off by somebody whose time is over", async () => {
-    const { begin, end, later, clock, redis } = await begun();
-    const { claimToken: old } = await begin();
-    clock.forward(11 * MINUTE);
-    const { claimToken } = await begin();
-    await end(old, later());
-    await end(old, GIVEN_UP);
-    expect(await redis("ZSCORE", PENDING, DELIVERY)).toBe(String(claimToken));
-  });
-
-  it("has arrived also where that is said late, and then nothing else counts", async () => {
-    const { begin, end, later, clock, subscriptions, redis } = await begun();
-    const { claimToken: old } = await begin();
-    clock.forward(11 * MINUTE);
-    const { claimToken } = await begin();
-    await end(old, DELIVERED, '"arrived"');
-    await end(claimToken, later(), '"failed"');
-    await end(old, DELIVERED, '"again"');
-    expect(await redis("ZCARD", PENDING)).toBe(0);
-    expect(await subscriptions.deliveryLog("wh_1")).toEqual(['"arrived"']);
-  });
-
-  it("that is not due says when it is", async () => {
-    const { outbox, begin, end, later, clock } = await begun();
-    await end((await begin()).claimToken, later());
+  it("returns the milliseconds until a delivery is due", async () => {
+    const { outbox, claim, complete, retry, clock } = await startWithMessage();
+    await complete((await claim()).claimToken, retry());
     const waitMs = await outbox.claim(DELIVERY);
     expect(waitMs).toBeGreaterThan(4_000);
     expect(waitMs).toBeLessThanOrEqual(5_000);
     clock.forward(5_001);
-    expect((await begin()).attempts).toBe(1);
+    expect((await claim()).attempts).toBe(1);
+  });
+});
+
+describe("Outbox.complete", () => {
+  it("ignores a failure under an expired claim", async () => {
+    const { claim, complete, retry, clock, redis } = await startWithMessage();
+    const { claimToken: expired } = await claim();
+    clock.forward(11 * MINUTE);
+    const { claimToken } = await claim();
+    await complete(expired, retry());
+    await complete(expired, ABANDONED);
+    expect(await redis("ZSCORE", PENDING, DELIVERY)).toBe(String(claimToken));
   });
 
-  it("of a webhook that is gone leaves nothing behind", async () => {
-    const { begin, end, later, subscriptions, redis } = await begun();
-    const { claimToken } = await begin();
+  it("counts a success under an expired claim, and ignores later results", async () => {
+    const { claim, complete, retry, clock, subscriptions, redis } = await startWithMessage();
+    const { claimToken: expired } = await claim();
+    clock.forward(11 * MINUTE);
+    const { claimToken } = await claim();
+    await complete(expired, DELIVERED, '"arrived"');
+    await complete(claimToken, retry(), '"failed"');
+    await complete(expired, DELIVERED, '"again"');
+    expect(await redis("ZCARD", PENDING)).toBe(0);
+    expect(await subscriptions.deliveryLog("wh_1")).toEqual(['"arrived"']);
+  });
+
+  it("leaves no key except the message body after the webhook was removed", async () => {
+    const { claim, complete, retry, subscriptions, redis } = await startWithMessage();
+    const { claimToken } = await claim();
     await subscriptions.remove("me", "wh_1");
-    await end(claimToken, later());
+    await complete(claimToken, retry());
     const left = (await redis("KEYS", "short-interest:webhooks:*")) as string[];
     expect(left).toEqual(["short-interest:webhooks:event:msg_1"]);
     expect(await redis("PTTL", left[0] ?? "")).toBeGreaterThan(0);
   });
 
-  it("is one of the last hundred that are remembered", async () => {
-    const { begin, end, later, clock, subscriptions } = await begun();
-    for (let time = 0; time < 110; time += 1) {
-      await end((await begin()).claimToken, later(), String(time));
+  it("keeps the last 100 attempts in the delivery log", async () => {
+    const { claim, complete, retry, clock, subscriptions } = await startWithMessage();
+    for (let count = 0; count < 110; count += 1) {
+      await complete((await claim()).claimToken, retry(), String(count));
       clock.forward(6_000);
     }
-    const tries = await subscriptions.deliveryLog("wh_1");
-    expect([tries.length, tries[0]]).toEqual([100, "109"]);
+    const entries = await subscriptions.deliveryLog("wh_1");
+    expect([entries.length, entries[0]]).toEqual([100, "109"]);
   });
 
-  it("does not end a webhook for failing that has answered meanwhile", async () => {
-    const { begin, end, subscriptions, recordPoll } = await begun();
+  it("does not disable a webhook as failing after a success in the meantime", async () => {
+    const { claim, complete, subscriptions, recordPoll } = await startWithMessage();
     const failing = { outcome: "abandoned", retryAt: null, disableReason: "failing" } as const;
     await recordPoll(300n, { id: "msg_2", body: "{}" });
-    await end((await begin()).claimToken, failing);
+    await complete((await claim()).claimToken, failing);
     expect(await subscriptions.find("me", "wh_1")).toMatchObject([
       { reason: null, failingSince: expect.any(Number) },
     ]);
   });
 });
 
-describe("a row that was seen", () => {
-  it("is no news to who has seen no other", async () => {
-    const { recordPoll, redis, watchlist, clock } = await start();
-    // Somebody else has seen an older one since this one was told that nobody had.
+describe("PollSchedule.recordPoll", () => {
+  it("reschedules a newer row without a message at once", async () => {
+    const { recordPoll, redis, schedule, clock } = await start();
+    // Another run recorded the baseline after this one claimed the symbol.
     expect(await recordPoll(200n)).toBe(0);
     expect(await redis("HGET", "short-interest:webhooks:symbol-status", "US.AAPL")).toMatch(/^100 /);
-    expect(await watchlist.claimDue(10)).toMatchObject([{ symbol: "US.AAPL", newestTimestamp: 100n }]);
-    expect(await watchlist.claimDue(10)).toEqual([]);
+    expect(await schedule.claimDue(10)).toMatchObject([{ symbol: "US.AAPL", newestTimestamp: 100n }]);
+    expect(await schedule.claimDue(10)).toEqual([]);
     clock.forward(6 * MINUTE);
-    expect(await watchlist.claimDue(10)).toMatchObject([{ symbol: "US.AAPL" }]);
+    expect(await schedule.claimDue(10)).toMatchObject([{ symbol: "US.AAPL" }]);
   });
 
-  it("is told of where it is newer, once", async () => {
+  it("sends a message for a newer row once", async () => {
     const { recordPoll } = await start();
     expect(await recordPoll(100n, MESSAGE)).toBe(0);
     expect(await recordPoll(50n, MESSAGE)).toBe(0);
@@ -168,7 +172,7 @@ describe("a row that was seen", () => {
     expect(await recordPoll(150n, MESSAGE)).toBe(0);
   });
 
-  it("is nobody's where nobody wants the symbol any more", async () => {
+  it("writes nothing if the symbol has no subscribers", async () => {
     const { recordPoll, subscriptions, redis } = await start();
     await subscriptions.remove("me", "wh_1");
     expect(await recordPoll(200n, MESSAGE)).toBe(0);

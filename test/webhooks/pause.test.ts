@@ -13,7 +13,7 @@ const DAY = 24 * HOUR;
 const PENDING = "short-interest:webhooks:pending";
 const attemptsKey = (id: string) => `short-interest:webhooks:attempts:${id}`;
 
-const symbols = Array.from({ length: 20 }, (_, at) => `US.T${at}`);
+const symbols = Array.from({ length: 20 }, (_, index) => `US.T${index}`);
 
 const pause = (service: WebhookService, id: string) => service.request("PATCH", `/${id}`, { active: false });
 const resume = async (service: WebhookService, id: string) => {
@@ -22,8 +22,8 @@ const resume = async (service: WebhookService, id: string) => {
 };
 const count = async (service: WebhookService) => (await arrivals(service)).length;
 
-/** A webhook for 20 symbols, each of which has published a row since. */
-async function startWithNews() {
+/** A webhook with 20 pending messages. */
+async function startWithMessages() {
   const service = await startWebhookService({ unpublished: 1 }, { SUBREQUEST_LIMIT: "10000" });
   const { id } = await service.subscribe("/", symbols);
   const wait = async () => {
@@ -39,14 +39,14 @@ async function startWithNews() {
 }
 
 describe("20 undelivered messages of a paused webhook", () => {
-  it("cause no queue operation in a day, and arrive once each after the webhook is resumed", async () => {
-    const { service, id } = await startWithNews();
+  it("use no queue operation in a day, and arrive once each after the webhook is resumed", async () => {
+    const { service, id } = await startWithMessages();
     await service.answerAt("/", { status: 500 });
     await service.deliver();
     expect(await count(service)).toBe(20);
     await pause(service, id);
     await service.answerAt("/", {});
-    // The queue still holds the retries that were written to it before the pause.
+    // The queue still contains the retries from before the pause.
     await service.forward(MINUTE);
     await service.deliver();
     const before = { ...service.queue.operations };
@@ -62,8 +62,8 @@ describe("20 undelivered messages of a paused webhook", () => {
     expect(await service.upstash.redis("EXISTS", attemptsKey(id), PENDING)).toBe(0);
   });
 
-  it("pass through the queue once where no attempt was made before the pause", async () => {
-    const { service, id } = await startWithNews();
+  it("pass through the queue once if no attempt was made before the pause", async () => {
+    const { service, id } = await startWithMessages();
     service.queue.messages = [];
     await pause(service, id);
     const { written } = service.queue.operations;
@@ -76,13 +76,13 @@ describe("20 undelivered messages of a paused webhook", () => {
   });
 
   it("expire 14 days after the pause", async () => {
-    const { service, id } = await startWithNews();
+    const { service, id } = await startWithMessages();
     await service.answerAt("/", { status: 500 });
     await service.deliver();
     await pause(service, id);
-    const life = Number(await service.upstash.redis("PTTL", attemptsKey(id)));
-    expect(life).toBeGreaterThan(14 * DAY - MINUTE);
-    expect(life).toBeLessThanOrEqual(14 * DAY);
+    const ttlMs = Number(await service.upstash.redis("PTTL", attemptsKey(id)));
+    expect(ttlMs).toBeGreaterThan(14 * DAY - MINUTE);
+    expect(ttlMs).toBeLessThanOrEqual(14 * DAY);
     await service.answerAt("/", {});
     await resume(service, id);
     expect(await service.upstash.redis("PTTL", attemptsKey(id))).toBe(-1);
@@ -104,7 +104,7 @@ describe("a message of a paused webhook", () => {
     await service.publish();
     await service.deliver();
     await service.answerAt("/", {});
-    for (let time = 0; time < 7; time += 1) {
+    for (let count = 0; count < 7; count += 1) {
       await pause(service, id);
       await resume(service, id);
       await service.pass(15 * MINUTE);
@@ -115,8 +115,8 @@ describe("a message of a paused webhook", () => {
   });
 
   it.each([
-    ["is not sent again if the attempt under way succeeds", 204, 1],
-    ["is sent again if the attempt under way fails", 500, 2],
+    ["is not sent again if the attempt in flight succeeds", 204, 1],
+    ["is sent again if the attempt in flight fails", 500, 2],
   ])("%s", async (_, status, expected) => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
@@ -137,13 +137,13 @@ describe("a message of a paused webhook", () => {
     expect(await count(service)).toBe(expected);
   });
 
-  it("is dropped when an answer to another message ends the webhook", async () => {
+  it("is dropped when a 410 to another message disables the webhook", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", ["US.AAPL", "US.TSLA"]);
     await service.answerAt("/", { status: 500 });
     await service.publish();
     const [first, second] = service.queue.messages;
-    if (!first || !second) throw new Error("There are not two messages");
+    if (!first || !second) throw new Error("Expected two messages");
     service.queue.messages = [first];
     await service.deliver();
     service.queue.messages = [second];

@@ -6,10 +6,11 @@
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** A row, and the moment at which its source publishes it, in Unix milliseconds. */
+/** A row and its publication. */
 export interface Publication {
   /** YYYY-MM-DD */
   readonly date: string;
+  /** Unix time, milliseconds. */
   readonly published: number;
 }
 
@@ -126,11 +127,12 @@ const HK_HOLIDAYS = days({
 type SfcRule = (lastTradingDay: number, friday: number) => number;
 
 /**
- * On the Friday after, or on the trading day after that if it is a holiday. Press reports: 2024-04-19 on 04-26 at 18:30, 2025-10-24 on 10-31 at 18:31, 2026-01-09 on 01-16 at
- * 18:37, and Wednesday 2025-12-24 on Friday 2026-01-02 (Zhitong Finance, "Hong Kong Stock Short Position Statistics").
+ * On the Friday after, or on the next trading day if it is a holiday. Press reports: 2024-04-19 on 04-26 at 18:30,
+ * 2025-10-24 on 10-31 at 18:31, 2026-01-09 on 01-16 at 18:37, and Wednesday 2025-12-24 on Friday 2026-01-02 (Zhitong
+ * Finance, "Hong Kong Stock Short Position Statistics").
  */
 export const NEXT_FRIDAY: SfcRule = (_, friday) => tradingDay(friday + 7 * DAY, DAY);
-/** On the Friday after, or on the trading day before that if it is a holiday. */
+/** On the Friday after, or on the previous trading day if it is a holiday. */
 export const BEFORE_A_HOLIDAY: SfcRule = (_, friday) => tradingDay(friday + 7 * DAY, -DAY);
 /** One week after the date of the row. */
 export const A_WEEK_LATER: SfcRule = (lastTradingDay) => lastTradingDay + 7 * DAY;

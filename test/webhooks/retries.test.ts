@@ -7,8 +7,8 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-describe("a receiver that fails", () => {
-  it("is tried again by the schedule, each time under the same id, until it answers well", async () => {
+describe("a message", () => {
+  it("is retried by the schedule with the same webhook-id until an attempt succeeds", async () => {
     const service = await startWebhookService();
     const { id, secret } = await service.subscribe();
     await service.answerAt("/", { status: 500 });
@@ -20,16 +20,16 @@ describe("a receiver that fails", () => {
     expect(new Set(messages.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
     expect(new Set(messages.map(({ body }) => body)).size).toBe(1);
     const sentAt = messages.map(({ headers }) => Number(headers["webhook-timestamp"]));
-    const pauses = sentAt.slice(1).map((at, before) => at - (sentAt[before] ?? 0));
-    for (const [at, pause] of [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400].entries()) {
-      expect(pauses[at]).toBeGreaterThanOrEqual(pause);
-      expect(pauses[at]).toBeLessThanOrEqual(1.1 * pause + 2);
+    const delays = sentAt.slice(1).map((time, previous) => time - (sentAt[previous] ?? 0));
+    for (const [index, delay] of [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400].entries()) {
+      expect(delays[index]).toBeGreaterThanOrEqual(delay);
+      expect(delays[index]).toBeLessThanOrEqual(1.1 * delay + 2);
     }
-    expect(pauses.length).toBe(7);
+    expect(delays.length).toBe(7);
     for (const message of messages) verify(message, secret);
-    const noted = await deliveryLog(service, id);
-    expect(noted.map(({ status }) => status)).toEqual([204, 500, 500, 500, 500, 500, 500, 500]);
-    expect(noted[0]).toEqual({
+    const entries = await deliveryLog(service, id);
+    expect(entries.map(({ status }) => status)).toEqual([204, 500, 500, 500, 500, 500, 500, 500]);
+    expect(entries[0]).toEqual({
       id: messages[0]?.headers["webhook-id"],
       type: "short_interest.published",
       symbol: "US.AAPL",
@@ -39,14 +39,14 @@ describe("a receiver that fails", () => {
       duration_ms: expect.any(Number),
       next_attempt_at: null,
     });
-    expect(noted[1]?.next_attempt_at).toBeGreaterThanOrEqual(Number(noted[1]?.attempted_at) + 50_400);
+    expect(entries[1]?.next_attempt_at).toBeGreaterThanOrEqual(Number(entries[1]?.attempted_at) + 50_400);
     expect(await getWebhook(service, id)).toMatchObject({ active: true, failing_since: null });
   });
 
   it.each([
-    ["redirects", { status: 302, headers: { Location: "/elsewhere" } }, 302, null],
-    ["is too slow", { afterMs: -1 }, null, "timeout"],
-  ])("has not got it where it %s", async (_, answer, status, error) => {
+    ["a redirect", { status: 302, headers: { Location: "/elsewhere" } }, 302, null],
+    ["a timeout", { afterMs: -1 }, null, "timeout"],
+  ])("counts as failed after %s", async (_, answer, status, error) => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     await service.answerAt("/", answer);
@@ -59,7 +59,7 @@ describe("a receiver that fails", () => {
     expect(await getWebhook(service, id)).toMatchObject({ failing_since: expect.any(Number) });
   });
 
-  it("has got it where its answer never ends", async () => {
+  it("counts as delivered if the response body never ends", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
     await service.answerAt("/", { status: 200, endless: true });
@@ -68,11 +68,11 @@ describe("a receiver that fails", () => {
     expect(await deliveryLog(service, id)).toMatchObject([
       { status: 200, error: null, next_attempt_at: null },
     ]);
-    // Nobody goes on reading it.
+    // The body is cancelled.
     await vi.waitFor(async () => expect(await control.endlessAnswers(service.receiver.id)).toBe(0));
   });
 
-  it("is left alone for as long as its Retry-After says", async () => {
+  it("is retried after the receiver's Retry-After", async () => {
     const service = await startWebhookService();
     await service.subscribe();
     await service.answerAt("/", { status: 503, headers: { "Retry-After": "3600" } });
@@ -85,7 +85,7 @@ describe("a receiver that fails", () => {
     expect((await arrivals(service)).length).toBe(2);
   });
 
-  it("ends its webhook with 410, and its other messages with it", async () => {
+  it("disables the webhook after a 410, and drops its other messages", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", ["US.AAPL", "US.TSLA"]);
     await service.answerAt("/", { status: 410 });
@@ -97,25 +97,25 @@ describe("a receiver that fails", () => {
     expect(await service.upstash.redis("ZCARD", "short-interest:webhooks:poll-schedule")).toBe(0);
   });
 
-  it("is given up after ten tries, and switched off where five days have brought nothing but failures", async () => {
+  it("is abandoned after ten attempts, and five days of failures disable the webhook", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", ["HK.00700"]);
     await service.answerAt("/", { status: 500 });
     await service.publish();
     await service.pass(4 * DAY);
     expect((await arrivals(service)).length).toBe(10);
-    // A queue that forgets after a day must not have it for as long.
+    // The queue drops messages after a day.
     expect(service.queue.longestDelay).toBe(12 * 3_600);
     expect(await service.upstash.redis("ZCARD", "short-interest:webhooks:pending")).toBe(0);
     expect(await service.upstash.redis("KEYS", "short-interest:webhooks:attempts:*")).toEqual([]);
     expect(await getWebhook(service, id)).toMatchObject({ active: true, reason: null });
-    // Another row, which is tried until five days after the first failure.
+    // A new row is attempted until five days after the first failure.
     await service.upstash.redis("HSET", "short-interest:webhooks:symbol-status", "HK.00700", "1776960000 0 ");
     await service.pass(5 * DAY);
     expect((await arrivals(service)).length).toBe(18);
-    const off = await getWebhook(service, id);
-    expect(off).toMatchObject({ active: false, reason: "failing", failing_since: expect.any(Number) });
-    // Its owner switches it on again, which is verified.
+    const disabled = await getWebhook(service, id);
+    expect(disabled).toMatchObject({ active: false, reason: "failing", failing_since: expect.any(Number) });
+    // Resuming the webhook sends a test message.
     expect((await service.request("PATCH", `/${id}`, { active: true })).status).toBe(422);
     await service.answerAt("/", {});
     expect(await (await service.request("PATCH", `/${id}`, { active: true })).json()).toMatchObject({

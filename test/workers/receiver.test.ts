@@ -11,7 +11,7 @@ import { API_KEYS, makeWebhook, newSecret } from "../support/webhook-maker.ts";
 it("the JavaScript receiver of docs/webhooks.md accepts only messages signed with its secret", async () => {
   const secret = newSecret();
   process.env.WEBHOOK_SECRET = secret;
-  // Within the project, where it finds its packages.
+  // Inside the project, so that its imports resolve.
   const folder = await mkdtemp("node_modules/.receiver-");
   await writeFile(join(folder, "receiver.mjs"), await blockOf("js", "standardwebhooks"));
   const { default: app } = (await import(join(process.cwd(), folder, "receiver.mjs"))) as {

@@ -5,7 +5,7 @@ import { type Contract, type Question, readContract } from "../support/contract.
 import { type Running, startRunning } from "../support/running.ts";
 import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 
-/** A Worker that runs keeps what /openapi.json promises of webhooks. */
+/** Responses of a running Worker match the webhook operations in /openapi.json. */
 
 const LIST = "/v1/webhooks";
 const ONE = "/v1/webhooks/{id}";
@@ -26,17 +26,17 @@ beforeAll(async () => {
   keyLimited = await startRunning({}, vars, { ...UNLIMITED, requestsPerMinuteOfKey: 1 });
   unset = await startRunning({}, { ...vars, UPSTASH_REDIS_REST_TOKEN: "" });
   contract = await readContract(running.origin);
-  const made = await ask(
+  const created = await send(
     running,
     LIST,
     LIST,
     json({ url: receiver.origin, symbols: ["HK.00700", "US.AAPL"] }),
   );
-  ({ id } = (await made.json()) as { id: string });
+  ({ id } = (await created.json()) as { id: string });
 }, 120_000);
 
 afterAll(async () => {
-  for (const each of [running, flooded, keyLimited, unset, receiver]) await each?.close();
+  for (const resource of [running, flooded, keyLimited, unset, receiver]) await resource?.close();
 });
 
 const json = (body: unknown, method = "POST"): Question => ({
@@ -44,10 +44,10 @@ const json = (body: unknown, method = "POST"): Question => ({
   body: JSON.stringify(body),
   headers: { "Content-Type": "application/json" },
 });
-const ask = (to: Running, template: string, path: string, { headers, ...rest }: Question = {}) =>
+const send = (to: Running, template: string, path: string, { headers, ...rest }: Question = {}) =>
   contract.ask(to.origin, template, path, { ...rest, headers: { "X-API-Key": KEY, ...headers } });
 
-/** What each operation is asked with: a good request, but for its id. */
+/** A valid request of each operation, without the webhook ID. */
 const OPERATIONS: readonly [template: string, suffix: string, method: string, body?: object][] = [
   [LIST, "", "POST", { url: "https://example.com/", symbols: ["US.AAPL"] }],
   [LIST, "", "GET"],
@@ -61,35 +61,35 @@ const OPERATIONS: readonly [template: string, suffix: string, method: string, bo
 
 describe.each(OPERATIONS)("%s%s %s", (template, suffix, method, body) => {
   const path = (name: string) => (template === LIST ? LIST : `${LIST}/${name}${suffix}`);
-  const question = (): Question => (body ? json(body, method) : { method });
+  const validRequest = (): Question => (body ? json(body, method) : { method });
 
-  it("fails as described", async () => {
-    await ask(running, template, `${path(id)}?x=1`, question());
-    await ask(running, template, path(id), { ...question(), headers: { "X-API-Key": "nobody's" } });
-    await ask(unset, template, path(id), question());
+  it("returns the described errors for failed requests", async () => {
+    await send(running, template, `${path(id)}?x=1`, validRequest());
+    await send(running, template, path(id), { ...validRequest(), headers: { "X-API-Key": "unknown" } });
+    await send(unset, template, path(id), validRequest());
     running.upstash.fail("500");
-    const good = body
+    const valid = body
       ? json({ ...body, ...(template === LIST && { url: receiver.origin }) }, method)
       : { method };
-    await ask(running, template, path(id), good);
+    await send(running, template, path(id), valid);
     running.upstash.fail(undefined);
-    if (template !== LIST) await ask(running, template, path("wh_none"), question());
+    if (template !== LIST) await send(running, template, path("wh_none"), validRequest());
   });
 
-  it("answers 429 past the rate limit of a key", async () => {
-    // A new minute may begin after the first request.
+  it("returns 429 above the rate limit of a key", async () => {
+    // The rate limit may start a new minute after the first request.
     const statuses = [];
     for (let request = 0; request < 3; request += 1) {
-      statuses.push((await ask(keyLimited, template, `${path("wh_none")}?x=1`, question())).status);
+      statuses.push((await send(keyLimited, template, `${path("wh_none")}?x=1`, validRequest())).status);
     }
     expect(statuses).toContain(429);
   });
 
-  it("refuses what is not described", async () => {
+  it("returns the described errors for invalid bodies", async () => {
     if (suffix === "/rotate") {
       const text = { ...json({}), headers: { "Content-Type": "text/plain" } };
-      await ask(running, template, path(id), text);
-      await ask(running, template, path(id), json({ secret: "x".repeat(65_537) }));
+      await send(running, template, path(id), text);
+      await send(running, template, path(id), json({ secret: "x".repeat(65_537) }));
     }
     if (!body) return;
     const bodies = [
@@ -98,48 +98,48 @@ describe.each(OPERATIONS)("%s%s %s", (template, suffix, method, body) => {
       { ...body, symbols: ["JP.7203"] },
       { ...body, description: "x".repeat(65_536) },
     ];
-    for (const each of bodies) await ask(running, template, path(id), json(each, method));
+    for (const invalid of bodies) await send(running, template, path(id), json(invalid, method));
     const text = { ...json(body, method), headers: { "Content-Type": "text/plain" } };
-    await ask(running, template, path(id), text);
+    await send(running, template, path(id), text);
     receiver.answer("/bad", { status: 500 });
-    const bad = { ...body, url: `${receiver.origin}/bad` };
-    await ask(running, template, path(id), json(bad, method));
+    const failing = { ...body, url: `${receiver.origin}/bad` };
+    await send(running, template, path(id), json(failing, method));
   });
 });
 
-it("answers as described", async () => {
-  await ask(running, LIST, LIST);
-  await ask(running, ONE, `${LIST}/${id}`);
-  await ask(running, ONE, `${LIST}/${id}`, json({ active: false }, "PATCH"));
-  await ask(running, ONE, `${LIST}/${id}`, json({ active: true }, "PATCH"));
-  for (let time = 0; time < 4; time += 1) {
-    await ask(running, `${ONE}/rotate`, `${LIST}/${id}/rotate`, { method: "POST" });
+it("webhook operations return the described responses", async () => {
+  await send(running, LIST, LIST);
+  await send(running, ONE, `${LIST}/${id}`);
+  await send(running, ONE, `${LIST}/${id}`, json({ active: false }, "PATCH"));
+  await send(running, ONE, `${LIST}/${id}`, json({ active: true }, "PATCH"));
+  for (let count = 0; count < 4; count += 1) {
+    await send(running, `${ONE}/rotate`, `${LIST}/${id}/rotate`, { method: "POST" });
   }
-  await ask(running, `${ONE}/rotate`, `${LIST}/${id}/rotate`, json({ revoke: true }));
-  await ask(running, `${ONE}/test`, `${LIST}/${id}/test`, { method: "POST" });
-  await ask(running, `${ONE}/deliveries`, `${LIST}/${id}/deliveries`);
+  await send(running, `${ONE}/rotate`, `${LIST}/${id}/rotate`, json({ revoke: true }));
+  await send(running, `${ONE}/test`, `${LIST}/${id}/test`, { method: "POST" });
+  await send(running, `${ONE}/deliveries`, `${LIST}/${id}/deliveries`);
 });
 
-it("is duplicate_webhook, limit_reached and too_many_requests", async () => {
-  const make = json({ url: receiver.origin, symbols: ["US.AAPL"] });
-  for (let time = 0; time < 2; time += 1) await ask(running, LIST, LIST, make);
-  await ask(running, ONE, `${LIST}/${id}`, json({ symbols: ["US.AAPL"] }, "PATCH"));
-  for (let made = 1; made <= 20; made += 1) {
-    await ask(running, LIST, LIST, json({ url: `${receiver.origin}/${made}`, symbols: ["US.AAPL"] }));
+it("webhook operations return duplicate_webhook, limit_reached and too_many_requests", async () => {
+  const create = json({ url: receiver.origin, symbols: ["US.AAPL"] });
+  for (let count = 0; count < 2; count += 1) await send(running, LIST, LIST, create);
+  await send(running, ONE, `${LIST}/${id}`, json({ symbols: ["US.AAPL"] }, "PATCH"));
+  for (let index = 1; index <= 20; index += 1) {
+    await send(running, LIST, LIST, json({ url: `${receiver.origin}/${index}`, symbols: ["US.AAPL"] }));
   }
-  const first = await ask(flooded, LIST, LIST, make);
+  const first = await send(flooded, LIST, LIST, create);
   const { id: other } = (await first.json()) as { id: string };
-  // A new minute may begin after the first.
-  for (let time = 0; time < 3; time += 1) {
-    await ask(flooded, LIST, LIST, make);
-    await ask(flooded, `${ONE}/test`, `${LIST}/${other}/test`, { method: "POST" });
-    await ask(flooded, ONE, `${LIST}/${other}`, json({ url: `${receiver.origin}/${time}` }, "PATCH"));
+  // The rate limit may start a new minute after the first request.
+  for (let count = 0; count < 3; count += 1) {
+    await send(flooded, LIST, LIST, create);
+    await send(flooded, `${ONE}/test`, `${LIST}/${other}/test`, { method: "POST" });
+    await send(flooded, ONE, `${LIST}/${other}`, json({ url: `${receiver.origin}/${count}` }, "PATCH"));
   }
 });
 
-it("sends what is described", async () => {
+it("messages match their description", async () => {
   await fetch(`${running.origin}/cdn-cgi/handler/scheduled`);
-  // As though the newest rows had come since then.
+  // As if the newest rows had been published since then.
   for (const symbol of ["HK.00700", "US.AAPL"]) {
     await running.upstash.redis.call(
       "HSET",
@@ -154,12 +154,12 @@ it("sends what is described", async () => {
   await vi.waitFor(() => expect(published().length).toBeGreaterThanOrEqual(2), 10_000);
   const content = contract.description.webhooks.published?.post?.requestBody?.content["application/json"];
   for (const { body } of receiver.received()) contract.fits(content?.schema ?? {}, JSON.parse(body));
-  await ask(running, ONE, `${LIST}/${id}`);
-  await ask(running, `${ONE}/deliveries`, `${LIST}/${id}/deliveries`);
+  await send(running, ONE, `${LIST}/${id}`);
+  await send(running, `${ONE}/deliveries`, `${LIST}/${id}/deliveries`);
 }, 30_000);
 
-it("promises nothing that was not seen", async () => {
-  await ask(running, ONE, `${LIST}/${id}`, { method: "DELETE" });
+it("every described webhook response has been returned", async () => {
+  await send(running, ONE, `${LIST}/${id}`, { method: "DELETE" });
   const own = contract.operations((path) => path.startsWith(LIST));
   for (const operation of own) contract.allSeenOf(operation);
 });

@@ -4,7 +4,7 @@ import { type Receiver, startReceiver } from "../stand-ins/receiver.ts";
 import { type Running, startRunning } from "../support/running.ts";
 import { API_KEYS, makeWebhook } from "../support/webhook-maker.ts";
 
-/** A Worker with a queue and a cron of its own, as the runtime has them. */
+/** A running Worker with the queue and cron of workerd. */
 
 let receiver: Receiver;
 let running: Running;
@@ -30,39 +30,39 @@ async function runCron(): Promise<void> {
   expect(await response.text()).toBe("ok");
 }
 
-/** The messages that have come to a path, the test message aside. */
-const at = (path: string) =>
+/** Messages received at a path, without the test message. */
+const arrivals = (path: string) =>
   receiver
     .received()
-    .filter((each) => each.path === path)
+    .filter((message) => message.path === path)
     .slice(1);
 
-it("tells of a row that is published, tries again what failed, and stops there", async () => {
+it("cron and queue send a new row once, and retry a failed attempt until it succeeds", async () => {
   const good = await subscribe("/good", ["HK.00700"]);
   await subscribe("/bad", ["HK.00700"]);
   receiver.answer("/bad", { status: 500 });
   await runCron();
   running.opend.set({ unpublished: 0 });
-  // As an hour later, when the kept page is old.
+  // As if an hour had passed and the cached page had expired.
   await running.upstash.redis.call("DEL", "short-interest:page:HK.00700/");
   await running.upstash.redis.call("ZADD", "short-interest:webhooks:poll-schedule", "0", "HK.00700");
   await runCron();
 
-  await vi.waitFor(() => expect([at("/good").length, at("/bad").length]).toEqual([1, 1]), 10_000);
-  const [message] = at("/good");
+  await vi.waitFor(() => expect([arrivals("/good").length, arrivals("/bad").length]).toEqual([1, 1]), 10_000);
+  const [message] = arrivals("/good");
   const headers = message?.headers as Record<string, string>;
   expect(new Webhook(good.secret).verify(message?.body ?? "", headers)).toMatchObject({
     type: "short_interest.published",
     data: { symbol: "HK.00700", row: { timestamp_str: "2026-04-30", aggregated_short: 51480638 } },
   });
   receiver.answer("/bad", {});
-  // The second try comes after five seconds, and after it there is no other.
-  await vi.waitFor(() => expect(at("/bad").length).toBe(2), 15_000);
-  expect(at("/bad")[1]?.headers["webhook-id"]).toBe(at("/bad")[0]?.headers["webhook-id"]);
+  // The second attempt follows after five seconds. No third attempt follows.
+  await vi.waitFor(() => expect(arrivals("/bad").length).toBe(2), 15_000);
+  expect(arrivals("/bad")[1]?.headers["webhook-id"]).toBe(arrivals("/bad")[0]?.headers["webhook-id"]);
   await vi.waitFor(
     async () => expect(await running.upstash.redis.call("ZCARD", "short-interest:webhooks:pending")).toBe(0),
     5_000,
   );
   await runCron();
-  expect([at("/good").length, at("/bad").length]).toEqual([1, 2]);
+  expect([arrivals("/good").length, arrivals("/bad").length]).toEqual([1, 2]);
 }, 60_000);
