@@ -5,7 +5,7 @@ import { blockOf } from "../support/readme.ts";
 import { startRunning } from "../support/running.ts";
 import { API_KEYS, makeWebhook, newSecret } from "../support/webhook-maker.ts";
 
-it("the README's receiver in Python takes what is signed with its secret, and nothing else", async () => {
+it("the Python receiver of docs/webhooks.md accepts only messages signed with its secret", async () => {
   // A port that was free a moment ago.
   const holder = await startReceiver();
   const port = new URL(holder.origin).port;

@@ -4,7 +4,7 @@ import { type Receiver, startReceiver } from "../stand-ins/receiver.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { print } from "../support/progress.ts";
-import { problemsInReadme } from "../support/readme.ts";
+import { documentedProblems } from "../support/readme.ts";
 import { createDataCentres } from "./data-centers.ts";
 import { Publication } from "./oracle.ts";
 import type { Report } from "./report.ts";
@@ -89,7 +89,7 @@ export async function startScene(
   });
   ending.push(centres.close);
   print(`over ${redis.kind}`);
-  const problems = await problemsInReadme();
+  const problems = await documentedProblems();
   const published = new Publication(UNPUBLISHED);
   const parts = {
     ...{ seed, centres, opend, upstash, report, secrets, published, problems },

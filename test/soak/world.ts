@@ -33,7 +33,7 @@ export interface WorldParts {
   readonly report: Report;
   readonly secrets: Secrets;
   readonly published: Publication;
-  /** The README's problems: their status by their codes. */
+  /** Status by error code, as documented in docs/api.md. */
   readonly problems: ReadonlyMap<string, number>;
   readonly callers: (name: string) => Caller;
 }

@@ -8,7 +8,7 @@ import { blockOf } from "../support/readme.ts";
 import { startRunning } from "../support/running.ts";
 import { API_KEYS, makeWebhook, newSecret } from "../support/webhook-maker.ts";
 
-it("the JavaScript receiver of the README accepts only messages signed with its secret", async () => {
+it("the JavaScript receiver of docs/webhooks.md accepts only messages signed with its secret", async () => {
   const secret = newSecret();
   process.env.WEBHOOK_SECRET = secret;
   // Inside the project, so that its imports resolve.
