@@ -46,7 +46,7 @@ async function checkConnections(): Promise<void> {
     } catch (thrown) {
       return failed(
         Failure.from(thrown).detail,
-        "Correct it in the environment or in .dev.vars. The README describes each variable.",
+        "Correct it in the environment or in .dev.vars. docs/deploy.md describes each variable.",
       );
     }
   };

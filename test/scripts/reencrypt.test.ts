@@ -52,7 +52,7 @@ it("npm run reencrypt encrypts all signing secrets with the first key and keeps 
   await store("wh_new", await cipher(NEW).encrypt("wh_new", "whsec_new"));
   // An expired secret may be encrypted with a removed key.
   await store("wh_ended", `whsec_now ${await cipher(LOST).encrypt("wh_ended", "whsec_ended")}@1`);
-  await upstash.redis.call("SET", "short-interest:webhooks:newest", "x");
+  await upstash.redis.call("SET", "short-interest:webhooks:symbol-status", "x");
   const untouched = await stored("wh_new");
 
   const first = await reencrypt({ WEBHOOK_SECRET_KEY: text(NEW, OLD) });

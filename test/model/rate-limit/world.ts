@@ -97,9 +97,13 @@ export class LimitWorld implements World<Operation> {
 
   #callOf({ permit, worker, client, priority, replaces }: Acquire): ScriptCall {
     const rule = this.setting.rules[worker];
-    const instead = replaces === undefined ? undefined : nameOf(replaces);
-    const wish = { id: nameOf(permit), clientLog: clientLogOf(client), instead };
-    return acquireScript(LOG, rule, { ...wish, ...reservesOf(rule.limit)[priority] });
+    const options = {
+      id: nameOf(permit),
+      clientLog: clientLogOf(client),
+      replaces: replaces === undefined ? undefined : nameOf(replaces),
+      ...reservesOf(rule.limit)[priority],
+    };
+    return acquireScript(LOG, rule, options);
   }
 
   #acquire(operation: Acquire): string {

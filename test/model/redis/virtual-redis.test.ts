@@ -127,8 +127,8 @@ async function runLimit(random: Random, both: Both) {
     const kind = random.weighted({ take: 6, settle: 3, giveBack: 1, wait: 3, block: 1, left: 1 });
     if (kind === "wait") micros += 1_000 * hours(4) + random.whole(0, 999);
     if (kind === "take") {
-      const instead = random.chance(0.2) ? id() : undefined;
-      const wish = { id: id(), clientLog: client(), instead, ...reservesOf(limit)[random.pick(PRIORITIES)] };
+      const replaces = random.chance(0.2) ? id() : undefined;
+      const wish = { id: id(), clientLog: client(), replaces, ...reservesOf(limit)[random.pick(PRIORITIES)] };
       await run(acquireScript(LOG, rule, wish));
     }
     if (kind === "settle") await run(settleScript(LOG, rule, client(), id(), random.chance(0.5)));
