@@ -19,9 +19,9 @@ const PROGRAMS = ["worker", "official"] as const;
 
 const EXPLANATION = `The official client makes four round trips to OpenD: TCP handshake, WebSocket upgrade, login, call. The Worker makes
 the same four. One round trip to Upstash precedes them: it reads the shared cache and acquires the lease. The round trip
-for the permit (\`limit\`) overlaps with connecting to OpenD. With slow round trips to Upstash, the first one explains the missed
-target. Without added latency, CPU time dominates: three HTTP requests to Upstash, one of them after the response, and the work
-that a cached page takes too.`;
+for the permit (\`limit\`) overlaps with connecting to OpenD. If round trips to Upstash are slow, the first one
+misses the target. Without added latency, CPU time dominates: three HTTP requests to Upstash, one of them after the response,
+and the work that a cached page takes too.`;
 
 /**
  * Measures a cache miss against connect, login and call of the official client, which has no rate limiter and no

@@ -46,7 +46,10 @@ export async function benchRender(report: Report): Promise<void> {
     report.line(
       `${String(rows).padStart(4)}${microseconds(own).padStart(16)}${microseconds(protobufjs).padStart(14)}`,
     );
-    report.compare({ name: `time to render ${rows} rows, relative to protobufjs`, value: own / protobufjs });
+    report.compare({
+      name: `time to render ${rows} ${rows === 1 ? "row" : "rows"}, relative to protobufjs`,
+      value: own / protobufjs,
+    });
   }
 }
 
