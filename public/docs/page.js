@@ -1,4 +1,4 @@
-/** Shows /openapi.json with Swagger UI, or the reason why that failed. */
+/** Displays /openapi.json with Swagger UI, or an error message. */
 
 const SPEC_PATH = "/openapi.json";
 
@@ -8,7 +8,7 @@ try {
   const spec = await load();
   if (window.SwaggerUIBundle === undefined) throw new Error("Swagger UI did not load");
   window.SwaggerUIBundle({
-    // Not `url`: Swagger UI's own message about a failed request does not help.
+    // `spec` instead of `url`: Swagger UI's own error message is not helpful.
     spec,
     domNode: document.getElementById("reference"),
     deepLinking: true,

@@ -1,51 +1,50 @@
 import { gzipSync } from "node:zlib";
 import { bundledWorker, startWorkerd } from "../support/workerd.ts";
-import { processorMs } from "./load.ts";
-import { inTurns, median } from "./measure.ts";
+import { cpuMs } from "./load.ts";
+import { interleave, median } from "./measure.ts";
 import type { Report } from "./report.ts";
-import { Stage } from "./stage.ts";
+import { Resources } from "./resources.ts";
 
-const MOST_KIB = 150;
+const MAX_KIB = 150;
+const MAX_START_UP_MS = 1_000;
 const ROUNDS = 9;
-/** Isolates that are started at once; the time of one is too short to be counted alone. */
+/** Isolates that start together. The start-up time of a single one is below the resolution of the clock. */
 const ISOLATES = 20;
 
-const EMPTY = 'export default { fetch: () => new Response("") };';
+const EMPTY_SCRIPT = 'export default { fetch: () => new Response("") };';
 
-/** The size of the Worker's script, and the processor time that its start takes. */
+/** Measures the size of the Worker's script and the CPU time of its start-up. */
 export async function benchBundle(report: Report): Promise<void> {
   const script = await bundledWorker();
   const kib = (bytes: number) => bytes / 1_024;
   const gzipped = kib(gzipSync(script, { level: 9 }).length);
-  report.line(
-    `minified ${kib(Buffer.byteLength(script)).toFixed(1)} KiB, and with gzip ${gzipped.toFixed(1)} KiB`,
-  );
+  report.line(`minified ${kib(Buffer.byteLength(script)).toFixed(1)} KiB, gzipped ${gzipped.toFixed(1)} KiB`);
   report.compare({
-    what: "the Worker's script with gzip",
+    name: "gzipped size of the Worker's script",
     value: gzipped,
     unit: ["", " KiB"],
-    target: { most: MOST_KIB },
+    target: { max: MAX_KIB },
   });
-  const scripts = { empty: EMPTY, ours: script };
-  const turns = await inTurns(["empty", "ours"], ROUNDS, (name) => startUpMs(scripts[name]));
-  const [empty, ours] = [median(turns.empty), median(turns.ours)];
+  const scripts = { empty: EMPTY_SCRIPT, worker: script };
+  const results = await interleave(["empty", "worker"], ROUNDS, (name) => startUpMs(scripts[name]));
+  const [empty, worker] = [median(results.empty), median(results.worker)];
   report.line(
-    `start of ${ISOLATES} isolates, processor time of each: ${ours.toFixed(1)} ms, of an empty Worker's ${empty.toFixed(1)} ms`,
+    `CPU time per isolate when ${ISOLATES} start: ${worker.toFixed(1)} ms, empty Worker ${empty.toFixed(1)} ms`,
   );
   report.compare({
-    what: "processor time to start, beyond an empty Worker",
-    value: ours - empty,
+    name: "CPU time of start-up beyond that of an empty Worker",
+    value: worker - empty,
     unit: ["", " ms"],
-    target: { most: 1_000 },
+    target: { max: MAX_START_UP_MS },
   });
 }
 
-/** Processor time to start workerd with many isolates of a script, in milliseconds for each. */
+/** Starts workerd with several isolates of a script. Resolves to the CPU time per isolate in milliseconds. */
 async function startUpMs(script: string): Promise<number> {
-  await using stage = new Stage();
-  const services = Array.from({ length: ISOLATES }, (_, at) => [`worker-${at}`, { script }] as const);
-  const { pid, originOf } = stage.add(await startWorkerd(Object.fromEntries(services)));
-  // A path that asks nothing of anybody.
+  await using resources = new Resources();
+  const services = Array.from({ length: ISOLATES }, (_, index) => [`worker-${index}`, { script }] as const);
+  const { pid, originOf } = resources.add(await startWorkerd(Object.fromEntries(services)));
+  // /healthz causes no subrequests.
   for (const [name] of services) await (await fetch(`${originOf(name)}/healthz`)).arrayBuffer();
-  return processorMs(pid) / ISOLATES;
+  return cpuMs(pid) / ISOLATES;
 }

@@ -1,25 +1,26 @@
 import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
-import { inTurns, median } from "./measure.ts";
+import { interleave, median } from "./measure.ts";
 import type { Report } from "./report.ts";
+import { Resources } from "./resources.ts";
 import { keyOf } from "./sample.ts";
-import { Stage } from "./stage.ts";
 
 const GUESSES = 1_000;
-const GUESSES_A_SECOND = 50;
+const GUESSES_PER_SECOND = 50;
 const ROUND_MS = 2_000;
-/** How much longer another caller's kept page may take meanwhile. */
-const MOST_RATIO = 1.2;
+const WARM_UP_REQUESTS = 200;
+/** Limit for the response time of another client's cached page, relative to the time without guesses. */
+const MAX_RATIO = 1.2;
 
 const [guesser, other] = [keyOf("guesser"), keyOf("other")];
 
 /**
- * What one caller who guesses symbols does to another: the time of kept pages with and without the
- * guessing, in turns so that the machine's drift cancels out, and whether the other's own new pages come.
+ * Measures how a client that guesses symbols affects another client: the response time of a cached page with and
+ * without guesses, and whether new pages are served.
  */
 export async function benchGuessing(report: Report): Promise<void> {
-  await using stage = new Stage();
-  const { opend, vars } = await stage.remotes();
-  const worker = stage.add(
+  await using resources = new Resources();
+  const { opend, vars } = await resources.remotes();
+  const worker = resources.add(
     await startLocalWorker({ ...vars, API_KEYS: `${guesser.entry},${other.entry}` }, UNLIMITED),
   );
   const get = async (symbol: string, { headers }: typeof other) => {
@@ -28,43 +29,48 @@ export async function benchGuessing(report: Report): Promise<void> {
     return response.status;
   };
   await get("US.AAPL", other);
-  for (let warm = 0; warm < 200; warm += 1) await get("US.AAPL", other);
+  for (let request = 0; request < WARM_UP_REQUESTS; request += 1) await get("US.AAPL", other);
 
   const statuses = new Map<number, number>();
-  const guesses: Promise<void>[] = [];
-  let guessed = 0;
+  const pending: Promise<void>[] = [];
+  let guesses = 0;
   const guess = async () => {
-    const status = await get(`US.NOSUCH${guessed++}`, guesser);
+    const status = await get(`US.NOSUCH${guesses++}`, guesser);
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
   };
-  const rounds = GUESSES / GUESSES_A_SECOND / (ROUND_MS / 1_000);
-  const turns = await inTurns(["quiet", "guessed"], rounds, async (state: "quiet" | "guessed") => {
+  const rounds = GUESSES / GUESSES_PER_SECOND / (ROUND_MS / 1_000);
+  const results = await interleave(["idle", "guessing"], rounds, async (state) => {
     const times: number[] = [];
-    const timer = state === "guessed" && setInterval(() => guesses.push(guess()), 1_000 / GUESSES_A_SECOND);
+    const timer =
+      state === "guessing" && setInterval(() => pending.push(guess()), 1_000 / GUESSES_PER_SECOND);
     const end = performance.now() + ROUND_MS;
     while (performance.now() < end) {
-      const began = performance.now();
+      const startedAt = performance.now();
       await get("US.AAPL", other);
-      times.push(performance.now() - began);
+      times.push(performance.now() - startedAt);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     if (timer) clearInterval(timer);
-    await Promise.all(guesses.splice(0));
+    await Promise.all(pending.splice(0));
     return times;
   });
-  const fresh = await Promise.all(["US.TSLA", "US.SPY", "HK.00700"].map((symbol) => get(symbol, other)));
-  const [quiet, during] = [median(turns.quiet.flat()), median(turns.guessed.flat())];
-  report.line(`one guesses ${guessed} symbols, ${GUESSES_A_SECOND} a second`);
-  report.line(`answers to the guesses     ${[...statuses].map(([code, n]) => `${n} × ${code}`).join(", ")}`);
-  report.line(`calls that it caused       ${opend.stats().calls - 1 - fresh.length}`);
-  report.line(`the other's kept page      ${during.toFixed(2)} ms, without ${quiet.toFixed(2)} ms`);
-  report.line(`its three new pages        ${fresh.join(", ")}`);
+  const newPages = await Promise.all(["US.TSLA", "US.SPY", "HK.00700"].map((symbol) => get(symbol, other)));
+  const [idleMs, guessingMs] = [median(results.idle.flat()), median(results.guessing.flat())];
+  report.line(`${guesses} symbols, ${GUESSES_PER_SECOND} per second`);
+  report.line(
+    `responses to the guesses        ${[...statuses].map(([code, n]) => `${n} × ${code}`).join(", ")}`,
+  );
+  report.line(`calls to OpenD for the guesses  ${opend.stats().calls - 1 - newPages.length}`);
+  report.line(
+    `cached page of another client   ${guessingMs.toFixed(2)} ms, without guesses ${idleMs.toFixed(2)} ms`,
+  );
+  report.line(`new pages of another client     ${newPages.join(", ")}`);
   report.compare({
-    what: "a kept page's time, while another caller guesses symbols",
-    value: during / quiet,
-    target: { most: MOST_RATIO },
+    name: "time of a cached page while another client guesses symbols",
+    value: guessingMs / idleMs,
+    target: { max: MAX_RATIO },
   });
-  if (fresh.some((status) => status !== 200)) {
-    report.broken("One caller's guesses keep another from its pages");
+  if (newPages.some((status) => status !== 200)) {
+    report.fail("the guesses of one client block the pages of another client");
   }
 }

@@ -8,44 +8,45 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * Measures several things in turns, so that the drift of the machine is the same for all.
- * @param measure one turn of the named one; what it returns is collected
+ * Measures several programs in turns, so that drift of the machine affects all of them.
+ * @param measure one measurement of a program
+ * @returns the results of each program
  */
-export async function inTurns<Name extends string, Turn>(
+export async function interleave<Name extends string, Result>(
   names: readonly Name[],
   rounds: number,
-  measure: (name: Name, round: number) => Promise<Turn> | Turn,
-): Promise<Record<Name, Turn[]>> {
-  const turns = new Map<Name, Turn[]>(names.map((name) => [name, []]));
+  measure: (name: Name, round: number) => Promise<Result> | Result,
+): Promise<Record<Name, Result[]>> {
+  const results = new Map<Name, Result[]>(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
-    // Each round begins with another one: whoever comes first pays for what the last one has left.
-    for (const at of names.keys()) {
-      const name = names[(at + round) % names.length];
-      if (name !== undefined) turns.get(name)?.push(await measure(name, round));
+    // Each round starts with another program: the first one bears the after-effects of the last one.
+    for (const offset of names.keys()) {
+      const name = names[(offset + round) % names.length];
+      if (name !== undefined) results.get(name)?.push(await measure(name, round));
     }
   }
-  return Object.fromEntries(turns) as Record<Name, Turn[]>;
+  return Object.fromEntries(results) as Record<Name, Result[]>;
 }
 
-/** Ranks from 0, each as often as Zipf's law says: the second half as often as the first, and so on. */
+/** Returns a generator of ranks from 0 to `count` - 1 with Zipf's distribution: rank n has the weight 1 / (n + 1). */
 export function zipf(count: number, random = randomFrom("zipf")): () => number {
   const weights = Array.from({ length: count }, (_, rank) => 1 / (rank + 1));
   const sum = weights.reduce((total, weight) => total + weight, 0);
   return () => {
-    let left = random() * sum;
+    let remaining = random() * sum;
     for (const [rank, weight] of weights.entries()) {
-      left -= weight;
-      if (left < 0) return rank;
+      remaining -= weight;
+      if (remaining < 0) return rank;
     }
     return 0;
   };
 }
 
-/** The most of these times that lie within any window. */
+/** Returns the maximum number of times within any window. @param times in ascending order, in milliseconds */
 export function worstWindow(times: readonly number[], windowMs: number): number {
   let oldest = 0;
-  return times.reduce((worst, time, at) => {
+  return times.reduce((worst, time, index) => {
     while (time - (times[oldest] ?? time) > windowMs) oldest += 1;
-    return Math.max(worst, at - oldest + 1);
+    return Math.max(worst, index - oldest + 1);
   }, 0);
 }

@@ -19,65 +19,64 @@ const WINDOW_MS = 30_000;
 const reply = replyOf(50);
 
 /**
- * A week of popularity on a virtual clock: the page source, the lookup and the edge cache are the
- * Worker's own; the cache, the store and OpenD's quota behind them are kept in memory, for Redis cannot
- * be told the time.
+ * Simulates a week of requests on a virtual clock. Page source, lookup and edge cache are the Worker's own code. The
+ * Cache API, the shared cache and OpenD's limit are simulated in memory, because the clock of Redis cannot be set.
  */
 export async function benchPopularity(report: Report): Promise<void> {
   report.line(`${REQUESTS} requests, Zipf over ${SYMBOLS} symbols`);
   report.line("data centers  shared cache     calls  saved  worst 30 s  cached   stale  refused");
-  for (const centres of [1, 10, 200]) {
-    let without = 0;
+  for (const dataCenters of [1, 10, 200]) {
+    let unshared = 0;
     for (const shared of [false, true]) {
-      const { calls, worst, edge, shared: fromShared, stale, refused } = await week(centres, shared);
-      if (!shared) without = calls;
-      const percent = (count: number, of = REQUESTS) => `${((100 * count) / of).toFixed(1)} %`;
+      const { calls, worst, edge, shared: fromShared, stale, refused } = await week(dataCenters, shared);
+      if (!shared) unshared = calls;
+      const percent = (count: number, total = REQUESTS) => `${((100 * count) / total).toFixed(1)} %`;
       const cells = [
-        String(centres).padStart(12),
+        String(dataCenters).padStart(12),
         (shared ? "yes" : "no").padStart(14),
         String(calls).padStart(10),
-        percent(without - calls, without).padStart(7),
+        percent(unshared - calls, unshared).padStart(7),
         String(worst).padStart(12),
         percent(edge + fromShared).padStart(8),
         percent(stale).padStart(8),
         percent(refused).padStart(9),
       ];
       report.line(cells.join(""));
-      if (worst > LIMIT) report.broken("the quota did not hold");
+      if (worst > LIMIT) report.fail("the rate limit did not hold");
     }
   }
 }
 
-async function week(centres: number, shared: boolean) {
+async function week(dataCenters: number, shared: boolean) {
   let now = 1_800_000_000_000;
   const calls: number[] = [];
   let oldest = 0;
-  const waitUntil: Promise<unknown>[] = [];
+  const pending: Promise<unknown>[] = [];
   const permits: LookupDeps["permits"] = {
     block: async () => WINDOW_MS,
     refusal: () => undefined,
   };
-  const store = memoryStore(() => now);
+  const sharedCache = memorySharedCache(() => now);
   const upstream: LookupDeps["upstream"] = {
     async fetch() {
       while ((calls[oldest] ?? now) < now - WINDOW_MS) oldest += 1;
       if (calls.length - oldest >= LIMIT) {
-        throw new Failure("upstream_quota_exceeded", "The quota is used up");
+        throw new Failure("upstream_quota_exceeded", "The rate limit is used up");
       }
       calls.push(now);
       return { reply, settleScript: () => ({ script: "", keys: [], args: [] }) };
     },
     reuseConnection: () => () => {},
   };
-  const sources = Array.from({ length: centres }, (_, centre) =>
+  const sources = Array.from({ length: dataCenters }, (_, index) =>
     pageSourceOf({
       edge: createEdgeCache(
-        memoryCache(() => now),
-        `https://${centre}.of-${centres}.${shared}.test`,
+        memoryCacheApi(() => now),
+        `https://${index}.of-${dataCenters}.${shared}.test`,
         () => now,
       ),
-      // Without a shared one, each data centre has what it fetched itself, for as long as it is fresh.
-      sharedCache: shared ? store : memoryStore(() => now),
+      // Without a shared cache, every data center has a store of its own.
+      sharedCache: shared ? sharedCache : memorySharedCache(() => now),
       upstream,
       permits,
       requestMs: 15_000,
@@ -85,31 +84,31 @@ async function week(centres: number, shared: boolean) {
       now: () => now,
       budget: createSubrequestBudget(() => true),
       onFetchFailure: () => undefined,
-      waitUntil: (work) => waitUntil.push(work),
+      waitUntil: (work) => pending.push(work),
       freshOnly: false,
-      flightScope: `${shared} ${centre} of ${centres}`,
+      flightScope: `${shared} ${index} of ${dataCenters}`,
     }),
   );
 
-  const random = randomFrom(`${centres} data centres`);
+  const random = randomFrom(`${dataCenters} data centers`);
   const pick = zipf(SYMBOLS, random);
   const counts = { edge: 0, shared: 0, collapsed: 0, opend: 0, stale: 0, refused: 0 };
   for (let request = 0; request < REQUESTS; request += 1) {
     now += -Math.log(1 - random()) * (WEEK_MS / REQUESTS);
-    const source = sources[Math.floor(random() * centres)];
+    const source = sources[Math.floor(random() * dataCenters)];
     try {
-      const answer = await source?.page({ market: "US", code: `T${pick()}` }, "", 10);
-      if (answer) counts[answer.tier] += 1;
-      if (answer?.stale !== undefined) counts.stale += 1;
+      const result = await source?.page({ market: "US", code: `T${pick()}` }, "", 10);
+      if (result) counts[result.tier] += 1;
+      if (result?.stale !== undefined) counts.stale += 1;
     } catch {
       counts.refused += 1;
     }
-    await Promise.all(waitUntil.splice(0));
+    await Promise.all(pending.splice(0));
   }
   return { ...counts, calls: calls.length, worst: worstWindow(calls, WINDOW_MS) };
 }
 
-function memoryStore(now: () => number): SharedCache {
+function memorySharedCache(now: () => number): SharedCache {
   const cached = new Map<string, CachedReply>();
   const find = (key: PageKey) => {
     const page = cached.get(nameOf(key));
@@ -131,16 +130,16 @@ function memoryStore(now: () => number): SharedCache {
   };
 }
 
-function memoryCache(now: () => number): Pick<Cache, "match" | "put"> {
-  const entries = new Map<string, { response: Response; until: number }>();
+function memoryCacheApi(now: () => number): Pick<Cache, "match" | "put"> {
+  const entries = new Map<string, { response: Response; expiresAt: number }>();
   return {
     async match(url) {
       const entry = entries.get(String(url));
-      return entry !== undefined && now() < entry.until ? entry.response.clone() : undefined;
+      return entry !== undefined && now() < entry.expiresAt ? entry.response.clone() : undefined;
     },
     async put(url, response) {
       const [, seconds = "0"] = /max-age=(\d+)/.exec(response.headers.get("Cache-Control") ?? "") ?? [];
-      entries.set(String(url), { response, until: now() + Number(seconds) * 1_000 });
+      entries.set(String(url), { response, expiresAt: now() + Number(seconds) * 1_000 });
     },
   };
 }

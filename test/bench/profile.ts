@@ -1,7 +1,7 @@
 import { array, type InferOutput, number, object, optional, string } from "valibot";
 import { Anything, openInspector } from "./inspector.ts";
 
-/** As V8 writes a profile of the processor. */
+/** A CPU profile of V8. */
 export const CpuProfile = object({
   nodes: array(
     object({
@@ -15,10 +15,10 @@ export const CpuProfile = object({
 });
 export type CpuProfile = InferOutput<typeof CpuProfile>;
 
-/** In microseconds: short enough to see what takes a part of a millisecond. */
+/** Sampling interval in microseconds, short enough to resolve fractions of a millisecond. */
 const SAMPLING_US = 200;
 
-/** Profiles a Worker while `work` asks it. */
+/** Profiles a Worker while `work` sends requests to it. */
 export async function profileOf(
   host: string,
   name: string,
@@ -38,9 +38,9 @@ export async function profileOf(
 }
 
 /**
- * What part of the time that was not idle was spent in each file and in what of the runtime it called, most
- * first.
- * @param fileOf the file of a line of the script
+ * Returns each file's share of the time that was not idle, in descending order. A file's share includes its calls into
+ * the runtime.
+ * @param fileOf returns the file of a line of the script
  */
 export function shares(
   { nodes, samples, timeDeltas }: CpuProfile,
@@ -56,9 +56,9 @@ export function shares(
     return fileOf(lineNumber) ?? placeOf(callers.get(node.id));
   };
   const times = new Map<string, number>();
-  for (const [at, id] of samples.entries()) {
+  for (const [index, id] of samples.entries()) {
     const place = placeOf(id).replace("(root)", "the runtime");
-    if (place !== "(idle)") times.set(place, (times.get(place) ?? 0) + (timeDeltas[at] ?? 0));
+    if (place !== "(idle)") times.set(place, (times.get(place) ?? 0) + (timeDeltas[index] ?? 0));
   }
   const sum = times.values().reduce((total, time) => total + time, 0);
   return Array.from(times, ([file, time]): [string, number] => [file, time / sum]).sort(
@@ -66,7 +66,7 @@ export function shares(
   );
 }
 
-/** Which file or package each line of an unminified script is of: esbuild names it above each file's part. */
+/** Maps the lines of an unminified script to files or packages, by the comment that esbuild writes above each file. */
 export function filesOf(script: string): (line: number) => string | undefined {
   let file: string | undefined;
   const files = script.split("\n").map((line) => {

@@ -3,66 +3,70 @@ import { parsePageReply } from "../../functions/opend/short-interest.ts";
 import { pageJson } from "../../functions/short-interest/json.ts";
 import { pageOf } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
-import { inTurns, median } from "./measure.ts";
+import { interleave, median } from "./measure.ts";
 import type { Report } from "./report.ts";
 import { replyOf } from "./sample.ts";
 
 const ROWS = [1, 10, 50];
 const ROUNDS = 60;
-/** Renderings of a turn, by as many rows as that. */
-const ROWS_A_TURN = 10_000;
+const PROGRAMS = ["own", "protobufjs"] as const;
+/** Rows per measurement, approximately. */
+const ROWS_PER_MEASUREMENT = 10_000;
 
 const symbol = parseSymbol("US.AAPL");
 const type = protoRoot.lookupType("Qot_GetShortInterest.Response");
 
 const render = {
-  ours: (reply: Uint8Array) => pageJson(symbol, pageOf(symbol.market, "", parsePageReply(reply))),
-  theirs: (reply: Uint8Array) => JSON.stringify(type.decode(reply)),
+  own: (reply: Uint8Array) => pageJson(symbol, pageOf(symbol.market, "", parsePageReply(reply))),
+  protobufjs: (reply: Uint8Array) => JSON.stringify(type.decode(reply)),
 };
 
 /**
- * From the bytes of OpenD's reply to JSON text, in Node, beside protobufjs with the vendor's own descriptors.
- * Ours checks the reply, and writes counts as numbers of all their digits, where the other one writes text.
+ * Measures the conversion of OpenD's reply to JSON text in Node, against protobufjs with the vendor's descriptors. This
+ * project also validates the reply and writes counts as exact numbers; protobufjs writes them as strings.
  */
 export async function benchRender(report: Report): Promise<void> {
   report.line("rows    this project    protobufjs");
   for (const rows of ROWS) {
     const reply = replyOf(rows);
-    if (!sameRows(render.ours(reply), render.theirs(reply), rows)) {
-      report.broken(`${rows} rows are rendered to other values`);
+    if (!haveSameRows(render.own(reply), render.protobufjs(reply), rows)) {
+      report.fail(`${rows} rows are rendered with other values`);
     }
-    const times = Math.ceil(ROWS_A_TURN / (rows + 1));
-    const turn = (name: "ours" | "theirs") => {
-      const began = performance.now();
-      for (let time = 0; time < times; time += 1) render[name](reply);
-      return (performance.now() - began) / times;
+    const repetitions = Math.ceil(ROWS_PER_MEASUREMENT / (rows + 1));
+    const measure = (name: (typeof PROGRAMS)[number]) => {
+      const startedAt = performance.now();
+      for (let count = 0; count < repetitions; count += 1) render[name](reply);
+      return (performance.now() - startedAt) / repetitions;
     };
-    // V8 makes the code fast first.
-    await inTurns(["ours", "theirs"], ROUNDS / 4, turn);
-    const turns = await inTurns(["ours", "theirs"], ROUNDS, turn);
-    const [ours, theirs] = [median(turns.ours), median(turns.theirs)];
+    // Lets V8 optimize the code.
+    await interleave(PROGRAMS, ROUNDS / 4, measure);
+    const results = await interleave(PROGRAMS, ROUNDS, measure);
+    const [own, protobufjs] = [median(results.own), median(results.protobufjs)];
     const microseconds = (ms: number) => `${(1_000 * ms).toFixed(1)} µs`;
     report.line(
-      `${String(rows).padStart(4)}${microseconds(ours).padStart(16)}${microseconds(theirs).padStart(14)}`,
+      `${String(rows).padStart(4)}${microseconds(own).padStart(16)}${microseconds(protobufjs).padStart(14)}`,
     );
-    report.compare({ what: `time to render ${rows} rows, beside protobufjs`, value: ours / theirs });
+    report.compare({
+      name: `time to render ${rows} ${rows === 1 ? "row" : "rows"}, relative to protobufjs`,
+      value: own / protobufjs,
+    });
   }
 }
 
-/** Compares the values alone, for the two name their columns differently. */
-function sameRows(ours: string, theirs: string, rows: number): boolean {
-  const texts = (value: unknown) =>
+/** Compares only the values, because the two name the columns differently. */
+function haveSameRows(own: string, protobufjs: string, rows: number): boolean {
+  const valuesOf = (value: unknown) =>
     typeof value === "object" && value !== null
       ? Object.values(value)
-          .filter((each) => each !== null)
+          .filter((field) => field !== null)
           .map(String)
           .toSorted()
           .join()
       : "";
   const itemsIn = (value: unknown): unknown[] => {
     if (typeof value !== "object" || value === null) return [];
-    return Object.values(value).flatMap((each) => (Array.isArray(each) ? each : itemsIn(each)));
+    return Object.values(value).flatMap((field) => (Array.isArray(field) ? field : itemsIn(field)));
   };
-  const [mine, others] = [ours, theirs].map((text) => itemsIn(JSON.parse(text)).map(texts));
-  return mine?.length === rows && mine.join(";") === others?.join(";");
+  const [ownRows, otherRows] = [own, protobufjs].map((text) => itemsIn(JSON.parse(text)).map(valuesOf));
+  return ownRows?.length === rows && ownRows.join(";") === otherRows?.join(";");
 }

@@ -1,15 +1,15 @@
 import { writeFile } from "node:fs/promises";
 import { print } from "../support/progress.ts";
 
-/** The range that a figure should be in. */
+/** The accepted range of a figure. */
 export interface Target {
-  readonly least?: number;
-  readonly most?: number;
+  readonly min?: number;
+  readonly max?: number;
 }
 
 /** A figure of this project, compared with another program or with a target. */
 export interface Comparison {
-  readonly what: string;
+  readonly name: string;
   readonly value: number;
   /** Text before and after the number. */
   readonly unit?: readonly [before: string, after: string];
@@ -23,57 +23,55 @@ interface Section {
   readonly explanations: string[];
 }
 
-/** The output of the benches: printed at once, and collected for `BENCHMARKS.md`. */
+/** Prints the output of the benchmarks and collects it for `BENCHMARKS.md`. */
 export class Report {
   readonly #sections: Section[] = [];
 
-  /** Begins the section of another bench. */
+  /** Starts the section of a benchmark. */
   begin(title: string): void {
     this.#sections.push({ title, lines: [], comparisons: [], explanations: [] });
     print(title);
   }
 
   line(text: string): void {
-    this.#last.lines.push(text);
+    this.#current.lines.push(text);
     print(`  ${text}`);
   }
 
-  /** @returns whether the target is met; true without a target */
+  /** Adds a row to the summary. @returns whether the target is met; true without a target */
   compare(comparison: Comparison): boolean {
-    const { what, target } = comparison;
-    this.#last.comparisons.push(comparison);
-    const outcome = target
-      ? `; target ${targetOf(comparison)}: ${isMet(comparison) ? "met" : "NOT met"}`
-      : "";
-    print(`  ${what}: ${numberOf(comparison)}${outcome}`);
+    const { name, target } = comparison;
+    this.#current.comparisons.push(comparison);
+    const result = target ? `; target ${targetOf(comparison)}: ${isMet(comparison) ? "met" : "NOT met"}` : "";
+    print(`  ${name}: ${numberOf(comparison)}${result}`);
     return isMet(comparison);
   }
 
-  /** A paragraph that explains the figures. */
+  /** Adds a paragraph that explains the figures. */
   explain(text: string): void {
-    this.#last.explanations.push(text);
+    this.#current.explanations.push(text);
     print(`  ${text}`);
   }
 
-  /** A violated invariant, which is more than a missed target: the run fails. */
-  broken(what: string): void {
-    this.line(`BROKEN: ${what}`);
+  /** Reports a violated invariant. Unlike a missed target, it fails the run. */
+  fail(reason: string): void {
+    this.line(`FAILED: ${reason}`);
     process.exitCode = 1;
   }
 
-  /** @param about the date, the machine and the versions */
-  async write(path: string, intro: string, about: ReadonlyMap<string, string>): Promise<void> {
-    const all = this.#sections.flatMap(({ comparisons }) => comparisons);
+  /** Writes the report as Markdown. @param environment date, machine and versions */
+  async write(path: string, intro: string, environment: ReadonlyMap<string, string>): Promise<void> {
+    const comparisons = this.#sections.flatMap((section) => section.comparisons);
     const parts = [
       `# Benchmarks\n\n${intro}`,
-      table([["environment", "value"], ...Array.from(about)]),
+      table([["environment", "value"], ...Array.from(environment)]),
       table([
         ["comparison", "figure", "target", "result"],
-        ...all.map((each) => [
-          each.what,
-          numberOf(each),
-          targetOf(each),
-          each.target ? (isMet(each) ? "met" : "**not met**") : "",
+        ...comparisons.map((comparison) => [
+          comparison.name,
+          numberOf(comparison),
+          targetOf(comparison),
+          comparison.target ? (isMet(comparison) ? "met" : "**not met**") : "",
         ]),
       ]),
       ...this.#sections.map(textOf),
@@ -81,16 +79,16 @@ export class Report {
     await writeFile(path, `${parts.join("\n\n")}\n`);
   }
 
-  get #last(): Section {
-    const last = this.#sections.at(-1);
-    if (!last) throw new Error("no bench has begun");
-    return last;
+  get #current(): Section {
+    const current = this.#sections.at(-1);
+    if (!current) throw new Error("no benchmark has started");
+    return current;
   }
 }
 
 function isMet({ value, target }: Comparison): boolean {
-  const { least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY } = target ?? {};
-  return value >= least && value <= most;
+  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = target ?? {};
+  return value >= min && value <= max;
 }
 
 function numberOf({ value, unit: [before, after] = ["× ", ""] }: Comparison): string {
@@ -98,8 +96,8 @@ function numberOf({ value, unit: [before, after] = ["× ", ""] }: Comparison): s
 }
 
 function targetOf({ target, unit: [before, after] = ["× ", ""] }: Comparison): string {
-  if (target?.least !== undefined) return `≥ ${before}${target.least}${after}`;
-  if (target?.most !== undefined) return `≤ ${before}${target.most}${after}`;
+  if (target?.min !== undefined) return `≥ ${before}${target.min}${after}`;
+  if (target?.max !== undefined) return `≤ ${before}${target.max}${after}`;
   return "";
 }
 

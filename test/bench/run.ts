@@ -4,73 +4,76 @@ import { object, parse, string } from "valibot";
 import { startRedis } from "../stand-ins/redis.ts";
 import { clock, print, startProgress } from "../support/progress.ts";
 import { benchBundle } from "./bundle.ts";
-import { benchKept } from "./cached.ts";
+import { benchCached } from "./cached.ts";
 import { benchCold } from "./cold.ts";
 import { benchGuessing } from "./guessing.ts";
 import { benchHistory } from "./history.ts";
+import { benchInventedCursors } from "./invented-cursors.ts";
 import { benchLimit } from "./limit.ts";
 import { benchLimiter } from "./limiter.ts";
 import { benchPopularity } from "./popularity.ts";
 import { benchRender } from "./render.ts";
 import { Report } from "./report.ts";
-import { benchTrips } from "./round-trips.ts";
+import { benchRoundTrips } from "./round-trips.ts";
 import { benchSockets } from "./sockets.ts";
-import { benchWasted } from "./wasted.ts";
 import { benchWorkers } from "./workers.ts";
 
-/** `npm run bench` runs all and writes `BENCHMARKS.md`. `npm run bench -- kept cold` runs some, and writes no file. */
+/**
+ * `npm run bench` runs all benchmarks and writes `BENCHMARKS.md`. `npm run bench -- cached cold` runs the named
+ * benchmarks and writes no file.
+ */
 const BENCHES: Readonly<Record<string, readonly [title: string, (report: Report) => Promise<void>]>> = {
-  cached: ["a kept page, and an empty Worker that only looks into the cache", benchKept],
-  cold: ["a cold page, and the official client's connect, login and call", benchCold],
-  render: ["from OpenD's bytes to JSON text, and the same with protobufjs", benchRender],
-  limiter: ["the limiter at saturation, and the algorithms of @upstash/ratelimit", benchLimiter],
-  workers: ["calls to OpenD, by the number of Workers", benchWorkers],
+  cached: ["cached page, compared with a minimal Worker that only reads the cache", benchCached],
+  cold: ["cache miss, compared with connect, login and call of the official client", benchCold],
+  render: ["OpenD reply to JSON text, compared with protobufjs", benchRender],
+  limiter: ["saturated limiter, compared with the algorithms of @upstash/ratelimit", benchLimiter],
+  workers: ["calls to OpenD by the number of Workers", benchWorkers],
   bundle: ["the Worker's script", benchBundle],
-  trips: ["round trips to Upstash for a page", benchTrips],
-  popularity: ["a week of requests, on a virtual clock", benchPopularity],
-  guessing: ["one caller guesses symbols, and another is there too", benchGuessing],
-  wasted: ["five minutes of invented cursors, and the next pages of known symbols", benchWasted],
-  history: ["histories of 100 and 1,000 rows, of one security each", benchHistory],
-  sockets: ["many of OpenD's own clients at once", benchSockets],
-  limit: ["the limit, through the whole Worker", benchLimit],
+  "round-trips": ["requests to Upstash for a page", benchRoundTrips],
+  popularity: ["a week of requests on a virtual clock", benchPopularity],
+  guessing: ["one client guesses symbols while another reads pages", benchGuessing],
+  "invented-cursors": ["invented cursors, and second pages of known symbols", benchInventedCursors],
+  history: ["histories of 100 and 1,000 rows", benchHistory],
+  sockets: ["many connections of OpenD's protocol at once", benchSockets],
+  limit: ["saturated rate limit of the whole Worker", benchLimit],
 };
 
 const INTRO = `\`npm run bench\` writes this file. One run measures everything. Compared programs take turns, so that drift of the
 machine affects both. Nothing runs on Cloudflare's network, so trust the ratios more than the figures.`;
 
-const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !(name in BENCHES));
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !(name in BENCHES));
 if (unknown.length > 0) {
-  console.error(`unknown bench: ${unknown.join(", ")}; known are ${Object.keys(BENCHES).join(", ")}`);
+  console.error(`unknown benchmark: ${unknown.join(", ")}; available: ${Object.keys(BENCHES).join(", ")}`);
   process.exit(1);
 }
 
-const about = await surroundings();
-print(`${Array.from(about, ([name, value]) => `${name}: ${value}`).join("\n")}\n`);
+const environment = await readEnvironment();
+print(`${Array.from(environment, ([name, value]) => `${name}: ${value}`).join("\n")}\n`);
 const report = new Report();
-const chosen = Object.entries(BENCHES).filter(([name]) => wanted.length === 0 || wanted.includes(name));
-const began = Date.now();
-for (const [at, [name, [title, bench]]] of chosen.entries()) {
-  const benchBegan = Date.now();
+const selected = Object.entries(BENCHES).filter(([name]) => names.length === 0 || names.includes(name));
+const startedAt = Date.now();
+for (const [index, [name, [title, bench]]] of selected.entries()) {
+  const benchStartedAt = Date.now();
   const stopProgress = startProgress(() => {
-    const [all, own] = [clock(Date.now() - began), clock(Date.now() - benchBegan)];
-    return `${all}  bench ${at + 1} of ${chosen.length}: ${name}, for ${own}`;
+    const [total, own] = [clock(Date.now() - startedAt), clock(Date.now() - benchStartedAt)];
+    return `${total}  benchmark ${index + 1} of ${selected.length}: ${name}, for ${own}`;
   });
   report.begin(title);
   try {
     await bench(report);
   } catch (thrown) {
-    report.broken(String(thrown));
+    report.fail(String(thrown));
     console.error(thrown);
   }
   stopProgress();
   print();
 }
-if (wanted.length === 0) await report.write("BENCHMARKS.md", INTRO, about);
-// A bench that failed may have left processes running.
+if (names.length === 0) await report.write("BENCHMARKS.md", INTRO, environment);
+// A failed benchmark may have left processes running.
 process.exit();
 
-async function surroundings(): Promise<Map<string, string>> {
+async function readEnvironment(): Promise<Map<string, string>> {
   const redis = await startRedis();
   await redis.close();
   return new Map([

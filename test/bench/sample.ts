@@ -3,7 +3,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 import { usHistory } from "../stand-ins/sample-data.ts";
 
-/** OpenD's reply with so many rows, as bytes. */
+/** Returns the bytes of an OpenD reply with this number of rows. */
 export function replyOf(rows: number): Uint8Array<ArrayBuffer> {
   const usItemList = (usHistory("AAPL") ?? []).slice(0, rows);
   return toBinary(
@@ -13,8 +13,8 @@ export function replyOf(rows: number): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * A key: its entry in `API_KEYS`, and the header that has it. Without keys all would wait for the simulation of
- * the rate-limit binding, which is slow.
+ * Returns an API key as its entry in `API_KEYS` and the headers that carry it. Requests without a key would wait for
+ * the slow local simulation of the rate-limit binding.
  */
 export function keyOf(name: string) {
   const key = `key of ${name}`;

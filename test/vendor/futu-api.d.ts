@@ -1,13 +1,13 @@
-/** What the tests use of the vendor's client, which has no types of its own. */
+/** The parts of the vendor's client that the tests use. The package has no types. */
 declare module "futu-api" {
   export default class FutuWebsocket {
     onlogin: ((success: boolean, reason: unknown) => void) | null;
     start(ip: string, port: number, ssl: boolean, key: string | undefined): void;
-    /** Ends what it tells, but leaves its connection open. */
+    /** Stops the callbacks, but does not close the connection. */
     stop(): void;
     readonly websock: { close(): void } | null;
     getConnID(): unknown;
-    /** The client has no method for command 3249, but this reaches it. */
+    /** Sends any command. The client has no method for command 3249. */
     _sendCmd(command: number, request: object, name: string): Promise<unknown>;
   }
 }

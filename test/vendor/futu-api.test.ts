@@ -6,7 +6,7 @@ import { encodePageRequest, GET_SHORT_INTEREST } from "../../functions/opend/sho
 import { pageProtobuf } from "../../functions/short-interest/protobuf.ts";
 import { HkShortInterestItemSchema, ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 import { type StandInOpend, startOpend } from "../stand-ins/opend.ts";
-import { exchange } from "./exchange.ts";
+import { fetchReply } from "./vendor-request.ts";
 
 const NAME = "Qot_GetShortInterest";
 const KEY = "7522027ccf5a06b1";
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => opend.close());
 
-/** The vendor's client, logged in. */
+/** Returns a logged-in client. */
 async function logIn(key: string): Promise<FutuWebsocket> {
   const client = new FutuWebsocket();
   const { hostname, port } = new URL(opend.url);
@@ -28,18 +28,18 @@ async function logIn(key: string): Promise<FutuWebsocket> {
   return client;
 }
 
-const requestOf = (market: number, code: string, more: object = {}) => ({
-  c2s: { security: { market, code }, ...more },
+const requestOf = (market: number, code: string, fields: object = {}) => ({
+  c2s: { security: { market, code }, ...fields },
 });
 
-/** A reply as the vendor's client decodes it, in the JSON form of protobuf. */
-function decodedByVendor(bytes: Uint8Array): unknown {
+/** Decodes a reply with the vendor's descriptors, to protobuf's JSON form. */
+function decodeByVendor(bytes: Uint8Array): unknown {
   const type = protoRoot.lookupType(`${NAME}.Response`);
   return type.toObject(type.decode(bytes), { longs: String, json: true });
 }
 
-describe("the vendor's client", () => {
-  it("logs in to the stand-in and gets the documented rows", async () => {
+describe("futu-api client", () => {
+  it("logs in to the OpenD stand-in and receives the documented rows", async () => {
     const client = await logIn(KEY);
     const reply = await client._sendCmd(GET_SHORT_INTEREST, requestOf(1, "00700"), NAME);
     expect(reply).toMatchObject({ retType: 0, s2c: { nextKey: "1772121600" } });
@@ -52,7 +52,7 @@ describe("the vendor's client", () => {
     client.stop();
   });
 
-  it("walks to the end", async () => {
+  it("follows nextKey to the end of the history", async () => {
     const client = await logIn(KEY);
     let nextKey = "";
     let rows = 0;
@@ -74,15 +74,18 @@ describe("the vendor's client", () => {
     { symbol: { market: "HK", code: "00700" }, cursor: "", num: 50 },
     { symbol: { market: "HK", code: "02800" }, cursor: "1772121600", num: 1 },
     { symbol: { market: "US", code: "BRK.B" }, cursor: "opaque", num: 10 },
-  ] as const)("encodes the request for %j as this project does", async ({ symbol, cursor, num }) => {
-    const market = symbol.market === "HK" ? 1 : 11;
-    const type = protoRoot.lookupType(`${NAME}.Request`);
-    const request = requestOf(market, symbol.code, { ...(cursor && { nextKey: cursor }), num });
-    const theirs = type.encode(type.create(request)).finish();
-    expect(Buffer.from(encodePageRequest({ symbol, cursor, num })).toString("hex")).toBe(
-      Buffer.from(theirs).toString("hex"),
-    );
-  });
+  ] as const)(
+    "encodes the request for %j to the same bytes as this project",
+    async ({ symbol, cursor, num }) => {
+      const market = symbol.market === "HK" ? 1 : 11;
+      const type = protoRoot.lookupType(`${NAME}.Request`);
+      const request = requestOf(market, symbol.code, { ...(cursor && { nextKey: cursor }), num });
+      const vendorBytes = type.encode(type.create(request)).finish();
+      expect(Buffer.from(encodePageRequest({ symbol, cursor, num })).toString("hex")).toBe(
+        Buffer.from(vendorBytes).toString("hex"),
+      );
+    },
+  );
 
   it.each([
     ["HK.00700", requestOf(1, "00700", { num: 50 })],
@@ -90,15 +93,15 @@ describe("the vendor's client", () => {
     ["US.HUGE", requestOf(11, "HUGE")],
     ["US.NONE", requestOf(11, "NONE")],
     ["US.NOSUCH", requestOf(11, "NOSUCH")],
-  ])("decodes the reply for %s to the same values", async (_, request) => {
-    const reply = await exchange(new URL(opend.url), KEY, request);
-    const ours = toJson(ResponseSchema, fromBinary(ResponseSchema, reply));
-    expect(ours).toEqual(withoutEmptyLists(decodedByVendor(reply)));
+  ])("decodes the reply for %s to the same values as this project", async (_, request) => {
+    const reply = await fetchReply(new URL(opend.url), KEY, request);
+    const decoded = toJson(ResponseSchema, fromBinary(ResponseSchema, reply));
+    expect(decoded).toEqual(withoutEmptyLists(decodeByVendor(reply)));
   });
 });
 
-describe("a page as protobuf", () => {
-  it("is read by the vendor's descriptors, and ends as OpenD's do", () => {
+describe("protobuf representation of a page", () => {
+  it("is decoded by the vendor's descriptors and ends with nextKey -1", () => {
     const rows = [
       create(HkShortInterestItemSchema, {
         timestamp: 1777478400n,
@@ -106,7 +109,7 @@ describe("a page as protobuf", () => {
         closePrice: 0,
       }),
     ];
-    expect(withoutEmptyLists(decodedByVendor(pageProtobuf({ market: "HK", rows, next: null })))).toEqual({
+    expect(withoutEmptyLists(decodeByVendor(pageProtobuf({ market: "HK", rows, next: null })))).toEqual({
       retType: 0,
       retMsg: "",
       errCode: 0,
@@ -118,9 +121,9 @@ describe("a page as protobuf", () => {
   });
 });
 
-/** protobufjs prints lists that are empty, where the JSON form of protobuf leaves them out. */
+/** Removes empty lists: protobufjs writes them, protobuf's JSON form omits them. */
 function withoutEmptyLists(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value), (_, inner) =>
-    Array.isArray(inner) && inner.length === 0 ? undefined : inner,
+  return JSON.parse(JSON.stringify(value), (_, field) =>
+    Array.isArray(field) && field.length === 0 ? undefined : field,
   );
 }

@@ -3,7 +3,7 @@ import MoomooWebsocket from "moomoo-api";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Running, startRunning } from "../support/running.ts";
 
-/** The other brand's client, unmodified. It knows no short interest, but the rest is the same. */
+/** The unmodified client of the moomoo brand. It has the same protocol, but lacks the short-interest message. */
 
 const KEY = "7522027ccf5a06b1";
 const hash = (algorithm: string, text: string) => createHash(algorithm).update(text).digest("hex");
@@ -27,7 +27,7 @@ async function logIn(key: string): Promise<MoomooWebsocket> {
   return client;
 }
 
-it("logs in, and is refused without the right key", async () => {
+it("moomoo-api client logs in with a valid API key only", async () => {
   const client = await logIn(KEY);
   expect(String(client.getConnID())).toMatch(/^[1-9]\d*$/);
   client.stop();
@@ -35,9 +35,9 @@ it("logs in, and is refused without the right key", async () => {
   await expect(logIn("")).rejects.toBe(-1);
 });
 
-it("is told that another command is not there", async () => {
+it("moomoo-api client receives an error for an unsupported command", async () => {
   const client = await logIn(KEY);
-  const refused = client._sendCmd(1002, { c2s: { userID: 0 } }, "GetGlobalState");
-  await expect(refused).rejects.toMatchObject({ retType: -1, retMsg: expect.stringContaining("3249") });
+  const reply = client._sendCmd(1002, { c2s: { userID: 0 } }, "GetGlobalState");
+  await expect(reply).rejects.toMatchObject({ retType: -1, retMsg: expect.stringContaining("3249") });
   client.stop();
 });

@@ -4,8 +4,6 @@ import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
 import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
 import { startPlainWorkerd } from "../support/plain-workerd.ts";
 
-/** Who asks for a long history, and leaves. */
-
 let redis: RedisHost;
 let opend: StandInOpend;
 let upstash: StandInUpstash;
@@ -25,17 +23,19 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
-  for (const each of [worker, upstash, opend, redis]) await each?.close();
+  for (const resource of [worker, upstash, opend, redis]) await resource?.close();
 });
 
-it("ends with whoever reads it", { timeout: 60_000 }, async () => {
-  const leaving = new AbortController();
+it("a history makes no further calls to OpenD after its client disconnects", {
+  timeout: 60_000,
+}, async () => {
+  const controller = new AbortController();
   const url = `${worker.origin}/v1/short-interest/US.ROWS1000/history`;
-  const asked = fetch(url, { signal: leaving.signal }).then((response) => response.text());
-  asked.catch(() => undefined);
+  const response = fetch(url, { signal: controller.signal }).then((result) => result.text());
+  response.catch(() => undefined);
   await vi.waitFor(() => expect(opend.stats().calls).toBeGreaterThanOrEqual(3), 10_000);
-  leaving.abort();
-  // The call that is under way may be answered; another one would follow within less than a second.
+  controller.abort();
+  // The call in flight may still succeed. The next one would follow within a second.
   await vi.waitFor(() => expect(opend.stats().connections).toBe(0), 10_000);
   expect(opend.stats().calls).toBeLessThan(6);
 });

@@ -3,16 +3,16 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Contract, readContract } from "../support/contract.ts";
 import { type Running, startRunning } from "../support/running.ts";
 
-/** A Worker that runs keeps what /openapi.json promises, as validators of others see it. */
+/** Responses of a running Worker conform to /openapi.json, as checked by independent validators. */
 
 const KEY = "key";
 const DIGEST = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683";
 
 let open: Running;
 let keyed: Running;
-let flooded: Running;
-let unset: Running;
-let listed: Running;
+let rateLimited: Running;
+let misconfigured: Running;
+let withAllowedOrigins: Running;
 let contract: Contract;
 
 beforeAll(async () => {
@@ -21,14 +21,14 @@ beforeAll(async () => {
     { UPSTREAM_WAIT_MS: "0", UPSTREAM_WINDOW_SECONDS: "1", CLIENT_SHARE: "30" },
   );
   keyed = await startRunning({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "1", API_KEYS: `me:${DIGEST}` });
-  flooded = await startRunning({}, {}, { requestsPerMinute: 1 });
-  unset = await startRunning({}, { UPSTASH_REDIS_REST_TOKEN: "" });
-  listed = await startRunning({}, { ALLOWED_ORIGINS: "https://a.example" });
+  rateLimited = await startRunning({}, {}, { requestsPerMinute: 1 });
+  misconfigured = await startRunning({}, { UPSTASH_REDIS_REST_TOKEN: "" });
+  withAllowedOrigins = await startRunning({}, { ALLOWED_ORIGINS: "https://a.example" });
   contract = await readContract(open.origin);
 }, 120_000);
 
 afterAll(async () => {
-  for (const each of [open, keyed, flooded, unset, listed]) await each?.close();
+  for (const worker of [open, keyed, rateLimited, misconfigured, withAllowedOrigins]) await worker?.close();
 });
 
 const ask = (
@@ -45,43 +45,43 @@ const LATEST = "/v1/short-interest";
 
 const get = (symbol: string) => fetch(`${open.origin}/v1/short-interest/${symbol}`);
 
-let made = 0;
-/** A symbol that nobody has asked for. */
-const fresh = () => {
-  made += 1;
-  return `US.T${made}`;
+let lastSymbol = 0;
+/** Returns a symbol that has not been requested before. */
+const newSymbol = () => {
+  lastSymbol += 1;
+  return `US.T${lastSymbol}`;
 };
 
-describe("the description", () => {
+describe("OpenAPI document", () => {
   it("is valid OpenAPI 3.1", async () => {
     expect(await new Validator().validate(structuredClone({ ...contract.description }))).toEqual({
       valid: true,
     });
   });
 
-  it("has patterns that other programs than JavaScript can read", () => {
+  it("has patterns that regular expression engines other than JavaScript's accept", () => {
     const patterns = [...JSON.stringify(contract.description).matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)];
     expect(patterns.length).toBeGreaterThan(0);
     for (const [, pattern = '""'] of patterns) expect(JSON.parse(pattern)).not.toMatch(/\\[pPdw]|\(\?/);
   });
 
-  it("has an example for each answer and each problem, and all are right", () => {
+  it("has an example for every response and problem that conforms to its schema", () => {
     for (const { operationId, requestBody, responses } of contract.operations()) {
-      const asked = requestBody ? { asked: requestBody } : {};
-      for (const [status, { content = {} }] of Object.entries({ ...responses, ...asked })) {
+      const request = requestBody ? { request: requestBody } : {};
+      for (const [status, { content = {} }] of Object.entries({ ...responses, ...request })) {
         for (const [type, { schema, example, examples }] of Object.entries(content)) {
           const all = examples ? Object.values(examples).map(({ value }) => value) : [example];
-          for (const each of all) {
+          for (const value of all) {
             if (type === "application/x-protobuf") continue;
-            expect(each, `${operationId} ${status} ${type}`).toBeDefined();
-            contract.fits(schema, each);
+            expect(value, `${operationId} ${status} ${type}`).toBeDefined();
+            contract.fits(schema, value);
           }
         }
       }
     }
   });
 
-  it("has the very answer of the stand-in as its example of a page", async () => {
+  it("has the response to ?num=1 with the OpenD stand-in as its page example", async () => {
     const content = contract.operationOf(PAGE).responses["200"]?.content;
     for (const [type, { example }] of Object.entries(content ?? {})) {
       if (example === undefined) continue;
@@ -95,34 +95,35 @@ describe("the description", () => {
 });
 
 describe.each([
-  ["a page", PAGE, "", ["json", "csv", "ndjson", "protobuf"], "num=0"],
-  ["a history", HISTORY, "/history", ["json", "csv", "ndjson"], "from=yesterday"],
-])("%s", (_, template, suffix, formats, bad) => {
+  ["page", PAGE, "", ["json", "csv", "ndjson", "protobuf"], "num=0"],
+  ["history", HISTORY, "/history", ["json", "csv", "ndjson"], "from=yesterday"],
+])("%s endpoint", (_, template, suffix, formats, invalidQuery) => {
   const path = (symbol: string, query = "") => `/v1/short-interest/${symbol}${suffix}?${query}`;
 
-  it("comes in each format", async () => {
+  it("responds in every format as described", async () => {
     for (const symbol of ["HK.02800", "US.BRK.B", "US.NONE"]) {
       for (const format of formats) await ask(open, template, path(symbol, `format=${format}`));
     }
   });
 
   it.each([
-    ["invalid_parameter", () => ask(open, template, path("US.AAPL", bad))],
+    ["invalid_parameter", () => ask(open, template, path("US.AAPL", invalidQuery))],
     ["invalid_symbol", () => ask(open, template, path("AAPL"))],
     ["unsupported_market", () => ask(open, template, path("JP.7203"))],
     ["not_acceptable", () => ask(open, template, path("US.AAPL"), { Accept: "image/png" })],
     ["unauthorized", () => ask(keyed, template, path("US.AAPL"))],
-    ["misconfigured", () => ask(unset, template, path("US.AAPL"))],
+    ["misconfigured", () => ask(misconfigured, template, path("US.AAPL"))],
     ["unknown_symbol", () => ask(open, template, path("US.NOSUCH"))],
-  ])("is %s", async (code, refused) => {
-    await refused();
+  ])("responds with %s as described", async (code, request) => {
+    await request();
     expect(contract.seenOf(contract.operationOf(template).operationId)).toContain(code);
   });
 
-  it("is too_many_requests and client_quota_exceeded", async () => {
-    // A new minute may begin after the first.
-    for (let request = 0; request < 3; request += 1) await ask(flooded, template, path("US.AAPL"));
-    for (const symbol of [fresh(), fresh()]) await ask(keyed, template, path(symbol), { "X-API-Key": KEY });
+  it("responds with too_many_requests and client_quota_exceeded as described", async () => {
+    // A new window of the rate limit may start after the first request.
+    for (let request = 0; request < 3; request += 1) await ask(rateLimited, template, path("US.AAPL"));
+    for (const symbol of [newSymbol(), newSymbol()])
+      await ask(keyed, template, path(symbol), { "X-API-Key": KEY });
     expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("too_many_requests");
     expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("client_quota_exceeded");
   });
@@ -135,18 +136,18 @@ describe.each([
     ["opend_failed", "other refusal"],
     ["opend_timeout", "silence"],
     ["upstream_quota_exceeded", "frequency in English"],
-  ])("is %s", async (code, fault) => {
+  ])("responds with %s as described", async (code, fault) => {
     await open.upstash.redis.call("FLUSHDB");
     open.opend.set({ fault });
-    await ask(open, template, path(fresh()));
+    await ask(open, template, path(newSymbol()));
     open.opend.set({ fault: "" });
     await open.upstash.redis.call("FLUSHDB");
-    // The isolate remembers for a window that OpenD has refused.
-    await vi.waitFor(async () => expect((await get(fresh())).status).toBe(200), { timeout: 5_000 });
+    // The isolate remembers a refusal of OpenD for one window.
+    await vi.waitFor(async () => expect((await get(newSymbol())).status).toBe(200), { timeout: 5_000 });
     expect(contract.seenOf(contract.operationOf(template).operationId)).toContain(code);
   });
 
-  it("is subrequest_limit, where a history is long", async () => {
+  it("responds with subrequest_limit to a long history as described", async () => {
     if (template !== HISTORY) return;
     await open.upstash.redis.call("FLUSHDB");
     await ask(open, template, path("US.ROWS1000", "order=asc"));
@@ -154,20 +155,20 @@ describe.each([
     expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("subrequest_limit");
   });
 
-  it("is store_unavailable", async () => {
+  it("responds with store_unavailable as described", async () => {
     open.upstash.fail("500");
-    await ask(open, template, path(fresh()));
+    await ask(open, template, path(newSymbol()));
     open.upstash.fail(undefined);
     expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("store_unavailable");
   });
 });
 
 describe("request_timeout", () => {
-  it("is the problem after 15 s if another lease holder never stores the page", {
+  it("is returned after 15 s if another lease holder never stores the page", {
     timeout: 30_000,
   }, async () => {
     const lease = (symbol: string) => `short-interest:lease:${symbol}/`;
-    const [page, history] = [fresh(), fresh()];
+    const [page, history] = [newSymbol(), newSymbol()];
     for (const symbol of [page, history]) {
       await open.upstash.redis.call("SET", lease(symbol), "another", "PX", "60000");
     }
@@ -181,23 +182,23 @@ describe("request_timeout", () => {
   });
 });
 
-describe("other answers", () => {
-  it("are as described", async () => {
-    const tag = async (template: string, path: string) => {
+describe("other responses", () => {
+  it("conform to their description", async () => {
+    const askTwice = async (template: string, path: string) => {
       const first = await ask(open, template, path);
-      const again = await ask(open, template, path, { "If-None-Match": first.headers.get("ETag") ?? "" });
-      expect(again.status).toBe(304);
+      const second = await ask(open, template, path, { "If-None-Match": first.headers.get("ETag") ?? "" });
+      expect(second.status).toBe(304);
     };
-    await tag(PAGE, "/v1/short-interest/HK.00700");
-    await tag(LATEST, "/v1/short-interest?symbols=HK.00700,US.AAPL");
+    await askTwice(PAGE, "/v1/short-interest/HK.00700");
+    await askTwice(LATEST, "/v1/short-interest?symbols=HK.00700,US.AAPL");
     await ask(open, LATEST, "/v1/short-interest?symbols=HK.00700,US.NONE,US.NEWLY,US.NOSUCH,x,JP.1");
     await ask(open, LATEST, "/v1/short-interest");
     await ask(open, LATEST, "/v1/short-interest?symbols=HK.00700", { Accept: "text/csv" });
     await ask(keyed, LATEST, "/v1/short-interest?symbols=HK.00700");
-    await ask(unset, LATEST, "/v1/short-interest?symbols=HK.00700");
+    await ask(misconfigured, LATEST, "/v1/short-interest?symbols=HK.00700");
     for (let request = 0; request < 3; request += 1)
-      await ask(flooded, LATEST, "/v1/short-interest?symbols=US.T1");
-    await tag("/openapi.json", "/openapi.json");
+      await ask(rateLimited, LATEST, "/v1/short-interest?symbols=US.T1");
+    await askTwice("/openapi.json", "/openapi.json");
     const json = { "Content-Type": "application/json" };
     const message = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" });
     const notification = JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" });
@@ -205,10 +206,10 @@ describe("other answers", () => {
       await ask(open, "/mcp", "/mcp", json, body);
     }
     await ask(open, "/mcp", "/mcp", {}, message);
-    await ask(listed, "/mcp", "/mcp", { ...json, Origin: "https://b.example" }, message);
+    await ask(withAllowedOrigins, "/mcp", "/mcp", { ...json, Origin: "https://b.example" }, message);
     await ask(keyed, "/mcp", "/mcp", json, message);
-    await ask(unset, "/mcp", "/mcp", json, message);
-    for (let request = 0; request < 3; request += 1) await ask(flooded, "/mcp", "/mcp", json, message);
+    await ask(misconfigured, "/mcp", "/mcp", json, message);
+    for (let request = 0; request < 3; request += 1) await ask(rateLimited, "/mcp", "/mcp", json, message);
     await ask(open, "/healthz", "/healthz");
     for (const path of ["/readyz", "/metrics"]) {
       await ask(open, path, path);
@@ -217,15 +218,15 @@ describe("other answers", () => {
       keyed.upstash.fail("500");
       await ask(keyed, path, path, { "X-API-Key": KEY });
       keyed.upstash.fail(undefined);
-      await ask(unset, path, path);
-      for (let request = 0; request < 3; request += 1) await ask(flooded, path, path);
+      await ask(misconfigured, path, path);
+      for (let request = 0; request < 3; request += 1) await ask(rateLimited, path, path);
     }
     await ask(open, "/problems/{code}", "/problems/internal");
     await ask(open, "/problems/{code}", "/problems/nothing");
   });
 
-  it("are not described where there are none", () => {
-    const others = contract.operations((path) => !path.startsWith("/v1/webhooks"));
-    for (const operation of others) contract.allSeenOf(operation);
+  it("include every described response", () => {
+    const operations = contract.operations((path) => !path.startsWith("/v1/webhooks"));
+    for (const operation of operations) contract.allSeenOf(operation);
   });
 });

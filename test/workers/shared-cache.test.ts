@@ -39,35 +39,35 @@ afterAll(async () => {
 const get = (worker: LocalWorker | undefined, symbol: string, init?: RequestInit) =>
   fetch(`${worker?.origin}/v1/short-interest/${symbol}`, init);
 
-describe(`${WORKERS} Workers`, () => {
-  it("make one call for a cold page that 100 clients each ask them for at once", async () => {
+describe(`${WORKERS} Workers with one shared cache`, () => {
+  it("make one call for an uncached page that 100 clients per Worker request at once", async () => {
     const { calls } = opend.stats();
-    const asked = workers.flatMap((worker) => Array.from({ length: 100 }, () => get(worker, "US.AAPL")));
-    const bodies = await Promise.all(asked.map(async (answer) => (await answer).text()));
+    const requests = workers.flatMap((worker) => Array.from({ length: 100 }, () => get(worker, "US.AAPL")));
+    const bodies = await Promise.all(requests.map(async (response) => (await response).text()));
     expect(new Set(bodies).size).toBe(1);
     expect(bodies[0]).toContain('"symbol":"US.AAPL"');
     expect(opend.stats().calls - calls).toBe(1);
   });
 
-  it("make twenty calls for twenty", async () => {
+  it("make 20 calls for 20 uncached pages", async () => {
     const { calls } = opend.stats();
-    const symbols = Array.from({ length: 20 }, (_, at) => `US.T${at}`);
-    const asked = symbols.flatMap((symbol) =>
+    const symbols = Array.from({ length: 20 }, (_, index) => `US.T${index}`);
+    const requests = symbols.flatMap((symbol) =>
       workers.flatMap((worker) => Array.from({ length: 5 }, () => get(worker, symbol))),
     );
-    const statuses = await Promise.all(asked.map(async (answer) => (await answer).status));
+    const statuses = await Promise.all(requests.map(async (response) => (await response).status));
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect(opend.stats().calls - calls).toBe(20);
   });
 
-  it("finish a fetch whose client has left", async () => {
+  it("store a page whose client has disconnected during the fetch", async () => {
     opend.set({ delayMs: [100, 150] });
     const { calls } = opend.stats();
-    const leaving = new AbortController();
-    const left = get(workers[0], "US.TSLA", { signal: leaving.signal });
+    const controller = new AbortController();
+    const aborted = get(workers[0], "US.TSLA", { signal: controller.signal });
     await vi.waitFor(() => expect(opend.stats().connections).toBeGreaterThan(0));
-    leaving.abort();
-    await expect(left).rejects.toThrow();
+    controller.abort();
+    await expect(aborted).rejects.toThrow();
     await vi.waitFor(async () => {
       expect(opend.stats().calls).toBe(calls + 1);
       expect((await get(workers[1], "US.TSLA")).headers.get("Cache-Status")).toContain("hit");
@@ -76,7 +76,7 @@ describe(`${WORKERS} Workers`, () => {
     opend.set({ delayMs: [0, 0] });
   });
 
-  it("share nothing any more after a purge", async () => {
+  it("purge deletes the cached pages of one symbol or of all", async () => {
     const run = (...args: string[]) =>
       promisify(execFile)(process.execPath, ["scripts/purge.ts", ...args], {
         env: { ...process.env, UPSTASH_REDIS_REST_URL: upstash.url, UPSTASH_REDIS_REST_TOKEN: upstash.token },

@@ -2,9 +2,12 @@ import { createHash } from "node:crypto";
 import protoRoot from "futu-api/proto.js";
 import { encodeRequest } from "../../functions/opend/frame.ts";
 
-/** Logs in and asks with bytes that the vendor's descriptors encode. Returns the body of the reply. */
-export async function exchange(address: URL, key: string, request: object): Promise<Uint8Array> {
-  const socket = new WebSocket(address.href.replace(/^http/, "ws"));
+/**
+ * Logs in and requests a page over a new WebSocket. The vendor's descriptors encode both messages.
+ * @returns the body of the page reply
+ */
+export async function fetchReply(url: URL, key: string, request: object): Promise<Uint8Array> {
+  const socket = new WebSocket(url.href.replace(/^http/, "ws"));
   socket.binaryType = "arraybuffer";
   const websocketKey = key && createHash("md5").update(key).digest("hex");
   const encode = (name: string, fields: object) => {

@@ -9,16 +9,16 @@ interface Closable {
   readonly close: () => unknown;
 }
 
-/** What a bench has started. All of it is closed when the bench ends, also where it fails: `await using`. */
-export class Stage extends AsyncDisposableStack {
-  add<Part extends Closable>(part: Part): Part {
+/** The processes and servers of a benchmark. `await using` closes all of them, also after an error. */
+export class Resources extends AsyncDisposableStack {
+  add<Resource extends Closable>(resource: Resource): Resource {
     this.defer(async () => {
-      await part.close();
+      await resource.close();
     });
-    return part;
+    return resource;
   }
 
-  /** An OpenD and an Upstash of its own, and the Worker's variables for them. */
+  /** Starts an OpenD and an Upstash, and returns them with the Worker's variables for them. */
   async remotes(options: OpendOptions = {}): Promise<Remotes> {
     const redis = this.add(await startRedis());
     const opend = this.add(await startOpend(options));
@@ -39,11 +39,11 @@ export interface Remotes {
   readonly vars: Readonly<Record<string, string>>;
 }
 
-/** More calls than anything here makes: an OpenD that is not to limit what is measured. */
+/** An OpenD whose rate limit no benchmark reaches. */
 export const NO_LIMIT: OpendOptions = { limit: 1_000_000_000 };
 
-/** The script of a small Worker that stands beside this project's. */
-export async function scriptBeside(name: "cache" | "empty"): Promise<string> {
-  const source = readFileSync(join(import.meta.dirname, `beside/${name}.ts`), "utf8");
+/** Returns the script of a Worker in `fixtures/`. */
+export async function fixtureScript(name: "cache-service" | "minimal"): Promise<string> {
+  const source = readFileSync(join(import.meta.dirname, `fixtures/${name}.ts`), "utf8");
   return (await transform(source, { loader: "ts", format: "esm" })).code;
 }
