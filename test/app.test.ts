@@ -1,33 +1,33 @@
 import { createExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { startGateway } from "./support/page-source.ts";
+import { startService } from "./support/service.ts";
 
 describe("a path", () => {
   it.each(["/", "/v1", "/v1/short-interest/US.AAPL/", "/v2/short-interest/US.AAPL"])(
     "%s does not exist",
     async (path) => {
-      const response = await (await startGateway()).get(path);
+      const response = await (await startService()).get(path);
       expect(response.status).toBe(404);
       expect(await response.json()).toMatchObject({ code: "not_found", status: 404 });
     },
   );
 
   it.each(["POST", "PUT", "DELETE", "PATCH"])("has no %s", async (method) => {
-    const response = await (await startGateway()).get("/v1/short-interest/US.AAPL", { method });
+    const response = await (await startService()).get("/v1/short-interest/US.AAPL", { method });
     expect(response.status).toBe(405);
     expect(response.headers.get("Allow")).toBe("GET, HEAD");
     expect(await response.json()).toMatchObject({ code: "method_not_allowed" });
   });
 
   it("has HEAD", async () => {
-    const response = await (await startGateway()).get("/v1/short-interest/US.AAPL", { method: "HEAD" });
+    const response = await (await startService()).get("/v1/short-interest/US.AAPL", { method: "HEAD" });
     expect(response.status).toBe(200);
     expect(await response.text()).toBe("");
   });
 
   it("/healthz says that the Worker runs, whatever its configuration", async () => {
-    const gateway = await startGateway({}, { OPEND_URL: "" });
-    const response = await gateway.get("/healthz");
+    const service = await startService({}, { OPEND_URL: "" });
+    const response = await service.get("/healthz");
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ status: "ok" });
   });
@@ -35,21 +35,21 @@ describe("a path", () => {
 
 describe("a problem", () => {
   it("has a type that explains its code", async () => {
-    const gateway = await startGateway();
-    const { type } = await (await gateway.get("/v1/short-interest/nonsense")).json<{ type: string }>();
+    const service = await startService();
+    const { type } = await (await service.get("/v1/short-interest/nonsense")).json<{ type: string }>();
     expect(type).toBe("/problems/invalid_symbol");
-    const response = await gateway.get(type);
+    const response = await service.get(type);
     expect(response.status).toBe(200);
     expect(await response.text()).toMatch(/^invalid_symbol \(400\): Not a symbol\n\n/);
-    expect((await gateway.get("/problems/constructor")).status).toBe(404);
+    expect((await service.get("/problems/constructor")).status).toBe(404);
   });
 });
 
 describe("a used-up quota", () => {
   it("is a 429 with the exact time to wait", async () => {
-    const gateway = await startGateway({}, { UPSTREAM_LIMIT: "1" });
-    expect((await gateway.get("/v1/short-interest/US.AAPL")).status).toBe(200);
-    const response = await gateway.get("/v1/short-interest/US.TSLA");
+    const service = await startService({}, { UPSTREAM_LIMIT: "1" });
+    expect((await service.get("/v1/short-interest/US.AAPL")).status).toBe(200);
+    const response = await service.get("/v1/short-interest/US.TSLA");
     expect(response.status).toBe(429);
     const wait = Number(response.headers.get("Retry-After"));
     expect(wait).toBeGreaterThanOrEqual(29);
@@ -62,14 +62,14 @@ describe("a used-up quota", () => {
   });
 
   it("is waited for when a permit comes soon enough", async () => {
-    const gateway = await startGateway(
+    const service = await startService(
       { windowMs: 1_000, limit: 1 },
       { UPSTREAM_LIMIT: "1", UPSTREAM_WINDOW_SECONDS: "1" },
     );
     for (const symbol of ["US.AAPL", "US.TSLA", "US.SPY"]) {
-      expect((await gateway.get(`/v1/short-interest/${symbol}`)).status).toBe(200);
+      expect((await service.get(`/v1/short-interest/${symbol}`)).status).toBe(200);
     }
-    expect(await gateway.opend.stats()).toMatchObject({ calls: 3, refused: 0, worstWindow: 1 });
+    expect(await service.opend.stats()).toMatchObject({ calls: 3, refused: 0, worstWindow: 1 });
   });
 });
 
@@ -102,8 +102,8 @@ describe("a bad configuration", () => {
     ["OWN_HOSTS", "a..example"],
     ["WEBHOOK_QUEUE", "a name"],
   ])("%s = %j is named, and not shown", async (variable, value) => {
-    const gateway = await startGateway({}, { [variable]: value });
-    const response = await gateway.get("/v1/short-interest/US.AAPL");
+    const service = await startService({}, { [variable]: value });
+    const response = await service.get("/v1/short-interest/US.AAPL");
     expect(response.status).toBe(500);
     const text = await response.text();
     expect(JSON.parse(text)).toMatchObject({ code: "misconfigured" });

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { object, parse, string } from "valibot";
 import { startRedis } from "../stand-ins/redis.ts";
-import { clock, print, startProgress } from "../support/progress.ts";
+import { formatDuration, print, startProgress } from "../support/progress.ts";
 import { benchBundle } from "./bundle.ts";
 import { benchKept } from "./cached.ts";
 import { benchCold } from "./cold.ts";
@@ -53,7 +53,7 @@ const began = Date.now();
 for (const [at, [name, [title, bench]]] of chosen.entries()) {
   const benchBegan = Date.now();
   const stopProgress = startProgress(() => {
-    const [all, own] = [clock(Date.now() - began), clock(Date.now() - benchBegan)];
+    const [all, own] = [formatDuration(Date.now() - began), formatDuration(Date.now() - benchBegan)];
     return `${all}  bench ${at + 1} of ${chosen.length}: ${name}, for ${own}`;
   });
   report.begin(title);

@@ -3,9 +3,9 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { encodeRequest } from "../../functions/opend/frame.ts";
 import * as KeepAlive from "../../gen/KeepAlive_pb.js";
-import { sha256 } from "../support/keys.ts";
-import { startGateway } from "../support/page-source.ts";
-import { subrequests } from "../support/subrequests.ts";
+import { startService } from "../support/service.ts";
+import { sha256 } from "../support/sha256.ts";
+import { countSubrequests } from "../support/subrequests.ts";
 import { connect, connected, TestClient } from "./support.ts";
 
 const PAID = { SUBREQUEST_LIMIT: "10000", CLIENT_SHARE: "30" };
@@ -17,12 +17,12 @@ describe("who asks", () => {
   it("has its own share, and is let in by what it sends of its key alone", async () => {
     const httpOnly = `c:${await sha256("md5 of three")}`;
     const API_KEYS = `${await entry("a", "one")},${await entry("b", "two")},${httpOnly}`;
-    const gateway = await startGateway({}, { ...PAID, API_KEYS, CLIENT_SHARE: "1", UPSTREAM_WAIT_MS: "0" });
-    const [a, b, c] = [await connect(gateway), await connect(gateway), await connect(gateway)];
+    const service = await startService({}, { ...PAID, API_KEYS, CLIENT_SHARE: "1", UPSTREAM_WAIT_MS: "0" });
+    const [a, b, c] = [await connect(service), await connect(service), await connect(service)];
     expect((await a.logIn("md5 of one")).error).toBe(0);
     expect((await b.logIn("md5 of two")).error).toBe(0);
     expect((await c.logIn("one")).error).toBe(-1);
-    const d = await connect(gateway);
+    const d = await connect(service);
     expect((await d.logIn("md5 of three")).error).toBe(-1);
     expect((await a.page(a.sendCall("T1"))).retType).toBe(0);
     expect((await a.page(a.sendCall("T2"))).retType).toBe(-1);
@@ -30,30 +30,30 @@ describe("who asks", () => {
   });
 
   it("is counted by its address where there are no keys, connections and pages", async () => {
-    const gateway = await startGateway({}, PAID);
+    const service = await startService({}, PAID);
     const counted: string[] = [];
     const limit = async ({ key }: { key: string }) => ({ success: counted.push(key) <= 3 });
-    Object.assign(gateway.env, { REQUESTS_PER_CLIENT: { limit } });
-    const { webSocket } = await gateway.connect({ "CF-Connecting-IP": "192.0.2.7" });
+    Object.assign(service.env, { REQUESTS_PER_CLIENT: { limit } });
+    const { webSocket } = await service.connect({ "CF-Connecting-IP": "192.0.2.7" });
     if (!webSocket) throw new Error("There is no WebSocket");
     const client = new TestClient(webSocket);
     await client.logIn();
     for (const retType of [0, 0, -1])
       expect((await client.page(client.sendCall("NEWLY"))).retType).toBe(retType);
-    expect((await gateway.connect({ "CF-Connecting-IP": "192.0.2.7" })).status).toBe(429);
+    expect((await service.connect({ "CF-Connecting-IP": "192.0.2.7" })).status).toBe(429);
     expect(new Set(counted)).toEqual(new Set(["192.0.2.7"]));
   });
 
   it("is no page of another origin than those that are allowed", async () => {
-    const gateway = await startGateway({}, { ALLOWED_ORIGINS: "https://a.example" });
-    expect((await gateway.connect({ Origin: "https://b.example" })).status).toBe(403);
-    expect((await gateway.connect({ Origin: "https://a.example" })).status).toBe(101);
+    const service = await startService({}, { ALLOWED_ORIGINS: "https://a.example" });
+    expect((await service.connect({ Origin: "https://b.example" })).status).toBe(403);
+    expect((await service.connect({ Origin: "https://a.example" })).status).toBe(101);
   });
 });
 
 describe("a connection", () => {
   it("answers KeepAlive with the time", async () => {
-    const client = await connected(await startGateway());
+    const client = await connected(await startService());
     const body = toBinary(KeepAlive.RequestSchema, create(KeepAlive.RequestSchema, { c2s: { time: 1n } }));
     const reply = await client.reply(client.send(1004, body));
     expect(reply.command).toBe(1004);
@@ -62,8 +62,8 @@ describe("a connection", () => {
   });
 
   it("holds up no request behind a slow one", async () => {
-    const gateway = await startGateway({ delayMs: [300, 300] }, PAID);
-    const client = await connected(gateway);
+    const service = await startService({ delayMs: [300, 300] }, PAID);
+    const client = await connected(service);
     await client.page(client.sendCall("NEWLY"));
     const slow = client.sendCall("AAPL");
     const quick = client.sendCall("NEWLY");
@@ -75,17 +75,17 @@ describe("a connection", () => {
   it.each([{ num: 0 }, { num: 51 }, { num: -1 }, { nextKey: "\u0000" }, { nextKey: "x".repeat(257) }])(
     "refuses %j",
     async (more) => {
-      const gateway = await startGateway();
-      const client = await connected(gateway);
+      const service = await startService();
+      const client = await connected(service);
       const { retType, retMsg } = await client.page(client.sendCall("AAPL", more));
       expect(retType).toBe(-1);
       expect(retMsg).toMatch(/^(num|next_key) must be /);
-      expect((await gateway.opend.stats()).calls).toBe(0);
+      expect((await service.opend.stats()).calls).toBe(0);
     },
   );
 
   it("refuses a body that is none, and another market", async () => {
-    const client = await connected(await startGateway());
+    const client = await connected(await startService());
     expect((await client.page(client.send(3249, new Uint8Array([0xff])))).retType).toBe(-1);
     expect(await client.page(client.send(3249, new Uint8Array()))).toMatchObject({ retType: -1 });
     const japan = client.sendCall("7203", { market: 41 });
@@ -94,8 +94,8 @@ describe("a connection", () => {
   });
 
   it("says in OpenD's words that the quota is used up", async () => {
-    const gateway = await startGateway({}, { UPSTREAM_LIMIT: "1", UPSTREAM_WAIT_MS: "0", ...PAID });
-    const client = await connected(gateway);
+    const service = await startService({}, { UPSTREAM_LIMIT: "1", UPSTREAM_WAIT_MS: "0", ...PAID });
+    const client = await connected(service);
     expect((await client.page(client.sendCall("AAPL"))).retType).toBe(0);
     const { retType, retMsg } = await client.page(client.sendCall("TSLA"));
     expect([retType, retMsg]).toEqual([-1, expect.stringContaining("频率太高")]);
@@ -106,8 +106,8 @@ describe("a connection", () => {
     ["a short frame", new Uint8Array(19), 1002],
     ["another signature", new Uint8Array(44), 1002],
   ])("ends at %s", async (_, data, code) => {
-    const gateway = await startGateway();
-    const [client, other] = [await connected(gateway), await connected(gateway)];
+    const service = await startService();
+    const [client, other] = [await connected(service), await connected(service)];
     const asked = client.sendCall("NEWLY");
     client.sendRaw(data);
     expect(await client.closed).toBe(code);
@@ -117,7 +117,7 @@ describe("a connection", () => {
   });
 
   it("closes at a frame of more than 64 KiB", async () => {
-    const client = await connected(await startGateway());
+    const client = await connected(await startService());
     // As long as may be: no command, but no excess either.
     expect((await client.page(client.send(7, new Uint8Array(65_516)))).retMsg).toContain("3249");
     client.send(3249, new Uint8Array(65_517));
@@ -125,20 +125,20 @@ describe("a connection", () => {
   });
 
   it("answers what is too much at once, and ends when all is answered", async () => {
-    const gateway = await startGateway({ delayMs: [200, 200] }, PAID);
-    const client = await connected(gateway);
+    const service = await startService({ delayMs: [200, 200] }, PAID);
+    const client = await connected(service);
     const sections = Array.from({ length: 33 }, () => client.sendCall("AAPL"));
     const pages = await Promise.all(sections.map((section) => client.page(section)));
     expect(pages.map(({ retType }) => retType)).toEqual([...Array.from({ length: 32 }, () => 0), -1]);
     expect(await client.closed).toBe(1008);
-    expect((await gateway.opend.stats()).calls).toBe(1);
+    expect((await service.opend.stats()).calls).toBe(1);
   });
 
   it("ends before its subrequests run out, and leaves no request without an answer", async () => {
-    const gateway = await startGateway({}, { CLIENT_SHARE: "30" });
+    const service = await startService({}, { CLIENT_SHARE: "30" });
     const answered: number[] = [];
     for (let at = 0; at < 12; ) {
-      const client = await connected(gateway);
+      const client = await connected(service);
       for (let here = 0; ; here += 1) {
         const { retType, retMsg } = await client.page(client.sendCall(`T${at % 12}`));
         if (retType !== 0) {
@@ -151,13 +151,13 @@ describe("a connection", () => {
       }
     }
     expect(Math.min(...answered)).toBeGreaterThan(2);
-    expect((await gateway.opend.stats()).calls).toBe(12);
+    expect((await service.opend.stats()).calls).toBe(12);
   });
 
   it("causes no more subrequests than there are, however much is asked at once", async () => {
-    const gateway = await startGateway({}, { CLIENT_SHARE: "30" });
-    const counted = await subrequests(gateway, async () => {
-      const client = await connected(gateway);
+    const service = await startService({}, { CLIENT_SHARE: "30" });
+    const counted = await countSubrequests(service, async () => {
+      const client = await connected(service);
       const sections = Array.from({ length: 30 }, (_, at) => client.sendCall(`T${at}`));
       await Promise.all(sections.map((section) => client.reply(section)));
       await client.closed;
@@ -166,8 +166,8 @@ describe("a connection", () => {
   });
 
   it("answers many at once also where subrequests are few", async () => {
-    const gateway = await startGateway({}, { CLIENT_SHARE: "30" });
-    const client = await connected(gateway);
+    const service = await startService({}, { CLIENT_SHARE: "30" });
+    const client = await connected(service);
     const sections = Array.from({ length: 20 }, (_, at) => client.sendCall(`T${at}`));
     const pages = await Promise.all(sections.map((section) => client.page(section)));
     const answered = pages.filter(({ retType }) => retType === 0).length;
@@ -176,21 +176,21 @@ describe("a connection", () => {
       if (retType !== 0) expect(retMsg).toContain("频率太高");
     }
     expect(await client.closed).toBe(1000);
-    expect((await gateway.opend.stats()).calls).toBe(answered);
+    expect((await service.opend.stats()).calls).toBe(answered);
   });
 });
 
 it("GET / without an upgrade is not its, but the page's, where there is one", async () => {
-  expect((await (await startGateway()).get("/")).status).toBe(404);
+  expect((await (await startService()).get("/")).status).toBe(404);
 });
 
 it("takes 20,000 malformed frames without a fault, a call, or harm to others", {
   timeout: 120_000,
 }, async () => {
-  const gateway = await startGateway({}, PAID);
-  const bystander = await connected(gateway);
+  const service = await startService({}, PAID);
+  const bystander = await connected(service);
   expect((await bystander.page(bystander.sendCall("NEWLY"))).retType).toBe(0);
-  const { calls } = await gateway.opend.stats();
+  const { calls } = await service.opend.stats();
 
   const body = fc.oneof(fc.uint8Array({ maxLength: 60 }), fc.constant(new Uint8Array()));
   const command = fc.oneof(
@@ -214,7 +214,7 @@ it("takes 20,000 malformed frames without a fault, a call, or harm to others", {
   let frames = 0;
   await fc.assert(
     fc.asyncProperty(fc.boolean(), good, bad, async (first, answered, ending) => {
-      const client = first ? await connected(gateway) : await connect(gateway);
+      const client = first ? await connected(service) : await connect(service);
       const before = client.replies.length;
       for (const each of answered) client.sendRaw(each.slice());
       for (const each of ending) client.sendRaw(typeof each === "string" ? each : each.slice());
@@ -225,7 +225,7 @@ it("takes 20,000 malformed frames without a fault, a call, or harm to others", {
     { numRuns: 556 },
   );
   expect(frames).toBeGreaterThan(20_000);
-  expect((await gateway.opend.stats()).calls).toBe(calls);
+  expect((await service.opend.stats()).calls).toBe(calls);
   expect((await bystander.page(bystander.sendCall("NEWLY"))).retType).toBe(0);
-  await vi.waitFor(async () => expect((await gateway.opend.stats()).connections).toBe(0));
+  await vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
 });

@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { decodeReply, encodeRequest, type ReplyFrame } from "../../functions/opend/frame.ts";
 import * as Login from "../../gen/InitWebSocket_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
-import type { Gateway } from "../support/page-source.ts";
+import type { Service } from "../support/service.ts";
 
 /** The client's end of a connection: sends frames of any kind and keeps what comes. */
 export class TestClient {
@@ -84,15 +84,15 @@ export class TestClient {
 }
 
 /** Opens a connection to the Worker. */
-export async function connect(gateway: Gateway): Promise<TestClient> {
-  const { status, webSocket } = await gateway.connect();
+export async function connect(service: Service): Promise<TestClient> {
+  const { status, webSocket } = await service.connect();
   if (!webSocket) throw new Error(`There is no WebSocket, but a status ${status}`);
   return new TestClient(webSocket);
 }
 
 /** Opens a connection to the Worker, and logs in. */
-export async function connected(gateway: Gateway): Promise<TestClient> {
-  const client = await connect(gateway);
+export async function connected(service: Service): Promise<TestClient> {
+  const client = await connect(service);
   const { error } = await client.logIn();
   if (error !== 0) throw new Error(`The login was refused with the error ${error}`);
   return client;

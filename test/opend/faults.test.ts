@@ -5,7 +5,7 @@ import { Failure, type FailureCode } from "../../functions/errors.ts";
 import { createPageSource } from "../../functions/page-source/create.ts";
 import { FIRST } from "../../functions/short-interest/page.ts";
 import { CALL_FAULTS, LOGIN_FAULTS } from "../stand-ins/opend-faults.ts";
-import { startGateway } from "../support/page-source.ts";
+import { startService } from "../support/service.ts";
 import { control } from "../support/stand-ins.ts";
 
 /** How each fault ends. The call itself is under way, and its permit used, from "call" on. */
@@ -61,11 +61,11 @@ const DEADLINES = {
 };
 
 /** Asks the page source for one page, and tells how it ended and what was left behind. */
-async function ask(gateway: Awaited<ReturnType<typeof startGateway>>, symbol = "AAPL") {
+async function ask(service: Awaited<ReturnType<typeof startService>>, symbol = "AAPL") {
   const context = createExecutionContext();
   const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
-  const source = createPageSource(parseEnv(gateway.env), {
-    origin: gateway.origin,
+  const source = createPageSource(parseEnv(service.env), {
+    origin: service.origin,
     waitUntil,
     client: "me",
     deadlines: DEADLINES,
@@ -79,10 +79,10 @@ async function ask(gateway: Awaited<ReturnType<typeof startGateway>>, symbol = "
   return { end, ms };
 }
 
-async function leavesNothingBehind(gateway: Awaited<ReturnType<typeof startGateway>>) {
-  await vi.waitFor(async () => expect((await gateway.opend.stats()).connections).toBe(0));
-  const { calls } = await gateway.opend.stats();
-  expect(await gateway.upstash.redis("ZCARD", "short-interest:opend")).toBe(calls);
+async function leavesNothingBehind(service: Awaited<ReturnType<typeof startService>>) {
+  await vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
+  const { calls } = await service.opend.stats();
+  expect(await service.upstash.redis("ZCARD", "short-interest:opend")).toBe(calls);
 }
 
 describe("a fault of OpenD", () => {
@@ -99,35 +99,35 @@ describe("a fault of OpenD", () => {
   });
 
   it.concurrent.each(Object.entries(ENDS))("%s ends as %s", async (fault, code) => {
-    const gateway = await startGateway({ fault });
-    const { end, ms } = await ask(gateway);
+    const service = await startService({ fault });
+    const { end, ms } = await ask(service);
     expect(end instanceof Failure ? end.code : end).toBe(code);
     expect(ms).toBeLessThan(4_000);
     if (end instanceof Failure)
       expect(`${end.message} ${end.detail}`).not.toMatch(/private words|127\.0\.0\.1|[一-鿿]/);
-    await leavesNothingBehind(gateway);
+    await leavesNothingBehind(service);
   });
 
   it("nobody listening ends as opend_unreachable", async () => {
-    const gateway = await startGateway({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
-    const { end } = await ask(gateway);
+    const service = await startService({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
+    const { end } = await ask(service);
     expect(end).toMatchObject({ code: "opend_unreachable" });
-    await leavesNothingBehind(gateway);
+    await leavesNothingBehind(service);
   });
 
   it("a wrong key ends as opend_key_refused, the right one is answered", async () => {
-    const wrong = await startGateway({ key: "right" }, { OPEND_KEY: "wrong" });
+    const wrong = await startService({ key: "right" }, { OPEND_KEY: "wrong" });
     expect((await ask(wrong)).end).toMatchObject({ code: "opend_key_refused" });
     await leavesNothingBehind(wrong);
-    const right = await startGateway({ key: "right" });
+    const right = await startService({ key: "right" });
     expect((await ask(right)).end).toBe("answered");
   });
 
   it("a tunnel wants its Access token", async () => {
     const access = { OPEND_ACCESS_CLIENT_ID: "id", OPEND_ACCESS_CLIENT_SECRET: "token" };
-    const without = await startGateway({ accessClientSecret: "token" });
+    const without = await startService({ accessClientSecret: "token" });
     expect((await ask(without)).end).toMatchObject({ code: "opend_unreachable" });
-    const having = await startGateway({ accessClientSecret: "token" }, access);
+    const having = await startService({ accessClientSecret: "token" }, access);
     expect((await ask(having)).end).toBe("answered");
   });
 });
@@ -136,61 +136,61 @@ describe("a fault of Upstash", () => {
   it.concurrent.each(["hang", "401", "500", "HTML", "nonsense"] as const)(
     "%s ends as store_unavailable",
     async (fault) => {
-      const gateway = await startGateway();
-      await gateway.upstash.fail(fault);
-      const { end, ms } = await ask(gateway);
+      const service = await startService();
+      await service.upstash.fail(fault);
+      const { end, ms } = await ask(service);
       expect(end).toMatchObject({ code: "store_unavailable" });
       expect(ms).toBeLessThan(4_000);
-      await leavesNothingBehind(gateway);
-      expect((await gateway.opend.stats()).calls).toBe(0);
+      await leavesNothingBehind(service);
+      expect((await service.opend.stats()).calls).toBe(0);
     },
   );
 
   it("nobody listening ends as store_unavailable", async () => {
     const dead = `http://127.0.0.1:${await control.deadPort()}`;
-    const gateway = await startGateway({}, { UPSTASH_REDIS_REST_URL: dead });
-    expect((await ask(gateway)).end).toMatchObject({ code: "store_unavailable" });
-    expect((await gateway.opend.stats()).calls).toBe(0);
+    const service = await startService({}, { UPSTASH_REDIS_REST_URL: dead });
+    expect((await ask(service)).end).toMatchObject({ code: "store_unavailable" });
+    expect((await service.opend.stats()).calls).toBe(0);
   });
 });
 
 describe("OpenD's own frequency refusal", () => {
   it("stops all calls for a window", async () => {
-    const gateway = await startGateway({ fault: "frequency" });
-    expect((await ask(gateway)).end).toMatchObject({ code: "upstream_quota_exceeded", retryAfterMs: 30_000 });
-    await gateway.opend.set({ fault: "" });
-    const { end } = await ask(gateway, "TSLA");
+    const service = await startService({ fault: "frequency" });
+    expect((await ask(service)).end).toMatchObject({ code: "upstream_quota_exceeded", retryAfterMs: 30_000 });
+    await service.opend.set({ fault: "" });
+    const { end } = await ask(service, "TSLA");
     expect(end).toMatchObject({ code: "upstream_quota_exceeded" });
-    expect((await gateway.opend.stats()).calls).toBe(1);
+    expect((await service.opend.stats()).calls).toBe(1);
   });
 });
 
 describe("a connection that takes longer than a permit keeps", () => {
   it("exchanges the permit before the call", async () => {
-    const gateway = await startGateway();
-    await gateway.get("/v1/short-interest/US.TSLA"); // From here on Redis knows the scripts.
-    await gateway.opend.set({ delayMs: [1_100, 1_100] });
-    const before = await gateway.upstash.requests();
-    expect((await gateway.get("/v1/short-interest/US.AAPL")).status).toBe(200);
+    const service = await startService();
+    await service.get("/v1/short-interest/US.TSLA"); // From here on Redis knows the scripts.
+    await service.opend.set({ delayMs: [1_100, 1_100] });
+    const before = await service.upstash.requests();
+    expect((await service.get("/v1/short-interest/US.AAPL")).status).toBe(200);
     // Claimed, taken, exchanged, written and settled, counted.
-    expect((await gateway.upstash.requests()) - before).toBe(5);
-    expect(await gateway.upstash.redis("ZCARD", "short-interest:opend")).toBe(2);
+    expect((await service.upstash.requests()) - before).toBe(5);
+    expect(await service.upstash.redis("ZCARD", "short-interest:opend")).toBe(2);
   });
 });
 
 describe("a refusal for frequency while others wait for their permits to start", () => {
   it("keeps them from calling", async () => {
-    const gateway = await startGateway(
+    const service = await startService(
       { windowMs: 1_000 },
       { UPSTREAM_LIMIT: "1", UPSTREAM_WINDOW_SECONDS: "1" },
     );
-    await gateway.get("/v1/short-interest/US.AAPL");
-    const waiting = gateway.get("/v1/short-interest/US.TSLA");
+    await service.get("/v1/short-interest/US.AAPL");
+    const waiting = service.get("/v1/short-interest/US.TSLA");
     await vi.waitFor(async () =>
-      expect(await gateway.upstash.redis("ZCARD", "short-interest:opend")).toBe(2),
+      expect(await service.upstash.redis("ZCARD", "short-interest:opend")).toBe(2),
     );
-    await gateway.upstash.redis("SET", "short-interest:opend:blocked", "1", "PX", "30000");
+    await service.upstash.redis("SET", "short-interest:opend:blocked", "1", "PX", "30000");
     expect((await waiting).status).toBe(429);
-    expect((await gateway.opend.stats()).calls).toBe(1);
+    expect((await service.opend.stats()).calls).toBe(1);
   });
 });

@@ -1,20 +1,20 @@
 import { describe, expect, it } from "vitest";
 import type { OpendOptions } from "../stand-ins/opend.ts";
-import { startDataCentres as start } from "../support/data-center.ts";
+import { startDataCenters as start } from "../support/data-center.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const WELL: OpendOptions = { fault: "", unpublished: 0 };
 
-/** Two data centers with a stale page, and an OpenD that answers its refresh with this. */
+/** Two data centers with a stale page, and an OpenD that results its refresh with this. */
 async function startStale(faults: OpendOptions) {
   const started = await start(2);
-  const [here, there] = started.centres;
+  const [here, there] = started.dataCenters;
   if (!here || !there) throw new Error("There are two data centers");
-  for (const centre of [here, there]) await centre.page("US.AAPL", { num: 50 });
+  for (const dataCenter of [here, there]) await dataCenter.page("US.AAPL", { num: 50 });
   started.clock.forward(2 * HOUR);
-  await started.gateway.opend.set(faults);
+  await started.service.opend.set(faults);
   return {
     ...started,
     here,
@@ -22,9 +22,9 @@ async function startStale(faults: OpendOptions) {
     /** Lets every copy lose its trust, and the lease of a doubted page end. */
     async later() {
       started.clock.forward(3 * MINUTE);
-      await started.gateway.upstash.redis("DEL", "short-interest:lease:US.AAPL/");
+      await started.service.upstash.redis("DEL", "short-interest:lease:US.AAPL/");
     },
-    calls: async () => (await started.gateway.opend.stats()).calls,
+    calls: async () => (await started.service.opend.stats()).calls,
   };
 }
 
@@ -34,34 +34,34 @@ describe.each([
   ["is older", { unpublished: 3 }],
 ] as const)("refresh whose reply %s", (_, faults) => {
   it("leaves the stored page in place everywhere, and is asked again", async () => {
-    const { here, there, later, gateway, calls } = await startStale(faults);
-    const { answer: before } = await here.page("US.AAPL");
+    const { here, there, later, service, calls } = await startStale(faults);
+    const { result: before } = await here.page("US.AAPL");
     expect(await calls()).toBe(2);
-    await gateway.opend.set(WELL);
-    for (const centre of [here, there, here, there]) {
-      const { answer } = await centre.page("US.AAPL");
-      expect(answer?.page.rows).toEqual(before?.page.rows);
-      expect(answer?.stale).toBeDefined();
+    await service.opend.set(WELL);
+    for (const dataCenter of [here, there, here, there]) {
+      const { result } = await dataCenter.page("US.AAPL");
+      expect(result?.page.rows).toEqual(before?.page.rows);
+      expect(result?.stale).toBeDefined();
     }
     expect(await calls()).toBe(2);
     await later();
-    for (const centre of [here, there, here, there]) await centre.page("US.AAPL");
+    for (const dataCenter of [here, there, here, there]) await dataCenter.page("US.AAPL");
     expect(await calls()).toBe(3);
-    expect((await here.page("US.AAPL")).answer).toMatchObject({ stale: undefined });
+    expect((await here.page("US.AAPL")).result).toMatchObject({ stale: undefined });
   });
 
   it("is believed when it repeats a minute later", async () => {
     const { here, there, later, calls, clock } = await startStale(faults);
-    const { answer: before } = await here.page("US.AAPL");
+    const { result: before } = await here.page("US.AAPL");
     await later();
-    expect((await here.page("US.AAPL")).answer?.page.rows).toEqual(before?.page.rows);
+    expect((await here.page("US.AAPL")).result?.page.rows).toEqual(before?.page.rows);
     expect(await calls()).toBe(3);
     clock.forward(3 * MINUTE);
     await there.page("US.AAPL");
-    for (const centre of [here, there]) {
-      const { answer, failure } = await centre.page("US.AAPL");
+    for (const dataCenter of [here, there]) {
+      const { result, failure } = await dataCenter.page("US.AAPL");
       if ("fault" in faults) expect(failure?.code).toBe("unknown_symbol");
-      else expect(answer?.page.rows).not.toEqual(before?.page.rows);
+      else expect(result?.page.rows).not.toEqual(before?.page.rows);
     }
     expect(await calls()).toBe(3);
   });
@@ -71,7 +71,7 @@ describe("refresh after a split, with the same dates and other values", () => {
   it("replaces the stored page at once", async () => {
     const { here, clock, calls } = await startStale(WELL);
     await here.page("US.AAPL");
-    expect((await here.page("US.AAPL")).answer?.stale).toBeUndefined();
+    expect((await here.page("US.AAPL")).result?.stale).toBeUndefined();
     clock.forward(DAY);
     expect(await calls()).toBe(2);
   });
@@ -79,16 +79,16 @@ describe("refresh after a split, with the same dates and other values", () => {
 
 describe("refresh that OpenD refuses for lack of a right", () => {
   it("never replaces the stored page, and is asked again after minutes", async () => {
-    const { here, there, clock, gateway, calls } = await startStale({ fault: "no permission" });
+    const { here, there, clock, service, calls } = await startStale({ fault: "no permission" });
     for (let time = 0; time < 4; time += 1) {
       clock.forward(10 * MINUTE);
-      await gateway.upstash.redis("DEL", "short-interest:lease:US.AAPL/");
-      for (const centre of [here, there, here, there]) {
-        expect((await centre.page("US.AAPL")).answer?.stale).toBeDefined();
+      await service.upstash.redis("DEL", "short-interest:lease:US.AAPL/");
+      for (const dataCenter of [here, there, here, there]) {
+        expect((await dataCenter.page("US.AAPL")).result?.stale).toBeDefined();
       }
     }
     expect(await calls()).toBe(5);
-    const left = await gateway.upstash.redis("PTTL", "short-interest:lease:US.AAPL/");
+    const left = await service.upstash.redis("PTTL", "short-interest:lease:US.AAPL/");
     expect(left).toBeGreaterThan(4 * MINUTE);
   });
 });

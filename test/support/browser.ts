@@ -19,8 +19,8 @@ export interface Visit {
   readonly page: Page;
   readonly requests: readonly string[];
   /** Errors on the console, to which violations of the Content-Security-Policy belong. */
-  readonly complaints: readonly string[];
-  readonly picture: (name: string) => Promise<unknown>;
+  readonly consoleErrors: readonly string[];
+  readonly screenshot: (name: string) => Promise<unknown>;
   readonly close: () => Promise<void>;
 }
 
@@ -30,15 +30,15 @@ export async function visit(browser: Browser, options: BrowserContextOptions = {
   // Shorter than the test may take, so that a failure says what was waited for.
   page.setDefaultTimeout(10_000);
   const requests: string[] = [];
-  const complaints: string[] = [];
+  const consoleErrors: string[] = [];
   page.on("request", (request) => requests.push(request.url()));
-  page.on("console", (said) => said.type() === "error" && complaints.push(said.text()));
-  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (said) => said.type() === "error" && consoleErrors.push(said.text()));
+  page.on("pageerror", (error) => consoleErrors.push(error.message));
   return {
     page,
     requests,
-    complaints,
-    async picture(name) {
+    consoleErrors,
+    async screenshot(name) {
       await mkdir(PICTURES, { recursive: true });
       await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
     },

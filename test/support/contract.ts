@@ -11,23 +11,23 @@ interface Content {
   readonly example?: unknown;
   readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
 }
-interface Answer {
+interface ResponseDescription {
   readonly headers?: Readonly<Record<string, { readonly required: boolean; readonly schema: object }>>;
   readonly content?: Readonly<Record<string, Content>>;
 }
 export interface Operation {
   readonly operationId: string;
   readonly requestBody?: { readonly content: Readonly<Record<string, Content>> };
-  readonly responses: Readonly<Record<string, Answer>>;
+  readonly responses: Readonly<Record<string, ResponseDescription>>;
 }
 type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-export interface Description {
+export interface OpenApiDescription {
   readonly components: object;
   readonly paths: Paths;
   readonly webhooks: Paths;
 }
 
-export interface Question {
+export interface ContractRequest {
   /** GET by default, and POST with a body. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -35,32 +35,32 @@ export interface Question {
 }
 
 export async function readContract(origin: string) {
-  const description = (await (await fetch(`${origin}/openapi.json`)).json()) as Description;
+  const description = (await (await fetch(`${origin}/openapi.json`)).json()) as OpenApiDescription;
   const ajv = new Ajv2020({ allowUnionTypes: true, keywords: ["components", "discriminator"] });
   addFormats.default(ajv);
   /** What has been seen of each operation: its problems by their codes, other answers by their types. */
-  const seen = new Map<string, Set<string>>();
+  const observed = new Map<string, Set<string>>();
 
   /** Fails where `value` is not what `schema` says. */
-  function fits(schema: object, value: unknown): void {
+  function expectValid(schema: object, value: unknown): void {
     const validate = ajv.compile({ components: description.components, ...schema });
     validate(value);
     expect(validate.errors ?? [], JSON.stringify(value)).toEqual([]);
   }
 
   /** Fails where what is not JSON as a whole does not hold what it should. */
-  async function fitsInside(type: string, response: Response, schema: object): Promise<void> {
+  async function expectValidBody(type: string, response: Response, schema: object): Promise<void> {
     if (type === "application/x-protobuf") {
       const { retType, s2c } = fromBinary(ResponseSchema, new Uint8Array(await response.arrayBuffer()));
       expect([retType, typeof s2c?.nextKey]).toEqual([0, "string"]);
       return;
     }
     const text = await response.text();
-    fits(schema, text);
+    expectValid(schema, text);
     if (type === "application/x-ndjson") {
       const named = (name: string) => ({ $ref: `#/components/schemas/${name}` });
       const line = { anyOf: [named("HkRow"), named("UsRow"), named("HistoryEnd")] };
-      for (const each of text.split("\n").slice(0, -1)) fits(line, JSON.parse(each));
+      for (const each of text.split("\n").slice(0, -1)) expectValid(line, JSON.parse(each));
     }
     if (type === "text/csv") {
       const [header, ...rows] = text.split("\r\n").slice(0, -1);
@@ -78,16 +78,21 @@ export async function readContract(origin: string) {
 
   return {
     description,
-    fits,
+    expectValid,
     operationOf,
     operations: (isWanted: (path: string) => boolean = () => true) =>
       Object.entries(description.paths)
         .filter(([path]) => isWanted(path))
         .flatMap(([, methods]) => Object.values(methods)),
-    seenOf: (operationId: string) => seen.get(operationId) ?? new Set(),
+    observedOf: (operationId: string) => observed.get(operationId) ?? new Set(),
 
     /** Asks, and fails where the answer is not one of those described for `template`. */
-    async ask(origin: string, template: string, path: string, question: Question = {}): Promise<Response> {
+    async request(
+      origin: string,
+      template: string,
+      path: string,
+      question: ContractRequest = {},
+    ): Promise<Response> {
       const { method = question.body === undefined ? "GET" : "POST", ...init } = question;
       const operation = operationOf(template, method);
       const response = await fetch(origin + path, { ...init, method });
@@ -97,28 +102,28 @@ export async function readContract(origin: string) {
         const value = response.headers.get(name);
         if (required) expect(value, `${name} of ${path}`).not.toBeNull();
         if (value !== null)
-          fits(schema, "type" in schema && schema.type === "integer" ? Number(value) : value);
+          expectValid(schema, "type" in schema && schema.type === "integer" ? Number(value) : value);
       }
       const [type = ""] = (response.headers.get("Content-Type") ?? "").split(";");
       const content = described.content?.[type];
       const note = (what: string) => {
-        seen.set(operation.operationId, (seen.get(operation.operationId) ?? new Set()).add(what));
+        observed.set(operation.operationId, (observed.get(operation.operationId) ?? new Set()).add(what));
       };
       if (!described.content) note(String(response.status));
       else if (!content) throw new Error(`${path}: ${type} is not described`);
       else if (type.endsWith("json") && type !== "application/x-ndjson") {
         const body: unknown = await response.clone().json();
-        fits(content.schema, body);
+        expectValid(content.schema, body);
         note(type === "application/problem+json" ? (body as { code: string }).code : type);
       } else {
-        await fitsInside(type, response.clone(), content.schema);
+        await expectValidBody(type, response.clone(), content.schema);
         note(type);
       }
       return response;
     },
 
     /** Fails where an answer is described that nothing has caused. */
-    allSeenOf({ operationId, responses }: Operation): void {
+    expectAllObserved({ operationId, responses }: Operation): void {
       const described = Object.entries(responses).flatMap(([status, { content }]) =>
         content
           ? Object.entries(content).flatMap(([type, { examples }]) =>
@@ -128,7 +133,7 @@ export async function readContract(origin: string) {
       );
       // A fault in the program cannot be asked for.
       const promised = new Set(described.filter((what) => what !== "internal"));
-      expect([...(seen.get(operationId) ?? [])].sort(), operationId).toEqual([...promised].sort());
+      expect([...(observed.get(operationId) ?? [])].sort(), operationId).toEqual([...promised].sort());
     },
   };
 }

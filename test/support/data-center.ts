@@ -6,10 +6,10 @@ import { createPageSource } from "../../functions/page-source/create.ts";
 import { FIRST } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { DEADLINES, type Deadlines } from "../../functions/timeout.ts";
-import { type Gateway, startGateway } from "./page-source.ts";
+import { type Service, startService } from "./service.ts";
 
 /** Short enough for tests of what hangs. */
-export const SHORT: Deadlines = {
+export const SHORT_DEADLINES: Deadlines = {
   request: 3_000,
   connect: 300,
   login: 300,
@@ -27,14 +27,14 @@ export class Clock {
   }
 }
 
-/** One of several data centres, with an edge cache of its own, on a gateway's OpenD and Upstash. */
-export function dataCentre(gateway: Gateway, clock = new Clock(), deadlines: Deadlines = DEADLINES) {
+/** One of several data centers, with an edge cache of its own, on a service's OpenD and Upstash. */
+export function createDataCenter(service: Service, clock = new Clock(), deadlines: Deadlines = DEADLINES) {
   const origin = `https://${crypto.randomUUID()}.test`;
   return {
-    /** Asks the page source, and waits until nothing is left to do. Failures are answers here. */
+    /** Asks the page source, and waits until nothing is left to do. Failures are results here. */
     async page(symbol: string, { cursor = FIRST, num = 10, client = "me" } = {}) {
       const context = createExecutionContext();
-      const source = createPageSource(parseEnv(gateway.env), {
+      const source = createPageSource(parseEnv(service.env), {
         origin,
         client,
         deadlines,
@@ -42,40 +42,40 @@ export function dataCentre(gateway: Gateway, clock = new Clock(), deadlines: Dea
         waitUntil: (work) => context.waitUntil(work),
       });
       const began = Date.now();
-      const answer = await source
+      const result = await source
         .page(parseSymbol(symbol), cursor, num)
         .catch((thrown) => Failure.from(thrown));
       const ms = Date.now() - began;
       await waitOnExecutionContext(context);
-      return answer instanceof Failure ? { failure: answer, ms } : { answer, ms };
+      return result instanceof Failure ? { failure: result, ms } : { result, ms };
     },
   };
 }
 
-/** Several data centres on one clock, one OpenD and one Upstash. */
-export async function startDataCentres(
+/** Several data centers on one clock, one OpenD and one Upstash. */
+export async function startDataCenters(
   count: number,
   vars: Record<string, string> = { CLIENT_SHARE: "30" },
   deadlines: Deadlines = DEADLINES,
 ) {
-  const gateway = await startGateway({}, vars);
+  const service = await startService({}, vars);
   const clock = new Clock();
   return {
-    gateway,
+    service,
     clock,
-    centres: Array.from({ length: count }, () => dataCentre(gateway, clock, deadlines)),
+    dataCenters: Array.from({ length: count }, () => createDataCenter(service, clock, deadlines)),
   };
 }
 
 /** The key of the log of permits. */
-export const LOG = "short-interest:opend";
+export const PERMIT_LOG = "short-interest:opend";
 
 /** Fails where a permit in the log is not a call that OpenD has seen, or a connection is left open. */
-export async function logAndCallsAgree(gateway: Gateway): Promise<void> {
+export async function expectOnePermitPerCall(service: Service): Promise<void> {
   // The last connection may still be closing.
   await vi.waitFor(async () => {
-    const { calls, connections } = await gateway.opend.stats();
+    const { calls, connections } = await service.opend.stats();
     expect(connections).toBe(0);
-    expect(await gateway.upstash.redis("ZCARD", LOG)).toBe(calls);
+    expect(await service.upstash.redis("ZCARD", PERMIT_LOG)).toBe(calls);
   });
 }

@@ -11,4 +11,4 @@ beforeEach(() => {
 });
 
 /** What this test has written to the log so far, line by line. */
-export const written = (): readonly string[] => lines;
+export const logLines = (): readonly string[] => lines;

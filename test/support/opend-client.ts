@@ -13,19 +13,24 @@ const hash = (algorithm: string, text: string) => createHash(algorithm).update(t
 export const API_KEYS = `many:${hash("sha256", KEY)}:${hash("sha256", hash("md5", KEY))}`;
 
 /** Opens many connections at once, each of which asks for pages of `US.T0`, `US.T1`, … in turn. */
-export async function exchangeMany(
+export async function requestPages(
   origin: string,
   connections: number,
   requests: number,
   symbols: number,
 ): Promise<ShortInterest.Response[]> {
   const codes = Array.from({ length: requests }, (_, at) => `T${at % symbols}`);
-  const all = await Promise.all(Array.from({ length: connections }, () => exchange(origin, codes)));
+  const all = await Promise.all(
+    Array.from({ length: connections }, () => requestPagesOnConnection(origin, codes)),
+  );
   return all.flat();
 }
 
 /** One connection: logs in, asks for a page of each security, and closes when all is answered. */
-async function exchange(origin: string, codes: readonly string[]): Promise<ShortInterest.Response[]> {
+async function requestPagesOnConnection(
+  origin: string,
+  codes: readonly string[],
+): Promise<ShortInterest.Response[]> {
   const socket = new WebSocket(origin.replace(/^http/, "ws"));
   socket.binaryType = "arraybuffer";
   const replies: ShortInterest.Response[] = [];

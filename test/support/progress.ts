@@ -39,7 +39,7 @@ export function startProgress(line: () => string): () => void {
 }
 
 /** Minutes and seconds, such as `1:05`. */
-export function clock(ms: number): string {
+export function formatDuration(ms: number): string {
   const seconds = Math.floor(ms / 1_000);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }

@@ -1,11 +1,11 @@
 import { vi } from "vitest";
-import type { Gateway } from "./page-source.ts";
+import type { Service } from "./service.ts";
 
 /** Counts what `work` asks of the platform, as the platform would. */
-export async function subrequests(gateway: Gateway, work: () => Promise<unknown>): Promise<number> {
+export async function countSubrequests(service: Service, work: () => Promise<unknown>): Promise<number> {
   const match = vi.spyOn(caches.default, "match");
   const put = vi.spyOn(caches.default, "put");
-  const others = async () => (await gateway.upstash.requests()) + (await gateway.opend.stats()).openings;
+  const others = async () => (await service.upstash.requests()) + (await service.opend.stats()).openings;
   const before = await others();
   try {
     await work();

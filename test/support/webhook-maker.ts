@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { Running } from "./running.ts";
+import type { LocalService } from "./local-service.ts";
 
 /** The key that `API_KEYS` lets in. */
 export const KEY = "key";
@@ -9,7 +9,7 @@ export const newSecret = () => `whsec_${randomBytes(32).toString("base64")}`;
 
 /** Makes a webhook of a Worker that runs. Its receiver has to verify the test message for that. */
 export function makeWebhook(
-  running: Running,
+  running: LocalService,
   url: string,
   symbols: readonly string[],
   secret = newSecret(),

@@ -8,7 +8,7 @@ import { array, literal, number, object, parse, safeParse, string, union } from 
 import { unstable_readConfig as readConfig } from "wrangler";
 
 /** A Worker in workerd. */
-export interface Service {
+export interface WorkerdService {
   /** Its script, one module. */
   readonly script: string;
   readonly vars?: Readonly<Record<string, string>>;
@@ -51,7 +51,7 @@ const INSPECTOR = "inspector";
  * @param options.quiet drops its messages, of which it writes one for each connection that breaks the protocol
  */
 export async function startWorkerd(
-  services: Readonly<Record<string, Service>>,
+  services: Readonly<Record<string, WorkerdService>>,
   { inspect = false, quiet = false } = {},
 ): Promise<Workerd> {
   const directory = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
@@ -101,7 +101,7 @@ export async function startWorkerd(
 const Compatibility = object({ compatibility_date: string(), compatibility_flags: array(string()) });
 
 /** In the form of Cap'n Proto, whose strings are written as JSON's are. */
-function configOf(services: Readonly<Record<string, Service>>): string {
+function configOf(services: Readonly<Record<string, WorkerdService>>): string {
   const text = JSON.stringify;
   const { compatibility_date: date, compatibility_flags: flags } = parse(
     Compatibility,

@@ -3,12 +3,12 @@ import { parseEnv } from "../../functions/env.ts";
 import { createCounters } from "../../functions/telemetry/counters.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { Clock } from "../support/data-center.ts";
-import { startGateway } from "../support/page-source.ts";
+import { startService } from "../support/service.ts";
 
-/** The counters of one data centre. */
+/** The counters of one data center. */
 async function startCounters() {
-  const gateway = await startGateway();
-  const { upstash } = parseEnv(gateway.env);
+  const service = await startService();
+  const { upstash } = parseEnv(service.env);
   const clock = new Clock();
   const work: Promise<unknown>[] = [];
   const counters = createCounters(
@@ -18,7 +18,7 @@ async function startCounters() {
     clock.now,
   );
   return {
-    gateway,
+    service,
     clock,
     counters,
     async add(times: number, atOnce = true) {
@@ -37,32 +37,32 @@ describe("what is counted", () => {
   });
 
   it("is written ten times a minute at most, and nothing of it is lost", async () => {
-    const { add, counters, gateway, clock } = await startCounters();
+    const { add, counters, service, clock } = await startCounters();
     await add(1);
-    const before = await gateway.upstash.requests();
+    const before = await service.upstash.requests();
     for (let times = 0; times < 50; times += 1) await add(1);
-    expect((await gateway.upstash.requests()) - before).toBe(9);
+    expect((await service.upstash.requests()) - before).toBe(9);
     clock.forward(61_000);
     await add(1);
     expect(await counters.read()).toEqual(new Map([["upstream_calls_total", 52]]));
   });
 
   it("waits for what is worth a question", async () => {
-    const { add, counters, gateway } = await startCounters();
-    const before = await gateway.upstash.requests();
+    const { add, counters, service } = await startCounters();
+    const before = await service.upstash.requests();
     await add(1, false);
     await add(1, false);
-    expect(await gateway.upstash.requests()).toBe(before);
+    expect(await service.upstash.requests()).toBe(before);
     await add(1);
     expect(await counters.read()).toEqual(new Map([["upstream_calls_total", 3]]));
   });
 
   it("waits while Upstash cannot be asked", async () => {
-    const { add, counters, gateway } = await startCounters();
-    await gateway.upstash.fail("500");
+    const { add, counters, service } = await startCounters();
+    await service.upstash.fail("500");
     await add(1);
     await add(1);
-    await gateway.upstash.fail(null);
+    await service.upstash.fail(null);
     await add(1);
     expect(await counters.read()).toEqual(new Map([["upstream_calls_total", 3]]));
   });

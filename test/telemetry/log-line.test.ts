@@ -1,20 +1,20 @@
 import { describe, expect, it, vi } from "vitest";
 import { runPoller } from "../../functions/webhooks/jobs.ts";
 import { TestClient } from "../opend-server/support.ts";
-import { sha256 } from "../support/keys.ts";
-import { written } from "../support/log.ts";
-import { startGateway } from "../support/page-source.ts";
+import { logLines } from "../support/log.ts";
+import { startService } from "../support/service.ts";
+import { sha256 } from "../support/sha256.ts";
 import { startWebhookService } from "../support/webhook-service.ts";
 
-const lines = () => written().map((line): Record<string, unknown> => JSON.parse(line));
+const lines = () => logLines().map((line): Record<string, unknown> => JSON.parse(line));
 const lastLine = () => lines().at(-1);
 
 const PATH = "/v1/short-interest/US.AAPL";
 
 describe("the log has one line for a request", () => {
   it("that OpenD is asked for, with milliseconds for each step", async () => {
-    const gateway = await startGateway();
-    const response = await gateway.get(PATH);
+    const service = await startService();
+    const response = await service.get(PATH);
     expect(lines()).toEqual([
       {
         route: "GET /v1/short-interest/:symbol",
@@ -37,17 +37,17 @@ describe("the log has one line for a request", () => {
   });
 
   it("that is answered at the edge, or elsewhere from the shared copy", async () => {
-    const gateway = await startGateway();
-    await gateway.get(PATH);
-    await gateway.get(PATH);
+    const service = await startService();
+    await service.get(PATH);
+    await service.get(PATH);
     expect(lastLine()).toMatchObject({ pages: { edge: 1 }, calls: 0 });
-    await gateway.elsewhere(PATH);
+    await service.getFromOtherDataCenter(PATH);
     await vi.waitFor(() => expect(lastLine()).toMatchObject({ pages: { shared: 1 }, calls: 0 }));
   });
 
   it("that fails, with the code and what it is counted as", async () => {
-    const gateway = await startGateway({ fault: "no permission" });
-    await gateway.get(PATH);
+    const service = await startService({ fault: "no permission" });
+    await service.get(PATH);
     expect(lastLine()).toMatchObject({
       status: 502,
       code: "opend_no_permission",
@@ -58,8 +58,8 @@ describe("the log has one line for a request", () => {
   });
 
   it("for many symbols, of which some fail", async () => {
-    const gateway = await startGateway();
-    await gateway.get("/v1/short-interest?symbols=US.AAPL,hk.700,US.NOSUCH");
+    const service = await startService();
+    await service.get("/v1/short-interest?symbols=US.AAPL,hk.700,US.NOSUCH");
     expect(lastLine()).toMatchObject({
       route: "GET /v1/short-interest",
       status: 200,
@@ -72,8 +72,8 @@ describe("the log has one line for a request", () => {
   });
 
   it("for a history, once it has been read to its end", async () => {
-    const gateway = await startGateway();
-    const response = await gateway.stream("/v1/short-interest/US.ROWS120/history");
+    const service = await startService();
+    const response = await service.stream("/v1/short-interest/US.ROWS120/history");
     expect(lines()).toEqual([]);
     await response.text();
     await vi.waitFor(() => {
@@ -82,8 +82,8 @@ describe("the log has one line for a request", () => {
   });
 
   it("for a history that nobody reads on", async () => {
-    const gateway = await startGateway();
-    const response = await gateway.stream("/v1/short-interest/US.ROWS120/history");
+    const service = await startService();
+    const response = await service.stream("/v1/short-interest/US.ROWS120/history");
     const reader = response.body?.getReader();
     await reader?.read();
     await reader?.cancel();
@@ -95,20 +95,20 @@ describe("the log has one line for a request", () => {
     ["/v1/short-interest/x", "GET /v1/short-interest/:symbol", "invalid_symbol", 400],
     ["/healthz", "GET /healthz", undefined, 200],
   ])("to %s", async (path, route, code, status) => {
-    await (await startGateway()).get(path);
+    await (await startService()).get(path);
     const [line] = lines();
     expect([line?.route, line?.code, line?.status]).toEqual([route, code, status]);
     expect(line).not.toHaveProperty("symbols");
   });
 
   it("with a method that there is not", async () => {
-    await (await startGateway()).get(PATH, { method: "PUT" });
+    await (await startService()).get(PATH, { method: "PUT" });
     expect(lines()).toMatchObject([{ status: 405, code: "method_not_allowed", route: `PUT ${PATTERN}` }]);
   });
 
   it("over OpenD's own protocol, after the one that opened the connection", async () => {
-    const gateway = await startGateway();
-    const { webSocket } = await gateway.connect();
+    const service = await startService();
+    const { webSocket } = await service.connect();
     if (!webSocket) throw new Error("not a WebSocket");
     const client = new TestClient(webSocket);
     await client.logIn();
@@ -145,23 +145,23 @@ describe("the log", () => {
     const key = "si_top-secret";
     const address = "203.0.113.77";
     const headers = { "X-API-Key": key, "CF-Connecting-IP": address };
-    const keyed = await startGateway({ key: "opend-secret" }, { API_KEYS: `app:${await sha256(key)}` });
+    const keyed = await startService({ key: "opend-secret" }, { API_KEYS: `app:${await sha256(key)}` });
     for (const path of [PATH, `${PATH}?api_key=${key}`, `/v1/${key}`]) await keyed.get(path, { headers });
     await keyed.get(PATH, { headers: { "X-API-Key": "si_guessed" } });
     expect(lines().map((line) => line.key)).toEqual(["app", "app", "app", undefined]);
 
-    const open = await startGateway();
+    const open = await startService();
     for (const at of [address, "2001:db8:1:2::5"]) {
       await open.get(PATH, { headers: { "CF-Connecting-IP": at } });
     }
     const secrets = [key, address, "2001:db8", "si_guessed", "opend-secret", "stand-in", "127.0.0.1"];
-    for (const secret of secrets) expect(written().join("\n")).not.toContain(secret);
+    for (const secret of secrets) expect(logLines().join("\n")).not.toContain(secret);
   });
 
   it("has faults of the configuration as errors", async () => {
     const error = vi.spyOn(console, "error").mockImplementation(() => undefined);
-    await (await startGateway({}, { OPEND_URL: "ftp://secret" })).get(PATH);
-    expect(written()).toEqual([]);
+    await (await startService({}, { OPEND_URL: "ftp://secret" })).get(PATH);
+    expect(logLines()).toEqual([]);
     const [[line] = []] = error.mock.calls;
     expect(JSON.parse(String(line))).toMatchObject({ status: 500, code: "misconfigured" });
     expect(line).not.toContain("secret");

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import FutuWebsocket from "futu-api";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { GET_SHORT_INTEREST } from "../../functions/opend/short-interest.ts";
-import { type Running, startRunning } from "../support/running.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 import { exchange } from "./exchange.ts";
 
 /** The vendor's client, unmodified, against an OpenD and against the Worker in front of one. */
@@ -12,16 +12,16 @@ const KEY = "7522027ccf5a06b1";
 const hash = (algorithm: string, text: string) => createHash(algorithm).update(text).digest("hex");
 const API_KEYS = `me:${hash("sha256", KEY)}:${hash("sha256", hash("md5", KEY))}`;
 
-let running: Running;
-let open: Running;
+let running: LocalService;
+let open: LocalService;
 let addresses: Record<"an OpenD" | "the Worker" | "a Worker without keys", URL>;
 
 beforeAll(async () => {
-  running = await startRunning(
+  running = await startLocalService(
     { key: KEY, limit: 1_000 },
     { OPEND_KEY: KEY, API_KEYS, SUBREQUEST_LIMIT: "10000", UPSTREAM_WINDOW_SECONDS: "1" },
   );
-  open = await startRunning();
+  open = await startLocalService();
   addresses = {
     "an OpenD": new URL(running.opend.url),
     "the Worker": new URL(running.origin),
@@ -141,7 +141,7 @@ describe("the Worker", () => {
   it("settles every request of the vendor's client also where subrequests are few", {
     timeout: 60_000,
   }, async () => {
-    const few = await startRunning({ delayMs: [30, 60] }, { CLIENT_SHARE: "30" });
+    const few = await startLocalService({ delayMs: [30, 60] }, { CLIENT_SHARE: "30" });
     const client = new FutuWebsocket();
     const { hostname, port } = new URL(few.origin);
     let logins = 0;

@@ -1,29 +1,29 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Contract, readContract } from "../support/contract.ts";
-import { type Running, startRunning } from "../support/running.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 
 /** A Worker that runs keeps what /openapi.json promises, as validators of others see it. */
 
 const KEY = "key";
 const DIGEST = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683";
 
-let open: Running;
-let keyed: Running;
-let flooded: Running;
-let unset: Running;
-let listed: Running;
+let open: LocalService;
+let keyed: LocalService;
+let flooded: LocalService;
+let unset: LocalService;
+let listed: LocalService;
 let contract: Contract;
 
 beforeAll(async () => {
-  open = await startRunning(
+  open = await startLocalService(
     { windowMs: 1_000 },
     { UPSTREAM_WAIT_MS: "0", UPSTREAM_WINDOW_SECONDS: "1", CLIENT_SHARE: "30" },
   );
-  keyed = await startRunning({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "1", API_KEYS: `me:${DIGEST}` });
-  flooded = await startRunning({}, {}, { requestsPerMinute: 1 });
-  unset = await startRunning({}, { UPSTASH_REDIS_REST_TOKEN: "" });
-  listed = await startRunning({}, { ALLOWED_ORIGINS: "https://a.example" });
+  keyed = await startLocalService({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "1", API_KEYS: `me:${DIGEST}` });
+  flooded = await startLocalService({}, {}, { requestsPerMinute: 1 });
+  unset = await startLocalService({}, { UPSTASH_REDIS_REST_TOKEN: "" });
+  listed = await startLocalService({}, { ALLOWED_ORIGINS: "https://a.example" });
   contract = await readContract(open.origin);
 }, 120_000);
 
@@ -32,12 +32,12 @@ afterAll(async () => {
 });
 
 const ask = (
-  running: Running,
+  running: LocalService,
   template: string,
   path: string,
   headers: Record<string, string> = {},
   body?: string,
-) => contract.ask(running.origin, template, path, body === undefined ? { headers } : { headers, body });
+) => contract.request(running.origin, template, path, body === undefined ? { headers } : { headers, body });
 
 const PAGE = "/v1/short-interest/{symbol}";
 const HISTORY = "/v1/short-interest/{symbol}/history";
@@ -74,7 +74,7 @@ describe("the description", () => {
           for (const each of all) {
             if (type === "application/x-protobuf") continue;
             expect(each, `${operationId} ${status} ${type}`).toBeDefined();
-            contract.fits(schema, each);
+            contract.expectValid(schema, each);
           }
         }
       }
@@ -116,15 +116,17 @@ describe.each([
     ["unknown_symbol", () => ask(open, template, path("US.NOSUCH"))],
   ])("is %s", async (code, refused) => {
     await refused();
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain(code);
+    expect(contract.observedOf(contract.operationOf(template).operationId)).toContain(code);
   });
 
   it("is too_many_requests and client_quota_exceeded", async () => {
     // A new minute may begin after the first.
     for (let request = 0; request < 3; request += 1) await ask(flooded, template, path("US.AAPL"));
     for (const symbol of [fresh(), fresh()]) await ask(keyed, template, path(symbol), { "X-API-Key": KEY });
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("too_many_requests");
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("client_quota_exceeded");
+    expect(contract.observedOf(contract.operationOf(template).operationId)).toContain("too_many_requests");
+    expect(contract.observedOf(contract.operationOf(template).operationId)).toContain(
+      "client_quota_exceeded",
+    );
   });
 
   it.each([
@@ -143,7 +145,7 @@ describe.each([
     await open.upstash.redis.call("FLUSHDB");
     // The isolate remembers for a window that OpenD has refused.
     await vi.waitFor(async () => expect((await get(fresh())).status).toBe(200), { timeout: 5_000 });
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain(code);
+    expect(contract.observedOf(contract.operationOf(template).operationId)).toContain(code);
   });
 
   it("is subrequest_limit, where a history is long", async () => {
@@ -151,14 +153,14 @@ describe.each([
     await open.upstash.redis.call("FLUSHDB");
     await ask(open, template, path("US.ROWS1000", "order=asc"));
     await open.upstash.redis.call("FLUSHDB");
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("subrequest_limit");
+    expect(contract.observedOf(contract.operationOf(template).operationId)).toContain("subrequest_limit");
   });
 
   it("is store_unavailable", async () => {
     open.upstash.fail("500");
     await ask(open, template, path(fresh()));
     open.upstash.fail(undefined);
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("store_unavailable");
+    expect(contract.observedOf(contract.operationOf(template).operationId)).toContain("store_unavailable");
   });
 });
 
@@ -176,7 +178,7 @@ describe("request_timeout", () => {
       ask(open, HISTORY, `/v1/short-interest/${history}/history`),
     ]);
     for (const template of [PAGE, HISTORY]) {
-      expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("request_timeout");
+      expect(contract.observedOf(contract.operationOf(template).operationId)).toContain("request_timeout");
     }
   });
 });
@@ -226,6 +228,6 @@ describe("other answers", () => {
 
   it("are not described where there are none", () => {
     const others = contract.operations((path) => !path.startsWith("/v1/webhooks"));
-    for (const operation of others) contract.allSeenOf(operation);
+    for (const operation of others) contract.expectAllObserved(operation);
   });
 });

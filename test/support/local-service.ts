@@ -5,7 +5,7 @@ import { startUpstash } from "../stand-ins/upstash.ts";
 import { type LocalWorkerOptions, startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
 
 /** A Worker that runs by itself, with an OpenD and an Upstash of its own, for tests from outside. */
-export async function startRunning(
+export async function startLocalService(
   options: OpendOptions = {},
   vars: Readonly<Record<string, string>> = {},
   limits: LocalWorkerOptions = UNLIMITED,
@@ -33,4 +33,4 @@ export async function startRunning(
   };
 }
 
-export type Running = Awaited<ReturnType<typeof startRunning>>;
+export type LocalService = Awaited<ReturnType<typeof startLocalService>>;

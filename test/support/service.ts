@@ -5,7 +5,7 @@ import type { UpstashFault } from "../stand-ins/upstash.ts";
 import { control } from "./stand-ins.ts";
 
 /** A Worker with an edge cache, an OpenD and an Upstash of its own. */
-export async function startGateway(options: OpendOptions = {}, vars: Record<string, unknown> = {}) {
+export async function startService(options: OpendOptions = {}, vars: Record<string, unknown> = {}) {
   const [opend, upstash] = await Promise.all([control.startOpend(options), control.startUpstash()]);
   const env = {
     OPEND_URL: opend.url,
@@ -33,7 +33,7 @@ export async function startGateway(options: OpendOptions = {}, vars: Record<stri
       return worker.fetch(new Request(origin, init), env, createExecutionContext());
     },
     /** Asks the Worker in another data centre, whose edge has nothing. */
-    elsewhere: async (path: string): Promise<Response> =>
+    getFromOtherDataCenter: async (path: string): Promise<Response> =>
       worker.fetch(new Request(`https://${crypto.randomUUID()}.test${path}`), env, createExecutionContext()),
     /** Asks the Worker for what comes piece by piece; whoever reads it decides how fast. */
     stream: async (path: string): Promise<Response> =>
@@ -48,4 +48,4 @@ export async function startGateway(options: OpendOptions = {}, vars: Record<stri
   };
 }
 
-export type Gateway = Awaited<ReturnType<typeof startGateway>>;
+export type Service = Awaited<ReturnType<typeof startService>>;
