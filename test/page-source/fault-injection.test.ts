@@ -10,8 +10,8 @@ import {
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-describe("a call that is never answered", () => {
-  it("holds its permit until it can no longer reach OpenD", async () => {
+describe("call without a reply", () => {
+  it("keeps its permit until it can no longer reach OpenD", async () => {
     const { service, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
     await service.opend.set({ fault: "silence" });
     const began = Date.now();
@@ -23,14 +23,14 @@ describe("a call that is never answered", () => {
       "-1",
       "WITHSCORES",
     )) as string[];
-    // A second of guard, and the call's deadline.
+    // A second of tolerance, and the deadline of the call.
     expect(Number(until) - began).toBeGreaterThanOrEqual(1_000 + SHORT_DEADLINES.call);
     expect(Number(until) - began).toBeLessThan(1_000 + SHORT_DEADLINES.call + 500);
   });
 });
 
-describe("a refresh beside a permit that is booked ahead", () => {
-  it("leaves the log its life, so that no permit is forgotten while it counts", async () => {
+describe("permit log", () => {
+  it("keeps its expiry for a permit booked ahead when a refresh takes another one", async () => {
     const vars = { CLIENT_SHARE: "1", UPSTREAM_WINDOW_SECONDS: "2", UPSTREAM_WAIT_MS: "10000" };
     const { service, clock, dataCenters } = await start(1, vars);
     const [dataCenter] = dataCenters;
@@ -47,12 +47,12 @@ describe("a refresh beside a permit that is booked ahead", () => {
   });
 });
 
-describe("a failing OpenD", () => {
-  it("is left alone after five failures, and answers again when a probe gets through", async () => {
+describe("circuit breaker across data centers", () => {
+  it("opens after five failures, and closes after a successful probe", async () => {
     const { service, dataCenters } = await start(2);
     await service.opend.set({ fault: "login: drop" });
-    for (let time = 0; time < 5; time += 1) {
-      expect((await dataCenters[time % 2]?.page(`US.T${time}`))?.failure?.code).toBe("opend_unreachable");
+    for (let call = 0; call < 5; call += 1) {
+      expect((await dataCenters[call % 2]?.page(`US.T${call}`))?.failure?.code).toBe("opend_unreachable");
     }
     const { openings } = await service.opend.stats();
     for (const dataCenter of dataCenters) {
@@ -62,99 +62,99 @@ describe("a failing OpenD", () => {
     }
     expect((await service.opend.stats()).openings).toBe(openings);
     await service.opend.set({ fault: "" });
-    await service.upstash.redis("HSET", "short-interest:circuit", "open", "0"); // The ten seconds are over.
+    await service.upstash.redis("HSET", "short-interest:circuit", "open", "0"); // Ends the 10 s.
     expect((await dataCenters[0]?.page("US.T9"))?.result?.tier).toBe("opend");
     expect((await dataCenters[1]?.page("US.T8"))?.result?.tier).toBe("opend");
     await expectOnePermitPerCall(service);
   });
 });
 
-describe("a caller", () => {
-  it("may cause its share of calls, then still gets what is kept, and keeps nobody else from theirs", async () => {
+describe("client", () => {
+  it("is limited to its share of calls, then gets cached pages only, and leaves other clients their share", async () => {
     const { service, dataCenters } = await start(1, {});
     const [dataCenter] = dataCenters;
-    await dataCenter?.page("US.AAPL", { client: "modest" });
+    await dataCenter?.page("US.AAPL", { client: "other" });
     const guesses = await Promise.all(
-      Array.from({ length: 60 }, (_, at) => dataCenter?.page(`US.NOSUCH${at}`, { client: "guesser" })),
+      Array.from({ length: 60 }, (_, index) => dataCenter?.page(`US.NOSUCH${index}`, { client: "greedy" })),
     );
     const codes = guesses.map((guess) => guess?.failure?.code);
     expect(new Set(codes)).toEqual(new Set(["unknown_symbol", "client_quota_exceeded"]));
     expect((await service.opend.stats()).calls).toBeLessThanOrEqual(1 + 15);
-    const again = await dataCenter?.page("US.NOSUCH999", { client: "guesser" });
+    const again = await dataCenter?.page("US.NOSUCH999", { client: "greedy" });
     expect(again?.failure?.code).toBe("client_quota_exceeded");
     expect(again?.failure?.retryAfterMs).toBeGreaterThan(20_000);
-    expect((await dataCenter?.page("US.AAPL", { client: "guesser" }))?.result?.tier).toBe("edge");
-    expect((await dataCenter?.page("US.TSLA", { client: "modest" }))?.result?.tier).toBe("opend");
+    expect((await dataCenter?.page("US.AAPL", { client: "greedy" }))?.result?.tier).toBe("edge");
+    expect((await dataCenter?.page("US.TSLA", { client: "other" }))?.result?.tier).toBe("opend");
   });
 
-  it("that has used up its share keeps nobody from renewing a page, and asks Upstash once however often it asks", async () => {
+  it("without calls left does not block refreshes by others, and 50 of its requests cost at most 4 commands", async () => {
     const { service, clock, dataCenters } = await start(2, { CLIENT_SHARE: "2" });
-    const [here, there] = dataCenters;
-    for (const symbol of ["US.AAPL", "US.TSLA"]) await here?.page(symbol, { client: "greedy" });
+    const [first, second] = dataCenters;
+    for (const symbol of ["US.AAPL", "US.TSLA"]) await first?.page(symbol, { client: "greedy" });
     clock.forward(2 * HOUR);
-    expect((await here?.page("US.AAPL", { client: "greedy" }))?.result?.stale).toBe("revalidating");
+    expect((await first?.page("US.AAPL", { client: "greedy" }))?.result?.stale).toBe("revalidating");
     expect((await service.opend.stats()).calls).toBe(2);
-    await there?.page("US.AAPL", { client: "modest" });
+    await second?.page("US.AAPL", { client: "other" });
     expect((await service.opend.stats()).calls).toBe(3);
 
     const before = await service.upstash.requests();
     const refused = await Promise.all(
-      Array.from({ length: 50 }, () => here?.page("US.SPY", { client: "greedy" })),
+      Array.from({ length: 50 }, () => first?.page("US.SPY", { client: "greedy" })),
     );
-    for (const each of refused) expect(each?.failure?.code).toBe("client_quota_exceeded");
+    for (const response of refused) expect(response?.failure?.code).toBe("client_quota_exceeded");
     expect((await service.upstash.requests()) - before).toBeLessThanOrEqual(4);
   });
 
-  it("counts twice for each symbol that does not exist", async () => {
+  it("is charged twice for an unknown symbol", async () => {
     const { service, dataCenters } = await start(1, { CLIENT_SHARE: "6" });
     const codes = [];
-    for (let at = 0; at < 5; at += 1)
-      codes.push((await dataCenters[0]?.page(`US.NOSUCH${at}`))?.failure?.code);
+    for (let index = 0; index < 5; index += 1)
+      codes.push((await dataCenters[0]?.page(`US.NOSUCH${index}`))?.failure?.code);
     expect(codes).toEqual([...Array(3).fill("unknown_symbol"), ...Array(2).fill("client_quota_exceeded")]);
     expect((await service.opend.stats()).calls).toBe(3);
   });
 
-  it("is told that its own share is used up, also where that is as large as the quota", async () => {
+  it("gets client_quota_exceeded even if its share is as large as the quota", async () => {
     const { dataCenters } = await start(1, { CLIENT_SHARE: "4", UPSTREAM_LIMIT: "4" });
     const first = await dataCenters[0]?.page("HK.00700", { client: "other", num: 50 });
-    for (const at of [1, 2]) await dataCenters[0]?.page(`US.NOSUCH${at}`);
+    for (const index of [1, 2]) await dataCenters[0]?.page(`US.NOSUCH${index}`);
     expect((await dataCenters[0]?.page("US.AAPL"))?.failure?.code).toBe("client_quota_exceeded");
     const known = { client: "other", cursor: first?.result?.page.next ?? "" };
     expect((await dataCenters[0]?.page("HK.00700", known))?.result?.tier).toBe("opend");
   });
 
-  it("that has used up its share does not spoil a page for one who asks for it meanwhile", async () => {
+  it("without calls left does not fail a concurrent request of another client for the same page", async () => {
     const { dataCenters } = await start(1, { CLIENT_SHARE: "1" });
     await dataCenters[0]?.page("US.AAPL", { client: "greedy" });
-    const [greedy, modest] = await Promise.all([
+    const [greedy, other] = await Promise.all([
       dataCenters[0]?.page("US.TSLA", { client: "greedy" }),
-      dataCenters[0]?.page("US.TSLA", { client: "modest" }),
+      dataCenters[0]?.page("US.TSLA", { client: "other" }),
     ]);
     expect(greedy?.failure?.code ?? greedy?.result?.tier).toMatch(/client_quota_exceeded|collapsed/);
-    expect(modest?.result?.page.rows).toHaveLength(10);
+    expect(other?.result?.page.rows).toHaveLength(10);
   });
 });
 
-describe("a Redis that restarts empty", () => {
-  it("costs at most a refusal of OpenD's own, which stops all calls for a window", async () => {
+describe("Redis without its data", () => {
+  it("causes at most one refusal by OpenD, which stops all calls for a window", async () => {
     const { service, dataCenters } = await start(1);
-    for (let at = 0; at < 30; at += 1)
-      expect((await dataCenters[0]?.page(`US.T${at}`))?.result).toBeDefined();
+    for (let index = 0; index < 30; index += 1)
+      expect((await dataCenters[0]?.page(`US.T${index}`))?.result).toBeDefined();
     await service.upstash.redis("FLUSHALL");
     await service.upstash.redis("SCRIPT", "FLUSH");
     expect((await dataCenters[0]?.page("US.T0"))?.result?.tier).toBe("edge");
     const { failure } = (await dataCenters[0]?.page("US.T40")) ?? {};
     expect(failure).toMatchObject({ code: "upstream_quota_exceeded", retryAfterMs: 30_000 });
     const { calls } = await service.opend.stats();
-    for (let at = 50; at < 55; at += 1) {
-      expect((await dataCenters[0]?.page(`US.T${at}`))?.failure?.code).toBe("upstream_quota_exceeded");
+    for (let index = 50; index < 55; index += 1) {
+      expect((await dataCenters[0]?.page(`US.T${index}`))?.failure?.code).toBe("upstream_quota_exceeded");
     }
     expect((await service.opend.stats()).calls).toBe(calls);
   });
 });
 
-describe("a refresh that fails", () => {
-  it("is not tried again for some seconds, by anybody", async () => {
+describe("failed refresh", () => {
+  it("is not repeated for some seconds in any data center", async () => {
     const { service, clock, dataCenters } = await start(3);
     for (const dataCenter of dataCenters) await dataCenter.page("US.AAPL");
     clock.forward(2 * HOUR);
@@ -166,33 +166,33 @@ describe("a refresh that fails", () => {
   });
 });
 
-describe("a claim", () => {
-  it("ends with the request's deadline, if its holder dies", async () => {
+describe("lease", () => {
+  it("expires at the request's deadline if its holder crashes", async () => {
     const { service, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
     await service.opend.set({ fault: "silence" });
     const page = dataCenters[0]?.page("US.AAPL");
-    const claim = "short-interest:lease:US.AAPL/";
-    await vi.waitFor(async () => expect(await service.upstash.redis("PTTL", claim)).toBeGreaterThan(0), {
+    const lease = "short-interest:lease:US.AAPL/";
+    await vi.waitFor(async () => expect(await service.upstash.redis("PTTL", lease)).toBeGreaterThan(0), {
       interval: 10,
     });
-    expect(await service.upstash.redis("PTTL", claim)).toBeLessThanOrEqual(SHORT_DEADLINES.request);
+    expect(await service.upstash.redis("PTTL", lease)).toBeLessThanOrEqual(SHORT_DEADLINES.request);
     await page;
-    expect(await service.upstash.redis("EXISTS", claim)).toBe(0);
+    expect(await service.upstash.redis("EXISTS", lease)).toBe(0);
   });
 
-  it("that comes late is still seen to its end, with nothing left behind", async () => {
-    // The fetch alone takes nearly as long as a request may.
+  it("acquired late is released at the deadline, and leaves no permit and no connection", async () => {
+    // The fetch alone takes almost as long as the deadline of a request.
     const slow = { ...SHORT_DEADLINES, request: 2_000, login: 2_000, call: 2_000 };
     const { service, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, slow);
-    const claim = "short-interest:lease:US.AAPL/";
-    await service.upstash.redis("SET", claim, "somebody", "PX", "300");
+    const lease = "short-interest:lease:US.AAPL/";
+    await service.upstash.redis("SET", lease, "other", "PX", "300");
     await service.opend.set({ delayMs: [900, 900] });
     expect((await dataCenters[0]?.page("US.AAPL"))?.failure?.code).toBe("request_timeout");
-    expect(await service.upstash.redis("EXISTS", claim)).toBe(0);
+    expect(await service.upstash.redis("EXISTS", lease)).toBe(0);
     await expectOnePermitPerCall(service);
   });
 
-  it("of somebody who does not answer leaves those who have a copy with it", async () => {
+  it("whose holder does not finish leaves the other data centers their copies", async () => {
     const { service, clock, dataCenters } = await start(6, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
     for (const dataCenter of dataCenters) await dataCenter.page("US.AAPL");
     clock.forward(HOUR / 2);
@@ -206,59 +206,54 @@ describe("a claim", () => {
   });
 });
 
-describe("under load, with faults", () => {
+describe("cached pages under load", () => {
   it.each([
     ["OpenD", true, false],
     ["Upstash", false, true],
     ["both", true, true],
-  ])(
-    "losing %s leaves every kept page answered, and everything as before after it",
-    async (_, opend, upstash) => {
-      const { service, clock, dataCenters } = await start(4, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
-      const cached = ["US.AAPL", "US.TSLA", "US.SPY"];
-      for (const dataCenter of dataCenters) for (const symbol of cached) await dataCenter.page(symbol);
-      clock.forward(2 * HOUR);
-      if (opend) await service.opend.set({ fault: "silence" });
-      if (upstash) await service.upstash.fail("hang");
+  ])("are served while %s hangs, and refreshed afterwards", async (_, opend, upstash) => {
+    const { service, clock, dataCenters } = await start(4, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
+    const cached = ["US.AAPL", "US.TSLA", "US.SPY"];
+    for (const dataCenter of dataCenters) for (const symbol of cached) await dataCenter.page(symbol);
+    clock.forward(2 * HOUR);
+    if (opend) await service.opend.set({ fault: "silence" });
+    if (upstash) await service.upstash.fail("hang");
 
-      const end = Date.now() + 5_000;
-      let asked = 0;
-      const load = async (dataCenter: (typeof dataCenters)[number], symbol: string) => {
-        while (Date.now() < end) {
-          const { result, failure, ms } = await dataCenter.page(symbol);
-          asked += 1;
-          // The load shares its isolate with the Worker, whose timers a busy loop would starve.
-          await scheduler.wait(10);
-          if (cached.includes(symbol)) expect(result?.stale ?? failure).toEqual(expect.any(String));
-          else expect(failure?.code).toMatch(/^(opend_timeout|store_unavailable|opend_unreachable)$/);
-          expect(ms).toBeLessThan(3_500);
+    const end = Date.now() + 5_000;
+    let requests = 0;
+    const load = async (dataCenter: (typeof dataCenters)[number], symbol: string) => {
+      while (Date.now() < end) {
+        const { result, failure, ms } = await dataCenter.page(symbol);
+        requests += 1;
+        // The load shares its isolate with the Worker, whose timers a busy loop would starve.
+        await scheduler.wait(10);
+        if (cached.includes(symbol)) expect(result?.stale ?? failure).toEqual(expect.any(String));
+        else expect(failure?.code).toMatch(/^(opend_timeout|store_unavailable|opend_unreachable)$/);
+        expect(ms).toBeLessThan(3_500);
+      }
+    };
+    await Promise.all(
+      dataCenters.flatMap((dataCenter) => [...cached, "US.BRK.B"].map((symbol) => load(dataCenter, symbol))),
+    );
+    expect(requests).toBeGreaterThan(50);
+
+    await service.opend.set({ fault: "" });
+    await service.upstash.fail(null);
+    await vi.waitFor(
+      async () => {
+        // A copy that has been stale for hours is revalidated after a minute, and served once meanwhile.
+        clock.forward(MINUTE / 2);
+        for (const symbol of [...cached, "US.BRK.B"]) {
+          const { result, failure } = (await dataCenters[0]?.page(symbol)) ?? {};
+          expect(failure).toBeUndefined();
+          expect(result?.stale).toBeUndefined();
+          expect(result && isSliceable(result.page)).toBe(true);
         }
-      };
-      await Promise.all(
-        dataCenters.flatMap((dataCenter) =>
-          [...cached, "US.BRK.B"].map((symbol) => load(dataCenter, symbol)),
-        ),
-      );
-      expect(asked).toBeGreaterThan(50);
-
-      await service.opend.set({ fault: "" });
-      await service.upstash.fail(null);
-      await vi.waitFor(
-        async () => {
-          // A copy that is stale for hours is trusted for a minute, and served once more.
-          clock.forward(MINUTE / 2);
-          for (const symbol of [...cached, "US.BRK.B"]) {
-            const { result, failure } = (await dataCenters[0]?.page(symbol)) ?? {};
-            expect(failure).toBeUndefined();
-            expect(result?.stale).toBeUndefined();
-            expect(result && isSliceable(result.page)).toBe(true);
-          }
-        },
-        { timeout: 15_000, interval: 200 },
-      );
-      const { refused, worstWindow } = await service.opend.stats();
-      expect(refused).toBe(0);
-      expect(worstWindow).toBeLessThanOrEqual(30);
-    },
-  );
+      },
+      { timeout: 15_000, interval: 200 },
+    );
+    const { refused, worstWindow } = await service.opend.stats();
+    expect(refused).toBe(0);
+    expect(worstWindow).toBeLessThanOrEqual(30);
+  });
 });

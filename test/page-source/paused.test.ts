@@ -16,13 +16,13 @@ import { startWebhookService } from "../support/webhook-service.ts";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const WATCH = "short-interest:webhooks:poll-schedule";
+const POLL_SCHEDULE = "short-interest:webhooks:poll-schedule";
 
-/** Asks for a page like the poller, which takes fresh pages only. Returns the code of its failure, and the time. */
-async function askFreshOnly(service: Service, clock: Clock, symbol: string) {
+/** Requests a page like the poller, which accepts fresh pages only. Returns the code of the failure, and the time. */
+async function requestFreshPage(service: Service, clock: Clock, symbol: string) {
   const context = createExecutionContext();
   const pages = createPageSource(parseEnv(service.env), {
-    client: "watch",
+    client: "poller",
     freshOnly: true,
     deadlines: SHORT_DEADLINES,
     now: clock.now,
@@ -42,15 +42,15 @@ describe("paused page", () => {
     [{ fault: "no permission" }, "opend_no_permission"],
     [{ fault: "unknown stock" }, "opend_failed"],
     [{ unpublished: 3 }, "opend_failed"],
-  ])("after %j fails at once for a reader of fresh pages", async (faults, code) => {
+  ])("fails at once for a reader of fresh pages after %j", async (faults, code) => {
     const { service, clock, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
     await dataCenters[0]?.page("US.AAPL", { num: 50 });
     clock.forward(2 * HOUR);
     await service.opend.set(faults);
     await dataCenters[0]?.page("US.AAPL");
-    const asked = await askFreshOnly(service, clock, "US.AAPL");
-    expect(asked.code).toBe(code);
-    expect(asked.ms).toBeLessThan(1_000);
+    const outcome = await requestFreshPage(service, clock, "US.AAPL");
+    expect(outcome.code).toBe(code);
+    expect(outcome.ms).toBeLessThan(1_000);
     expect((await service.opend.stats()).calls).toBe(2);
   });
 
@@ -77,70 +77,75 @@ describe("paused page", () => {
       await createDataCenter(service, service.clock, SHORT_DEADLINES).page(symbol, { client: "reader" });
     }
     await service.opend.set({ unpublished: 0 });
-    for (const symbol of symbols) await service.upstash.redis("ZADD", WATCH, "0", symbol);
+    for (const symbol of symbols) await service.upstash.redis("ZADD", POLL_SCHEDULE, "0", symbol);
     const before = (await service.opend.stats()).calls;
     await service.runPoller({ deadlines: SHORT_DEADLINES });
     expect((await service.opend.stats()).calls - before).toBe(2);
   });
 });
 
-describe("batch of stale pages", () => {
-  const symbols = Array.from({ length: 28 }, (_, at) => `US.T${at}`);
+const BATCH = Array.from({ length: 28 }, (_, index) => `US.T${index}`);
 
-  async function startBatch() {
-    const service = await startService({ limit: 1_000 }, { CLIENT_SHARE: "15", SUBREQUEST_LIMIT: "10000" });
-    const clock = new Clock();
-    const origin = `https://${crypto.randomUUID()}.test`;
-    const ask = async (wanted: readonly string[], client: string) => {
-      const context = createExecutionContext();
-      const pages = createPageSource(parseEnv(service.env), {
-        client,
-        origin,
-        now: clock.now,
-        waitUntil: (work) => context.waitUntil(work),
-      });
-      const began = Date.now();
-      const results = wanted.map((symbol) =>
-        pages.page(parseSymbol(symbol), "", 2).then(
-          ({ stale }) => stale,
-          (thrown: unknown) => `failed: ${Failure.from(thrown).code}`,
-        ),
-      );
-      const found = await Promise.all(results);
-      const ms = Date.now() - began;
-      await waitOnExecutionContext(context);
-      return { found, ms };
-    };
-    for (const [at, client] of ["a", "b"].entries()) await ask(symbols.slice(14 * at, 14 * at + 14), client);
-    clock.forward(2 * HOUR);
-    await service.upstash.redis("DEL", "short-interest:opend");
-    return { service, ask };
+/** Caches pages of `BATCH`, and lets them become stale. */
+async function startBatch() {
+  const service = await startService({ limit: 1_000 }, { CLIENT_SHARE: "15", SUBREQUEST_LIMIT: "10000" });
+  const clock = new Clock();
+  const origin = `https://${crypto.randomUUID()}.test`;
+  const readBatch = async (batch: readonly string[], client: string) => {
+    const context = createExecutionContext();
+    const pages = createPageSource(parseEnv(service.env), {
+      client,
+      origin,
+      now: clock.now,
+      waitUntil: (work) => context.waitUntil(work),
+    });
+    const began = Date.now();
+    const lookups = batch.map((symbol) =>
+      pages.page(parseSymbol(symbol), "", 2).then(
+        ({ stale }) => stale,
+        (thrown: unknown) => `failed: ${Failure.from(thrown).code}`,
+      ),
+    );
+    const results = await Promise.all(lookups);
+    const ms = Date.now() - began;
+    await waitOnExecutionContext(context);
+    return { results, ms };
+  };
+  for (const [index, client] of ["a", "b"].entries()) {
+    await readBatch(BATCH.slice(14 * index, 14 * index + 14), client);
   }
+  clock.forward(2 * HOUR);
+  await service.upstash.redis("DEL", "short-interest:opend");
+  return { service, readBatch };
+}
 
+describe("batch of stale pages", () => {
   it("does not wait for its refreshes", async () => {
-    const { service, ask } = await startBatch();
+    const { service, readBatch } = await startBatch();
     await service.opend.set({ delayMs: [1_000, 1_000] });
-    const { found, ms } = await ask(symbols, "reader");
-    expect(found.filter((stale) => stale === undefined || stale.startsWith("failed"))).toEqual([]);
+    const { results, ms } = await readBatch(BATCH, "reader");
+    expect(results.filter((stale) => stale === undefined || stale.startsWith("failed"))).toEqual([]);
     expect(ms).toBeLessThan(1_500);
   });
 
-  it("waits once for an Upstash that hangs, and is served stale", async () => {
-    const { service, ask } = await startBatch();
+  it("waits once for an Upstash that hangs, then is served stale", async () => {
+    const { service, readBatch } = await startBatch();
     await service.upstash.fail("hang");
-    const { found, ms } = await ask(symbols, "reader");
-    expect(new Set(found)).toEqual(new Set(["store_unavailable"]));
+    const { results, ms } = await readBatch(BATCH, "reader");
+    expect(new Set(results)).toEqual(new Set(["store_unavailable"]));
     expect(ms).toBeLessThan(2_500);
   });
+});
 
-  it("of new symbols waits once for an Upstash that hangs, and names it", async () => {
-    const { service, ask } = await startBatch();
+describe("batch of missing pages", () => {
+  it("waits once for an Upstash that hangs, then fails with store_unavailable", async () => {
+    const { service, readBatch } = await startBatch();
     await service.upstash.fail("hang");
-    const { found, ms } = await ask(
-      symbols.map((_, at) => `US.T${100 + at}`),
+    const { results, ms } = await readBatch(
+      BATCH.map((_, index) => `US.T${100 + index}`),
       "reader",
     );
-    expect(new Set(found)).toEqual(new Set(["failed: store_unavailable"]));
+    expect(new Set(results)).toEqual(new Set(["failed: store_unavailable"]));
     expect(ms).toBeLessThan(5_000);
   });
 });
