@@ -5,8 +5,8 @@ import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
 import { startService } from "../support/service.ts";
 import { connect } from "./support.ts";
 
-describe("a login", () => {
-  it("tells the time and a name for the connection", async () => {
+describe("login to the OpenD server", () => {
+  it("returns the server time and a connection ID", async () => {
     const client = await connect(await startService());
     const { s2c, retType } = fromBinary(Login.ResponseSchema, (await client.logIn()).body);
     expect(retType).toBe(0);
@@ -14,7 +14,7 @@ describe("a login", () => {
     expect(s2c?.connID).not.toBe(0n);
   });
 
-  it("comes before anything else, and may be followed at once", async () => {
+  it("is required before other requests, which need not wait for its reply", async () => {
     const service = await startService();
     const client = await connect(service);
     const early = client.sendCall("AAPL");
@@ -26,7 +26,7 @@ describe("a login", () => {
     expect((await service.opend.stats()).calls).toBe(1);
   });
 
-  it("with the wrong key ends the connection", async () => {
+  it("with a wrong key closes the connection", async () => {
     const API_KEYS = `me:${"0".repeat(64)}:${"0".repeat(64)}`;
     const client = await connect(await startService({}, { API_KEYS }));
     expect((await client.logIn("wrong")).error).toBe(-1);
@@ -34,7 +34,7 @@ describe("a login", () => {
   });
 });
 
-it("opening a connection counts against the limit of its address with API_KEYS", async () => {
+it("opening a connection counts against the limit of its IP address, even with API_KEYS", async () => {
   const service = await startService({}, { API_KEYS: `me:${"0".repeat(64)}` });
   const counted: string[] = [];
   const limit = async ({ key }: { key: string }) => ({ success: counted.push(key) <= 2 });
@@ -51,7 +51,7 @@ describe("connection without a login", () => {
     ["other requests", 1004, new Uint8Array()],
   ])("closes after 32 %s", async (_, command, body) => {
     const client = await connect(await startService());
-    for (let asked = 0; asked < 33; asked += 1) {
+    for (let count = 0; count < 33; count += 1) {
       const reply = await client.request(command, body);
       expect(fromBinary(ShortInterest.ResponseSchema, reply.body).retType).toBe(-1);
     }
