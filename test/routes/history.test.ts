@@ -17,7 +17,7 @@ interface Body extends Ending {
 }
 
 const END = { complete: true, next_key: null, error: null, fetched_at: expect.any(Number), stale: false };
-const PAID = { SUBREQUEST_LIMIT: "10000", CLIENT_SHARE: "30" };
+const PAID_PLAN = { SUBREQUEST_LIMIT: "10000", CLIENT_SHARE: "30" };
 const path = (symbol: string, query = "") => `/v1/short-interest/${symbol}/history${query}`;
 
 async function history(service: Service, symbol: string, query = ""): Promise<Body> {
@@ -26,7 +26,7 @@ async function history(service: Service, symbol: string, query = ""): Promise<Bo
   return response.json();
 }
 
-/** Every row, as pages give them. */
+/** All rows, read page by page. */
 async function walk(service: Service, symbol: string): Promise<Row[]> {
   const rows: Row[] = [];
   for (let cursor: string | null = ""; cursor !== null; ) {
@@ -38,27 +38,27 @@ async function walk(service: Service, symbol: string): Promise<Row[]> {
   return rows;
 }
 
-/** What could be read of a body, and whether it ended as it should. */
-async function readAll(response: Response): Promise<{ text: string; whole: boolean }> {
+/** The text that could be read of a body, and whether the body is complete. */
+async function readAll(response: Response): Promise<{ text: string; isComplete: boolean }> {
   const decoder = new TextDecoder();
   let text = "";
   const reader = response.body?.getReader();
   try {
     for (;;) {
       const { done, value } = (await reader?.read()) ?? { done: true };
-      if (done) return { text, whole: true };
+      if (done) return { text, isComplete: true };
       text += decoder.decode(value, { stream: true });
     }
   } catch {
-    return { text, whole: false };
+    return { text, isComplete: false };
   }
 }
 
-describe("a history", () => {
+describe("history", () => {
   it.each(["HK.00700", "HK.02800", "US.AAPL", "US.NEWLY", "US.NONE"])(
     "has every row of %s",
     async (symbol) => {
-      const service = await startService({}, PAID);
+      const service = await startService({}, PAID_PLAN);
       const rows = await walk(service, symbol);
       expect(await history(service, symbol)).toEqual({
         symbol,
@@ -76,12 +76,12 @@ describe("a history", () => {
     },
   );
 
-  it.each(["number", "word"] as const)("is walked by cursors of the kind %s", async (cursors) => {
+  it.each(["number", "word"] as const)("has every row with cursors of the kind %s", async (cursors) => {
     const service = await startService({ cursors });
     expect((await history(service, "HK.00700")).items).toHaveLength(250);
   });
 
-  it("is cut at the days asked for, in the market's time zone", async () => {
+  it("is limited by from and to, in the market's time zone", async () => {
     const service = await startService();
     const dates = async (symbol: string, query: string) =>
       (await history(service, symbol, query)).items.map((row) => row.timestamp_str);
@@ -100,8 +100,8 @@ describe("a history", () => {
     expect(await dates("HK.00700", "?from=2026-04-30&to=2026-04-30")).toEqual(["2026-04-30"]);
   });
 
-  it("takes 20 calls over one connection for 1,000 rows, and none again", async () => {
-    const service = await startService({}, PAID);
+  it("causes 20 calls over one connection for 1,000 rows, and none the second time", async () => {
+    const service = await startService({}, PAID_PLAN);
     expect((await history(service, "US.ROWS1000")).items).toHaveLength(1_000);
     expect(await service.opend.stats()).toMatchObject({ calls: 20, openings: 1, refused: 0 });
     await vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
@@ -111,8 +111,8 @@ describe("a history", () => {
     expect((await service.opend.stats()).calls).toBe(20);
   });
 
-  it("is asked for no faster than it is read, and let go of by who leaves", async () => {
-    const service = await startService({}, PAID);
+  it("is fetched no faster than it is read, and stops when the client disconnects", async () => {
+    const service = await startService({}, PAID_PLAN);
     const reader = (await service.stream(path("US.ROWS1000"))).body?.getReader();
     await reader?.read();
     await reader?.read();
@@ -122,8 +122,8 @@ describe("a history", () => {
     expect((await service.opend.stats()).calls).toBe(2);
   });
 
-  it("holds no connection for somebody who does not read on", async () => {
-    const service = await startService({}, PAID);
+  it("closes the OpenD connection while the client does not read", async () => {
+    const service = await startService({}, PAID_PLAN);
     const reader = (await service.stream(path("US.ROWS1000"))).body?.getReader();
     await reader?.read();
     await vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0), 5_000);
@@ -133,7 +133,7 @@ describe("a history", () => {
     await reader?.cancel();
   });
 
-  it("has headers without a body for HEAD", async () => {
+  it("has headers and no body for HEAD", async () => {
     const service = await startService();
     const response = await service.get(path("US.AAPL"), { method: "HEAD" });
     expect(response.status).toBe(200);
@@ -142,19 +142,19 @@ describe("a history", () => {
     await vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
   });
 
-  it("says that it is old, where it is", async () => {
-    const service = await startService({ fault: "" }, PAID);
+  it("has stale and fetched_at of a stale page", async () => {
+    const service = await startService({ fault: "" }, PAID_PLAN);
     await history(service, "US.NEWLY");
-    const asked = Math.floor(Date.now() / 1_000) - 100_000;
+    const fetchedAt = Math.floor(Date.now() / 1_000) - 100_000;
     const page = "short-interest:page:US.NEWLY/";
-    const old = String(asked * 1_000);
+    const old = String(fetchedAt * 1_000);
     await service.upstash.redis("HSET", page, "fresh", old, "fetched", old);
     await service.opend.set({ fault: "drop" });
     const response = await service.getFromOtherDataCenter(path("US.NEWLY"));
-    expect(await response.json()).toMatchObject({ complete: true, stale: true, fetched_at: asked });
+    expect(await response.json()).toMatchObject({ complete: true, stale: true, fetched_at: fetchedAt });
   });
 
-  it("is kept by nobody, and measured by its headers", async () => {
+  it("has no-store, Server-Timing and RateLimit headers", async () => {
     const response = await (await startService()).stream(path("US.NEWLY"));
     expect(response.headers.get("Cache-Control")).toBe("no-store");
     expect(response.headers.get("Vary")).toContain("Accept");
@@ -164,55 +164,55 @@ describe("a history", () => {
   });
 });
 
-describe("a history that the quota cuts short", () => {
-  const spent = { UPSTREAM_LIMIT: "2", UPSTREAM_WINDOW_SECONDS: "60", UPSTREAM_WAIT_MS: "0" };
+describe("history beyond the quota", () => {
+  const usedUp = { UPSTREAM_LIMIT: "2", UPSTREAM_WINDOW_SECONDS: "60", UPSTREAM_WAIT_MS: "0" };
 
-  it("says so at the end of JSON and NDJSON, and goes on from its cursor", async () => {
-    const service = await startService({}, spent);
-    const cut = await history(service, "HK.00700");
-    expect(cut.items).toHaveLength(100);
-    expect(cut).toMatchObject({ complete: false, error: { code: "upstream_quota_exceeded" } });
-    expect(cut.error?.retry_after).toBeGreaterThan(50);
+  it("ends with the error in JSON and NDJSON, and continues from its cursor", async () => {
+    const service = await startService({}, usedUp);
+    const first = await history(service, "HK.00700");
+    expect(first.items).toHaveLength(100);
+    expect(first).toMatchObject({ complete: false, error: { code: "upstream_quota_exceeded" } });
+    expect(first.error?.retry_after).toBeGreaterThan(50);
     const lines = (await (await service.stream(path("HK.00700", "?format=ndjson"))).text()).split("\n");
     expect(lines).toHaveLength(102);
-    expect(JSON.parse(lines[100] ?? "")).toMatchObject({ complete: false, next_key: cut.next_key });
+    expect(JSON.parse(lines[100] ?? "")).toMatchObject({ complete: false, next_key: first.next_key });
 
-    // A minute later.
+    // Passes a minute.
     await service.upstash.redis("DEL", "short-interest:opend", "short-interest:client:unknown");
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
-    const rest = await history(service, "HK.00700", `?next_key=${cut.next_key}`).finally(vi.useRealTimers);
+    const rest = await history(service, "HK.00700", `?next_key=${first.next_key}`).finally(vi.useRealTimers);
     expect(rest.items).toHaveLength(100);
-    expect(new Set([...cut.items, ...rest.items].map((row) => row.timestamp)).size).toBe(200);
+    expect(new Set([...first.items, ...rest.items].map((row) => row.timestamp)).size).toBe(200);
   });
 
-  it("breaks CSV off", async () => {
-    const { text, whole } = await readAll(
-      await (await startService({}, spent)).stream(path("HK.00700", "?format=csv")),
+  it("aborts the CSV body", async () => {
+    const { text, isComplete } = await readAll(
+      await (await startService({}, usedUp)).stream(path("HK.00700", "?format=csv")),
     );
     expect(text.split("\r\n")).toHaveLength(102);
-    expect(whole).toBe(false);
+    expect(isComplete).toBe(false);
   });
 
-  it("is a problem where the oldest rows come first", async () => {
-    const response = await (await startService({}, spent)).stream(path("HK.00700", "?order=asc"));
+  it("is a problem with order=asc", async () => {
+    const response = await (await startService({}, usedUp)).stream(path("HK.00700", "?order=asc"));
     expect(response.status).toBe(429);
     expect(Number(response.headers.get("Retry-After"))).toBeGreaterThan(50);
     expect(await response.json()).toMatchObject({ code: "upstream_quota_exceeded" });
   });
 
   it.each([{ UPSTREAM_LIMIT: "3" }, { CLIENT_SHARE: "3" }])(
-    "waits for a call that is coming soon: %j",
+    "waits for a permit that becomes free soon: %j",
     async (limit) => {
       const service = await startService(
         { limit: 3, windowMs: 2_000 },
-        { ...PAID, ...limit, UPSTREAM_WINDOW_SECONDS: "2", UPSTREAM_WAIT_MS: "0" },
+        { ...PAID_PLAN, ...limit, UPSTREAM_WINDOW_SECONDS: "2", UPSTREAM_WAIT_MS: "0" },
       );
       expect(await history(service, "HK.00700")).toMatchObject({ complete: true, error: null });
       expect(await service.opend.stats()).toMatchObject({ calls: 5, refused: 0 });
     },
   );
 
-  it("stops waiting when nobody waits for it", async () => {
+  it("stops waiting for a permit when the client disconnects", async () => {
     const service = await startService(
       {},
       { UPSTREAM_LIMIT: "1", UPSTREAM_WINDOW_SECONDS: "20", UPSTREAM_WAIT_MS: "0" },
@@ -226,8 +226,8 @@ describe("a history that the quota cuts short", () => {
   });
 });
 
-describe("a history that fails", () => {
-  it("is a problem where its first page does", async () => {
+describe("history that fails", () => {
+  it("is a problem if its first page fails", async () => {
     const service = await startService({ fault: "no permission" });
     for (const query of ["", "?order=asc", "?format=csv"]) {
       const response = await service.stream(path("US.AAPL", query));
@@ -237,8 +237,8 @@ describe("a history that fails", () => {
     expect((await service.stream(path("US.NOSUCH"))).status).toBe(502);
   });
 
-  it("says at its end what happened later", async () => {
-    const service = await startService({}, PAID);
+  it("ends with the error of a later page", async () => {
+    const service = await startService({}, PAID_PLAN);
     const reader = (await service.stream(path("HK.00700", "?format=ndjson"))).body?.getReader();
     await reader?.read();
     await service.opend.set({ fault: "drop" });
@@ -247,7 +247,7 @@ describe("a history that fails", () => {
     expect((await reader?.read())?.done).toBe(true);
   });
 
-  it("does not walk in circles", async () => {
+  it("ends when cursors form a cycle", async () => {
     const service = await startService({ cursors: "circle" });
     const walked = await history(service, "HK.00700");
     expect(walked.items).toHaveLength(150);
@@ -255,10 +255,10 @@ describe("a history that fails", () => {
   });
 });
 
-describe("within the subrequests of the free plan", () => {
-  it("ten years of a US security fit, cold and kept", async () => {
+describe("history within the 50 subrequests of the free plan", () => {
+  it("has 240 rows, uncached and cached", async () => {
     const service = await startService();
-    for (const _ of ["cold", "kept"]) {
+    for (const _ of ["uncached", "cached"]) {
       const counted = await countSubrequests(service, async () => {
         expect((await history(service, "US.ROWS240")).complete).toBe(true);
       });
@@ -266,7 +266,7 @@ describe("within the subrequests of the free plan", () => {
     }
   });
 
-  it("a longer one comes in parts", async () => {
+  it("of 1,000 rows is read in parts", async () => {
     const service = await startService({}, { CLIENT_SHARE: "30" });
     const rows: Row[] = [];
     let parts = 0;
@@ -289,7 +289,7 @@ describe("within the subrequests of the free plan", () => {
     expect(await response.json()).toMatchObject({ code: "subrequest_limit" });
     const another = await startService({}, { CLIENT_SHARE: "30" });
     const csv = await readAll(await another.stream(path("US.ROWS1000", "?format=csv")));
-    expect(csv.whole).toBe(false);
+    expect(csv.isComplete).toBe(false);
     expect(csv.text.split("\r\n").length).toBeGreaterThan(100);
   });
 });

@@ -12,8 +12,8 @@ interface Item {
 
 const path = (symbols: string) => `/v1/short-interest?symbols=${symbols}`;
 
-describe("the latest of many", () => {
-  it("is the newest row of each, and its change against the row before", async () => {
+describe("latest rows of several symbols", () => {
+  it("have the newest row of each symbol, and its change from the row before", async () => {
     const service = await startService();
     const response = await service.get(path("HK.700,us.aapl,US.NONE"));
     expect(response.status).toBe(200);
@@ -39,12 +39,12 @@ describe("the latest of many", () => {
     expect(response.headers.get("Cache-Control")).toContain("max-age=3600");
   });
 
-  it("keeps every digit of a change", async () => {
+  it("have every digit of a change", async () => {
     const { items } = await (await (await startService()).get(path("US.HUGE"))).json<{ items: Item[] }>();
     expect(items[0]?.change).toEqual({ shares: -1, percent: 0 });
   });
 
-  it("has a problem at the symbol that has one, and fails no other", async () => {
+  it("have an error at the symbols that fail, and rows of the others", async () => {
     const service = await startService({}, { UPSTREAM_LIMIT: "2" });
     const response = await service.get(path("US.AAPL,nonsense,SH.600000,US.NOSUCH,US.TSLA"));
     expect(response.status).toBe(200);
@@ -59,9 +59,9 @@ describe("the latest of many", () => {
     expect(response.headers.get("Cache-Control")).toBe("no-store");
   });
 
-  it("makes one call for each, and none again", async () => {
+  it("cause one call per symbol, and none the second time", async () => {
     const service = await startService({}, { CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
-    const symbols = Array.from({ length: 25 }, (_, at) => `US.T${at}`).join();
+    const symbols = Array.from({ length: 25 }, (_, index) => `US.T${index}`).join();
     for (const _ of [1, 2]) {
       const { items } = await (await service.get(path(symbols))).json<{ items: Item[] }>();
       expect(items.every(({ error }) => error === null)).toBe(true);
@@ -69,12 +69,12 @@ describe("the latest of many", () => {
     expect((await service.opend.stats()).calls).toBe(25);
   });
 
-  it("fits into the subrequests of the free plan, and what does not is there the next time", async () => {
+  it("stay within 50 subrequests, and have the remaining symbols in later requests", async () => {
     const service = await startService({}, { CLIENT_SHARE: "30" });
-    const symbols = Array.from({ length: 20 }, (_, at) => `US.T${at}`).join();
+    const symbols = Array.from({ length: 20 }, (_, index) => `US.T${index}`).join();
     let missing = 20;
-    for (let asked = 0; missing > 0; asked += 1) {
-      expect(asked).toBeLessThan(10);
+    for (let requests = 0; missing > 0; requests += 1) {
+      expect(requests).toBeLessThan(10);
       const counted = await countSubrequests(service, async () => {
         const { items } = await (await service.get(path(symbols))).json<{ items: Item[] }>();
         const errors = items.flatMap(({ error }) => (error ? [error] : []));
@@ -89,7 +89,7 @@ describe("the latest of many", () => {
     expect((await service.opend.stats()).calls).toBe(20);
   });
 
-  it("is fresh for as long as all of it is", async () => {
+  it("are fresh until the first page becomes stale", async () => {
     const service = await startService();
     await service.get(path("US.NONE,US.NEWLY"));
     const page = "short-interest:page:US.NEWLY/";
@@ -101,7 +101,7 @@ describe("the latest of many", () => {
     expect(Number(maxAge)).toBeLessThanOrEqual(101);
   });
 
-  it("is JSON, and private under keys", async () => {
+  it("are JSON only, and private with API_KEYS", async () => {
     const service = await startService();
     const csv = await service.get(path("US.NONE"), { headers: { Accept: "text/csv" } });
     expect(csv.status).toBe(406);
@@ -111,7 +111,7 @@ describe("the latest of many", () => {
     expect(response.headers.get("Vary")).toContain("X-API-Key");
   });
 
-  it("takes a list of lists", async () => {
+  it("accept several symbols parameters", async () => {
     const service = await startService();
     const response = await service.get(path("US.NONE,US.NEWLY&symbols=US.NONE&symbols=HK.2800"));
     const { items } = await response.json<{ items: Item[] }>();

@@ -7,7 +7,7 @@ const KEY = "key";
 const API_KEYS = `me:${await sha256(KEY)}`;
 const headers = { "X-API-Key": KEY };
 
-const started = (options = {}, vars = {}) =>
+const startWithKey = (options = {}, vars = {}) =>
   startService(options, { API_KEYS, UPSTREAM_WAIT_MS: "0", ...vars });
 const page = (service: Service, symbol: string) => service.get(`/v1/short-interest/${symbol}`, { headers });
 
@@ -26,15 +26,15 @@ async function metrics(service: Service): Promise<Record<string, number>> {
   );
 }
 
-/** Waits until OpenD has seen its last connection end. */
+/** Waits until OpenD has no open connection. */
 const closed = (service: Service) =>
   vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
 
 describe.each(["/readyz", "/metrics"])("%s", (path) => {
-  it("is for the holders of keys", async () => {
+  it("requires an API key", async () => {
     for (const [service, sent] of [
-      [await started(), {}],
-      [await started(), { "X-API-Key": "wrong" }],
+      [await startWithKey(), {}],
+      [await startWithKey(), { "X-API-Key": "wrong" }],
       [await startService(), headers],
     ] as const) {
       const response = await service.get(path, { headers: sent });
@@ -43,18 +43,18 @@ describe.each(["/readyz", "/metrics"])("%s", (path) => {
     }
   });
 
-  it("is not to be asked all the time", async () => {
-    const what = path === "/readyz" ? "readiness checks" : "metrics requests";
-    const limit = async ({ key }: { key: string }) => ({ success: key !== `${what} key:me` });
-    const service = await started({}, { REQUESTS_PER_CLIENT: { limit } });
+  it("is rate-limited per key", async () => {
+    const operation = path === "/readyz" ? "readiness checks" : "metrics requests";
+    const limit = async ({ key }: { key: string }) => ({ success: key !== `${operation} key:me` });
+    const service = await startWithKey({}, { REQUESTS_PER_CLIENT: { limit } });
     const response = await service.get(path, { headers });
     expect(await response.json()).toMatchObject({ status: 429, code: "too_many_requests", retry_after: 60 });
     const { openings } = await service.opend.stats();
     expect([openings, await service.upstash.requests()]).toEqual([0, 0]);
   });
 
-  it("is kept by no cache", async () => {
-    const response = await (await started()).get(path, { headers });
+  it("is not cacheable", async () => {
+    const response = await (await startWithKey()).get(path, { headers });
     expect(response.headers.get("Cache-Control")).toBe("no-store");
   });
 });
@@ -70,15 +70,15 @@ describe("/readyz", () => {
     return Object.fromEntries(checks.map(({ name, ok, code }) => [name, ok ? "ok" : code]));
   };
 
-  it("is ready where Upstash answers and OpenD lets it in, and makes no call", async () => {
-    const service = await started({ key: "secret" });
+  it("is ready if Upstash answers and OpenD accepts the login, and makes no call", async () => {
+    const service = await startWithKey({ key: "secret" });
     expect(await readiness(service)).toEqual({ upstash: "ok", opend: "ok" });
     expect((await service.opend.stats()).calls).toBe(0);
     await closed(service);
   });
 
-  it("says that Upstash is lost", async () => {
-    const service = await started();
+  it("has store_unavailable if Upstash fails", async () => {
+    const service = await startWithKey();
     await service.upstash.fail("401");
     expect(await readiness(service)).toEqual({ upstash: "store_unavailable", opend: "ok" });
   });
@@ -89,21 +89,21 @@ describe("/readyz", () => {
     ["opend_unreachable", { fault: "login: relay lost" }],
     ["opend_unreachable", { fault: "login: drop" }],
     ["opend_protocol_error", { fault: "login: not protobuf" }],
-  ])("says %s for %j", async (code, options) => {
-    const service = await started(options);
+  ])("has %s for %j", async (code, options) => {
+    const service = await startWithKey(options);
     expect(await readiness(service)).toEqual({ upstash: "ok", opend: code });
     await closed(service);
   });
 
-  it("says that nothing is there", async () => {
-    const service = await started({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
+  it("has opend_unreachable for an unused port", async () => {
+    const service = await startWithKey({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
     expect(await readiness(service)).toEqual({ upstash: "ok", opend: "opend_unreachable" });
   });
 });
 
 describe("/metrics", () => {
-  it("begins with nothing", async () => {
-    expect(await metrics(await started())).toEqual({
+  it("has zero counts at first", async () => {
+    expect(await metrics(await startWithKey())).toEqual({
       upstream_calls_total: 0,
       permits_left: 30,
       circuit_open_seconds: 0,
@@ -111,8 +111,8 @@ describe("/metrics", () => {
     });
   });
 
-  it("has calls, refusals and what is left", async () => {
-    const service = await started({}, { CLIENT_SHARE: "2", UPSTREAM_LIMIT: "3" });
+  it("has calls, refusals and remaining permits", async () => {
+    const service = await startWithKey({}, { CLIENT_SHARE: "2", UPSTREAM_LIMIT: "3" });
     for (const symbol of ["US.T1", "US.T1", "US.T2", "US.T3"]) await page(service, symbol);
     expect(await metrics(service)).toMatchObject({
       upstream_calls_total: 2,
@@ -121,8 +121,8 @@ describe("/metrics", () => {
     });
   });
 
-  it("has failures of fetches, and for how long OpenD is left alone", async () => {
-    const service = await started({ fault: "drop" });
+  it("has fetch failures, and the seconds for which the circuit is open", async () => {
+    const service = await startWithKey({ fault: "drop" });
     for (const symbol of ["US.T1", "US.T2", "US.T3", "US.T4", "US.T5", "US.T6"]) await page(service, symbol);
     const { circuit_open_seconds, ...others } = await metrics(service);
     expect(others).toMatchObject({
@@ -133,8 +133,8 @@ describe("/metrics", () => {
     expect(circuit_open_seconds).toBeLessThanOrEqual(10);
   });
 
-  it("has a refusal of OpenD's own, and then no permits", async () => {
-    const service = await started({ fault: "frequency" });
+  it("has a refusal by OpenD, and then no permits", async () => {
+    const service = await startWithKey({ fault: "frequency" });
     await page(service, "US.T1");
     expect(await metrics(service)).toMatchObject({
       'fetch_failures_total{code="upstream_quota_exceeded"}': 1,
@@ -143,7 +143,7 @@ describe("/metrics", () => {
     });
   });
 
-  it("counts stale answers, and the refresh behind them that fails", async () => {
+  it("counts stale responses, and the failed refresh in the background", async () => {
     const open = await startService();
     const path = "/v1/short-interest/US.AAPL";
     await (await open.getFromOtherDataCenter(path)).text();
@@ -160,7 +160,7 @@ describe("/metrics", () => {
     });
   });
 
-  it("counts too many requests, which ask Upstash nothing, with what comes later", async () => {
+  it("counts too_many_requests with the next write, without a Redis command", async () => {
     let success = false;
     const open = await startService({}, { REQUESTS_PER_CLIENT: { limit: async () => ({ success }) } });
     for (const symbol of ["US.T1", "US.T2"]) await open.get(`/v1/short-interest/${symbol}`);
@@ -171,8 +171,8 @@ describe("/metrics", () => {
     expect(await open.upstash.redis("HGET", "short-interest:counts", series)).toBe("2");
   });
 
-  it("cannot be had while Upstash is lost", async () => {
-    const service = await started();
+  it("is a 503 while Upstash fails", async () => {
+    const service = await startWithKey();
     await service.upstash.fail("500");
     const response = await service.get("/metrics", { headers });
     expect([response.status, await response.json()]).toMatchObject([503, { code: "store_unavailable" }]);

@@ -28,7 +28,7 @@ async function walk(service: Service, symbol: string, num: number) {
   return { dates, sizes };
 }
 
-describe("a page", () => {
+describe("page", () => {
   it("is the documented example", async () => {
     const service = await startService();
     const { response, body } = await page(service, "HK.00700");
@@ -56,7 +56,7 @@ describe("a page", () => {
     expect(response.headers.get("Content-Type")).toBe("application/json");
   });
 
-  it("has the documented US columns in their order, and null for what OpenD left out", async () => {
+  it("has the documented US columns in order, and null for missing fields", async () => {
     const service = await startService();
     const { body } = await page(service, "us.aapl?num=1");
     expect(Object.keys(body.items[0] ?? {})).toEqual([
@@ -69,36 +69,36 @@ describe("a page", () => {
       "close_price",
       "last_close_price",
     ]);
-    const { body: old } = await page(
+    const { body: last } = await page(
       service,
       `US.AAPL?num=50&next_key=${await cursorAt(service, "US.AAPL", 2)}`,
     );
-    expect(old.items.at(-1)).toMatchObject({ days_to_cover: null, last_close_price: null });
-    expect(old.next_key).toBeNull();
+    expect(last.items.at(-1)).toMatchObject({ days_to_cover: null, last_close_price: null });
+    expect(last.next_key).toBeNull();
   });
 
-  it("keeps every digit of a count", async () => {
+  it("has every digit of a count", async () => {
     const service = await startService();
     const response = await service.get("/v1/short-interest/US.HUGE");
     expect(await response.text()).toContain('"shares_short":9007199254740993,');
   });
 
-  it("may be empty, for a security without any history", async () => {
+  it("is empty for a security without rows", async () => {
     const { body } = await page(await startService(), "US.NONE");
     expect(body).toEqual({ symbol: "US.NONE", market: "US", items: [], next_key: null });
   });
 
-  it.each(["HK.700", "hk.00700", "Hk.0700"])("is found for %s", async (symbol) => {
+  it.each(["HK.700", "hk.00700", "Hk.0700"])("of %s is that of HK.00700", async (symbol) => {
     const { body } = await page(await startService(), `${symbol}?num=1`);
     expect(body.symbol).toBe("HK.00700");
   });
 
-  it.each(["US.SPY", "HK.02800", "US.BRK.B"])("is found for %s", async (symbol) => {
+  it.each(["US.SPY", "HK.02800", "US.BRK.B"])("of %s has 10 rows", async (symbol) => {
     const { body } = await page(await startService(), symbol);
     expect(body.items).toHaveLength(10);
   });
 
-  it("after the last one is empty, and asks nobody", async () => {
+  it("after the last one is empty, without a call or a Redis command", async () => {
     const service = await startService();
     const { body } = await page(service, "US.AAPL?next_key=-1");
     expect(body).toEqual({ symbol: "US.AAPL", market: "US", items: [], next_key: null });
@@ -107,8 +107,8 @@ describe("a page", () => {
   });
 });
 
-describe("a walk", () => {
-  it.each([1, 7, 10, 50])("by %i passes every row once, for one call in fifty rows", async (num) => {
+describe("walk by next_key", () => {
+  it.each([1, 7, 10, 50])("with num=%i has every row once, with one call per 50 rows", async (num) => {
     const service = await startService();
     const { dates, sizes } = await walk(service, "HK.00700", num);
     expect(dates).toHaveLength(250);
@@ -117,7 +117,7 @@ describe("a walk", () => {
     expect((await service.opend.stats()).calls).toBe(5);
   });
 
-  it.each(["number", "word"] as const)("passes every row once where cursors are a %s", async (cursors) => {
+  it.each(["number", "word"] as const)("has every row once with cursors of the kind %s", async (cursors) => {
     const service = await startService(
       { cursors, limit: 1_000 },
       { UPSTREAM_WINDOW_SECONDS: "1", UPSTREAM_WAIT_MS: "3000" },
@@ -125,26 +125,26 @@ describe("a walk", () => {
     const { dates, sizes } = await walk(service, "HK.09988", 20);
     expect(dates).toEqual([...new Set(dates)].sort().reverse());
     expect(sizes).toEqual([20, 20, 20, 20, 20, 20]);
-    // What was passed through is kept as well.
+    // Pages of opaque cursors are cached as well.
     const { calls } = await service.opend.stats();
     await walk(service, "HK.09988", 20);
     expect((await service.opend.stats()).calls).toBe(calls);
   });
 });
 
-describe("a kept page", () => {
-  it("is fetched once, whoever asks at the same time or later", async () => {
+describe("cached page", () => {
+  it("is fetched once for concurrent and later requests", async () => {
     const service = await startService();
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, () => service.get("/v1/short-interest/US.TSLA")),
     );
-    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
+    expect(responses.map(({ status }) => status)).toEqual(Array(20).fill(200));
     const later = await service.get("/v1/short-interest/US.TSLA");
     expect(later.headers.get("Cache-Status")).toMatch(/^short-interest-edge; hit; ttl=\d+$/);
     expect((await service.opend.stats()).calls).toBe(1);
   });
 
-  it("serves every cursor and num within it, the first page as well as a deeper one", async () => {
+  it("serves every cursor and num within it, as first page or later page", async () => {
     const service = await startService();
     const first = (await page(service, "HK.00700?num=50")).body;
     const second = (await page(service, `HK.00700?num=50&next_key=${first.next_key}`)).body;
@@ -166,7 +166,7 @@ describe("a kept page", () => {
     expect((await service.opend.stats()).calls).toBe(2);
   });
 
-  it("says how it was come by, and how long it is fresh", async () => {
+  it("has Cache-Status, Cache-Control and Age", async () => {
     const service = await startService();
     const { response, body } = await page(service, "HK.00700?num=50");
     expect(response.headers.get("Cache-Status")).toBe("short-interest-edge; fwd=miss; stored");
@@ -180,7 +180,7 @@ describe("a kept page", () => {
     );
   });
 
-  it("can be a refusal that lasts, but no failure that may pass", async () => {
+  it("can be a lasting refusal, but not a temporary failure", async () => {
     const service = await startService();
     for (const _ of [1, 2]) expect((await service.get("/v1/short-interest/US.NOSUCH")).status).toBe(404);
     expect((await service.opend.stats()).calls).toBe(1);
@@ -193,7 +193,7 @@ describe("a kept page", () => {
   });
 
   it.each(["..", ".", "%2e%2e", "%252e%252e", "%2E", "..%2FUS.TSLA", "..%2f..%2fkept%2FUS.TSLA"])(
-    "of one symbol never answers another one: next_key=%s",
+    "of one symbol is never served for another one with next_key=%s",
     async (cursor) => {
       const service = await startService();
       expect((await service.get(`/v1/short-interest/US.NOSUCH?next_key=${cursor}`)).status).toBe(404);
@@ -206,7 +206,7 @@ describe("a kept page", () => {
     },
   );
 
-  it("of a call that failed says what the limits have left", async () => {
+  it("has no RateLimit header, unlike a failed call", async () => {
     const service = await startService();
     const missing = await service.get("/v1/short-interest/US.NOSUCH");
     expect([missing.status, missing.headers.get("RateLimit")]).toEqual([
@@ -224,10 +224,10 @@ describe("a kept page", () => {
   });
 });
 
-/** The cursor of the page with this number, in fifties. */
-async function cursorAt(service: Service, symbol: string, number: number): Promise<string | null> {
+/** The cursor of the page with this index, at 50 rows a page. */
+async function cursorAt(service: Service, symbol: string, pageIndex: number): Promise<string | null> {
   let cursor: string | null = "";
-  for (let at = 0; at < number; at += 1) {
+  for (let index = 0; index < pageIndex; index += 1) {
     cursor = (await page(service, `${symbol}?num=50&next_key=${cursor}`)).body.next_key;
   }
   return cursor;
