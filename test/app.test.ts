@@ -40,7 +40,7 @@ describe("problem type", () => {
     expect(type).toBe("/problems/invalid_symbol");
     const response = await service.get(type);
     expect(response.status).toBe(200);
-    expect(await response.text()).toMatch(/^invalid_symbol \(400\): Not a symbol\n\n/);
+    expect(await response.text()).toMatch(/^invalid_symbol \(400\): Invalid symbol\n\n/);
     expect((await service.get("/problems/constructor")).status).toBe(404);
   });
 });

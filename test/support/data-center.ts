@@ -8,7 +8,7 @@ import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { DEADLINES, type Deadlines } from "../../functions/timeout.ts";
 import { type Service, startService } from "./service.ts";
 
-/** Short enough for tests of what hangs. */
+/** For tests of servers that hang, in milliseconds. */
 export const SHORT_DEADLINES: Deadlines = {
   request: 3_000,
   connect: 300,
@@ -18,20 +18,20 @@ export const SHORT_DEADLINES: Deadlines = {
   receiver: 300,
 };
 
-/** A clock that can be set forward. */
+/** The real time plus the time that a test has passed. */
 export class Clock {
-  #ahead = 0;
-  readonly now = () => Date.now() + this.#ahead;
+  #offsetMs = 0;
+  readonly now = () => Date.now() + this.#offsetMs;
   forward(ms: number): void {
-    this.#ahead += ms;
+    this.#offsetMs += ms;
   }
 }
 
-/** One of several data centers, with an edge cache of its own, on a service's OpenD and Upstash. */
+/** A data center: an edge cache, on the OpenD and Upstash of a service. */
 export function createDataCenter(service: Service, clock = new Clock(), deadlines: Deadlines = DEADLINES) {
   const origin = `https://${crypto.randomUUID()}.test`;
   return {
-    /** Asks the page source, and waits until nothing is left to do. Failures are results here. */
+    /** Reads a page from the page source, and waits for background work. `ms` is the time without that work. */
     async page(symbol: string, { cursor = FIRST, num = 10, client = "me" } = {}) {
       const context = createExecutionContext();
       const source = createPageSource(parseEnv(service.env), {
@@ -52,7 +52,7 @@ export function createDataCenter(service: Service, clock = new Clock(), deadline
   };
 }
 
-/** Several data centers on one clock, one OpenD and one Upstash. */
+/** Starts several data centers on one clock, one OpenD and one Upstash. */
 export async function startDataCenters(
   count: number,
   vars: Record<string, string> = { CLIENT_SHARE: "30" },
@@ -67,10 +67,10 @@ export async function startDataCenters(
   };
 }
 
-/** The key of the log of permits. */
+/** The Redis key of the permit log. */
 export const PERMIT_LOG = "short-interest:opend";
 
-/** Fails where a permit in the log is not a call that OpenD has seen, or a connection is left open. */
+/** Expects one permit in the log for each call to OpenD, and no open connection. */
 export async function expectOnePermitPerCall(service: Service): Promise<void> {
   // The last connection may still be closing.
   await vi.waitFor(async () => {
