@@ -1,15 +1,15 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
-// Start-up would otherwise ask the internet for an example of request.cf.
+// Otherwise Miniflare downloads an example of request.cf at start.
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
-// It would warn of the secrets that wrangler.toml wants; each test brings its own.
+// No warnings about the secrets that wrangler.toml requires: every test sets its own.
 process.env.WRANGLER_LOG = "error";
 
 export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
-    // For `npm run coverage`. Istanbul, because Node cannot read V8's coverage of code that runs in workerd.
+    // For `npm run coverage`. Istanbul, because Node cannot read V8's coverage of code in workerd.
     coverage: {
       provider: "istanbul",
       include: ["functions/**/*.ts"],
@@ -27,7 +27,7 @@ export default defineConfig({
         },
       },
       {
-        // The clients of others, and the stand-ins, run in Node. Some start many Workers, so they take turns.
+        // Tests in Node: third-party clients and stand-ins. Some start many Workers, so files run one after another.
         test: {
           name: "node",
           fileParallelism: false,
@@ -37,7 +37,7 @@ export default defineConfig({
         },
       },
       {
-        // What needs Python or a browser is not part of `npm test`, which needs Node alone.
+        // `npm test` needs Node only. Tests that need Python or a browser have scripts of their own.
         test: {
           name: "python",
           include: ["test/python/**/*.test.ts"],

@@ -1,55 +1,55 @@
 import { createExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { startGateway } from "./support/page-source.ts";
+import { startService } from "./support/service.ts";
 
-describe("a path", () => {
+describe("route", () => {
   it.each(["/", "/v1", "/v1/short-interest/US.AAPL/", "/v2/short-interest/US.AAPL"])(
-    "%s does not exist",
+    "%s is a 404",
     async (path) => {
-      const response = await (await startGateway()).get(path);
+      const response = await (await startService()).get(path);
       expect(response.status).toBe(404);
       expect(await response.json()).toMatchObject({ code: "not_found", status: 404 });
     },
   );
 
-  it.each(["POST", "PUT", "DELETE", "PATCH"])("has no %s", async (method) => {
-    const response = await (await startGateway()).get("/v1/short-interest/US.AAPL", { method });
+  it.each(["POST", "PUT", "DELETE", "PATCH"])("of a page refuses %s with a 405", async (method) => {
+    const response = await (await startService()).get("/v1/short-interest/US.AAPL", { method });
     expect(response.status).toBe(405);
     expect(response.headers.get("Allow")).toBe("GET, HEAD");
     expect(await response.json()).toMatchObject({ code: "method_not_allowed" });
   });
 
-  it("has HEAD", async () => {
-    const response = await (await startGateway()).get("/v1/short-interest/US.AAPL", { method: "HEAD" });
+  it("of a page supports HEAD", async () => {
+    const response = await (await startService()).get("/v1/short-interest/US.AAPL", { method: "HEAD" });
     expect(response.status).toBe(200);
     expect(await response.text()).toBe("");
   });
 
-  it("/healthz says that the Worker runs, whatever its configuration", async () => {
-    const gateway = await startGateway({}, { OPEND_URL: "" });
-    const response = await gateway.get("/healthz");
+  it("/healthz is a 200 even with an invalid configuration", async () => {
+    const service = await startService({}, { OPEND_URL: "" });
+    const response = await service.get("/healthz");
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ status: "ok" });
   });
 });
 
-describe("a problem", () => {
-  it("has a type that explains its code", async () => {
-    const gateway = await startGateway();
-    const { type } = await (await gateway.get("/v1/short-interest/nonsense")).json<{ type: string }>();
+describe("problem type", () => {
+  it("is a URL that explains the code", async () => {
+    const service = await startService();
+    const { type } = await (await service.get("/v1/short-interest/nonsense")).json<{ type: string }>();
     expect(type).toBe("/problems/invalid_symbol");
-    const response = await gateway.get(type);
+    const response = await service.get(type);
     expect(response.status).toBe(200);
     expect(await response.text()).toMatch(/^invalid_symbol \(400\): Invalid symbol\n\n/);
-    expect((await gateway.get("/problems/constructor")).status).toBe(404);
+    expect((await service.get("/problems/constructor")).status).toBe(404);
   });
 });
 
-describe("a used-up quota", () => {
-  it("is a 429 with the exact time to wait", async () => {
-    const gateway = await startGateway({}, { UPSTREAM_LIMIT: "1" });
-    expect((await gateway.get("/v1/short-interest/US.AAPL")).status).toBe(200);
-    const response = await gateway.get("/v1/short-interest/US.TSLA");
+describe("used-up quota", () => {
+  it("is a 429 with the exact Retry-After", async () => {
+    const service = await startService({}, { UPSTREAM_LIMIT: "1" });
+    expect((await service.get("/v1/short-interest/US.AAPL")).status).toBe(200);
+    const response = await service.get("/v1/short-interest/US.TSLA");
     expect(response.status).toBe(429);
     const wait = Number(response.headers.get("Retry-After"));
     expect(wait).toBeGreaterThanOrEqual(29);
@@ -61,19 +61,19 @@ describe("a used-up quota", () => {
     });
   });
 
-  it("is waited for when a permit comes soon enough", async () => {
-    const gateway = await startGateway(
+  it("delays a request that can get a permit within the wait limit", async () => {
+    const service = await startService(
       { windowMs: 1_000, limit: 1 },
       { UPSTREAM_LIMIT: "1", UPSTREAM_WINDOW_SECONDS: "1" },
     );
     for (const symbol of ["US.AAPL", "US.TSLA", "US.SPY"]) {
-      expect((await gateway.get(`/v1/short-interest/${symbol}`)).status).toBe(200);
+      expect((await service.get(`/v1/short-interest/${symbol}`)).status).toBe(200);
     }
-    expect(await gateway.opend.stats()).toMatchObject({ calls: 3, refused: 0, worstWindow: 1 });
+    expect(await service.opend.stats()).toMatchObject({ calls: 3, refused: 0, worstWindow: 1 });
   });
 });
 
-describe("a bad configuration", () => {
+describe("configuration", () => {
   it.each([
     ["OPEND_URL", ""],
     ["OPEND_URL", "http://127.0.0.1:1"],
@@ -101,9 +101,9 @@ describe("a bad configuration", () => {
     ["OWN_HOSTS", "b.example,a.example:8443"],
     ["OWN_HOSTS", "a..example"],
     ["WEBHOOK_QUEUE", "a name"],
-  ])("%s = %j is named, and not shown", async (variable, value) => {
-    const gateway = await startGateway({}, { [variable]: value });
-    const response = await gateway.get("/v1/short-interest/US.AAPL");
+  ])("with %s = %j is refused by the name of the variable, without its value", async (variable, value) => {
+    const service = await startService({}, { [variable]: value });
+    const response = await service.get("/v1/short-interest/US.AAPL");
     expect(response.status).toBe(500);
     const text = await response.text();
     expect(JSON.parse(text)).toMatchObject({ code: "misconfigured" });
@@ -111,7 +111,7 @@ describe("a bad configuration", () => {
     if (value.length > 2) expect(text).not.toContain(value);
   });
 
-  it("may be a number, a URL in capitals, or end in a line break", async () => {
+  it("may have a number, a URL in capitals, and trailing line breaks", async () => {
     const { parseEnv } = await import("../functions/env.ts");
     const config = parseEnv({
       OPEND_URL: "WS://127.0.0.1:33333\n",
@@ -124,7 +124,7 @@ describe("a bad configuration", () => {
     expect(config.quota).toEqual({ limit: 20, windowMs: 30_000, waitMs: 3_000, clientShare: 15 });
   });
 
-  it("lacks a binding", async () => {
+  it("without OPEND_URL is refused", async () => {
     const { default: app } = await import("../functions/app.ts");
     const context = createExecutionContext();
     const response = await app.request("/v1/short-interest/US.AAPL", {}, {}, context);

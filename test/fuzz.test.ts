@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { startGateway } from "./support/page-source.ts";
+import { startService } from "./support/service.ts";
 
 /** Random requests, most of them nearly valid. */
 
@@ -138,7 +138,7 @@ function isUtf8({ search }: URL): boolean {
 }
 
 it(`${RUNS} random requests never return 500, 503 or 504`, { timeout: 120_000 }, async () => {
-  const gateway = await startGateway({}, { UPSTREAM_WAIT_MS: "0", ASSETS });
+  const gateway = await startService({}, { UPSTREAM_WAIT_MS: "0", ASSETS });
   const statuses = new Map<number, number>();
   await fc.assert(
     fc.asyncProperty(request, async ({ path: to, query: search, method, headers: fields, body }) => {
@@ -171,7 +171,7 @@ it(`${RUNS} random requests never return 500, 503 or 504`, { timeout: 120_000 },
 });
 
 it("MCP responses have exactly the id of the request, or reject it", async () => {
-  const gateway = await startGateway();
+  const gateway = await startService();
   const number = fc.oneof(fc.integer(), fc.double(), fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n }));
   const id = fc.oneof(
     fc.string({ unit: "binary" }).map((text) => JSON.stringify(text)),
@@ -195,7 +195,7 @@ it("MCP responses have exactly the id of the request, or reject it", async () =>
 });
 
 it("If-None-Match returns 304 if and only if it contains the ETag of the page", async () => {
-  const gateway = await startGateway();
+  const gateway = await startService();
   const path = "/v1/short-interest/HK.00700";
   const own = (await gateway.get(path)).headers.get("ETag") ?? "";
   const other = fc

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { object, parse, string } from "valibot";
 import { startRedis } from "../stand-ins/redis.ts";
-import { clock, print, startProgress } from "../support/progress.ts";
+import { formatDuration, print, startProgress } from "../support/progress.ts";
 import { benchBundle } from "./bundle.ts";
 import { benchCached } from "./cached.ts";
 import { benchCold } from "./cold.ts";
@@ -56,7 +56,10 @@ const startedAt = Date.now();
 for (const [index, [name, [title, bench]]] of selected.entries()) {
   const benchStartedAt = Date.now();
   const stopProgress = startProgress(() => {
-    const [total, own] = [clock(Date.now() - startedAt), clock(Date.now() - benchStartedAt)];
+    const [total, own] = [
+      formatDuration(Date.now() - startedAt),
+      formatDuration(Date.now() - benchStartedAt),
+    ];
     return `${total}  benchmark ${index + 1} of ${selected.length}: ${name}, for ${own}`;
   });
   report.begin(title);

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { API_KEYS, exchangeMany } from "../support/opend-client.ts";
+import { API_KEYS, requestPages } from "../support/opend-client.ts";
 import { bundledWorker, startWorkerd } from "../support/workerd.ts";
 import { inspectHeap } from "./heap.ts";
 import type { Report } from "./report.ts";
@@ -35,7 +35,7 @@ export async function benchSockets(report: Report): Promise<void> {
   report.line(`${CONNECTIONS} connections × ${REQUESTS} requests over ${SYMBOLS} symbols, ${ROUNDS} rounds`);
   for (let round = 0; round < ROUNDS; round += 1) {
     const startedAt = performance.now();
-    const replies = await exchangeMany(origin, CONNECTIONS, REQUESTS, SYMBOLS);
+    const replies = await requestPages(origin, CONNECTIONS, REQUESTS, SYMBOLS);
     const seconds = (performance.now() - startedAt) / 1_000;
     const succeeded = replies.filter(({ retType }) => retType === 0).length;
     if (succeeded !== CONNECTIONS * REQUESTS) report.fail(`${succeeded} successful replies`);

@@ -6,7 +6,7 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { UNLIMITED } from "../stand-ins/worker.ts";
 import { startBrowser, type Visit, visit } from "../support/browser.ts";
-import { type Running, startRunning } from "../support/running.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 
 /** Accessibility of the web UI: screen sizes, color schemes, keyboard, screen readers and slow machines. */
 
@@ -14,12 +14,12 @@ const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const NARROW = { width: 320, height: 640 };
 
 let browser: Browser;
-let running: Running;
+let running: LocalService;
 let visitor: Visit | undefined;
 
 beforeAll(async () => {
   browser = await startBrowser();
-  running = await startRunning({}, { CLIENT_SHARE: "30" }, UNLIMITED);
+  running = await startLocalService({}, { CLIENT_SHARE: "30" }, UNLIMITED);
 }, 60_000);
 
 afterAll(async () => {
@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 afterEach(async () => {
-  expect(visitor?.complaints ?? []).toEqual([]);
+  expect(visitor?.consoleErrors ?? []).toEqual([]);
   await visitor?.close();
   visitor = undefined;
 });
@@ -64,12 +64,12 @@ describe.each([
     ["single", "/?symbol=US.AAPL&range=3Y"],
     ["comparison", "/?symbol=HK.00700&compare=US.AAPL,US.SPY"],
   ])("%s view has no axe-core violation and no horizontal scrolling", async (name, path) => {
-    const { page, picture } = await open(path, options);
+    const { page, screenshot } = await open(path, options);
     if (name !== "welcome") await chartIsDrawn(page);
     expect(await violationsOn(page)).toEqual([]);
     const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
     expect(await page.evaluate(overflow)).toBe(0);
-    await picture(`${name}-${scheme}-${width}`);
+    await screenshot(`${name}-${scheme}-${width}`);
   });
 });
 
@@ -80,7 +80,7 @@ it("error message and key form have no axe-core violation", async () => {
   await page.evaluate('document.getElementById("key").hidden = false');
   expect(await violationsOn(page)).toEqual([]);
   // The browser logs the 404 to the console.
-  (visitor?.complaints as string[]).length = 0;
+  (visitor?.consoleErrors as string[]).length = 0;
 });
 
 it("colors follow the color scheme of the system", async () => {

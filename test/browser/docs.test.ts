@@ -8,7 +8,7 @@ let browser: Browser;
 let visitor: Visit;
 let page: Page;
 let requests: readonly string[];
-let complaints: readonly string[];
+let consoleErrors: readonly string[];
 
 beforeAll(async () => {
   browser = await startBrowser();
@@ -22,7 +22,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   visitor = await visit(browser);
-  ({ page, requests, complaints } = visitor);
+  ({ page, requests, consoleErrors } = visitor);
 });
 
 afterEach(() => visitor.close());
@@ -34,7 +34,7 @@ describe("/docs", () => {
     await page.locator('[data-path="/v1/short-interest/{symbol}"]').click();
     await page.getByRole("button", { name: "Try it out" }).waitFor();
     expect(await page.locator("#message").textContent()).toBe("");
-    expect(complaints).toEqual([]);
+    expect(consoleErrors).toEqual([]);
     expect(requests.filter((url) => !url.startsWith(`${worker.origin}/`))).toEqual([]);
   });
 
@@ -45,7 +45,7 @@ describe("/docs", () => {
     await page.getByRole("button", { name: "Execute" }).click();
     await page.locator(".live-responses-table", { hasText: '"status": "ok"' }).waitFor();
     expect(requests).toContain(`${worker.origin}/healthz`);
-    expect(complaints).toEqual([]);
+    expect(consoleErrors).toEqual([]);
   });
 
   it("Try it out accepts a cursor", async () => {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { useHome } from "../support/home.ts";
-import { startRunning } from "../support/running.ts";
+import { startLocalService } from "../support/local-service.ts";
 import { API_KEYS } from "../support/webhook-maker.ts";
 
 const home = useHome();
@@ -29,7 +29,7 @@ describe("error message", () => {
     home.running().opend.set({ fault: "drop" });
     const visitor = await home.open("/?symbol=US.T1");
     await visitor.page.getByText("The data source is currently unreachable.").waitFor();
-    await visitor.picture("problem");
+    await visitor.screenshot("problem");
     home.running().opend.set({ fault: "" });
     await visitor.page.getByRole("button", { name: "Try again" }).click();
     await visitor.page.getByRole("heading", { name: "US.T1" }).waitFor();
@@ -39,7 +39,7 @@ describe("error message", () => {
 
   it("with Retry-After counts down and retries after that time", async () => {
     const visitor = await home.newVisit();
-    const { page, picture } = visitor;
+    const { page, screenshot } = visitor;
     const requestedAt: number[] = [];
     await page.route("**/v1/short-interest/US.T2*", async (route) => {
       if (requestedAt.push(Date.now()) > 1) return route.continue();
@@ -49,7 +49,7 @@ describe("error message", () => {
     await page.goto(`${home.running().origin}/?symbol=US.T2`);
     await page.getByText("rate limit is used up.").waitFor();
     await page.getByText(/^Retrying in [123] s\.$/).waitFor();
-    await picture("retry");
+    await screenshot("retry");
     await page.getByRole("heading", { name: "US.T2" }).waitFor();
     expect(requestedAt.length).toBe(2);
     expect((requestedAt[1] ?? 0) - (requestedAt[0] ?? 0)).toBeGreaterThanOrEqual(3_000);
@@ -132,7 +132,7 @@ describe("slow history", () => {
   it("is drawn after each page, with its progress", async () => {
     home.running().opend.set({ delayMs: [250, 260] });
     const visitor = await home.open("/?symbol=US.ROWS240&range=3Y");
-    const { page, picture } = visitor;
+    const { page, screenshot } = visitor;
     await page.getByText("Loading US.ROWS240…").waitFor();
     await page.getByText(/^Loading US\.ROWS240: 50 rows, back to 2024-/).waitFor();
     const part = Number(await page.locator("#progress").getAttribute("value"));
@@ -140,7 +140,7 @@ describe("slow history", () => {
     expect(part).toBeLessThan(1);
     expect((await home.days(visitor)).length).toBe(50);
     await page.locator("canvas").waitFor();
-    await picture("slow");
+    await screenshot("slow");
     await home.loaded(visitor);
     expect((await home.days(visitor)).at(-1)).toMatch(/^2023-0[45]/);
   });
@@ -148,14 +148,14 @@ describe("slow history", () => {
   it("stops loading after a search for another symbol", async () => {
     home.running().opend.set({ delayMs: [250, 260] });
     const visitor = await home.open("/?symbol=US.ROWS200&range=all");
-    const { page, complaints } = visitor;
+    const { page, consoleErrors } = visitor;
     await page.getByText(/^Loading US\.ROWS200: 50 rows/).waitFor();
     await page.getByLabel("Symbol").fill("HK.02800");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "HK.02800" }).waitFor();
     await home.loaded(visitor);
     expect((await home.days(visitor)).length).toBe(60);
-    expect(complaints).toEqual([]);
+    expect(consoleErrors).toEqual([]);
   });
 });
 
@@ -175,18 +175,18 @@ describe("stale data", () => {
     await home.loaded(visitor);
     expect((await home.days(visitor)).length).toBe(120);
     await visitor.page.getByText("HK.09988: data fetched 3 hours ago.").waitFor();
-    await visitor.picture("stale");
+    await visitor.screenshot("stale");
   });
 });
 
 describe("API key", () => {
   it("is requested after a 401 and kept in sessionStorage alone", async () => {
-    const keyed = await startRunning({}, { API_KEYS });
+    const keyed = await startLocalService({}, { API_KEYS });
     try {
       const visitor = await home.open("/?symbol=HK.00700", {}, keyed.origin);
-      const { page, picture } = visitor;
+      const { page, screenshot } = visitor;
       await page.getByText("This service requires an API key.").waitFor();
-      await picture("key");
+      await screenshot("key");
       await page.getByLabel("API key", { exact: true }).fill("wrong");
       await page.getByRole("button", { name: "Use key" }).click();
       await page.getByText("Invalid API key.").waitFor();

@@ -8,7 +8,7 @@ const home = useHome();
 describe("web UI", () => {
   it("search loads a symbol and writes it to the URL", async () => {
     const visitor = await home.open("/");
-    const { page, complaints, picture } = visitor;
+    const { page, consoleErrors, screenshot } = visitor;
     await page.getByText("Search for a security").waitFor();
     await page.getByLabel("Symbol").fill("hk.700");
     await page.keyboard.press("Enter");
@@ -22,15 +22,15 @@ describe("web UI", () => {
     expect(await page.locator("#change").textContent()).toBe("-408,117 shares (-0.79%) since 2026-04-24");
     expect(new URL(page.url()).search).toBe("?symbol=HK.00700");
     expect(await page.title()).toBe("HK.00700 – Short interest");
-    await picture("search");
+    await screenshot("search");
     await page.goBack();
     await page.getByText("Search for a security").waitFor();
-    expect(complaints).toEqual([]);
+    expect(consoleErrors).toEqual([]);
   });
 
   it("a range loads only the pages that it needs", async () => {
     const visitor = await home.open("/?symbol=HK.00700&range=3M");
-    const { page, requests, complaints, picture } = visitor;
+    const { page, requests, consoleErrors, screenshot } = visitor;
     await home.loaded(visitor);
     const asked = () => requests.filter((url) => url.includes("/v1/")).length;
     expect([(await home.days(visitor)).at(-1), asked()]).toEqual(["2026-01-30", 1]);
@@ -41,8 +41,8 @@ describe("web UI", () => {
     await home.loaded(visitor);
     expect([(await home.days(visitor)).length, asked()]).toEqual([250, 5]);
     expect(page.url()).toMatch(/range=all$/);
-    await picture("range");
-    expect(complaints).toEqual([]);
+    await screenshot("range");
+    expect(consoleErrors).toEqual([]);
   });
 
   it("a range of 3 months from May 31 starts on the last day of February", async () => {
@@ -81,7 +81,7 @@ describe("web UI", () => {
 
   it("comparison indexes up to five symbols to 100 at their first value", async () => {
     const visitor = await home.open("/?symbol=HK.00700");
-    const { page, complaints, picture } = visitor;
+    const { page, consoleErrors, screenshot } = visitor;
     await home.loaded(visitor);
     for (const other of ["HK.9988", "us.aapl", "US.TSLA", "US.SPY"]) {
       await page.getByLabel("Compare with").first().fill(other);
@@ -96,12 +96,12 @@ describe("web UI", () => {
     await page.getByLabel("Compare with").first().fill("US.BRK.B");
     await page.getByRole("button", { name: "Add" }).click();
     await page.getByText("You can compare up to five securities.").waitFor();
-    await picture("compare");
+    await screenshot("compare");
     await page.getByRole("button", { name: "Remove HK.09988" }).click();
     expect(await page.evaluate("document.activeElement.id")).toBe("other");
     expect(await page.locator("#table thead th").count()).toBe(5);
     expect(page.url()).toContain("compare=US.AAPL,US.TSLA,US.SPY");
-    expect(complaints).toEqual([]);
+    expect(consoleErrors).toEqual([]);
   });
 
   it("table sorts by the clicked column, missing values last", async () => {
@@ -131,7 +131,7 @@ describe("web UI", () => {
 
   it("download saves the CSV of the API for the selected range", async () => {
     const visitor = await home.open("/?symbol=US.AAPL&range=3Y");
-    const { page, picture } = visitor;
+    const { page, screenshot } = visitor;
     await home.loaded(visitor);
     const [download] = await Promise.all([
       page.waitForEvent("download"),
@@ -142,7 +142,7 @@ describe("web UI", () => {
     const path = "/v1/short-interest/US.AAPL/history?format=csv&from=2023-04-30";
     expect(csv).toBe(await (await fetch(home.running().origin + path)).text());
     expect(csv.split("\r\n").length).toBe((await home.days(visitor)).length + 2);
-    await picture("csv");
+    await screenshot("csv");
   });
 
   it("measure percent shows the ratio, and its change in percentage points", async () => {

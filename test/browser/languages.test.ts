@@ -3,15 +3,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { TEXTS } from "../../web/texts.ts";
 import { UNLIMITED } from "../stand-ins/worker.ts";
 import { startBrowser, type Visit, visit } from "../support/browser.ts";
-import { type Running, startRunning } from "../support/running.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 
 let browser: Browser;
-let running: Running;
+let running: LocalService;
 let visitor: Visit | undefined;
 
 beforeAll(async () => {
   browser = await startBrowser();
-  running = await startRunning({}, { CLIENT_SHARE: "30" }, UNLIMITED);
+  running = await startLocalService({}, { CLIENT_SHARE: "30" }, UNLIMITED);
 }, 60_000);
 
 afterAll(async () => {
@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 afterEach(async () => {
-  expect(visitor?.complaints ?? []).toEqual([]);
+  expect(visitor?.consoleErrors ?? []).toEqual([]);
   await visitor?.close();
   visitor = undefined;
 });
@@ -75,7 +75,7 @@ it.each([
   await page.locator("#progress").waitFor({ state: "hidden" });
   expect(await page.locator(".headline").textContent()).toBe(headline);
   expect(await page.locator("#change").textContent()).toBe(change);
-  await visitor?.picture(`language-${language}`);
+  await visitor?.screenshot(`language-${language}`);
 });
 
 it("Traditional Chinese reads the chart with Hong Kong terms and full-width punctuation", async () => {

@@ -3,13 +3,13 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import openapiTypescript, { astToString } from "openapi-typescript";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Running, startRunning } from "../support/running.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 import { useApi } from "./program.ts";
 
-let running: Running;
+let running: LocalService;
 
 beforeAll(async () => {
-  running = await startRunning();
+  running = await startLocalService();
   // The types are generated only from the document that the Worker serves.
   const types = astToString(await openapiTypescript(new URL("/openapi.json", running.origin)));
   await mkdir("test/client/generated", { recursive: true });

@@ -1,16 +1,16 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Running, startRunning } from "../support/running.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 
 /** The official MCP client, in each mode of version negotiation. */
 
 const KEY = "key";
 const DIGEST = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683";
 
-let running: Running;
+let running: LocalService;
 
 beforeAll(async () => {
-  running = await startRunning(
+  running = await startLocalService(
     {},
     { API_KEYS: `me:${DIGEST}`, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" },
   );

@@ -2,8 +2,8 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
 import { limitRequests } from "../../functions/http/auth.ts";
-import { sha256 } from "../support/keys.ts";
-import { type Gateway, startGateway } from "../support/page-source.ts";
+import { type Service, startService } from "../support/service.ts";
+import { sha256 } from "../support/sha256.ts";
 
 const KEY = "si_a-valid-key";
 const OTHER = "another key";
@@ -11,7 +11,7 @@ const DIGEST = await sha256(KEY);
 const API_KEYS = `reader:${DIGEST}, other.one:${(await sha256(OTHER)).toUpperCase()}`;
 
 const PATH = "/v1/short-interest/US.AAPL";
-const get = (gateway: Gateway, headers: Record<string, string> = {}, path = PATH) =>
+const get = (gateway: Service, headers: Record<string, string> = {}, path = PATH) =>
   gateway.get(path, { headers });
 
 describe("authentication with API_KEYS", () => {
@@ -21,7 +21,7 @@ describe("authentication with API_KEYS", () => {
     { "X-API-Key": KEY },
     { "X-API-Key": OTHER },
   ])("accepts %j and marks the response private", async (headers: Record<string, string>) => {
-    const gateway = await startGateway({}, { API_KEYS });
+    const gateway = await startService({}, { API_KEYS });
     const response = await get(gateway, headers);
     expect(response.status).toBe(200);
     expect(response.headers.get("Cache-Control")).toMatch(/^private, max-age=3600/);
@@ -42,7 +42,7 @@ describe("authentication with API_KEYS", () => {
     { "X-API-Key": "wrong" },
     { "X-API-Key": DIGEST },
   ])("refuses %j with 401 on all data routes", async (headers: Record<string, string>) => {
-    const gateway = await startGateway({}, { API_KEYS });
+    const gateway = await startService({}, { API_KEYS });
     for (const path of [PATH, `${PATH}/history`, "/v1/short-interest?symbols=US.AAPL", "/v1/nonsense"]) {
       const response = await get(gateway, headers, path);
       expect(response.status).toBe(401);
@@ -56,12 +56,12 @@ describe("authentication with API_KEYS", () => {
 
   it("refuses a key whose digest differs in the last digit", async () => {
     const last = DIGEST.endsWith("0") ? "1" : "0";
-    const gateway = await startGateway({}, { API_KEYS: `near:${DIGEST.slice(0, -1)}${last}` });
+    const gateway = await startService({}, { API_KEYS: `near:${DIGEST.slice(0, -1)}${last}` });
     expect((await get(gateway, { "X-API-Key": KEY })).status).toBe(401);
   });
 
   it("allows a CORS preflight for the Authorization header without a key", async () => {
-    const preflight = await (await startGateway({}, { API_KEYS })).get(PATH, {
+    const preflight = await (await startService({}, { API_KEYS })).get(PATH, {
       method: "OPTIONS",
       headers: {
         Origin: "https://app.example",
@@ -76,7 +76,7 @@ describe("authentication with API_KEYS", () => {
   });
 
   it("gives each key its own share of the rate limit, independent of its address", async () => {
-    const gateway = await startGateway({}, { API_KEYS, CLIENT_SHARE: "1", UPSTREAM_WAIT_MS: "0" });
+    const gateway = await startService({}, { API_KEYS, CLIENT_SHARE: "1", UPSTREAM_WAIT_MS: "0" });
     const status = async (key: string, symbol: string, address: string) =>
       (await get(gateway, { "X-API-Key": key, "CF-Connecting-IP": address }, `/v1/short-interest/${symbol}`))
         .status;
@@ -94,7 +94,7 @@ describe("authentication with API_KEYS", () => {
     `a:${"0".repeat(64)},a:${"1".repeat(64)}`,
     `:${"0".repeat(64)}`,
   ])("is misconfigured with API_KEYS %j", async (keys) => {
-    const gateway = await startGateway({}, { API_KEYS: keys });
+    const gateway = await startService({}, { API_KEYS: keys });
     const response = await get(gateway, { "X-API-Key": KEY });
     expect(response.status).toBe(500);
     const text = await response.text();
@@ -105,7 +105,7 @@ describe("authentication with API_KEYS", () => {
 
 describe("rate limit of an API key", () => {
   it("returns 429 after 600 requests a minute from any address, and does not affect other keys", async () => {
-    const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_KEY: env.REQUESTS_PER_KEY });
+    const gateway = await startService({}, { API_KEYS, REQUESTS_PER_KEY: env.REQUESTS_PER_KEY });
     const request = (key: string, address: string, path = PATH) =>
       get(gateway, { "X-API-Key": key, "CF-Connecting-IP": address }, path);
     expect((await request(KEY, "203.0.113.1")).status).toBe(200);
@@ -137,7 +137,7 @@ describe("rate limit of an API key", () => {
   ])("applies to %s before any request to Upstash or OpenD", async (path) => {
     const keys: string[] = [];
     const limit = async ({ key }: { key: string }) => ({ success: keys.push(key) === 0 });
-    const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_KEY: { limit } });
+    const gateway = await startService({}, { API_KEYS, REQUESTS_PER_KEY: { limit } });
     const method = path === "/mcp" ? "POST" : "GET";
     const response = await gateway.get(path, { method, headers: { "X-API-Key": KEY } });
     expect([response.status, await response.json()]).toMatchObject([429, { code: "too_many_requests" }]);
@@ -147,17 +147,17 @@ describe("rate limit of an API key", () => {
 
   it("does not apply without API_KEYS", async () => {
     const limit = async () => ({ success: false });
-    const gateway = await startGateway({}, { REQUESTS_PER_KEY: { limit } });
+    const gateway = await startService({}, { REQUESTS_PER_KEY: { limit } });
     expect((await get(gateway)).status).toBe(200);
   });
 
   it("is disabled without the binding REQUESTS_PER_KEY", async () => {
-    const config = parseEnv((await startGateway({}, { API_KEYS })).env);
+    const config = parseEnv((await startService({}, { API_KEYS })).env);
     await expect(limitRequests("key:reader", config.access)).resolves.toBeUndefined();
   });
 
   it("is misconfigured if REQUESTS_PER_KEY is not a rate-limit binding", async () => {
-    const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_KEY: "600" });
+    const gateway = await startService({}, { API_KEYS, REQUESTS_PER_KEY: "600" });
     const response = await get(gateway, { "X-API-Key": KEY });
     expect(await response.json()).toMatchObject({ code: "misconfigured", parameter: "REQUESTS_PER_KEY" });
   });
@@ -165,7 +165,7 @@ describe("rate limit of an API key", () => {
 
 describe("failed authentication", () => {
   it("counts as a request of its address, with or without a key: 429 after 60 a minute", async () => {
-    const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_CLIENT: env.REQUESTS_PER_CLIENT });
+    const gateway = await startService({}, { API_KEYS, REQUESTS_PER_CLIENT: env.REQUESTS_PER_CLIENT });
     const request = async (headers: Record<string, string>, address = "203.0.113.20") =>
       get(gateway, { "CF-Connecting-IP": address, ...headers });
     let refusals = 0;
@@ -186,7 +186,7 @@ describe("failed authentication", () => {
   it("is not counted for a valid key", async () => {
     const keys: string[] = [];
     const limit = async ({ key }: { key: string }) => ({ success: keys.push(key) === 0 });
-    const gateway = await startGateway({}, { API_KEYS, REQUESTS_PER_CLIENT: { limit } });
+    const gateway = await startService({}, { API_KEYS, REQUESTS_PER_CLIENT: { limit } });
     expect((await get(gateway, { "X-API-Key": KEY })).status).toBe(200);
     expect(keys).toEqual([]);
   });
@@ -194,7 +194,7 @@ describe("failed authentication", () => {
 
 describe("rate limit of an address without API_KEYS", () => {
   it("returns 429 after 60 requests a minute, including cached pages", async () => {
-    const gateway = await startGateway();
+    const gateway = await startService();
     Object.assign(gateway.env, { REQUESTS_PER_CLIENT: env.REQUESTS_PER_CLIENT });
     const request = () => get(gateway, { "CF-Connecting-IP": "203.0.113.9" });
     let refused = await request();
@@ -215,7 +215,7 @@ describe("rate limit of an address without API_KEYS", () => {
   });
 
   it("omits RateLimit headers from responses that shared caches may store", async () => {
-    const gateway = await startGateway();
+    const gateway = await startService();
     const response = await get(gateway);
     expect(response.headers.get("Cache-Control")).toMatch(/^public/);
     for (const header of ["RateLimit", "RateLimit-Policy"]) expect(response.headers.has(header)).toBe(false);
@@ -224,7 +224,7 @@ describe("rate limit of an address without API_KEYS", () => {
 
 describe("every response", () => {
   it("has X-Request-Id: the valid ID of the caller, or a new one", async () => {
-    const gateway = await startGateway();
+    const gateway = await startService();
     for (const path of [PATH, "/healthz", "/nothing", "/problems/internal", "/v1/short-interest/x"]) {
       expect((await get(gateway, {}, path)).headers.get("X-Request-Id")).toMatch(/^[0-9a-f-]{36}$/);
       expect((await get(gateway, { "X-Request-Id": "mine-1" }, path)).headers.get("X-Request-Id")).toBe(
@@ -237,7 +237,7 @@ describe("every response", () => {
   });
 
   it("has Server-Timing with the phases of the request", async () => {
-    const gateway = await startGateway();
+    const gateway = await startService();
     const phases = async () =>
       (await get(gateway)).headers
         .get("Server-Timing")

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { type Gateway, startGateway } from "../support/page-source.ts";
+import { type Service, startService } from "../support/service.ts";
 
 const META = "io.modelcontextprotocol/";
 const META_2026 = { [`${META}protocolVersion`]: "2026-07-28", [`${META}clientCapabilities`]: {} };
 const HEADERS_2026 = { "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list" };
 
-const post = (gateway: Gateway, body: unknown, headers: Record<string, string> = {}) =>
+const post = (gateway: Service, body: unknown, headers: Record<string, string> = {}) =>
   gateway.get("/mcp", {
     method: "POST",
     headers: { "Content-Type": "application/json", ...headers },
@@ -28,7 +28,7 @@ describe("MCP message", () => {
     ["a tool call without a name", request("tools/call"), 200, -32_602],
     ["a call of an unknown tool", request("tools/call", { name: "__proto__" }), 200, -32_602],
   ])("%s returns a JSON-RPC error", async (_, body, status, code) => {
-    const response = await post(await startGateway(), body);
+    const response = await post(await startService(), body);
     expect(response.status).toBe(status);
     expect(response.headers.get("Cache-Control")).toBe("no-store");
     expect(await response.json()).toMatchObject({ jsonrpc: "2.0", error: { code } });
@@ -37,7 +37,7 @@ describe("MCP message", () => {
   it.each(["1e999", "-1e999", "1.5", "1e-1", "9007199254740993", "-9007199254740992", "null", "true", "[1]"])(
     "with id %s, neither a string nor a safe integer, is an Invalid Request",
     async (id) => {
-      const gateway = await startGateway();
+      const gateway = await startService();
       for (const method of ["ping", "nothing"]) {
         const response = await post(gateway, `{"jsonrpc":"2.0","id":${id},"method":"${method}"}`);
         expect(response.status).toBe(400);
@@ -62,7 +62,7 @@ describe("MCP message", () => {
     ['"\\ud800"', "\ud800"],
     ['"é\\u0000"', "é\u0000"],
   ])("with id %s gets a response with the same id", async (text, id) => {
-    const response = await post(await startGateway(), `{"jsonrpc":"2.0","id":${text},"method":"ping"}`);
+    const response = await post(await startService(), `{"jsonrpc":"2.0","id":${text},"method":"ping"}`);
     expect(await response.json()).toEqual({ jsonrpc: "2.0", id, result: {} });
   });
 
@@ -100,14 +100,14 @@ describe("MCP message", () => {
   ])(
     "with headers %j and body %j returns a JSON-RPC error",
     async (headers: Record<string, string>, body, status, code) => {
-      const response = await post(await startGateway(), body, headers);
+      const response = await post(await startService(), body, headers);
       expect(response.status).toBe(status);
       expect(await response.json()).toMatchObject({ id: 7, error: { code } });
     },
   );
 
   it("that is a notification or a response returns 202 without a body", async () => {
-    const gateway = await startGateway();
+    const gateway = await startService();
     for (const body of [
       { jsonrpc: "2.0", method: "notifications/initialized" },
       { jsonrpc: "2.0", id: 7, result: {} },
@@ -119,7 +119,7 @@ describe("MCP message", () => {
   });
 
   it("initialize negotiates a known version, or else the newest one", async () => {
-    const gateway = await startGateway();
+    const gateway = await startService();
     for (const [requested, negotiated] of [
       ["2025-06-18", "2025-06-18"],
       ["1999-01-01", "2025-11-25"],
@@ -136,13 +136,13 @@ describe("/mcp", () => {
       name: "get_short_interest",
       arguments: { symbol: "US.HUGE", num: 1 },
     });
-    const text = await (await post(await startGateway(), call)).text();
+    const text = await (await post(await startService(), call)).text();
     expect(text).toContain('"structuredContent":{"symbol":"US.HUGE"');
     expect(text.split("9007199254740993")).toHaveLength(3);
   });
 
   it("accepts only POST, only JSON, and at most 64 KiB", async () => {
-    const gateway = await startGateway();
+    const gateway = await startService();
     for (const method of ["GET", "DELETE", "PUT", "HEAD"]) {
       const response = await gateway.get("/mcp", { method });
       expect(response.status).toBe(405);
@@ -153,7 +153,7 @@ describe("/mcp", () => {
   });
 
   it("refuses web origins that are not in ALLOWED_ORIGINS", async () => {
-    const gateway = await startGateway({}, { ALLOWED_ORIGINS: "https://a.example" });
+    const gateway = await startService({}, { ALLOWED_ORIGINS: "https://a.example" });
     const allowed = await post(gateway, request("ping"), { Origin: "https://a.example" });
     expect(allowed.headers.get("Access-Control-Allow-Origin")).toBe("https://a.example");
     const other = await post(gateway, request("ping"), { Origin: "https://b.example" });

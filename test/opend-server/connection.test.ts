@@ -22,7 +22,7 @@ function serve(limits: Partial<SocketLimits> = {}, handle = accepted) {
   return { socket, release };
 }
 
-async function connected(...args: Parameters<typeof serve>): Promise<TestClient> {
+async function connectAndLogIn(...args: Parameters<typeof serve>): Promise<TestClient> {
   const client = new TestClient(serve(...args).socket);
   await client.request(LOGIN);
   return client;
@@ -34,21 +34,21 @@ afterEach(() => {
 
 it("connection closes after 60 s without a frame", async () => {
   vi.useFakeTimers();
-  const client = await connected();
-  for (let asked = 0; asked < 3; asked += 1) {
+  const client = await connectAndLogIn();
+  for (let count = 0; count < 3; count += 1) {
     await client.request(KEEP_ALIVE);
     vi.advanceTimersByTime(59_999);
   }
   await client.request(KEEP_ALIVE);
   vi.advanceTimersByTime(60_000);
-  // A request that is on its way then is refused.
+  // A request that arrives now is refused.
   expect((await client.request(KEEP_ALIVE)).body).toHaveLength(0);
   vi.advanceTimersByTime(1_000);
   expect(await client.closed).toBe(1000);
 });
 
 it("connection ends after its limit of reply bytes, and refuses the other requests", async () => {
-  const client = await connected({ sentBytes: 11_000, lingerMs: 50 });
+  const client = await connectAndLogIn({ sentBytes: 11_000, lingerMs: 50 });
   const sections = Array.from({ length: 30 }, () => client.send(KEEP_ALIVE, new Uint8Array()));
   const replies = await Promise.all(sections.map((section) => client.reply(section)));
   expect(replies.map(({ body }) => body.length)).toEqual([
@@ -60,8 +60,8 @@ it("connection ends after its limit of reply bytes, and refuses the other reques
 
 it("ending connection refuses requests for 5 s at most", async () => {
   vi.useFakeTimers();
-  const client = await connected({ sentBytes: 1 });
-  for (let asked = 0; asked < 9; asked += 1) {
+  const client = await connectAndLogIn({ sentBytes: 1 });
+  for (let count = 0; count < 9; count += 1) {
     await client.request(KEEP_ALIVE);
     vi.advanceTimersByTime(600);
   }
@@ -69,33 +69,30 @@ it("ending connection refuses requests for 5 s at most", async () => {
 });
 
 it("ending connection refuses 256 requests at most", async () => {
-  const client = await connected({ sentBytes: 1 });
-  for (let asked = 0; asked < 300; asked += 1) client.send(KEEP_ALIVE, new Uint8Array());
+  const client = await connectAndLogIn({ sentBytes: 1 });
+  for (let count = 0; count < 300; count += 1) client.send(KEEP_ALIVE, new Uint8Array());
   expect(await client.closed).toBe(1000);
   expect(client.replies.filter(({ body }) => body.length === 0)).toHaveLength(256);
 });
 
 it("ending connection answers requests in flight before it closes", async () => {
   vi.useFakeTimers();
-  let answerNow = () => {};
-  const asked = new Promise<void>((resolve) => {
-    answerNow = resolve;
-  });
-  const client = await connected({}, async (request) => {
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+  const client = await connectAndLogIn({}, async (request) => {
     if (request.command === LOGIN) return accepted(request);
     vi.advanceTimersByTime(60_000);
-    await asked;
+    await answered;
     return { body: new Uint8Array(7) };
   });
   const section = client.send(KEEP_ALIVE, new Uint8Array());
   expect((await client.request(KEEP_ALIVE)).body).toHaveLength(0);
-  answerNow();
+  answer();
   expect((await client.reply(section)).body).toHaveLength(7);
   vi.advanceTimersByTime(1_000);
   expect(await client.closed).toBe(1000);
 });
 
-describe("before a login", () => {
+describe("limits before a login", () => {
   it("connection without a login closes 10 s after the upgrade, even if it sends frames", async () => {
     vi.useFakeTimers();
     const client = new TestClient(serve({}, rejected).socket);
@@ -109,7 +106,7 @@ describe("before a login", () => {
     expect(await client.closed).toBe(1008);
   });
 
-  it("connection closes at frame 33", async () => {
+  it("connection without a login closes at frame 33", async () => {
     const client = new TestClient(serve({}, rejected).socket);
     for (let frame = 0; frame < 32; frame += 1) {
       expect((await client.request(LOGIN)).body).toHaveLength(1_000);
@@ -118,7 +115,7 @@ describe("before a login", () => {
     expect(await client.closed).toBe(1008);
   });
 
-  it("frame of 8 KiB is answered", async () => {
+  it("frame of 8 KiB is answered before a login", async () => {
     const client = new TestClient(serve({}, rejected).socket);
     expect((await client.request(LOGIN, new Uint8Array(8_192 - 20))).body).toHaveLength(1_000);
   });
@@ -149,7 +146,7 @@ describe("connection whose peer does not answer the close frame", () => {
     expect(release).toHaveBeenCalledOnce();
   });
 
-  it("is not released after an answer", async () => {
+  it("is not released after a close frame from the peer", async () => {
     const { client, release } = await closed(false);
     client.close();
     await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0));

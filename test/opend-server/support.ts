@@ -2,14 +2,14 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { decodeReply, encodeRequest, type ReplyFrame } from "../../functions/opend/frame.ts";
 import * as Login from "../../gen/InitWebSocket_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
-import type { Gateway } from "../support/page-source.ts";
+import type { Service } from "../support/service.ts";
 
-/** The client's end of a connection: sends frames of any kind and keeps what comes. */
+/** A client that sends frames of any kind, and records the replies. */
 export class TestClient {
   readonly replies: ReplyFrame[] = [];
   readonly closed: Promise<number>;
   readonly #socket: WebSocket;
-  #waiting: (() => void)[] = [];
+  #waiters: (() => void)[] = [];
   #section = 0n;
 
   constructor(socket: WebSocket, options: WebSocketAcceptOptions = {}) {
@@ -32,14 +32,13 @@ export class TestClient {
     this.#socket.send(data);
   }
 
-  /** Sends a request. Returns its section. */
+  /** Returns the section of the request. */
   send(command: number, body: Uint8Array): bigint {
     this.#section += 1n;
     this.sendRaw(encodeRequest({ command, section: this.#section, body }));
     return this.#section;
   }
 
-  /** Sends a request, and waits for its reply. */
   request(command: number, body = new Uint8Array()): Promise<ReplyFrame> {
     return this.reply(this.send(command, body));
   }
@@ -49,7 +48,7 @@ export class TestClient {
     return this.reply(this.send(1, toBinary(Login.RequestSchema, request)));
   }
 
-  /** Sends a call for a page. Returns its section. */
+  /** Requests a page. Returns the section of the request. */
   sendCall(code: string, more: { market?: number; nextKey?: string; num?: number } = {}): bigint {
     const { market = 11, ...rest } = more;
     const c2s = { security: { market, code }, ...rest };
@@ -59,12 +58,12 @@ export class TestClient {
     );
   }
 
-  /** The reply to a section, once it is here. */
+  /** Waits for the reply to a section. */
   async reply(section: bigint): Promise<ReplyFrame> {
     for (;;) {
-      const found = this.replies.find((reply) => reply.section === section);
-      if (found) return found;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      const reply = this.replies.find(({ section: replied }) => replied === section);
+      if (reply) return reply;
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
   }
 
@@ -77,22 +76,22 @@ export class TestClient {
   }
 
   #wake(): void {
-    const woken = this.#waiting;
-    this.#waiting = [];
-    for (const wake of woken) wake();
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
   }
 }
 
 /** Opens a connection to the Worker. */
-export async function connect(gateway: Gateway): Promise<TestClient> {
-  const { status, webSocket } = await gateway.connect();
-  if (!webSocket) throw new Error(`There is no WebSocket, but a status ${status}`);
+export async function connect(service: Service): Promise<TestClient> {
+  const { status, webSocket } = await service.connect();
+  if (!webSocket) throw new Error(`The upgrade was refused with the status ${status}`);
   return new TestClient(webSocket);
 }
 
 /** Opens a connection to the Worker, and logs in. */
-export async function connected(gateway: Gateway): Promise<TestClient> {
-  const client = await connect(gateway);
+export async function connectAndLogIn(service: Service): Promise<TestClient> {
+  const client = await connect(service);
   const { error } = await client.logIn();
   if (error !== 0) throw new Error(`The login was refused with the error ${error}`);
   return client;

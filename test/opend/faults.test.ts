@@ -5,11 +5,11 @@ import { Failure, type FailureCode } from "../../functions/errors.ts";
 import { createPageSource } from "../../functions/page-source/create.ts";
 import { FIRST } from "../../functions/short-interest/page.ts";
 import { CALL_FAULTS, LOGIN_FAULTS } from "../stand-ins/opend-faults.ts";
-import { startGateway } from "../support/page-source.ts";
+import { startService } from "../support/service.ts";
 import { control } from "../support/stand-ins.ts";
 
-/** How each fault ends. The call itself is under way, and its permit used, from "call" on. */
-const ENDS: Readonly<Record<string, FailureCode | "answered">> = {
+/** The outcome of a request for a page with each fault. */
+const OUTCOMES: Readonly<Record<string, FailureCode | "answered">> = {
   "hanging connect": "opend_timeout",
   "not a WebSocket": "opend_unreachable",
   redirect: "opend_unreachable",
@@ -60,33 +60,34 @@ const DEADLINES = {
   receiver: 1_000,
 };
 
-/** Asks the page source for one page, and tells how it ended and what was left behind. */
-async function ask(gateway: Awaited<ReturnType<typeof startGateway>>, symbol = "AAPL") {
+/** Requests one page. Returns the outcome and the time. */
+async function requestPage(service: Awaited<ReturnType<typeof startService>>, symbol = "AAPL") {
   const context = createExecutionContext();
   const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
-  const source = createPageSource(parseEnv(gateway.env), {
-    origin: gateway.origin,
+  const source = createPageSource(parseEnv(service.env), {
+    origin: service.origin,
     waitUntil,
     client: "me",
     deadlines: DEADLINES,
   });
   const began = Date.now();
-  const end = await source
+  const outcome = await source
     .page({ market: "US", code: symbol }, FIRST, 10)
     .then(() => "answered" as const, Failure.from);
   const ms = Date.now() - began;
   await waitOnExecutionContext(context);
-  return { end, ms };
+  return { outcome, ms };
 }
 
-async function leavesNothingBehind(gateway: Awaited<ReturnType<typeof startGateway>>) {
-  await vi.waitFor(async () => expect((await gateway.opend.stats()).connections).toBe(0));
-  const { calls } = await gateway.opend.stats();
-  expect(await gateway.upstash.redis("ZCARD", "short-interest:opend")).toBe(calls);
+/** Expects no open connection, and one permit for each call. */
+async function expectNothingOpen(service: Awaited<ReturnType<typeof startService>>) {
+  await vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
+  const { calls } = await service.opend.stats();
+  expect(await service.upstash.redis("ZCARD", "short-interest:opend")).toBe(calls);
 }
 
-describe("a fault of OpenD", () => {
-  it("is in the table, whatever the stand-in can do", () => {
+describe("OpenD fault", () => {
+  it("table has every fault of the stand-in", () => {
     const faults = [
       "hanging connect",
       "not a WebSocket",
@@ -95,102 +96,105 @@ describe("a fault of OpenD", () => {
       ...Object.keys(LOGIN_FAULTS),
       ...Object.keys(CALL_FAULTS),
     ];
-    expect(Object.keys(ENDS).sort()).toEqual(faults.sort());
+    expect(Object.keys(OUTCOMES).sort()).toEqual(faults.sort());
   });
 
-  it.concurrent.each(Object.entries(ENDS))("%s ends as %s", async (fault, code) => {
-    const gateway = await startGateway({ fault });
-    const { end, ms } = await ask(gateway);
-    expect(end instanceof Failure ? end.code : end).toBe(code);
+  it.concurrent.each(Object.entries(OUTCOMES))("%s ends as %s", async (fault, code) => {
+    const service = await startService({ fault });
+    const { outcome, ms } = await requestPage(service);
+    expect(outcome instanceof Failure ? outcome.code : outcome).toBe(code);
     expect(ms).toBeLessThan(4_000);
-    if (end instanceof Failure)
-      expect(`${end.message} ${end.detail}`).not.toMatch(/private words|127\.0\.0\.1|[一-鿿]/);
-    await leavesNothingBehind(gateway);
+    if (outcome instanceof Failure)
+      expect(`${outcome.message} ${outcome.detail}`).not.toMatch(/private words|127\.0\.0\.1|[一-鿿]/);
+    await expectNothingOpen(service);
   });
 
-  it("nobody listening ends as opend_unreachable", async () => {
-    const gateway = await startGateway({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
-    const { end } = await ask(gateway);
-    expect(end).toMatchObject({ code: "opend_unreachable" });
-    await leavesNothingBehind(gateway);
+  it("unused port ends as opend_unreachable", async () => {
+    const service = await startService({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
+    const { outcome } = await requestPage(service);
+    expect(outcome).toMatchObject({ code: "opend_unreachable" });
+    await expectNothingOpen(service);
   });
 
-  it("a wrong key ends as opend_key_refused, the right one is answered", async () => {
-    const wrong = await startGateway({ key: "right" }, { OPEND_KEY: "wrong" });
-    expect((await ask(wrong)).end).toMatchObject({ code: "opend_key_refused" });
-    await leavesNothingBehind(wrong);
-    const right = await startGateway({ key: "right" });
-    expect((await ask(right)).end).toBe("answered");
+  it("wrong key ends as opend_key_refused, and the right key is accepted", async () => {
+    const wrong = await startService({ key: "right" }, { OPEND_KEY: "wrong" });
+    expect((await requestPage(wrong)).outcome).toMatchObject({ code: "opend_key_refused" });
+    await expectNothingOpen(wrong);
+    const right = await startService({ key: "right" });
+    expect((await requestPage(right)).outcome).toBe("answered");
   });
 
-  it("a tunnel wants its Access token", async () => {
+  it("missing Access token of a tunnel ends as opend_unreachable, and the right one is accepted", async () => {
     const access = { OPEND_ACCESS_CLIENT_ID: "id", OPEND_ACCESS_CLIENT_SECRET: "token" };
-    const without = await startGateway({ accessClientSecret: "token" });
-    expect((await ask(without)).end).toMatchObject({ code: "opend_unreachable" });
-    const having = await startGateway({ accessClientSecret: "token" }, access);
-    expect((await ask(having)).end).toBe("answered");
+    const unauthorized = await startService({ accessClientSecret: "token" });
+    expect((await requestPage(unauthorized)).outcome).toMatchObject({ code: "opend_unreachable" });
+    const authorized = await startService({ accessClientSecret: "token" }, access);
+    expect((await requestPage(authorized)).outcome).toBe("answered");
   });
 });
 
-describe("a fault of Upstash", () => {
+describe("Upstash fault", () => {
   it.concurrent.each(["hang", "401", "500", "HTML", "nonsense"] as const)(
     "%s ends as store_unavailable",
     async (fault) => {
-      const gateway = await startGateway();
-      await gateway.upstash.fail(fault);
-      const { end, ms } = await ask(gateway);
-      expect(end).toMatchObject({ code: "store_unavailable" });
+      const service = await startService();
+      await service.upstash.fail(fault);
+      const { outcome, ms } = await requestPage(service);
+      expect(outcome).toMatchObject({ code: "store_unavailable" });
       expect(ms).toBeLessThan(4_000);
-      await leavesNothingBehind(gateway);
-      expect((await gateway.opend.stats()).calls).toBe(0);
+      await expectNothingOpen(service);
+      expect((await service.opend.stats()).calls).toBe(0);
     },
   );
 
-  it("nobody listening ends as store_unavailable", async () => {
+  it("unused port ends as store_unavailable", async () => {
     const dead = `http://127.0.0.1:${await control.deadPort()}`;
-    const gateway = await startGateway({}, { UPSTASH_REDIS_REST_URL: dead });
-    expect((await ask(gateway)).end).toMatchObject({ code: "store_unavailable" });
-    expect((await gateway.opend.stats()).calls).toBe(0);
+    const service = await startService({}, { UPSTASH_REDIS_REST_URL: dead });
+    expect((await requestPage(service)).outcome).toMatchObject({ code: "store_unavailable" });
+    expect((await service.opend.stats()).calls).toBe(0);
   });
 });
 
-describe("OpenD's own frequency refusal", () => {
+describe("frequency refusal by OpenD", () => {
   it("stops all calls for a window", async () => {
-    const gateway = await startGateway({ fault: "frequency" });
-    expect((await ask(gateway)).end).toMatchObject({ code: "upstream_quota_exceeded", retryAfterMs: 30_000 });
-    await gateway.opend.set({ fault: "" });
-    const { end } = await ask(gateway, "TSLA");
-    expect(end).toMatchObject({ code: "upstream_quota_exceeded" });
-    expect((await gateway.opend.stats()).calls).toBe(1);
+    const service = await startService({ fault: "frequency" });
+    expect((await requestPage(service)).outcome).toMatchObject({
+      code: "upstream_quota_exceeded",
+      retryAfterMs: 30_000,
+    });
+    await service.opend.set({ fault: "" });
+    const { outcome } = await requestPage(service, "TSLA");
+    expect(outcome).toMatchObject({ code: "upstream_quota_exceeded" });
+    expect((await service.opend.stats()).calls).toBe(1);
   });
 });
 
-describe("a connection that takes longer than a permit keeps", () => {
-  it("exchanges the permit before the call", async () => {
-    const gateway = await startGateway();
-    await gateway.get("/v1/short-interest/US.TSLA"); // From here on Redis knows the scripts.
-    await gateway.opend.set({ delayMs: [1_100, 1_100] });
-    const before = await gateway.upstash.requests();
-    expect((await gateway.get("/v1/short-interest/US.AAPL")).status).toBe(200);
-    // Claimed, taken, exchanged, written and settled, counted.
-    expect((await gateway.upstash.requests()) - before).toBe(5);
-    expect(await gateway.upstash.redis("ZCARD", "short-interest:opend")).toBe(2);
+describe("connection that takes longer than its permit lasts", () => {
+  it("replaces the permit before the call", async () => {
+    const service = await startService();
+    await service.get("/v1/short-interest/US.TSLA"); // Loads the scripts into Redis.
+    await service.opend.set({ delayMs: [1_100, 1_100] });
+    const before = await service.upstash.requests();
+    expect((await service.get("/v1/short-interest/US.AAPL")).status).toBe(200);
+    // Lease, permit, second permit, write with settlement, counters.
+    expect((await service.upstash.requests()) - before).toBe(5);
+    expect(await service.upstash.redis("ZCARD", "short-interest:opend")).toBe(2);
   });
 });
 
-describe("a refusal for frequency while others wait for their permits to start", () => {
-  it("keeps them from calling", async () => {
-    const gateway = await startGateway(
+describe("frequency refusal while another request waits for its permit", () => {
+  it("stops the call of that request", async () => {
+    const service = await startService(
       { windowMs: 1_000 },
       { UPSTREAM_LIMIT: "1", UPSTREAM_WINDOW_SECONDS: "1" },
     );
-    await gateway.get("/v1/short-interest/US.AAPL");
-    const waiting = gateway.get("/v1/short-interest/US.TSLA");
+    await service.get("/v1/short-interest/US.AAPL");
+    const waiting = service.get("/v1/short-interest/US.TSLA");
     await vi.waitFor(async () =>
-      expect(await gateway.upstash.redis("ZCARD", "short-interest:opend")).toBe(2),
+      expect(await service.upstash.redis("ZCARD", "short-interest:opend")).toBe(2),
     );
-    await gateway.upstash.redis("SET", "short-interest:opend:blocked", "1", "PX", "30000");
+    await service.upstash.redis("SET", "short-interest:opend:blocked", "1", "PX", "30000");
     expect((await waiting).status).toBe(429);
-    expect((await gateway.opend.stats()).calls).toBe(1);
+    expect((await service.opend.stats()).calls).toBe(1);
   });
 });

@@ -17,7 +17,7 @@ const reply = fc.tuple(
   }),
 );
 
-describe("a frame", () => {
+describe("frame", () => {
   it("has the documented layout", () => {
     const bytes = encodeReply({
       command: 3249,
@@ -32,7 +32,7 @@ describe("a frame", () => {
     expect(encodeRequest({ command: 1, section: 1n, body: new Uint8Array() })).toHaveLength(20);
   });
 
-  it("is read as it was written", () => {
+  it("decodes to what was encoded", () => {
     fc.assert(
       fc.property(request, (frame) => {
         expect(decodeRequest(encodeRequest(frame))).toEqual(frame);
@@ -45,13 +45,13 @@ describe("a frame", () => {
     );
   });
 
-  it("is read in place, from the middle of a buffer", () => {
+  it("is decoded from the middle of a buffer", () => {
     const frame = { command: 1, section: 7n, body: new Uint8Array([1, 2, 3]) };
     const bytes = new Uint8Array([0, 0, 0, ...encodeRequest(frame)]).subarray(3);
     expect(decodeRequest(bytes)).toEqual(frame);
   });
 
-  it("that is none is a protocol error, whatever its bytes", () => {
+  it("of random bytes throws a Failure", () => {
     for (const decode of [decodeRequest, decodeReply]) {
       fc.assert(
         fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
@@ -61,7 +61,7 @@ describe("a frame", () => {
     }
   });
 
-  it("that is cut short is a protocol error", () => {
+  it("with a truncated header throws opend_protocol_error", () => {
     fc.assert(
       fc.property(reply, fc.nat(43), ([frame, error], length) => {
         const bytes = encodeReply({ ...frame, ...error }).subarray(0, length);

@@ -17,7 +17,7 @@ async function start() {
   return {
     store: createSharedCache(upstash, HOUR, () => now),
     openMs: () => circuitOpenMs(upstash, now),
-    at: (ms: number) => {
+    setTime: (ms: number) => {
       now = ms;
     },
   };
@@ -32,13 +32,13 @@ describe("circuit breaker", () => {
   const keyOf = (number: number) => ({ symbol: `US.T${number}`, cursor: "" });
 
   async function failTimes(times: number) {
-    for (let time = 0; time < times; time += 1) {
-      await started.store.read(keyOf(time), `lease ${time}`);
-      await started.store.release(keyOf(time), `lease ${time}`, FAILED, []);
+    for (let attempt = 0; attempt < times; attempt += 1) {
+      await started.store.read(keyOf(attempt), `lease ${attempt}`);
+      await started.store.release(keyOf(attempt), `lease ${attempt}`, FAILED, []);
     }
   }
 
-  it("opens for ten seconds after five failures", async () => {
+  it("opens for 10 s after five failures within 30 s", async () => {
     await failTimes(4);
     expect(await started.openMs()).toBe(0);
     expect(await started.store.read(keyOf(10), "a")).toMatchObject({ state: "lease-acquired" });
@@ -49,43 +49,43 @@ describe("circuit breaker", () => {
 
   it("ignores failures older than 30 s", async () => {
     await failTimes(4);
-    started.at(NOW + 30_000);
+    started.setTime(NOW + 30_000);
     await failTimes(4);
     expect(await started.store.read(keyOf(10), "a")).toMatchObject({ state: "lease-acquired" });
   });
 
   it("ignores calls that were answered or never made", async () => {
-    for (let time = 0; time < 10; time += 1) {
-      const outcome = time % 2 === 0 ? "answered" : "not-called";
-      await started.store.read(keyOf(time), "a");
-      await started.store.release(keyOf(time), "a", { outcome }, []);
+    for (let call = 0; call < 10; call += 1) {
+      const outcome = call % 2 === 0 ? "answered" : "not-called";
+      await started.store.read(keyOf(call), "a");
+      await started.store.release(keyOf(call), "a", { outcome }, []);
     }
     expect(await started.store.read(keyOf(11), "b")).toMatchObject({ state: "lease-acquired" });
   });
 
   it("admits one probe at a time when half-open, and closes after a reply", async () => {
     await failTimes(5);
-    started.at(NOW + 10_000);
+    started.setTime(NOW + 10_000);
     expect(await started.store.read(keyOf(20), "probe")).toMatchObject({ state: "lease-acquired" });
     expect(await started.store.read(keyOf(21), "other")).toMatchObject({ state: "circuit-open", waitMs: 0 });
     await started.store.release(keyOf(20), "probe", FAILED, []);
     expect(await started.store.read(keyOf(21), "other")).toMatchObject({ waitMs: 10_000 });
-    started.at(NOW + 20_000);
+    started.setTime(NOW + 20_000);
     expect(await started.store.read(keyOf(21), "again")).toMatchObject({ state: "lease-acquired" });
     await started.store.write(keyOf(21), "again", PAGE, SUMMARY, []);
-    for (let time = 30; time < 34; time += 1) {
-      expect(await started.store.read(keyOf(time), "c")).toMatchObject({ state: "lease-acquired" });
+    for (let number = 30; number < 34; number += 1) {
+      expect(await started.store.read(keyOf(number), "c")).toMatchObject({ state: "lease-acquired" });
     }
   });
 
-  it("admits the next probe when one could not call, and after a probe that died", async () => {
+  it("admits another probe if one made no call, or if the lease of a crashed one has expired", async () => {
     await failTimes(5);
-    started.at(NOW + 10_000);
+    started.setTime(NOW + 10_000);
     await started.store.read(keyOf(20), "refused");
     await started.store.release(keyOf(20), "refused", { outcome: "not-called" }, []);
     expect(await started.store.read(keyOf(21), "dead")).toMatchObject({ state: "lease-acquired" });
     expect(await started.store.read(keyOf(22), "next")).toMatchObject({ state: "circuit-open", waitMs: 0 });
-    started.at(NOW + 10_000 + HOUR);
+    started.setTime(NOW + 10_000 + HOUR);
     expect(await started.store.read(keyOf(22), "next")).toMatchObject({ state: "lease-acquired" });
   });
 

@@ -1,30 +1,30 @@
 import { describe, expect, it } from "vitest";
 import type { OpendOptions } from "../stand-ins/opend.ts";
-import { startDataCentres as start } from "../support/data-center.ts";
+import { startDataCenters as start } from "../support/data-center.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const WELL: OpendOptions = { fault: "", unpublished: 0 };
+const NO_FAULT: OpendOptions = { fault: "", unpublished: 0 };
 
-/** Two data centers with a stale page, and an OpenD that answers its refresh with this. */
+/** Two data centers with a stale page, and these faults of OpenD when it is refreshed. */
 async function startStale(faults: OpendOptions) {
   const started = await start(2);
-  const [here, there] = started.centres;
-  if (!here || !there) throw new Error("There are two data centers");
-  for (const centre of [here, there]) await centre.page("US.AAPL", { num: 50 });
+  const [first, second] = started.dataCenters;
+  if (!first || !second) throw new Error("There are two data centers");
+  for (const dataCenter of [first, second]) await dataCenter.page("US.AAPL", { num: 50 });
   started.clock.forward(2 * HOUR);
-  await started.gateway.opend.set(faults);
+  await started.service.opend.set(faults);
   return {
     ...started,
-    here,
-    there,
-    /** Lets every copy lose its trust, and the lease of a doubted page end. */
-    async later() {
+    first,
+    second,
+    /** Passes the time after which every data center revalidates, and ends the lease of a doubted page. */
+    async expireCopies() {
       started.clock.forward(3 * MINUTE);
-      await started.gateway.upstash.redis("DEL", "short-interest:lease:US.AAPL/");
+      await started.service.upstash.redis("DEL", "short-interest:lease:US.AAPL/");
     },
-    calls: async () => (await started.gateway.opend.stats()).calls,
+    calls: async () => (await started.service.opend.stats()).calls,
   };
 }
 
@@ -33,35 +33,35 @@ describe.each([
   ["is empty", { unpublished: 100_000 }],
   ["is older", { unpublished: 3 }],
 ] as const)("refresh whose reply %s", (_, faults) => {
-  it("leaves the stored page in place everywhere, and is asked again", async () => {
-    const { here, there, later, gateway, calls } = await startStale(faults);
-    const { answer: before } = await here.page("US.AAPL");
+  it("leaves the stored page in place in all data centers, and is repeated", async () => {
+    const { first, second, expireCopies, service, calls } = await startStale(faults);
+    const { result: before } = await first.page("US.AAPL");
     expect(await calls()).toBe(2);
-    await gateway.opend.set(WELL);
-    for (const centre of [here, there, here, there]) {
-      const { answer } = await centre.page("US.AAPL");
-      expect(answer?.page.rows).toEqual(before?.page.rows);
-      expect(answer?.stale).toBeDefined();
+    await service.opend.set(NO_FAULT);
+    for (const dataCenter of [first, second, first, second]) {
+      const { result } = await dataCenter.page("US.AAPL");
+      expect(result?.page.rows).toEqual(before?.page.rows);
+      expect(result?.stale).toBeDefined();
     }
     expect(await calls()).toBe(2);
-    await later();
-    for (const centre of [here, there, here, there]) await centre.page("US.AAPL");
+    await expireCopies();
+    for (const dataCenter of [first, second, first, second]) await dataCenter.page("US.AAPL");
     expect(await calls()).toBe(3);
-    expect((await here.page("US.AAPL")).answer).toMatchObject({ stale: undefined });
+    expect((await first.page("US.AAPL")).result).toMatchObject({ stale: undefined });
   });
 
-  it("is believed when it repeats a minute later", async () => {
-    const { here, there, later, calls, clock } = await startStale(faults);
-    const { answer: before } = await here.page("US.AAPL");
-    await later();
-    expect((await here.page("US.AAPL")).answer?.page.rows).toEqual(before?.page.rows);
+  it("replaces the stored page when it repeats a minute later", async () => {
+    const { first, second, expireCopies, calls, clock } = await startStale(faults);
+    const { result: before } = await first.page("US.AAPL");
+    await expireCopies();
+    expect((await first.page("US.AAPL")).result?.page.rows).toEqual(before?.page.rows);
     expect(await calls()).toBe(3);
     clock.forward(3 * MINUTE);
-    await there.page("US.AAPL");
-    for (const centre of [here, there]) {
-      const { answer, failure } = await centre.page("US.AAPL");
+    await second.page("US.AAPL");
+    for (const dataCenter of [first, second]) {
+      const { result, failure } = await dataCenter.page("US.AAPL");
       if ("fault" in faults) expect(failure?.code).toBe("unknown_symbol");
-      else expect(answer?.page.rows).not.toEqual(before?.page.rows);
+      else expect(result?.page.rows).not.toEqual(before?.page.rows);
     }
     expect(await calls()).toBe(3);
   });
@@ -69,26 +69,26 @@ describe.each([
 
 describe("refresh after a split, with the same dates and other values", () => {
   it("replaces the stored page at once", async () => {
-    const { here, clock, calls } = await startStale(WELL);
-    await here.page("US.AAPL");
-    expect((await here.page("US.AAPL")).answer?.stale).toBeUndefined();
+    const { first, clock, calls } = await startStale(NO_FAULT);
+    await first.page("US.AAPL");
+    expect((await first.page("US.AAPL")).result?.stale).toBeUndefined();
     clock.forward(DAY);
     expect(await calls()).toBe(2);
   });
 });
 
-describe("refresh that OpenD refuses for lack of a right", () => {
-  it("never replaces the stored page, and is asked again after minutes", async () => {
-    const { here, there, clock, gateway, calls } = await startStale({ fault: "no permission" });
-    for (let time = 0; time < 4; time += 1) {
+describe("refresh that OpenD refuses with no permission", () => {
+  it("never replaces the stored page, and is repeated after minutes", async () => {
+    const { first, second, clock, service, calls } = await startStale({ fault: "no permission" });
+    for (let round = 0; round < 4; round += 1) {
       clock.forward(10 * MINUTE);
-      await gateway.upstash.redis("DEL", "short-interest:lease:US.AAPL/");
-      for (const centre of [here, there, here, there]) {
-        expect((await centre.page("US.AAPL")).answer?.stale).toBeDefined();
+      await service.upstash.redis("DEL", "short-interest:lease:US.AAPL/");
+      for (const dataCenter of [first, second, first, second]) {
+        expect((await dataCenter.page("US.AAPL")).result?.stale).toBeDefined();
       }
     }
     expect(await calls()).toBe(5);
-    const left = await gateway.upstash.redis("PTTL", "short-interest:lease:US.AAPL/");
-    expect(left).toBeGreaterThan(4 * MINUTE);
+    const remainingMs = await service.upstash.redis("PTTL", "short-interest:lease:US.AAPL/");
+    expect(remainingMs).toBeGreaterThan(4 * MINUTE);
   });
 });

@@ -23,23 +23,23 @@ function start() {
     origin,
     edge: createEdgeCache(caches.default, origin, () => now),
     /** Another isolate of the same data center: it shares the Cache API, but no memory. */
-    elsewhere: () => createEdgeCache(caches.default, origin, () => now),
-    at: (ms: number) => {
+    otherIsolate: () => createEdgeCache(caches.default, origin, () => now),
+    setTime: (ms: number) => {
       now = ms;
     },
   };
 }
 
 describe("edge cache", () => {
-  it.each(HOSTILE)("keeps the pages of different symbols apart for the cursor '%s'", async (cursor) => {
+  it.each(HOSTILE)("separates the pages of different symbols for the cursor '%s'", async (cursor) => {
     const { edge } = start();
     const symbols = ["US.NOSUCH", "US.AAPL", "US.TSLA"];
-    for (const [at, symbol] of symbols.entries()) {
-      const reply = new Uint8Array([at]);
+    for (const [index, symbol] of symbols.entries()) {
+      const reply = new Uint8Array([index]);
       await edge.put({ symbol, cursor }, { ...cachePage(reply, cursor, NOW) }, undefined);
     }
-    for (const [at, symbol] of symbols.entries()) {
-      expect((await edge.get({ symbol, cursor }))?.reply).toEqual(new Uint8Array([at]));
+    for (const [index, symbol] of symbols.entries()) {
+      expect((await edge.get({ symbol, cursor }))?.reply).toEqual(new Uint8Array([index]));
       expect(await edge.get({ symbol, cursor: `${cursor}x` })).toBeUndefined();
       expect(await edge.get({ symbol, cursor: "" })).toBeUndefined();
     }
@@ -54,7 +54,7 @@ describe("edge cache", () => {
       match: caches.default.match.bind(caches.default),
       put: caches.default.put.bind(caches.default),
     };
-    const watched = createEdgeCache(
+    const recording = createEdgeCache(
       {
         match: spy.match,
         put: (url, response) => {
@@ -65,8 +65,8 @@ describe("edge cache", () => {
       origin,
       () => NOW,
     );
-    await watched.put(mine, cachePage(REPLY, "", NOW), SUMMARY);
-    await watched.put(foreign, cachePage(new Uint8Array([9]), "", NOW), SUMMARY);
+    await recording.put(mine, cachePage(REPLY, "", NOW), SUMMARY);
+    await recording.put(foreign, cachePage(new Uint8Array([9]), "", NOW), SUMMARY);
     const [pageUrl = "", indexUrl = "", foreignPageUrl = "", foreignIndexUrl = ""] = urls;
     for (const [to, from] of [
       [pageUrl, foreignPageUrl],
@@ -76,7 +76,7 @@ describe("edge cache", () => {
       if (!entry) throw new Error("The foreign entry is stored");
       await caches.default.put(to, new Response(entry.body, { headers: entry.headers }));
     }
-    // An isolate that has no memory of it, at a time when memory is not trusted either.
+    // A new isolate, at a time when entries in memory must be revalidated.
     const later = createEdgeCache(caches.default, origin, () => NOW + 10 * MINUTE);
     expect(await later.get(mine)).toBeUndefined();
     expect(await later.isKnown(mine)).toBe(false);
@@ -85,20 +85,20 @@ describe("edge cache", () => {
   });
 
   it("knows the cursors that its pages lead to, and no others", async () => {
-    const { edge, elsewhere } = start();
+    const { edge, otherIsolate } = start();
     await edge.put({ symbol: "US.AAPL", cursor: "" }, cachePage(REPLY, "", NOW), SUMMARY);
-    const isKnown = (cursor: string, symbol = "US.AAPL") => elsewhere().isKnown({ symbol, cursor });
+    const isKnown = (cursor: string, symbol = "US.AAPL") => otherIsolate().isKnown({ symbol, cursor });
     expect(await isKnown("1600000000")).toBe(true);
     expect(await isKnown("")).toBe(true);
     expect(await isKnown("1600000001")).toBe(false);
     expect(await isKnown("1600000000", "US.TSLA")).toBe(false);
   });
 
-  it("does not index a copy without a summary", async () => {
-    const { edge, elsewhere } = start();
+  it("does not index an entry without a summary", async () => {
+    const { edge, otherIsolate } = start();
     const key = { symbol: "US.AAPL", cursor: "1650000000" };
     await edge.put(key, cacheNegative(REPLY, key.cursor, NOW, MINUTE), undefined);
-    expect(await elsewhere().isKnown({ ...key, cursor: "" })).toBe(false);
+    expect(await otherIsolate().isKnown({ ...key, cursor: "" })).toBe(false);
   });
 
   it.each([
@@ -106,25 +106,25 @@ describe("edge cache", () => {
     ["until it is stale", -MINUTE, 0, MINUTE],
     ["5 s when it has just become stale", 1, 0, 5 * SECOND],
     ["a tenth of the time since it became stale", 200 * SECOND, 0, 20 * SECOND],
-    ["a minute at most", HOUR, 0, MINUTE],
+    ["at most a minute", HOUR, 0, MINUTE],
     ["as long as the circuit is open", 1, 10 * SECOND, 10 * SECOND],
-  ])("trusts a copy for %s", async (_, staleMs, openMs, trustMs) => {
-    const { edge, at } = start();
+  ])("serves an entry without a lookup for: %s", async (_, staleMs, openMs, lookupAfterMs) => {
+    const { edge, setTime } = start();
     const cached = { ...cachePage(REPLY, "", NOW), freshUntil: NOW - staleMs };
     await edge.put({ symbol: "US.AAPL", cursor: "" }, cached, SUMMARY, openMs);
-    at(NOW + 1);
-    const copy = await edge.get({ symbol: "US.AAPL", cursor: "" });
-    expect(copy?.revalidateAfter).toBe(NOW + trustMs);
+    setTime(NOW + 1);
+    const entry = await edge.get({ symbol: "US.AAPL", cursor: "" });
+    expect(entry?.revalidateAfter).toBe(NOW + lookupAfterMs);
   });
 
-  it("trusts a copy for 5 s after the store could not be asked", async () => {
-    const { edge, at } = start();
+  it("serves an entry without a lookup for 5 s after a failed lookup", async () => {
+    const { edge, setTime } = start();
     const key = { symbol: "US.AAPL", cursor: "" };
     await edge.put(key, cachePage(REPLY, "", NOW), SUMMARY);
-    at(NOW + 30 * MINUTE);
-    const copy = await edge.get(key);
-    if (!copy) throw new Error("The copy is stored");
-    edge.postponeRevalidation(key, copy);
+    setTime(NOW + 30 * MINUTE);
+    const entry = await edge.get(key);
+    if (!entry) throw new Error("The entry is stored");
+    edge.postponeRevalidation(key, entry);
     expect((await edge.get(key))?.revalidateAfter).toBe(NOW + 30 * MINUTE + 5 * SECOND);
   });
 });

@@ -4,22 +4,27 @@ import { parseEnv } from "../../functions/env.ts";
 import { Failure } from "../../functions/errors.ts";
 import { createPageSource } from "../../functions/page-source/create.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
-import { Clock, dataCentre, SHORT, startDataCentres as start } from "../support/data-center.ts";
-import { type Gateway, startGateway } from "../support/page-source.ts";
+import {
+  Clock,
+  createDataCenter,
+  SHORT_DEADLINES,
+  startDataCenters as start,
+} from "../support/data-center.ts";
+import { type Service, startService } from "../support/service.ts";
 import { startWebhookService } from "../support/webhook-service.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const WATCH = "short-interest:webhooks:poll-schedule";
+const POLL_SCHEDULE = "short-interest:webhooks:poll-schedule";
 
-/** Asks for a page like the poller, which takes fresh pages only. Returns the code of its failure, and the time. */
-async function askFreshOnly(gateway: Gateway, clock: Clock, symbol: string) {
+/** Requests a page like the poller, which accepts fresh pages only. Returns the code of the failure, and the time. */
+async function requestFreshPage(service: Service, clock: Clock, symbol: string) {
   const context = createExecutionContext();
-  const pages = createPageSource(parseEnv(gateway.env), {
-    client: "watch",
+  const pages = createPageSource(parseEnv(service.env), {
+    client: "poller",
     freshOnly: true,
-    deadlines: SHORT,
+    deadlines: SHORT_DEADLINES,
     now: clock.now,
     waitUntil: (work) => context.waitUntil(work),
   });
@@ -37,26 +42,26 @@ describe("paused page", () => {
     [{ fault: "no permission" }, "opend_no_permission"],
     [{ fault: "unknown stock" }, "opend_failed"],
     [{ unpublished: 3 }, "opend_failed"],
-  ])("after %j fails at once for a reader of fresh pages", async (faults, code) => {
-    const { gateway, clock, centres } = await start(1, { CLIENT_SHARE: "30" }, SHORT);
-    await centres[0]?.page("US.AAPL", { num: 50 });
+  ])("fails at once for a reader of fresh pages after %j", async (faults, code) => {
+    const { service, clock, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
+    await dataCenters[0]?.page("US.AAPL", { num: 50 });
     clock.forward(2 * HOUR);
-    await gateway.opend.set(faults);
-    await centres[0]?.page("US.AAPL");
-    const asked = await askFreshOnly(gateway, clock, "US.AAPL");
-    expect(asked.code).toBe(code);
-    expect(asked.ms).toBeLessThan(1_000);
-    expect((await gateway.opend.stats()).calls).toBe(2);
+    await service.opend.set(faults);
+    await dataCenters[0]?.page("US.AAPL");
+    const outcome = await requestFreshPage(service, clock, "US.AAPL");
+    expect(outcome.code).toBe(code);
+    expect(outcome.ms).toBeLessThan(1_000);
+    expect((await service.opend.stats()).calls).toBe(2);
   });
 
   it("that has expired fails at once", async () => {
-    const { gateway, clock, centres } = await start(1, { CLIENT_SHARE: "30" }, SHORT);
-    await centres[0]?.page("US.AAPL");
+    const { service, clock, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
+    await dataCenters[0]?.page("US.AAPL");
     clock.forward(7 * DAY + HOUR - MINUTE);
-    await gateway.opend.set({ fault: "no permission" });
-    expect((await centres[0]?.page("US.AAPL"))?.answer?.stale).toBeDefined();
+    await service.opend.set({ fault: "no permission" });
+    expect((await dataCenters[0]?.page("US.AAPL"))?.result?.stale).toBeDefined();
     clock.forward(2 * MINUTE);
-    const { failure, ms } = (await centres[0]?.page("US.AAPL")) ?? {};
+    const { failure, ms } = (await dataCenters[0]?.page("US.AAPL")) ?? {};
     expect(failure).toMatchObject({ code: "opend_no_permission", retryAfterMs: expect.any(Number) });
     expect(ms).toBeLessThan(1_000);
   });
@@ -69,73 +74,78 @@ describe("paused page", () => {
     await service.forward(25 * HOUR);
     await service.opend.set({ unpublished: 3 });
     for (const symbol of symbols.slice(0, 2)) {
-      await dataCentre(service, service.clock, SHORT).page(symbol, { client: "reader" });
+      await createDataCenter(service, service.clock, SHORT_DEADLINES).page(symbol, { client: "reader" });
     }
     await service.opend.set({ unpublished: 0 });
-    for (const symbol of symbols) await service.upstash.redis("ZADD", WATCH, "0", symbol);
+    for (const symbol of symbols) await service.upstash.redis("ZADD", POLL_SCHEDULE, "0", symbol);
     const before = (await service.opend.stats()).calls;
-    await service.runPoller({ deadlines: SHORT });
+    await service.runPoller({ deadlines: SHORT_DEADLINES });
     expect((await service.opend.stats()).calls - before).toBe(2);
   });
 });
 
-describe("batch of stale pages", () => {
-  const symbols = Array.from({ length: 28 }, (_, at) => `US.T${at}`);
+const BATCH = Array.from({ length: 28 }, (_, index) => `US.T${index}`);
 
-  async function startBatch() {
-    const gateway = await startGateway({ limit: 1_000 }, { CLIENT_SHARE: "15", SUBREQUEST_LIMIT: "10000" });
-    const clock = new Clock();
-    const origin = `https://${crypto.randomUUID()}.test`;
-    const ask = async (wanted: readonly string[], client: string) => {
-      const context = createExecutionContext();
-      const pages = createPageSource(parseEnv(gateway.env), {
-        client,
-        origin,
-        now: clock.now,
-        waitUntil: (work) => context.waitUntil(work),
-      });
-      const began = Date.now();
-      const answers = wanted.map((symbol) =>
-        pages.page(parseSymbol(symbol), "", 2).then(
-          ({ stale }) => stale,
-          (thrown: unknown) => `failed: ${Failure.from(thrown).code}`,
-        ),
-      );
-      const found = await Promise.all(answers);
-      const ms = Date.now() - began;
-      await waitOnExecutionContext(context);
-      return { found, ms };
-    };
-    for (const [at, client] of ["a", "b"].entries()) await ask(symbols.slice(14 * at, 14 * at + 14), client);
-    clock.forward(2 * HOUR);
-    await gateway.upstash.redis("DEL", "short-interest:opend");
-    return { gateway, ask };
+/** Caches pages of `BATCH`, and lets them become stale. */
+async function startBatch() {
+  const service = await startService({ limit: 1_000 }, { CLIENT_SHARE: "15", SUBREQUEST_LIMIT: "10000" });
+  const clock = new Clock();
+  const origin = `https://${crypto.randomUUID()}.test`;
+  const readBatch = async (batch: readonly string[], client: string) => {
+    const context = createExecutionContext();
+    const pages = createPageSource(parseEnv(service.env), {
+      client,
+      origin,
+      now: clock.now,
+      waitUntil: (work) => context.waitUntil(work),
+    });
+    const began = Date.now();
+    const lookups = batch.map((symbol) =>
+      pages.page(parseSymbol(symbol), "", 2).then(
+        ({ stale }) => stale,
+        (thrown: unknown) => `failed: ${Failure.from(thrown).code}`,
+      ),
+    );
+    const results = await Promise.all(lookups);
+    const ms = Date.now() - began;
+    await waitOnExecutionContext(context);
+    return { results, ms };
+  };
+  for (const [index, client] of ["a", "b"].entries()) {
+    await readBatch(BATCH.slice(14 * index, 14 * index + 14), client);
   }
+  clock.forward(2 * HOUR);
+  await service.upstash.redis("DEL", "short-interest:opend");
+  return { service, readBatch };
+}
 
+describe("batch of stale pages", () => {
   it("does not wait for its refreshes", async () => {
-    const { gateway, ask } = await startBatch();
-    await gateway.opend.set({ delayMs: [1_000, 1_000] });
-    const { found, ms } = await ask(symbols, "reader");
-    expect(found.filter((stale) => stale === undefined || stale.startsWith("failed"))).toEqual([]);
+    const { service, readBatch } = await startBatch();
+    await service.opend.set({ delayMs: [1_000, 1_000] });
+    const { results, ms } = await readBatch(BATCH, "reader");
+    expect(results.filter((stale) => stale === undefined || stale.startsWith("failed"))).toEqual([]);
     expect(ms).toBeLessThan(1_500);
   });
 
-  it("waits once for an Upstash that hangs, and is served stale", async () => {
-    const { gateway, ask } = await startBatch();
-    await gateway.upstash.fail("hang");
-    const { found, ms } = await ask(symbols, "reader");
-    expect(new Set(found)).toEqual(new Set(["store_unavailable"]));
+  it("waits once for an Upstash that hangs, then is served stale", async () => {
+    const { service, readBatch } = await startBatch();
+    await service.upstash.fail("hang");
+    const { results, ms } = await readBatch(BATCH, "reader");
+    expect(new Set(results)).toEqual(new Set(["store_unavailable"]));
     expect(ms).toBeLessThan(2_500);
   });
+});
 
-  it("of new symbols waits once for an Upstash that hangs, and names it", async () => {
-    const { gateway, ask } = await startBatch();
-    await gateway.upstash.fail("hang");
-    const { found, ms } = await ask(
-      symbols.map((_, at) => `US.T${100 + at}`),
+describe("batch of missing pages", () => {
+  it("waits once for an Upstash that hangs, then fails with store_unavailable", async () => {
+    const { service, readBatch } = await startBatch();
+    await service.upstash.fail("hang");
+    const { results, ms } = await readBatch(
+      BATCH.map((_, index) => `US.T${100 + index}`),
       "reader",
     );
-    expect(new Set(found)).toEqual(new Set(["failed: store_unavailable"]));
+    expect(new Set(results)).toEqual(new Set(["failed: store_unavailable"]));
     expect(ms).toBeLessThan(5_000);
   });
 });

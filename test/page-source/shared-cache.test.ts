@@ -27,16 +27,16 @@ const summary = (changes: Partial<PageSummary> = {}): PageSummary => ({
   range: undefined,
   ...changes,
 });
-const spanning = (newest: number, oldest: number) =>
+const summaryOfRange = (newest: number, oldest: number) =>
   summary({ newest, next: String(oldest), range: { newest, oldest } });
-const refusal = (fetchedAt: number) => cacheNegative(REPLY, "", fetchedAt, 10 * MINUTE);
+const negativeReply = (fetchedAt: number) => cacheNegative(REPLY, "", fetchedAt, 10 * MINUTE);
 
 async function start(leaseMs = HOUR) {
   const upstash = await control.startUpstash();
   let now = NOW;
   return {
     store: createSharedCache(createUpstash(upstash, 1_000), leaseMs, () => now),
-    at: (ms: number) => {
+    setTime: (ms: number) => {
       now = ms;
     },
     command: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),
@@ -64,12 +64,12 @@ describe("lease", () => {
   });
 
   it("goes to one reader of a stale page, together with the page", async () => {
-    const { store, at } = started;
+    const { store, setTime } = started;
     await store.read(KEY, "a");
     const cached = cachePage(REPLY, "", NOW);
     await store.write(KEY, "a", cached, summary(), []);
     expect(await store.read(KEY, "b")).toEqual({ state: "fresh", waitMs: 0, isKnown: true, cached });
-    at(NOW + HOUR);
+    setTime(NOW + HOUR);
     expect(await store.read(KEY, "b")).toEqual({ state: "lease-acquired", waitMs: 0, isKnown: true, cached });
     expect(await store.read(KEY, "c")).toEqual({ state: "lease-held", waitMs: 0, isKnown: true, cached });
   });
@@ -84,9 +84,9 @@ describe("lease", () => {
     expect(await store.read(KEY, "b")).toMatchObject({ state: "lease-acquired" });
   });
 
-  it("of a dead fetcher expires", async () => {
+  it("of a crashed holder expires", async () => {
     const { store } = await start(50);
-    await store.read(KEY, "dead");
+    await store.read(KEY, "crashed");
     await vi.waitFor(async () =>
       expect(await store.read(KEY, "next")).toMatchObject({ state: "lease-acquired" }),
     );
@@ -96,29 +96,29 @@ describe("lease", () => {
     const { store, command } = started;
     await store.read(KEY, "a");
     await store.release(KEY, "a", { outcome: "answered", pause: { ms: 5_000, code: "opend_failed" } }, []);
-    const left = await command("PTTL", LEASE);
-    expect(left).toBeGreaterThan(4_000);
-    expect(left).toBeLessThanOrEqual(5_000);
+    const remainingMs = await command("PTTL", LEASE);
+    expect(remainingMs).toBeGreaterThan(4_000);
+    expect(remainingMs).toBeLessThanOrEqual(5_000);
   });
 });
 
 describe("stored page", () => {
-  it("lives 7 days past its freshness, and a refusal ends with it", async () => {
-    const { store, at, command } = started;
+  it("expires 7 days after it became stale, and a negative reply at once", async () => {
+    const { store, setTime, command } = started;
     await store.write(KEY, "", cachePage(REPLY, "", NOW), summary(), []);
     expect(await command("PTTL", PAGE)).toBeGreaterThan(7 * DAY);
     const other = { ...KEY, symbol: "US.NOSUCH" };
-    await store.write(other, "", refusal(NOW), EMPTY_SUMMARY, []);
+    await store.write(other, "", negativeReply(NOW), EMPTY_SUMMARY, []);
     expect(await command("PTTL", "short-interest:page:US.NOSUCH/")).toBeLessThanOrEqual(10 * MINUTE);
-    at(NOW + 10 * MINUTE);
+    setTime(NOW + 10 * MINUTE);
     expect(await store.read(other, "a")).toMatchObject({ state: "lease-acquired", cached: undefined });
   });
 
-  it("is found by the cursors within it, and not beyond its last row", async () => {
+  it("is found by every cursor within it, but not from its last row on", async () => {
     const { store } = started;
     const cached = cachePage(REPLY, "1700000000", NOW);
     const key = { ...KEY, cursor: "1700000000" };
-    await store.write(key, "", cached, spanning(1_690_000_000, 1_600_000_000), []);
+    await store.write(key, "", cached, summaryOfRange(1_690_000_000, 1_600_000_000), []);
     const read = (cursor: string) => store.read({ ...KEY, cursor }, crypto.randomUUID());
     expect((await read("1690000000")).cached).toEqual(cached);
     expect((await read("1600000001")).cached).toEqual(cached);
@@ -131,10 +131,16 @@ describe("stored page", () => {
   });
 
   it("found by a cursor within it is leased under its own cursor", async () => {
-    const { store, at, command } = started;
+    const { store, setTime, command } = started;
     const key = { ...KEY, cursor: "1700000000" };
-    await store.write(key, "", cachePage(REPLY, key.cursor, NOW), spanning(1_690_000_000, 1_600_000_000), []);
-    at(NOW + 2 * DAY);
+    await store.write(
+      key,
+      "",
+      cachePage(REPLY, key.cursor, NOW),
+      summaryOfRange(1_690_000_000, 1_600_000_000),
+      [],
+    );
+    setTime(NOW + 2 * DAY);
     expect(await store.read({ ...KEY, cursor: "1650000000" }, "a")).toMatchObject({
       state: "lease-acquired",
     });
@@ -142,24 +148,36 @@ describe("stored page", () => {
     expect(await store.read(key, "b")).toMatchObject({ state: "lease-held" });
   });
 
-  it("that has expired leaves the index when a cursor leads to it", async () => {
+  it("that has expired is removed from the index when a cursor leads to it", async () => {
     const { store, command } = started;
     const index = "short-interest:index:HK.00700";
     const oldest = 1_600_000_000;
-    for (let at = 0; at < 6; at += 1) {
-      await command("ZADD", index, String(oldest + at), `1690000000 HK.00700/gone${at}`);
+    for (let gone = 0; gone < 6; gone += 1) {
+      await command("ZADD", index, String(oldest + gone), `1690000000 HK.00700/gone${gone}`);
     }
     const cached = cachePage(REPLY, "1700000000", NOW);
-    await store.write({ ...KEY, cursor: "1700000000" }, "", cached, spanning(1_690_000_000, oldest), []);
+    await store.write(
+      { ...KEY, cursor: "1700000000" },
+      "",
+      cached,
+      summaryOfRange(1_690_000_000, oldest),
+      [],
+    );
     expect((await store.read({ ...KEY, cursor: "1690000000" }, "a")).cached).toEqual(cached);
     expect(await command("ZRANGEBYSCORE", index, "-inf", String(oldest + 10))).toHaveLength(1);
   });
 
-  it("that has expired does not lead to the rows of a newer page under its name", async () => {
+  it("that has expired does not serve cursors from a newer page under its key", async () => {
     const { store, command } = started;
-    await store.write(KEY, "", cachePage(REPLY, "", NOW), spanning(1_700_000_000, 1_600_000_000), []);
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), summaryOfRange(1_700_000_000, 1_600_000_000), []);
     await command("DEL", PAGE);
-    await store.write(KEY, "", cachePage(OTHER_REPLY, "", NOW), spanning(1_700_000_700, 1_600_000_700), []);
+    await store.write(
+      KEY,
+      "",
+      cachePage(OTHER_REPLY, "", NOW),
+      summaryOfRange(1_700_000_700, 1_600_000_700),
+      [],
+    );
     expect((await store.peek({ ...KEY, cursor: "1600000700" }))?.reply).toBeUndefined();
     expect(await store.read({ ...KEY, cursor: "1600000700" }, "a")).toMatchObject({
       state: "lease-acquired",
@@ -170,15 +188,15 @@ describe("stored page", () => {
     expect(entries).toEqual(["1700000700 HK.00700/"]);
   });
 
-  it("leaves no index entry behind when it is replaced", async () => {
+  it("is removed from the index when it is replaced", async () => {
     const { store, command } = started;
-    await store.write(KEY, "", cachePage(REPLY, "", NOW), spanning(1_700_000_000, 1_600_000_000), []);
-    await store.write(KEY, "", cachePage(REPLY, "", NOW), spanning(1_700_000_007, 1_600_000_007), []);
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), summaryOfRange(1_700_000_000, 1_600_000_000), []);
+    await store.write(KEY, "", cachePage(REPLY, "", NOW), summaryOfRange(1_700_000_007, 1_600_000_007), []);
     const entries = await command("ZRANGEBYSCORE", "short-interest:index:HK.00700", "-inf", "99999999999");
     expect(entries).toEqual(["1700000007 HK.00700/"]);
   });
 
-  it("makes its symbol and the cursor after it known, and no other cursor", async () => {
+  it("makes its symbol and its next cursor known, and no other cursor", async () => {
     const { store } = started;
     await store.write(KEY, "", cachePage(REPLY, "", NOW), summary({ next: "after-50" }), []);
     const isKnown = async (cursor: string) => {
@@ -200,7 +218,7 @@ describe("reply that contradicts the stored page", () => {
 
   async function writeStored() {
     await started.store.write(KEY, "", stored, summary(), []);
-    started.at(later);
+    started.setTime(later);
   }
   const write = (fetchedAt: number, next: PageSummary) =>
     started.store.write(KEY, "", cachePage(OTHER_REPLY, "", fetchedAt), next, []);
@@ -213,40 +231,42 @@ describe("reply that contradicts the stored page", () => {
   ])("and %s is doubted, and stored when it repeats after a minute", async (_, contradiction) => {
     await writeStored();
     expect(await write(later, contradiction)).toBe("doubted");
-    started.at(later + MINUTE - 1);
+    started.setTime(later + MINUTE - 1);
     expect(await write(later + MINUTE - 1, contradiction)).toBe("doubted");
     expect(await read()).toEqual(stored);
-    started.at(later + MINUTE);
+    started.setTime(later + MINUTE);
     expect(await write(later + MINUTE, contradiction)).toBe("stored");
     expect((await read())?.reply).toEqual(OTHER_REPLY);
   });
 
-  it("and denies that the security exists is doubted, and stored when it repeats", async () => {
+  it("and denies that the security exists is doubted, and stored when it repeats after a minute", async () => {
     await writeStored();
-    expect(await started.store.write(KEY, "", refusal(later), EMPTY_SUMMARY, [])).toBe("doubted");
+    expect(await started.store.write(KEY, "", negativeReply(later), EMPTY_SUMMARY, [])).toBe("doubted");
     expect(await read()).toEqual(stored);
-    started.at(later + MINUTE);
-    expect(await started.store.write(KEY, "", refusal(later + MINUTE), EMPTY_SUMMARY, [])).toBe("stored");
+    started.setTime(later + MINUTE);
+    expect(await started.store.write(KEY, "", negativeReply(later + MINUTE), EMPTY_SUMMARY, [])).toBe(
+      "stored",
+    );
     expect((await read())?.staleUntil).toBe(later + 11 * MINUTE);
   });
 
-  it("is doubted anew when a different contradiction or a good reply came between", async () => {
+  it("is doubted again after a different contradiction or a consistent reply", async () => {
     await writeStored();
     expect(await write(later, summary({ extent: 3 }))).toBe("doubted");
-    started.at(later + MINUTE);
+    started.setTime(later + MINUTE);
     expect(await write(later + MINUTE, summary({ extent: 4 }))).toBe("doubted");
     expect(await write(later + MINUTE, summary())).toBe("stored");
-    started.at(later + 2 * MINUTE);
+    started.setTime(later + 2 * MINUTE);
     expect(await write(later + 2 * MINUTE, summary({ extent: 4 }))).toBe("doubted");
   });
 
-  it("holds the lease for a minute, so that it is asked again", async () => {
+  it("holds the lease for a minute, so that the page is fetched again", async () => {
     await writeStored();
     await started.store.read(KEY, "a");
-    await started.store.write(KEY, "a", refusal(later), EMPTY_SUMMARY, []);
-    const left = await started.command("PTTL", LEASE);
-    expect(left).toBeGreaterThan(MINUTE - 1_000);
-    expect(left).toBeLessThanOrEqual(MINUTE);
+    await started.store.write(KEY, "a", negativeReply(later), EMPTY_SUMMARY, []);
+    const remainingMs = await started.command("PTTL", LEASE);
+    expect(remainingMs).toBeGreaterThan(MINUTE - 1_000);
+    expect(remainingMs).toBeLessThanOrEqual(MINUTE);
   });
 
   it("but has the same rows with other values, as after a split, is stored", async () => {
@@ -255,7 +275,7 @@ describe("reply that contradicts the stored page", () => {
     expect((await read())?.reply).toEqual(OTHER_REPLY);
   });
 
-  it("and was fetched before the stored one is superseded", async () => {
+  it("and was fetched before the stored page is superseded", async () => {
     await writeStored();
     expect(await write(NOW - 1, summary({ extent: 11 }))).toBe("superseded");
     expect(await read()).toEqual(stored);

@@ -1,52 +1,42 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createSubrequestBudget } from "../../functions/page-source/subrequest-budget.ts";
 
-const later = () => {
-  let finish = () => {};
-  const work = new Promise<void>((resolve) => {
-    finish = resolve;
+describe("subrequest budget", () => {
+  it("runs as many lookups at once as fit, and the next when one ends", async () => {
+    const budget = createSubrequestBudget((lookups) => lookups <= 2);
+    const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const started: number[] = [];
+    const run = (number: number, work: Promise<void>) =>
+      budget.run(() => {
+        started.push(number);
+        return work;
+      });
+    const lookups = [run(1, first.promise), run(2, second.promise), run(3, Promise.resolve())];
+    await Promise.resolve();
+    expect(started).toEqual([1, 2]);
+    second.resolve();
+    await lookups[2];
+    expect(started).toEqual([1, 2, 3]);
+    first.resolve();
+    await Promise.all(lookups);
   });
-  return { work, finish };
-};
 
-it("lets in as many at once as there is room for, and the next when one has ended", async () => {
-  const budget = createSubrequestBudget((pages) => pages <= 2);
-  const [one, two] = [later(), later()];
-  const begun: number[] = [];
-  const run = (name: number, work: Promise<void>) =>
-    budget.run(() => {
-      begun.push(name);
-      return work;
+  it("counts tracked work, and runs a waiting lookup when that work fails", async () => {
+    const budget = createSubrequestBudget((lookups) => lookups <= 1);
+    const { promise, reject } = Promise.withResolvers<void>();
+    const tracked = budget.track(promise);
+    const waiting = budget.run(async () => "done");
+    reject(new Error("broken"));
+    await expect(tracked).rejects.toThrow("broken");
+    expect(await waiting).toBe("done");
+  });
+
+  it("refuses a lookup with subrequest_limit if none ever fits", async () => {
+    const budget = createSubrequestBudget(() => false);
+    await expect(budget.run(async () => "done")).rejects.toMatchObject({
+      code: "subrequest_limit",
+      retryAfterMs: 1_000,
     });
-  const all = [run(1, one.work), run(2, two.work), run(3, Promise.resolve())];
-  await Promise.resolve();
-  expect(begun).toEqual([1, 2]);
-  two.finish();
-  await all[2];
-  expect(begun).toEqual([1, 2, 3]);
-  one.finish();
-  await Promise.all(all);
-});
-
-it("counts what is under way already, and wakes who waits when it fails", async () => {
-  const budget = createSubrequestBudget((pages) => pages <= 1);
-  let fail = (_: Error) => {};
-  const held = budget.track(
-    new Promise<void>((_, reject) => {
-      fail = reject;
-    }),
-  );
-  const waiting = budget.run(async () => "in");
-  fail(new Error("broken"));
-  await expect(held).rejects.toThrow("broken");
-  expect(await waiting).toBe("in");
-});
-
-it("refuses where there will never be room", async () => {
-  const budget = createSubrequestBudget(() => false);
-  await expect(budget.run(async () => "in")).rejects.toMatchObject({
-    code: "subrequest_limit",
-    retryAfterMs: 1_000,
+    expect(budget.hasCapacity()).toBe(false);
   });
-  expect(budget.hasCapacity()).toBe(false);
 });

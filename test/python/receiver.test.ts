@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { expect, it, vi } from "vitest";
 import { startReceiver } from "../stand-ins/receiver.ts";
+import { startLocalService } from "../support/local-service.ts";
 import { blockOf } from "../support/readme.ts";
-import { startRunning } from "../support/running.ts";
 import { API_KEYS, makeWebhook, newSecret } from "../support/webhook-maker.ts";
 
 it("the Python receiver of docs/webhooks.md accepts only messages signed with its secret", async () => {
@@ -16,7 +16,7 @@ it("the Python receiver of docs/webhooks.md accepts only messages signed with it
   let printed = "";
   python.stdout.on("data", (chunk) => (printed += chunk));
   const origin = `http://127.0.0.1:${port}`;
-  const running = await startRunning({ unpublished: 1 }, { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: origin });
+  const running = await startLocalService({ unpublished: 1 }, { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: origin });
   try {
     await vi.waitFor(() => fetch(origin), 10_000);
     expect((await fetch(origin, { method: "POST", body: "{}" })).status).toBe(401);

@@ -7,7 +7,7 @@ import { slidingWindowLog } from "../../functions/rate-limit/sliding-window-log.
 import { createUpstash } from "../../functions/upstash.ts";
 import { control } from "../support/stand-ins.ts";
 
-const LOG = "short-interest:opend";
+const PERMIT_LOG = "short-interest:opend";
 const HOUR = 3_600_000;
 
 async function start({
@@ -18,237 +18,243 @@ async function start({
   clientShare = 30,
 } = {}) {
   const upstash = await control.startUpstash();
-  const waitUntil: Promise<void>[] = [];
-  const log = { limit, windowMs, maxInFlightMs, waitMs, clientShare };
+  const background: Promise<void>[] = [];
+  const rule = { limit, windowMs, maxInFlightMs, waitMs, clientShare };
   const connection = createUpstash(upstash, 1_000);
   const permits = createPermits({
     upstash: connection,
     database: upstash.url,
-    rule: log,
-    waitUntil: (work) => waitUntil.push(work),
+    rule,
+    waitUntil: (work) => background.push(work),
     now: Date.now,
   });
   return {
     permits,
-    take: (client = "me", instead?: Permit) => permits.acquire({ client, priority: "answer" }, instead),
-    refresh: () => permits.acquire({ client: "me", priority: "refresh" }),
+    acquire: (client = "me", replaces?: Permit) => permits.acquire({ client, priority: "answer" }, replaces),
+    acquireForRefresh: () => permits.acquire({ client: "me", priority: "refresh" }),
     settle: (permit: Permit, wasted = false) => connection.evalAll([permits.settleScript(permit, wasted)]),
-    log,
+    rule,
     redis: new Redis({ ...upstash, enableTelemetry: false }),
     command: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),
     fail: (fault: Parameters<typeof control.failUpstash>[1]) => control.failUpstash(upstash.id, fault),
-    done: () => Promise.all(waitUntil),
+    backgroundDone: () => Promise.all(background),
   };
 }
 
-const refusal = (taking: Promise<unknown>) =>
-  taking.then(
+const failureOf = (work: Promise<unknown>) =>
+  work.then(
     () => undefined,
     (failure: Failure) => failure,
   );
 
-describe("a permit", () => {
-  it("is granted up to the limit, and then refused with the time until one is free", async () => {
-    const { take } = await start();
-    for (let taken = 0; taken < 3; taken += 1) await take();
-    const failure = await refusal(take());
+describe("permit", () => {
+  it("is granted up to the limit, then refused with the time until one is free", async () => {
+    const { acquire } = await start();
+    for (let count = 0; count < 3; count += 1) await acquire();
+    const failure = await failureOf(acquire());
     expect(failure?.code).toBe("upstream_quota_exceeded");
-    // Calls that are under way are taken to be answered within a second.
+    // Calls in flight are expected to be answered within a second.
     expect(failure?.retryAfterMs).toBeGreaterThan(HOUR);
     expect(failure?.retryAfterMs).toBeLessThanOrEqual(HOUR + 1_001);
   });
 
-  it("that was answered counts from its answer", async () => {
-    const { take, settle } = await start({ limit: 1 });
-    await settle(await take());
-    const failure = await refusal(take());
+  it("of an answered call counts from its reply", async () => {
+    const { acquire, settle } = await start({ limit: 1 });
+    await settle(await acquire());
+    const failure = await failureOf(acquire());
     expect(failure?.retryAfterMs).toBeLessThanOrEqual(HOUR + 2);
   });
 
-  it("that is settled late never moves further away", async () => {
-    const { take, settle, command } = await start({ limit: 1, maxInFlightMs: 1 });
-    const permit = await take();
-    const before = await command("ZSCORE", LOG, permit.id);
+  it("settled late is not extended", async () => {
+    const { acquire, settle, command } = await start({ limit: 1, maxInFlightMs: 1 });
+    const permit = await acquire();
+    const before = await command("ZSCORE", PERMIT_LOG, permit.id);
     await settle(permit);
     await settle(permit);
-    expect(Number(await command("ZSCORE", LOG, permit.id))).toBeLessThanOrEqual(Number(before) + 1);
-    expect(await command("ZCARD", LOG)).toBe(1);
+    expect(Number(await command("ZSCORE", PERMIT_LOG, permit.id))).toBeLessThanOrEqual(Number(before) + 1);
+    expect(await command("ZCARD", PERMIT_LOG)).toBe(1);
   });
 
-  it("that is given back is free at once", async () => {
-    const { permits, take } = await start({ limit: 1 });
-    await permits.release(await take());
-    await take();
-    expect((await refusal(take()))?.code).toBe("upstream_quota_exceeded");
+  it("that is released is free at once", async () => {
+    const { permits, acquire } = await start({ limit: 1 });
+    await permits.release(await acquire());
+    await acquire();
+    expect((await failureOf(acquire()))?.code).toBe("upstream_quota_exceeded");
   });
 
-  it("can be exchanged for a new one when the log is full", async () => {
-    const { take, command } = await start({ limit: 1 });
-    const old = await take();
-    expect((await refusal(take()))?.code).toBe("upstream_quota_exceeded");
-    const fresh = await take("me", old);
-    expect(await command("ZRANGE", LOG, "0", "-1")).toEqual([fresh.id]);
+  it("can be replaced by a new one when the log is full", async () => {
+    const { acquire, command } = await start({ limit: 1 });
+    const old = await acquire();
+    expect((await failureOf(acquire()))?.code).toBe("upstream_quota_exceeded");
+    const fresh = await acquire("me", old);
+    expect(await command("ZRANGE", PERMIT_LOG, "0", "-1")).toEqual([fresh.id]);
   });
 
-  it("that comes free soon enough is booked ahead, each one in its own turn", async () => {
-    const { take, command } = await start({ limit: 2, windowMs: 500, maxInFlightMs: 100, waitMs: 2_000 });
-    for (let taken = 0; taken < 6; taken += 1) await take();
-    // Read from the log, by Redis's one clock: when a reply arrives is another matter.
-    const log = (await command("ZRANGE", LOG, "0", "-1", "WITHSCORES")) as string[];
-    const [first = 0, , third = 0, fourth = 0, fifth = 0] = log.filter((_, at) => at % 2 === 1).map(Number);
+  it("that becomes free within the wait limit is booked ahead, one after another", async () => {
+    const { acquire, command } = await start({ limit: 2, windowMs: 500, maxInFlightMs: 100, waitMs: 2_000 });
+    for (let count = 0; count < 6; count += 1) await acquire();
+    // Compare the times in the log, which are Redis's: replies arrive later.
+    const entries = (await command("ZRANGE", PERMIT_LOG, "0", "-1", "WITHSCORES")) as string[];
+    const [first = 0, , third = 0, fourth = 0, fifth = 0] = entries
+      .filter((_, index) => index % 2 === 1)
+      .map(Number);
     expect(third - first).toBe(601);
     expect(fifth - third).toBe(601);
     expect(fourth - third).toBeLessThan(100);
   });
 
   it("is counted once when its script is repeated", async () => {
-    const { redis, log, command } = await start({ limit: 1 });
+    const { redis, rule, command } = await start({ limit: 1 });
     const limiter = new Ratelimit({
       redis,
-      limiter: slidingWindowLog(log, { id: "the same", clientLog: "short-interest:client:me", reserve: 0 }),
+      limiter: slidingWindowLog(rule, { id: "the same", clientLog: "short-interest:client:me", reserve: 0 }),
       prefix: "short-interest",
       timeout: 0,
       ephemeralCache: false,
     });
-    for (let time = 0; time < 5; time += 1) expect((await limiter.limit("opend")).success).toBe(true);
-    expect(await command("ZCARD", LOG)).toBe(1);
+    for (let attempt = 0; attempt < 5; attempt += 1)
+      expect((await limiter.limit("opend")).success).toBe(true);
+    expect(await command("ZCARD", PERMIT_LOG)).toBe(1);
     expect(await limiter.getRemaining("opend")).toMatchObject({ limit: 1, remaining: 0 });
     await limiter.resetUsedTokens("opend");
-    expect(await command("EXISTS", LOG)).toBe(0);
+    expect(await command("EXISTS", PERMIT_LOG)).toBe(0);
   });
 
-  it("holds its place until its call can have arrived, and leaves the log by itself", async () => {
-    const { take, command } = await start({ limit: 1, windowMs: 300, maxInFlightMs: 700, waitMs: 0 });
-    await take();
-    const hold = Number(
-      await command("ZRANGE", LOG, "0", "-1", "WITHSCORES").then((entry) => (entry as string[])[1]),
+  it("stays in the log until its call can have arrived, then expires", async () => {
+    const { acquire, command } = await start({ limit: 1, windowMs: 300, maxInFlightMs: 700, waitMs: 0 });
+    await acquire();
+    const expiresAt = Number(
+      await command("ZRANGE", PERMIT_LOG, "0", "-1", "WITHSCORES").then((entry) => (entry as string[])[1]),
     );
-    expect(hold - Date.now()).toBeGreaterThan(500);
-    expect(await command("PTTL", LOG)).toBeGreaterThan(0);
+    expect(expiresAt - Date.now()).toBeGreaterThan(500);
+    expect(await command("PTTL", PERMIT_LOG)).toBeGreaterThan(0);
     const began = Date.now();
-    await vi.waitFor(() => take(), { timeout: 3_000, interval: 20 });
+    await vi.waitFor(() => acquire(), { timeout: 3_000, interval: 20 });
     expect(Date.now() - began).toBeGreaterThan(800);
   });
 
-  it("never shortens the life of a log that has a permit booked ahead", async () => {
-    const { permits, take, settle, command } = await start({ limit: 6, waitMs: 2 * HOUR, clientShare: 1 });
+  it("never shortens the expiry of a log with a permit booked ahead", async () => {
+    const { permits, acquire, settle, command } = await start({ limit: 6, waitMs: 2 * HOUR, clientShare: 1 });
     const client = "short-interest:client:me";
-    const first = await take();
-    await take();
-    const lives = async () => [Number(await command("PTTL", LOG)), Number(await command("PTTL", client))];
-    const before = await lives();
+    const first = await acquire();
+    await acquire();
+    const ttls = async () => [
+      Number(await command("PTTL", PERMIT_LOG)),
+      Number(await command("PTTL", client)),
+    ];
+    const before = await ttls();
     await permits.acquire({ client: "other", priority: "refresh" });
     await settle(first, true);
-    for (const [at, life] of (await lives()).entries()) {
-      expect(life).toBeGreaterThan(2 * HOUR);
-      expect((before[at] ?? 0) - life).toBeLessThan(1_000);
+    for (const [index, ttl] of (await ttls()).entries()) {
+      expect(ttl).toBeGreaterThan(2 * HOUR);
+      expect((before[index] ?? 0) - ttl).toBeLessThan(1_000);
     }
   });
 
-  it("is not granted while OpenD itself refuses", async () => {
-    const { permits, take } = await start({ windowMs: 30_000 });
+  it("is refused for a window after OpenD has refused a call", async () => {
+    const { permits, acquire } = await start({ windowMs: 30_000 });
     expect(await permits.block()).toBe(30_000);
-    const failure = await refusal(take());
+    const failure = await failureOf(acquire());
     expect(failure?.code).toBe("upstream_quota_exceeded");
     expect(failure?.retryAfterMs).toBeGreaterThan(29_000);
     expect(failure?.retryAfterMs).toBeLessThanOrEqual(30_000);
-    expect((await refusal(permits.assertNotBlocked()))?.code).toBe("upstream_quota_exceeded");
+    expect((await failureOf(permits.assertNotBlocked()))?.code).toBe("upstream_quota_exceeded");
   });
 
-  it("that was to be exchanged is given back when the exchange fails", async () => {
-    const { take, fail, command, done } = await start();
-    const old = await take();
+  it("that was to be replaced is released when the replacement fails", async () => {
+    const { acquire, fail, command, backgroundDone } = await start();
+    const old = await acquire();
     await fail("500");
-    expect((await refusal(take("me", old)))?.code).toBe("store_unavailable");
+    expect((await failureOf(acquire("me", old)))?.code).toBe("store_unavailable");
     await fail(null);
-    await done();
-    // What could not be given back while Upstash was away leaves by itself.
-    expect(await command("ZCARD", LOG)).toBeLessThanOrEqual(1);
+    await backgroundDone();
+    // A permit that could not be released while Upstash failed expires.
+    expect(await command("ZCARD", PERMIT_LOG)).toBeLessThanOrEqual(1);
   });
 
-  it("survives a Redis that has lost its scripts", async () => {
-    const { take, command } = await start();
-    await take();
+  it("is granted when Redis has lost its scripts", async () => {
+    const { acquire, command } = await start();
+    await acquire();
     await command("SCRIPT", "FLUSH");
-    await take();
-    expect(await command("ZCARD", LOG)).toBe(2);
+    await acquire();
+    expect(await command("ZCARD", PERMIT_LOG)).toBe(2);
   });
 
   it.each(["hang", "401", "500", "HTML", "nonsense"] as const)(
-    "is not granted when Upstash answers %s",
+    "is refused with store_unavailable on the Upstash fault %s",
     async (fault) => {
-      const { take, fail, command, done } = await start();
-      await take();
+      const { acquire, fail, command, backgroundDone } = await start();
+      await acquire();
       await fail(fault);
-      const failure = await refusal(take());
+      const failure = await failureOf(acquire());
       expect(failure?.code).toBe("store_unavailable");
       expect(failure?.message).not.toMatch(/evalsha|redis\.call|WRONGPASS|short-interest:opend/i);
       await fail(null);
-      await done();
-      expect(await command("ZCARD", LOG)).toBe(1);
+      await backgroundDone();
+      expect(await command("ZCARD", PERMIT_LOG)).toBe(1);
     },
   );
 
-  it("is refused to a client that has had its share, and granted to another", async () => {
-    const { take } = await start({ limit: 4, clientShare: 2 });
-    await take("greedy");
-    await take("greedy");
-    const failure = await refusal(take("greedy"));
+  it("is refused to a client that has used up its share, and granted to another", async () => {
+    const { acquire } = await start({ limit: 4, clientShare: 2 });
+    await acquire("greedy");
+    await acquire("greedy");
+    const failure = await failureOf(acquire("greedy"));
     expect(failure?.code).toBe("client_quota_exceeded");
     expect(failure?.retryAfterMs).toBeGreaterThan(HOUR);
-    await take("modest");
-    await take("other");
-    expect((await refusal(take("third")))?.code).toBe("upstream_quota_exceeded");
+    await acquire("second");
+    await acquire("third");
+    expect((await failureOf(acquire("fourth")))?.code).toBe("upstream_quota_exceeded");
   });
 
-  it("that was asked for in vain counts twice for its client, and once for all", async () => {
-    const { take, settle, command } = await start({ limit: 4, clientShare: 3 });
-    await settle(await take("guesser"), true);
-    await settle(await take("guesser"), true);
-    expect((await refusal(take("guesser")))?.code).toBe("client_quota_exceeded");
-    expect(await command("ZCARD", LOG)).toBe(2);
+  it("of a wasted call counts twice for its client, and once for the quota", async () => {
+    const { acquire, settle, command } = await start({ limit: 4, clientShare: 3 });
+    await settle(await acquire("me"), true);
+    await settle(await acquire("me"), true);
+    expect((await failureOf(acquire("me")))?.code).toBe("client_quota_exceeded");
+    expect(await command("ZCARD", PERMIT_LOG)).toBe(2);
   });
 
-  it("that was wasted, one at a time, by two clients leaves half of the window to others", async () => {
+  it("wasted one at a time by two clients leaves half of the next window to others", async () => {
     const { permits, settle, command } = await start({
       limit: 8,
       clientShare: 8,
       windowMs: 200,
       maxInFlightMs: 0,
     });
-    const takeNew = (client: string) => permits.acquire({ client, priority: "new-symbol" });
-    for (let turn = 0; turn < 4; turn += 1) {
-      for (const client of ["one", "two"]) await settle(await takeNew(client), true);
-      await command("DEL", LOG, "short-interest:client:one", "short-interest:client:two");
+    const acquireForNewSymbol = (client: string) => permits.acquire({ client, priority: "new-symbol" });
+    for (let round = 0; round < 4; round += 1) {
+      for (const client of ["one", "two"]) await settle(await acquireForNewSymbol(client), true);
+      await command("DEL", PERMIT_LOG, "short-interest:client:one", "short-interest:client:two");
     }
     const granted: Permit[] = [];
     for (;;) {
-      const permit = await takeNew("one").catch(() => undefined);
+      const permit = await acquireForNewSymbol("one").catch(() => undefined);
       if (!permit) break;
       granted.push(permit);
     }
     expect(granted).toHaveLength(4);
   });
 
-  it("for a new symbol may be booked ahead, also after a wasted call", async () => {
+  it("for a new symbol can be booked ahead, even after a wasted call", async () => {
     const { permits, settle } = await start({ limit: 2, windowMs: 500, maxInFlightMs: 100, waitMs: 2_000 });
-    const take = () => permits.acquire({ client: "me", priority: "new-symbol" });
-    await settle(await take(), true);
-    expect((await take()).startsAt).toBeGreaterThan(Date.now() + 100);
+    const acquire = () => permits.acquire({ client: "me", priority: "new-symbol" });
+    await settle(await acquire(), true);
+    expect((await acquire()).startsAt).toBeGreaterThan(Date.now() + 100);
   });
 
-  it("that is given back is free for its client, too", async () => {
-    const { permits, take } = await start({ limit: 4, clientShare: 1 });
-    await permits.release(await take());
-    await take("me", await take());
-    expect((await refusal(take()))?.code).toBe("client_quota_exceeded");
+  it("that is released is free for its client, too", async () => {
+    const { permits, acquire } = await start({ limit: 4, clientShare: 1 });
+    await permits.release(await acquire());
+    await acquire("me", await acquire());
+    expect((await failureOf(acquire()))?.code).toBe("client_quota_exceeded");
   });
 
-  it("for a refresh leaves five for callers who have nothing", async () => {
-    const { take, refresh } = await start({ limit: 12 });
-    for (let taken = 0; taken < 7; taken += 1) await refresh();
-    expect((await refusal(refresh()))?.code).toBe("upstream_quota_exceeded");
-    for (let taken = 0; taken < 5; taken += 1) await take();
-    expect((await refusal(take()))?.code).toBe("upstream_quota_exceeded");
+  it("for a refresh leaves five permits for missing pages", async () => {
+    const { acquire, acquireForRefresh } = await start({ limit: 12 });
+    for (let count = 0; count < 7; count += 1) await acquireForRefresh();
+    expect((await failureOf(acquireForRefresh()))?.code).toBe("upstream_quota_exceeded");
+    for (let count = 0; count < 5; count += 1) await acquire();
+    expect((await failureOf(acquire()))?.code).toBe("upstream_quota_exceeded");
   });
 });

@@ -1,33 +1,33 @@
 import { expect, it, vi } from "vitest";
-import { startGateway } from "../support/page-source.ts";
+import { startService } from "../support/service.ts";
 
-it("never lets OpenD see more than its limit, however late calls arrive", async () => {
+it("upstream limit of 30 calls holds in every window, however late calls arrive", async () => {
   const windowMs = 4_000;
-  const gateway = await startGateway(
+  const service = await startService(
     { windowMs, delayMs: [0, 800] },
     { UPSTREAM_WINDOW_SECONDS: String(windowMs / 1_000), UPSTREAM_WAIT_MS: "1000", CLIENT_SHARE: "30" },
   );
-  let asked = 0;
-  const askNew = async () => (await gateway.get(`/v1/short-interest/US.T${asked++}`)).status;
+  let symbols = 0;
+  const readNewSymbol = async () => (await service.get(`/v1/short-interest/US.T${symbols++}`)).status;
 
-  const burst = await Promise.all(Array.from({ length: 200 }, askNew));
+  const burst = await Promise.all(Array.from({ length: 200 }, readNewSymbol));
   expect(burst.filter((status) => status === 200)).toHaveLength(30);
   expect(burst.filter((status) => status === 429)).toHaveLength(170);
 
-  // The askers share their isolate with the Worker: more of them would only keep it from its own work.
+  // The readers share the isolate with the Worker: more of them would slow the Worker down.
   const end = Date.now() + 2 * windowMs;
   const statuses = new Set<number>();
-  const askOn = async () => {
-    while (Date.now() < end) statuses.add(await askNew());
+  const readUntilEnd = async () => {
+    while (Date.now() < end) statuses.add(await readNewSymbol());
   };
-  await Promise.all(Array.from({ length: 6 }, askOn));
+  await Promise.all(Array.from({ length: 6 }, readUntilEnd));
   expect([...statuses].sort()).toEqual([200, 429]);
 
-  const { refused, worstWindow, calls, mostConnections } = await gateway.opend.stats();
+  const { refused, worstWindow, calls, mostConnections } = await service.opend.stats();
   expect(refused).toBe(0);
   expect(worstWindow).toBeLessThanOrEqual(30);
   expect(calls).toBeGreaterThanOrEqual(60);
-  // A burst of refusals does not use up OpenD's connections.
+  // Refused requests do not use up OpenD's connections.
   expect(mostConnections).toBeLessThan(64);
-  await vi.waitFor(async () => expect((await gateway.opend.stats()).connections).toBe(0));
+  await vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 import { blocksOf, DOCUMENTS } from "../support/readme.ts";
-import { type Running, startRunning } from "../support/running.ts";
 
 const ORIGIN = "http://localhost:8787";
 
@@ -15,9 +15,9 @@ const examples = DOCUMENTS.flatMap((path) => {
   });
 });
 
-let running: Running;
+let running: LocalService;
 beforeAll(async () => {
-  running = await startRunning();
+  running = await startLocalService();
 }, 60_000);
 afterAll(() => running?.close());
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Gateway, startGateway } from "../support/page-source.ts";
+import { type Service, startService } from "../support/service.ts";
 
 const SYMBOLS = [
   "00700",
@@ -71,7 +71,7 @@ const BAD: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
   "/v1/short-interest": { symbols: LISTS },
 };
 
-async function expectInvalid(gateway: Gateway, path: string, code: string, parameter: string): Promise<void> {
+async function expectInvalid(gateway: Service, path: string, code: string, parameter: string): Promise<void> {
   const response = await gateway.get(path);
   expect(response.status, path).toBe(400);
   expect(response.headers.get("Content-Type")).toBe("application/problem+json");
@@ -86,7 +86,7 @@ describe.each(Object.entries(BAD))("%s", (template, parameters) => {
   it.each(Object.entries(parameters))(
     "rejects invalid values of %s without a request to Upstash",
     async (name, values) => {
-      const gateway = await startGateway();
+      const gateway = await startService();
       for (const value of values) {
         await expectInvalid(gateway, `${route}?${name}=${value}`, "invalid_parameter", name);
       }
@@ -99,7 +99,7 @@ describe.each(Object.entries(BAD))("%s", (template, parameters) => {
   );
 
   it.each(Object.keys(parameters))("rejects a %s that is not percent-encoded UTF-8", async (name) => {
-    const gateway = await startGateway();
+    const gateway = await startService();
     for (const value of NOT_UTF8) {
       await expectInvalid(gateway, `${route}?${name}=${value}`, "invalid_parameter", name);
       await expectInvalid(gateway, `${route}?${name}=${value}&${name}=1`, "invalid_parameter", name);
@@ -108,7 +108,7 @@ describe.each(Object.entries(BAD))("%s", (template, parameters) => {
   });
 
   it("rejects a parameter name that is not percent-encoded UTF-8", async () => {
-    const gateway = await startGateway();
+    const gateway = await startService();
     for (const name of NOT_UTF8) {
       await expectInvalid(gateway, `${route}?${required}${name}=1`, "invalid_parameter", name);
       await expectInvalid(gateway, `${route}?${required}${name}`, "invalid_parameter", name);
@@ -116,7 +116,7 @@ describe.each(Object.entries(BAD))("%s", (template, parameters) => {
   });
 
   it("rejects unknown parameters", async () => {
-    const gateway = await startGateway();
+    const gateway = await startService();
     for (const name of ["nextKey", "limit", "__proto__", "constructor", "%F0%9F%98%80", "toString"]) {
       const parameter = decodeURIComponent(name);
       await expectInvalid(gateway, `${route}?${required}${name}=1`, "invalid_parameter", parameter);
@@ -126,7 +126,7 @@ describe.each(Object.entries(BAD))("%s", (template, parameters) => {
 
   it("rejects invalid symbols and unsupported markets", async () => {
     if (!template.includes("{symbol}")) return;
-    const gateway = await startGateway();
+    const gateway = await startService();
     for (const symbol of SYMBOLS) {
       await expectInvalid(gateway, template.replace("{symbol}", symbol), "invalid_symbol", "symbol");
     }
@@ -138,7 +138,7 @@ describe.each(Object.entries(BAD))("%s", (template, parameters) => {
 });
 
 it("the problem names from after to, a missing symbols and an unknown parameter", async () => {
-  const gateway = await startGateway();
+  const gateway = await startService();
   const path = "/v1/short-interest/US.AAPL/history?from=2026-02-01&to=2026-01-31";
   await expectInvalid(gateway, path, "invalid_parameter", "from");
   await expectInvalid(gateway, "/v1/short-interest", "invalid_parameter", "symbols");
@@ -152,7 +152,7 @@ it("the problem names from after to, a missing symbols and an unknown parameter"
 });
 
 it("this file has invalid values for each query parameter of /openapi.json", async () => {
-  const response = await (await startGateway()).get("/openapi.json");
+  const response = await (await startService()).get("/openapi.json");
   const { paths } = await response.json<{
     paths: Record<string, { get?: { parameters?: { name: string; in: string }[] } }>;
   }>();

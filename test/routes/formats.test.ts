@@ -11,15 +11,15 @@ import {
   ResponseSchema,
   UsShortInterestItemSchema,
 } from "../../gen/Qot_GetShortInterest_pb.js";
-import { conditionsFor } from "../support/conditions.ts";
-import { sha256 } from "../support/keys.ts";
-import { type Gateway, startGateway } from "../support/page-source.ts";
+import { ifNoneMatchCases } from "../support/if-none-match.ts";
+import { type Service, startService } from "../support/service.ts";
+import { sha256 } from "../support/sha256.ts";
 
 const count = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const double = fc.double({ noNaN: true, noDefaultInfinity: true });
 const date = fc.constantFrom("2026-04-30", "1999-01-01", 'odd, "quoted"', "line\r\nbreak");
-const some = <T>(of: Record<string, fc.Arbitrary<T>>) => fc.record(of, { requiredKeys: [] });
-const hkRow = some<bigint | number | string>({
+const withOptionalFields = <T>(of: Record<string, fc.Arbitrary<T>>) => fc.record(of, { requiredKeys: [] });
+const hkRow = withOptionalFields<bigint | number | string>({
   timestamp: fc.bigInt({ min: 0n, max: 2n ** 62n }),
   timestampStr: date,
   closePrice: double,
@@ -27,7 +27,7 @@ const hkRow = some<bigint | number | string>({
   aggregatedShort: count,
   aggregatedShortRatio: double,
 }).map((row) => create(HkShortInterestItemSchema, row));
-const usRow = some<bigint | number | string>({
+const usRow = withOptionalFields<bigint | number | string>({
   timestamp: fc.bigInt({ min: 0n, max: 2n ** 62n }),
   timestampStr: date,
   sharesShort: count,
@@ -42,7 +42,7 @@ const anyPage: fc.Arbitrary<Page> = fc.oneof(
   fc.array(usRow, { maxLength: 5 }).map((rows) => ({ market: "US" as const, rows, next: "1777478400" })),
 );
 
-/** RFC 4180, as a reader would have it. */
+/** Parses CSV of RFC 4180. */
 function parseCsv(text: string): string[][] {
   const cells = [...text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n)/g)];
   const lines: string[][] = [[]];
@@ -53,14 +53,14 @@ function parseCsv(text: string): string[][] {
   return lines.slice(0, -1);
 }
 
-/** JSON with each number as the text it was written with. */
+/** Parses JSON, with every number as its source text. */
 const parseExactly = (text: string): unknown =>
   JSON.parse(text, (_: string, value: unknown, context?: { source: string }) =>
     typeof value === "number" ? context?.source : value,
   );
 
-describe("all formats", () => {
-  it("hold the same rows", () => {
+describe("formats of a page", () => {
+  it("have the same rows", () => {
     fc.assert(
       fc.property(anyPage, (page) => {
         const columns = COLUMNS[page.market];
@@ -79,7 +79,7 @@ describe("all formats", () => {
         expect(lines.map(parseExactly)).toEqual(expected);
         const [header = [], ...rows] = parseCsv(pageCsv(page));
         expect(
-          rows.map((cells) => Object.fromEntries(cells.map((cell, at) => [header[at], cell || null]))),
+          rows.map((cells) => Object.fromEntries(cells.map((cell, index) => [header[index], cell || null]))),
         ).toEqual(expected);
         const { s2c, retType } = fromBinary(ResponseSchema, pageProtobuf(page));
         expect(retType).toBe(0);
@@ -89,7 +89,7 @@ describe("all formats", () => {
     );
   });
 
-  it("never let a CSV cell begin a formula", () => {
+  it("quote CSV cells that begin like a formula", () => {
     for (const timestampStr of ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1"]) {
       const page = {
         market: "HK" as const,
@@ -103,10 +103,10 @@ describe("all formats", () => {
 
 const API_KEYS = `me:${await sha256("key")}`;
 
-const get = async (gateway: Gateway, query = "", headers: Record<string, string> = {}) =>
-  gateway.get(`/v1/short-interest/HK.00700${query}`, { headers });
+const get = async (service: Service, query = "", headers: Record<string, string> = {}) =>
+  service.get(`/v1/short-interest/HK.00700${query}`, { headers });
 
-describe("the format of a page", () => {
+describe("format of a page", () => {
   it.each([
     ["", {}, "application/json"],
     ["", { Accept: "*/*" }, "application/json"],
@@ -119,19 +119,19 @@ describe("the format of a page", () => {
     ["?format=ndjson", { Accept: "image/png" }, "application/x-ndjson"],
     ["?format=protobuf", {}, "application/x-protobuf"],
     ["?format=json", { Accept: "text/csv" }, "application/json"],
-  ])("for %j with %j is %s", async (query, headers: Record<string, string>, type) => {
-    const response = await get(await startGateway(), query, headers);
+  ])("for the query %j with %j is %s", async (query, headers: Record<string, string>, type) => {
+    const response = await get(await startService(), query, headers);
     expect(response.status).toBe(200);
     expect(response.headers.get("Content-Type")).toBe(type);
     expect(response.headers.get("Vary")).toContain("Accept");
   });
 
-  it("is 406 where there is none that the client takes", async () => {
-    const gateway = await startGateway();
-    const response = await get(gateway, "", { Accept: "image/png, text/html" });
+  it("is a 406 if the client accepts none of them", async () => {
+    const service = await startService();
+    const response = await get(service, "", { Accept: "image/png, text/html" });
     expect(response.status).toBe(406);
     expect(await response.json()).toMatchObject({ code: "not_acceptable", parameter: "Accept" });
-    expect((await gateway.opend.stats()).calls).toBe(0);
+    expect((await service.opend.stats()).calls).toBe(0);
   });
 
   it.each([
@@ -139,29 +139,29 @@ describe("the format of a page", () => {
     ["/v1/short-interest/HK.00700/history", {}, "Accept"],
     ["/v1/short-interest?symbols=HK.00700", {}, "Accept"],
     ["/v1/short-interest/HK.00700", { API_KEYS }, "Accept, Authorization, X-API-Key"],
-  ])("of %s with %j varies by Accept, in a 200 and in a 406", async (path, vars, varies) => {
-    const gateway = await startGateway({}, vars);
+  ])("of %s with %j has Vary in a 200 and in a 406", async (path, vars, varies) => {
+    const service = await startService({}, vars);
     for (const [accept, status] of [
       ["application/json", 200],
       ["image/png", 406],
     ] as const) {
-      const response = await gateway.get(path, { headers: { Accept: accept, "X-API-Key": "key" } });
+      const response = await service.get(path, { headers: { Accept: accept, "X-API-Key": "key" } });
       expect(response.status).toBe(status);
       expect(response.headers.get("Vary")).toBe(`${varies}, Origin`);
     }
   });
 
-  it("is the default where Accept has more than 1,024 characters", async () => {
-    const gateway = await startGateway();
+  it("is the default if Accept has more than 1,024 characters", async () => {
+    const service = await startService();
     const typeFor = async (accept: string) =>
-      (await get(gateway, "", { Accept: accept })).headers.get("Content-Type");
+      (await get(service, "", { Accept: accept })).headers.get("Content-Type");
     const fill = (length: number) => `text/csv,${"a/b,".repeat(length)}`.slice(0, length);
     expect(await typeFor(fill(1_024))).toBe("text/csv; charset=utf-8; header=present");
     for (const length of [1_025, 120_000]) expect(await typeFor(fill(length))).toBe("application/json");
   });
 
-  it("as CSV is the documented table", async () => {
-    const text = await (await get(await startGateway(), "?format=csv&num=2")).text();
+  it("csv is the documented table", async () => {
+    const text = await (await get(await startService(), "?format=csv&num=2")).text();
     expect(text).toBe(
       "timestamp,timestamp_str,aggregated_short,aggregated_short_ratio,close_price,last_close_price\r\n" +
         "1777478400,2026-04-30,51480638,0.56,467.8,479.2\r\n" +
@@ -170,60 +170,60 @@ describe("the format of a page", () => {
   });
 });
 
-describe("an answer", () => {
-  it("has a link to the next page, and none at the end", async () => {
-    const gateway = await startGateway();
-    const response = await get(gateway, "?num=1&format=csv");
+describe("response with a page", () => {
+  it("has a Link to the next page, except for the last page", async () => {
+    const service = await startService();
+    const response = await get(service, "?num=1&format=csv");
     expect(response.headers.get("Link")).toBe(
       '</v1/short-interest/HK.00700?num=1&format=csv&next_key=1777478400>; rel="next"',
     );
-    expect((await gateway.get("/v1/short-interest/US.NEWLY")).headers.get("Link")).toBeNull();
+    expect((await service.get("/v1/short-interest/US.NEWLY")).headers.get("Link")).toBeNull();
   });
 
-  it("is not sent again to who has it", async () => {
-    const gateway = await startGateway();
-    const first = await get(gateway);
+  it("is a 304 with all headers if its ETag matches If-None-Match", async () => {
+    const service = await startService();
+    const first = await get(service);
     const tag = first.headers.get("ETag") ?? "";
     expect(tag).toMatch(/^"[^"]+"$/);
-    const again = await get(gateway, "", { "If-None-Match": `"other", ${tag}`, Origin: "https://a.example" });
+    const again = await get(service, "", { "If-None-Match": `"other", ${tag}`, Origin: "https://a.example" });
     expect(again.status).toBe(304);
     expect(await again.text()).toBe("");
     const retained = ["ETag", "Cache-Control", "Vary", "Age", "Cache-Status", "Link", "X-Request-Id"];
     for (const header of [...retained, "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"]) {
       expect(again.headers.has(header), header).toBe(true);
     }
-    expect((await get(gateway, "?format=csv", { "If-None-Match": tag })).status).toBe(200);
+    expect((await get(service, "?format=csv", { "If-None-Match": tag })).status).toBe(200);
   });
 
   it.each(["/v1/short-interest/HK.00700", "/v1/short-interest?symbols=HK.00700", "/openapi.json"])(
-    "at %s is 304 by RFC 9110, 13.1.2: *, a list, and weak comparison",
+    "at %s is a 304 by RFC 9110, 13.1.2: *, a list, and weak comparison",
     async (path) => {
-      const gateway = await startGateway();
-      const tag = (await gateway.get(path)).headers.get("ETag") ?? "";
+      const service = await startService();
+      const tag = (await service.get(path)).headers.get("ETag") ?? "";
       const statusOf = async (ifNoneMatch: string, method = "GET") =>
-        (await gateway.get(path, { method, headers: { "If-None-Match": ifNoneMatch } })).status;
-      for (const { ifNoneMatch, status } of conditionsFor(tag)) {
+        (await service.get(path, { method, headers: { "If-None-Match": ifNoneMatch } })).status;
+      for (const { ifNoneMatch, status } of ifNoneMatchCases(tag)) {
         expect(await statusOf(ifNoneMatch), ifNoneMatch).toBe(status);
         expect(await statusOf(ifNoneMatch, "HEAD"), ifNoneMatch).toBe(status);
       }
     },
   );
 
-  it("that is a problem stays one with If-None-Match: *", async () => {
-    const response = await get(await startGateway(), "?num=0", { "If-None-Match": "*" });
+  it("is a problem despite If-None-Match: * if the request is invalid", async () => {
+    const response = await get(await startService(), "?num=0", { "If-None-Match": "*" });
     expect(response.status).toBe(400);
   });
 
-  it("can be read by a page in a browser, and so can a problem", async () => {
-    const gateway = await startGateway();
+  it("has CORS headers, as has a problem", async () => {
+    const service = await startService();
     for (const path of ["/v1/short-interest/HK.00700", "/v1/short-interest/nonsense"]) {
-      const response = await gateway.get(path, { headers: { Origin: "https://app.example" } });
+      const response = await service.get(path, { headers: { Origin: "https://app.example" } });
       expect(response.headers.get("Access-Control-Allow-Origin")).toBe("*");
       expect(response.headers.get("Access-Control-Expose-Headers")).toContain("Retry-After");
       expect(response.headers.get("X-Content-Type-Options")).toBe("nosniff");
       expect(response.headers.get("Content-Security-Policy")).toMatch(/^default-src 'none'/);
     }
-    const preflight = await gateway.get("/v1/short-interest/HK.00700", {
+    const preflight = await service.get("/v1/short-interest/HK.00700", {
       method: "OPTIONS",
       headers: { Origin: "https://app.example", "Access-Control-Request-Method": "GET" },
     });
@@ -231,13 +231,13 @@ describe("an answer", () => {
     expect(preflight.headers.get("Access-Control-Allow-Methods")).toContain("GET");
   });
 
-  it("can be kept from pages of other origins", async () => {
-    const gateway = await startGateway({}, { ALLOWED_ORIGINS: "https://a.example, https://b.example" });
+  it("has CORS headers for ALLOWED_ORIGINS only", async () => {
+    const service = await startService({}, { ALLOWED_ORIGINS: "https://a.example, https://b.example" });
     const allowed = async (origin: string) =>
-      (await get(gateway, "", { Origin: origin })).headers.get("Access-Control-Allow-Origin");
+      (await get(service, "", { Origin: origin })).headers.get("Access-Control-Allow-Origin");
     expect(await allowed("https://b.example")).toBe("https://b.example");
     expect(await allowed("https://c.example")).toBeNull();
-    const wrong = await startGateway({}, { ALLOWED_ORIGINS: "example.com" });
+    const wrong = await startService({}, { ALLOWED_ORIGINS: "example.com" });
     const misconfigured = await get(wrong, "", { Origin: "https://a.example" });
     expect(misconfigured.headers.get("Access-Control-Allow-Origin")).toBe("*");
     expect(await misconfigured.json()).toMatchObject({

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { startGateway } from "../support/page-source.ts";
+import { startService } from "../support/service.ts";
 
 /** Fake for Cloudflare's static assets, which exist only after a build. */
 const ASSETS = {
@@ -7,7 +7,7 @@ const ASSETS = {
 };
 
 async function languageFor(acceptLanguage: string | undefined, query = ""): Promise<string | null> {
-  const gateway = await startGateway({}, { ASSETS });
+  const gateway = await startService({}, { ASSETS });
   const headers = acceptLanguage === undefined ? {} : { "Accept-Language": acceptLanguage };
   const response = await gateway.get(`/${query}`, { headers });
   const language = response.headers.get("Content-Language");

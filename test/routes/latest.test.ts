@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../support/keys.ts";
-import { startGateway } from "../support/page-source.ts";
-import { subrequests } from "../support/subrequests.ts";
+import { startService } from "../support/service.ts";
+import { sha256 } from "../support/sha256.ts";
+import { countSubrequests } from "../support/subrequests.ts";
 
 interface Item {
   symbol: string;
@@ -12,10 +12,10 @@ interface Item {
 
 const path = (symbols: string) => `/v1/short-interest?symbols=${symbols}`;
 
-describe("the latest of many", () => {
-  it("is the newest row of each, and its change against the row before", async () => {
-    const gateway = await startGateway();
-    const response = await gateway.get(path("HK.700,us.aapl,US.NONE"));
+describe("latest rows of several symbols", () => {
+  it("have the newest row of each symbol, and its change from the row before", async () => {
+    const service = await startService();
+    const response = await service.get(path("HK.700,us.aapl,US.NONE"));
     expect(response.status).toBe(200);
     const { items } = await response.json<{ items: Item[] }>();
     expect(items[0]).toEqual({
@@ -39,14 +39,14 @@ describe("the latest of many", () => {
     expect(response.headers.get("Cache-Control")).toContain("max-age=3600");
   });
 
-  it("keeps every digit of a change", async () => {
-    const { items } = await (await (await startGateway()).get(path("US.HUGE"))).json<{ items: Item[] }>();
+  it("have every digit of a change", async () => {
+    const { items } = await (await (await startService()).get(path("US.HUGE"))).json<{ items: Item[] }>();
     expect(items[0]?.change).toEqual({ shares: -1, percent: 0 });
   });
 
-  it("has a problem at the symbol that has one, and fails no other", async () => {
-    const gateway = await startGateway({}, { UPSTREAM_LIMIT: "2" });
-    const response = await gateway.get(path("US.AAPL,nonsense,SH.600000,US.NOSUCH,US.TSLA"));
+  it("have an error at the symbols that fail, and rows of the others", async () => {
+    const service = await startService({}, { UPSTREAM_LIMIT: "2" });
+    const response = await service.get(path("US.AAPL,nonsense,SH.600000,US.NOSUCH,US.TSLA"));
     expect(response.status).toBe(200);
     const { items } = await response.json<{ items: Item[] }>();
     const codes = items.map(({ error }) => error?.code ?? null);
@@ -59,24 +59,24 @@ describe("the latest of many", () => {
     expect(response.headers.get("Cache-Control")).toBe("no-store");
   });
 
-  it("makes one call for each, and none again", async () => {
-    const gateway = await startGateway({}, { CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
-    const symbols = Array.from({ length: 25 }, (_, at) => `US.T${at}`).join();
+  it("cause one call per symbol, and none the second time", async () => {
+    const service = await startService({}, { CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
+    const symbols = Array.from({ length: 25 }, (_, index) => `US.T${index}`).join();
     for (const _ of [1, 2]) {
-      const { items } = await (await gateway.get(path(symbols))).json<{ items: Item[] }>();
+      const { items } = await (await service.get(path(symbols))).json<{ items: Item[] }>();
       expect(items.every(({ error }) => error === null)).toBe(true);
     }
-    expect((await gateway.opend.stats()).calls).toBe(25);
+    expect((await service.opend.stats()).calls).toBe(25);
   });
 
-  it("fits into the subrequests of the free plan, and what does not is there the next time", async () => {
-    const gateway = await startGateway({}, { CLIENT_SHARE: "30" });
-    const symbols = Array.from({ length: 20 }, (_, at) => `US.T${at}`).join();
+  it("stay within 50 subrequests, and have the remaining symbols in later requests", async () => {
+    const service = await startService({}, { CLIENT_SHARE: "30" });
+    const symbols = Array.from({ length: 20 }, (_, index) => `US.T${index}`).join();
     let missing = 20;
-    for (let asked = 0; missing > 0; asked += 1) {
-      expect(asked).toBeLessThan(10);
-      const counted = await subrequests(gateway, async () => {
-        const { items } = await (await gateway.get(path(symbols))).json<{ items: Item[] }>();
+    for (let requests = 0; missing > 0; requests += 1) {
+      expect(requests).toBeLessThan(10);
+      const counted = await countSubrequests(service, async () => {
+        const { items } = await (await service.get(path(symbols))).json<{ items: Item[] }>();
         const errors = items.flatMap(({ error }) => (error ? [error] : []));
         expect(errors.every((error) => error.code === "subrequest_limit" && error.retry_after === 1)).toBe(
           true,
@@ -86,34 +86,34 @@ describe("the latest of many", () => {
       });
       expect(counted).toBeLessThanOrEqual(50);
     }
-    expect((await gateway.opend.stats()).calls).toBe(20);
+    expect((await service.opend.stats()).calls).toBe(20);
   });
 
-  it("is fresh for as long as all of it is", async () => {
-    const gateway = await startGateway();
-    await gateway.get(path("US.NONE,US.NEWLY"));
+  it("are fresh until the first page becomes stale", async () => {
+    const service = await startService();
+    await service.get(path("US.NONE,US.NEWLY"));
     const page = "short-interest:page:US.NEWLY/";
-    const fetched = Number(await gateway.upstash.redis("HGET", page, "fetched"));
-    await gateway.upstash.redis("HSET", page, "fresh", String(fetched + 100_000));
-    const response = await gateway.elsewhere(path("US.NONE,US.NEWLY"));
+    const fetched = Number(await service.upstash.redis("HGET", page, "fetched"));
+    await service.upstash.redis("HSET", page, "fresh", String(fetched + 100_000));
+    const response = await service.getFromOtherDataCenter(path("US.NONE,US.NEWLY"));
     const [, maxAge] = /max-age=(\d+)/.exec(response.headers.get("Cache-Control") ?? "") ?? [];
     expect(Number(maxAge)).toBeGreaterThan(0);
     expect(Number(maxAge)).toBeLessThanOrEqual(101);
   });
 
-  it("is JSON, and private under keys", async () => {
-    const gateway = await startGateway();
-    const csv = await gateway.get(path("US.NONE"), { headers: { Accept: "text/csv" } });
+  it("are JSON only, and private with API_KEYS", async () => {
+    const service = await startService();
+    const csv = await service.get(path("US.NONE"), { headers: { Accept: "text/csv" } });
     expect(csv.status).toBe(406);
-    const keyed = await startGateway({}, { API_KEYS: `me:${await sha256("key")}` });
+    const keyed = await startService({}, { API_KEYS: `me:${await sha256("key")}` });
     const response = await keyed.get(path("US.NONE"), { headers: { "X-API-Key": "key" } });
     expect(response.headers.get("Cache-Control")).toMatch(/^private,/);
     expect(response.headers.get("Vary")).toContain("X-API-Key");
   });
 
-  it("takes a list of lists", async () => {
-    const gateway = await startGateway();
-    const response = await gateway.get(path("US.NONE,US.NEWLY&symbols=US.NONE&symbols=HK.2800"));
+  it("accept several symbols parameters", async () => {
+    const service = await startService();
+    const response = await service.get(path("US.NONE,US.NEWLY&symbols=US.NONE&symbols=HK.2800"));
     const { items } = await response.json<{ items: Item[] }>();
     expect(items.map(({ symbol }) => symbol)).toEqual(["US.NONE", "US.NEWLY", "HK.02800"]);
   });

@@ -1,19 +1,19 @@
 import { describe, expect, it, vi } from "vitest";
-import { sha256 } from "../support/keys.ts";
-import { type Gateway, startGateway } from "../support/page-source.ts";
+import { type Service, startService } from "../support/service.ts";
+import { sha256 } from "../support/sha256.ts";
 import { control } from "../support/stand-ins.ts";
 
 const KEY = "key";
 const API_KEYS = `me:${await sha256(KEY)}`;
 const headers = { "X-API-Key": KEY };
 
-const started = (options = {}, vars = {}) =>
-  startGateway(options, { API_KEYS, UPSTREAM_WAIT_MS: "0", ...vars });
-const page = (gateway: Gateway, symbol: string) => gateway.get(`/v1/short-interest/${symbol}`, { headers });
+const startWithKey = (options = {}, vars = {}) =>
+  startService(options, { API_KEYS, UPSTREAM_WAIT_MS: "0", ...vars });
+const page = (service: Service, symbol: string) => service.get(`/v1/short-interest/${symbol}`, { headers });
 
 /** The series at /metrics, by name and labels. */
-async function metrics(gateway: Gateway): Promise<Record<string, number>> {
-  const response = await gateway.get("/metrics", { headers });
+async function metrics(service: Service): Promise<Record<string, number>> {
+  const response = await service.get("/metrics", { headers });
   expect(response.status).toBe(200);
   expect(response.headers.get("Content-Type")).toBe("text/plain; version=0.0.4; charset=utf-8");
   const text = await response.text();
@@ -26,42 +26,42 @@ async function metrics(gateway: Gateway): Promise<Record<string, number>> {
   );
 }
 
-/** Waits until OpenD has seen its last connection end. */
-const closed = (gateway: Gateway) =>
-  vi.waitFor(async () => expect((await gateway.opend.stats()).connections).toBe(0));
+/** Waits until OpenD has no open connection. */
+const closed = (service: Service) =>
+  vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
 
 describe.each(["/readyz", "/metrics"])("%s", (path) => {
-  it("is for the holders of keys", async () => {
-    for (const [gateway, sent] of [
-      [await started(), {}],
-      [await started(), { "X-API-Key": "wrong" }],
-      [await startGateway(), headers],
+  it("requires an API key", async () => {
+    for (const [service, sent] of [
+      [await startWithKey(), {}],
+      [await startWithKey(), { "X-API-Key": "wrong" }],
+      [await startService(), headers],
     ] as const) {
-      const response = await gateway.get(path, { headers: sent });
+      const response = await service.get(path, { headers: sent });
       expect([response.status, await response.json()]).toMatchObject([401, { code: "unauthorized" }]);
-      expect((await gateway.opend.stats()).openings).toBe(0);
+      expect((await service.opend.stats()).openings).toBe(0);
     }
   });
 
-  it("is not to be asked all the time", async () => {
-    const what = path === "/readyz" ? "readiness checks" : "metrics requests";
-    const limit = async ({ key }: { key: string }) => ({ success: key !== `${what} key:me` });
-    const gateway = await started({}, { REQUESTS_PER_CLIENT: { limit } });
-    const response = await gateway.get(path, { headers });
+  it("is rate-limited per key", async () => {
+    const operation = path === "/readyz" ? "readiness checks" : "metrics requests";
+    const limit = async ({ key }: { key: string }) => ({ success: key !== `${operation} key:me` });
+    const service = await startWithKey({}, { REQUESTS_PER_CLIENT: { limit } });
+    const response = await service.get(path, { headers });
     expect(await response.json()).toMatchObject({ status: 429, code: "too_many_requests", retry_after: 60 });
-    const { openings } = await gateway.opend.stats();
-    expect([openings, await gateway.upstash.requests()]).toEqual([0, 0]);
+    const { openings } = await service.opend.stats();
+    expect([openings, await service.upstash.requests()]).toEqual([0, 0]);
   });
 
-  it("is kept by no cache", async () => {
-    const response = await (await started()).get(path, { headers });
+  it("is not cacheable", async () => {
+    const response = await (await startWithKey()).get(path, { headers });
     expect(response.headers.get("Cache-Control")).toBe("no-store");
   });
 });
 
 describe("/readyz", () => {
-  const readiness = async (gateway: Gateway) => {
-    const response = await gateway.get("/readyz", { headers });
+  const readiness = async (service: Service) => {
+    const response = await service.get("/readyz", { headers });
     const { ready, checks } = await response.json<{
       ready: boolean;
       checks: { name: string; ok: boolean; code: string | null }[];
@@ -70,17 +70,17 @@ describe("/readyz", () => {
     return Object.fromEntries(checks.map(({ name, ok, code }) => [name, ok ? "ok" : code]));
   };
 
-  it("is ready where Upstash answers and OpenD lets it in, and makes no call", async () => {
-    const gateway = await started({ key: "secret" });
-    expect(await readiness(gateway)).toEqual({ upstash: "ok", opend: "ok" });
-    expect((await gateway.opend.stats()).calls).toBe(0);
-    await closed(gateway);
+  it("is ready if Upstash answers and OpenD accepts the login, and makes no call", async () => {
+    const service = await startWithKey({ key: "secret" });
+    expect(await readiness(service)).toEqual({ upstash: "ok", opend: "ok" });
+    expect((await service.opend.stats()).calls).toBe(0);
+    await closed(service);
   });
 
-  it("says that Upstash is lost", async () => {
-    const gateway = await started();
-    await gateway.upstash.fail("401");
-    expect(await readiness(gateway)).toEqual({ upstash: "store_unavailable", opend: "ok" });
+  it("has store_unavailable if Upstash fails", async () => {
+    const service = await startWithKey();
+    await service.upstash.fail("401");
+    expect(await readiness(service)).toEqual({ upstash: "store_unavailable", opend: "ok" });
   });
 
   it.each([
@@ -89,21 +89,21 @@ describe("/readyz", () => {
     ["opend_unreachable", { fault: "login: relay lost" }],
     ["opend_unreachable", { fault: "login: drop" }],
     ["opend_protocol_error", { fault: "login: not protobuf" }],
-  ])("says %s for %j", async (code, options) => {
-    const gateway = await started(options);
-    expect(await readiness(gateway)).toEqual({ upstash: "ok", opend: code });
-    await closed(gateway);
+  ])("has %s for %j", async (code, options) => {
+    const service = await startWithKey(options);
+    expect(await readiness(service)).toEqual({ upstash: "ok", opend: code });
+    await closed(service);
   });
 
-  it("says that nothing is there", async () => {
-    const gateway = await started({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
-    expect(await readiness(gateway)).toEqual({ upstash: "ok", opend: "opend_unreachable" });
+  it("has opend_unreachable for an unused port", async () => {
+    const service = await startWithKey({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
+    expect(await readiness(service)).toEqual({ upstash: "ok", opend: "opend_unreachable" });
   });
 });
 
 describe("/metrics", () => {
-  it("begins with nothing", async () => {
-    expect(await metrics(await started())).toEqual({
+  it("has zero counts at first", async () => {
+    expect(await metrics(await startWithKey())).toEqual({
       upstream_calls_total: 0,
       permits_left: 30,
       circuit_open_seconds: 0,
@@ -111,20 +111,20 @@ describe("/metrics", () => {
     });
   });
 
-  it("has calls, refusals and what is left", async () => {
-    const gateway = await started({}, { CLIENT_SHARE: "2", UPSTREAM_LIMIT: "3" });
-    for (const symbol of ["US.T1", "US.T1", "US.T2", "US.T3"]) await page(gateway, symbol);
-    expect(await metrics(gateway)).toMatchObject({
+  it("has calls, refusals and remaining permits", async () => {
+    const service = await startWithKey({}, { CLIENT_SHARE: "2", UPSTREAM_LIMIT: "3" });
+    for (const symbol of ["US.T1", "US.T1", "US.T2", "US.T3"]) await page(service, symbol);
+    expect(await metrics(service)).toMatchObject({
       upstream_calls_total: 2,
       'refusals_total{code="client_quota_exceeded"}': 1,
       permits_left: 1,
     });
   });
 
-  it("has failures of fetches, and for how long OpenD is left alone", async () => {
-    const gateway = await started({ fault: "drop" });
-    for (const symbol of ["US.T1", "US.T2", "US.T3", "US.T4", "US.T5", "US.T6"]) await page(gateway, symbol);
-    const { circuit_open_seconds, ...others } = await metrics(gateway);
+  it("has fetch failures, and the seconds for which the circuit is open", async () => {
+    const service = await startWithKey({ fault: "drop" });
+    for (const symbol of ["US.T1", "US.T2", "US.T3", "US.T4", "US.T5", "US.T6"]) await page(service, symbol);
+    const { circuit_open_seconds, ...others } = await metrics(service);
     expect(others).toMatchObject({
       upstream_calls_total: 5,
       'fetch_failures_total{code="opend_unreachable"}': 5,
@@ -133,20 +133,20 @@ describe("/metrics", () => {
     expect(circuit_open_seconds).toBeLessThanOrEqual(10);
   });
 
-  it("has a refusal of OpenD's own, and then no permits", async () => {
-    const gateway = await started({ fault: "frequency" });
-    await page(gateway, "US.T1");
-    expect(await metrics(gateway)).toMatchObject({
+  it("has a refusal by OpenD, and then no permits", async () => {
+    const service = await startWithKey({ fault: "frequency" });
+    await page(service, "US.T1");
+    expect(await metrics(service)).toMatchObject({
       'fetch_failures_total{code="upstream_quota_exceeded"}': 1,
       'refusals_total{code="upstream_quota_exceeded"}': 1,
       permits_left: 0,
     });
   });
 
-  it("counts stale answers, and the refresh behind them that fails", async () => {
-    const open = await startGateway();
+  it("counts stale responses, and the failed refresh in the background", async () => {
+    const open = await startService();
     const path = "/v1/short-interest/US.AAPL";
-    await (await open.elsewhere(path)).text();
+    await (await open.getFromOtherDataCenter(path)).text();
     const cached = "short-interest:page:US.AAPL/";
     await vi.waitFor(async () => expect(await open.upstash.redis("EXISTS", cached)).toBe(1));
     await open.upstash.redis("HSET", cached, "fresh", "1");
@@ -160,9 +160,9 @@ describe("/metrics", () => {
     });
   });
 
-  it("counts too many requests, which ask Upstash nothing, with what comes later", async () => {
+  it("counts too_many_requests with the next write, without a Redis command", async () => {
     let success = false;
-    const open = await startGateway({}, { REQUESTS_PER_CLIENT: { limit: async () => ({ success }) } });
+    const open = await startService({}, { REQUESTS_PER_CLIENT: { limit: async () => ({ success }) } });
     for (const symbol of ["US.T1", "US.T2"]) await open.get(`/v1/short-interest/${symbol}`);
     expect(await open.upstash.requests()).toBe(0);
     success = true;
@@ -171,10 +171,10 @@ describe("/metrics", () => {
     expect(await open.upstash.redis("HGET", "short-interest:counts", series)).toBe("2");
   });
 
-  it("cannot be had while Upstash is lost", async () => {
-    const gateway = await started();
-    await gateway.upstash.fail("500");
-    const response = await gateway.get("/metrics", { headers });
+  it("is a 503 while Upstash fails", async () => {
+    const service = await startWithKey();
+    await service.upstash.fail("500");
+    const response = await service.get("/metrics", { headers });
     expect([response.status, await response.json()]).toMatchObject([503, { code: "store_unavailable" }]);
   });
 });

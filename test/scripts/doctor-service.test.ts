@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { failure, report } from "../support/doctor.ts";
-import { type Running, startRunning } from "../support/running.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 
 describe("doctor with the address of a deployed service", () => {
-  let running: Running;
+  let running: LocalService;
   beforeAll(async () => {
-    running = await startRunning({}, { API_KEYS });
+    running = await startLocalService({}, { API_KEYS });
   }, 60_000);
   afterAll(() => running?.close());
 

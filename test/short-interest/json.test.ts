@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { pageJson } from "../../functions/short-interest/json.ts";
 import { HkShortInterestItemSchema, UsShortInterestItemSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 
-it("prints any count digit for digit, and 0 as 0", () => {
+it("JSON of a page has every digit of a count, and 0 as 0", () => {
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (count) => {
       const rows = [create(UsShortInterestItemSchema, { sharesShort: count })];
@@ -14,7 +14,7 @@ it("prints any count digit for digit, and 0 as 0", () => {
   );
 });
 
-it("prints null for each field that is absent", () => {
+it("JSON of a page has null for every absent field", () => {
   const rows = [create(HkShortInterestItemSchema)];
   const json = pageJson({ market: "HK", code: "00700" }, { market: "HK", rows, next: "1" });
   expect(json).toBe(

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { Failure } from "../../functions/errors.ts";
 import { formatSymbol, parseSymbol } from "../../functions/short-interest/symbol.ts";
 
-describe("a symbol", () => {
-  it("of Hong Kong is any code up to five digits, padded", () => {
+describe("symbol", () => {
+  it("of Hong Kong is a code of up to five digits, padded", () => {
     fc.assert(
       fc.property(fc.nat(99_999), fc.constantFrom("HK", "hk", "Hk"), (code, market) => {
         expect(formatSymbol(parseSymbol(`${market}.${code}`))).toBe(`HK.${String(code).padStart(5, "0")}`);
@@ -12,7 +12,7 @@ describe("a symbol", () => {
     );
   });
 
-  it("reads back what it prints", () => {
+  it("is parsed to what was formatted", () => {
     const code = fc.stringMatching(/^[A-Z0-9]{1,5}([.\-_][A-Z0-9]{1,3})?$/);
     fc.assert(
       fc.property(code, (text) => {
@@ -23,7 +23,7 @@ describe("a symbol", () => {
     );
   });
 
-  it("is either read or refused by name, whatever the text", () => {
+  it("of any text is parsed, or refused with a code", () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -33,7 +33,7 @@ describe("a symbol", () => {
         ),
         (text) => {
           try {
-            // Whatever passes is safe in a URL, a key and a header.
+            // A parsed symbol is safe in a URL, a key and a header.
             expect(formatSymbol(parseSymbol(text))).toMatch(/^(HK\.\d{5}|US\.[A-Z0-9._-]{1,20})$/);
           } catch (thrown) {
             expect(thrown).toBeInstanceOf(Failure);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { checkLimit } from "../model/rate-limit/check.ts";
 import { checkStore } from "../model/shared-cache/check.ts";
-import { clock, print, startProgress } from "../support/progress.ts";
+import { formatDuration, print, startProgress } from "../support/progress.ts";
 import { allClosed, publish, recover } from "./ending.ts";
 import { follow } from "./following.ts";
 import { guess } from "./guessing.ts";
@@ -77,7 +77,7 @@ async function soak(): Promise<void> {
   const { parts, receiver } = await startScene(seed, report, ending);
   const stopProgress = startProgress(() => {
     const { calls, worstWindow } = parts.opend.stats();
-    const time = `${clock(Date.now() - began)}/${clock(totalMs)}`;
+    const time = `${formatDuration(Date.now() - began)}/${formatDuration(totalMs)}`;
     const counts = `${report.answers} answers, ${calls} calls to OpenD, worst window ${worstWindow}/${LIMIT}`;
     return `${time}  ${counts}, ${report.violations} violations; ${phase}`;
   });

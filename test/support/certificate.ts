@@ -1,4 +1,4 @@
-/** A certificate for localhost that no authority has signed, and its key. It protects nothing. */
+/** A self-signed certificate for localhost and its private key, for tests only. */
 
 export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBlTCCATugAwIBAgIUPYiTFB6mliAjE68wao5AHb2iCYAwCgYIKoZIzj0EAwIw

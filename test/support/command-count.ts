@@ -1,11 +1,11 @@
 import type { StandInUpstash } from "../stand-ins/upstash.ts";
 
-/** Commands of the connection itself, which no client of Upstash sends. */
+/** Commands of the connection, which Upstash does not count. */
 const NOT_BILLED = new Set(["client", "hello", "info", "ping", "select"]);
 
 /**
- * The commands that a Redis of the test's own has run so far, those inside scripts included, as Upstash bills them.
- * The imitation of Redis keeps no statistics: its HTTP requests are counted instead, which are fewer.
+ * The commands that Redis has run, including those inside scripts, as Upstash bills them.
+ * The stand-in of Redis has no statistics: its HTTP requests are counted instead, which are fewer.
  */
 export async function commandCount({ redis, requests }: StandInUpstash, kind: string): Promise<number> {
   if (kind !== "redis-server") return requests();

@@ -4,30 +4,30 @@ import addFormats from "ajv-formats";
 import { expect } from "vitest";
 import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 
-/** What /openapi.json promises, and whether answers keep it, as a validator of somebody else sees it. */
+/** Validates responses against /openapi.json with Ajv, and records which of the described responses occurred. */
 
 interface Content {
   readonly schema: object;
   readonly example?: unknown;
   readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
 }
-interface Answer {
+interface ResponseDescription {
   readonly headers?: Readonly<Record<string, { readonly required: boolean; readonly schema: object }>>;
   readonly content?: Readonly<Record<string, Content>>;
 }
 export interface Operation {
   readonly operationId: string;
   readonly requestBody?: { readonly content: Readonly<Record<string, Content>> };
-  readonly responses: Readonly<Record<string, Answer>>;
+  readonly responses: Readonly<Record<string, ResponseDescription>>;
 }
 type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-export interface Description {
+export interface OpenApiDescription {
   readonly components: object;
   readonly paths: Paths;
   readonly webhooks: Paths;
 }
 
-export interface Question {
+export interface ContractRequest {
   /** GET by default, and POST with a body. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -35,32 +35,32 @@ export interface Question {
 }
 
 export async function readContract(origin: string) {
-  const description = (await (await fetch(`${origin}/openapi.json`)).json()) as Description;
+  const description = (await (await fetch(`${origin}/openapi.json`)).json()) as OpenApiDescription;
   const ajv = new Ajv2020({ allowUnionTypes: true, keywords: ["components", "discriminator"] });
   addFormats.default(ajv);
-  /** What has been seen of each operation: its problems by their codes, other answers by their types. */
-  const seen = new Map<string, Set<string>>();
+  /** The observed responses of each operation: codes of problems, otherwise media types, or the status without a body. */
+  const observed = new Map<string, Set<string>>();
 
-  /** Fails where `value` is not what `schema` says. */
-  function fits(schema: object, value: unknown): void {
+  /** Expects `value` to match `schema`. */
+  function expectValid(schema: object, value: unknown): void {
     const validate = ajv.compile({ components: description.components, ...schema });
     validate(value);
     expect(validate.errors ?? [], JSON.stringify(value)).toEqual([]);
   }
 
-  /** Fails where what is not JSON as a whole does not hold what it should. */
-  async function fitsInside(type: string, response: Response, schema: object): Promise<void> {
+  /** Expects a body that is no single JSON document to match its format. */
+  async function expectValidBody(type: string, response: Response, schema: object): Promise<void> {
     if (type === "application/x-protobuf") {
       const { retType, s2c } = fromBinary(ResponseSchema, new Uint8Array(await response.arrayBuffer()));
       expect([retType, typeof s2c?.nextKey]).toEqual([0, "string"]);
       return;
     }
     const text = await response.text();
-    fits(schema, text);
+    expectValid(schema, text);
     if (type === "application/x-ndjson") {
-      const named = (name: string) => ({ $ref: `#/components/schemas/${name}` });
-      const line = { anyOf: [named("HkRow"), named("UsRow"), named("HistoryEnd")] };
-      for (const each of text.split("\n").slice(0, -1)) fits(line, JSON.parse(each));
+      const schemaOf = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+      const lineSchema = { anyOf: [schemaOf("HkRow"), schemaOf("UsRow"), schemaOf("HistoryEnd")] };
+      for (const line of text.split("\n").slice(0, -1)) expectValid(lineSchema, JSON.parse(line));
     }
     if (type === "text/csv") {
       const [header, ...rows] = text.split("\r\n").slice(0, -1);
@@ -78,17 +78,22 @@ export async function readContract(origin: string) {
 
   return {
     description,
-    fits,
+    expectValid,
     operationOf,
-    operations: (isWanted: (path: string) => boolean = () => true) =>
+    operations: (includes: (path: string) => boolean = () => true) =>
       Object.entries(description.paths)
-        .filter(([path]) => isWanted(path))
+        .filter(([path]) => includes(path))
         .flatMap(([, methods]) => Object.values(methods)),
-    seenOf: (operationId: string) => seen.get(operationId) ?? new Set(),
+    observedOf: (operationId: string) => observed.get(operationId) ?? new Set(),
 
-    /** Asks, and fails where the answer is not one of those described for `template`. */
-    async ask(origin: string, template: string, path: string, question: Question = {}): Promise<Response> {
-      const { method = question.body === undefined ? "GET" : "POST", ...init } = question;
+    /** Sends a request. Expects one of the responses that are described for the path `template`. */
+    async request(
+      origin: string,
+      template: string,
+      path: string,
+      options: ContractRequest = {},
+    ): Promise<Response> {
+      const { method = options.body === undefined ? "GET" : "POST", ...init } = options;
       const operation = operationOf(template, method);
       const response = await fetch(origin + path, { ...init, method });
       const described = operation.responses[response.status];
@@ -97,28 +102,28 @@ export async function readContract(origin: string) {
         const value = response.headers.get(name);
         if (required) expect(value, `${name} of ${path}`).not.toBeNull();
         if (value !== null)
-          fits(schema, "type" in schema && schema.type === "integer" ? Number(value) : value);
+          expectValid(schema, "type" in schema && schema.type === "integer" ? Number(value) : value);
       }
       const [type = ""] = (response.headers.get("Content-Type") ?? "").split(";");
       const content = described.content?.[type];
-      const note = (what: string) => {
-        seen.set(operation.operationId, (seen.get(operation.operationId) ?? new Set()).add(what));
+      const record = (kind: string) => {
+        observed.set(operation.operationId, (observed.get(operation.operationId) ?? new Set()).add(kind));
       };
-      if (!described.content) note(String(response.status));
+      if (!described.content) record(String(response.status));
       else if (!content) throw new Error(`${path}: ${type} is not described`);
       else if (type.endsWith("json") && type !== "application/x-ndjson") {
         const body: unknown = await response.clone().json();
-        fits(content.schema, body);
-        note(type === "application/problem+json" ? (body as { code: string }).code : type);
+        expectValid(content.schema, body);
+        record(type === "application/problem+json" ? (body as { code: string }).code : type);
       } else {
-        await fitsInside(type, response.clone(), content.schema);
-        note(type);
+        await expectValidBody(type, response.clone(), content.schema);
+        record(type);
       }
       return response;
     },
 
-    /** Fails where an answer is described that nothing has caused. */
-    allSeenOf({ operationId, responses }: Operation): void {
+    /** Expects that every described response has occurred. */
+    expectAllObserved({ operationId, responses }: Operation): void {
       const described = Object.entries(responses).flatMap(([status, { content }]) =>
         content
           ? Object.entries(content).flatMap(([type, { examples }]) =>
@@ -126,9 +131,9 @@ export async function readContract(origin: string) {
             )
           : status,
       );
-      // A fault in the program cannot be asked for.
-      const promised = new Set(described.filter((what) => what !== "internal"));
-      expect([...(seen.get(operationId) ?? [])].sort(), operationId).toEqual([...promised].sort());
+      // No request causes an internal error.
+      const expected = new Set(described.filter((kind) => kind !== "internal"));
+      expect([...(observed.get(operationId) ?? [])].sort(), operationId).toEqual([...expected].sort());
     },
   };
 }

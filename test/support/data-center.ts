@@ -6,10 +6,10 @@ import { createPageSource } from "../../functions/page-source/create.ts";
 import { FIRST } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { DEADLINES, type Deadlines } from "../../functions/timeout.ts";
-import { type Gateway, startGateway } from "./page-source.ts";
+import { type Service, startService } from "./service.ts";
 
-/** Short enough for tests of what hangs. */
-export const SHORT: Deadlines = {
+/** For tests of servers that hang, in milliseconds. */
+export const SHORT_DEADLINES: Deadlines = {
   request: 3_000,
   connect: 300,
   login: 300,
@@ -18,23 +18,23 @@ export const SHORT: Deadlines = {
   receiver: 300,
 };
 
-/** A clock that can be set forward. */
+/** The real time plus the time that a test has passed. */
 export class Clock {
-  #ahead = 0;
-  readonly now = () => Date.now() + this.#ahead;
+  #offsetMs = 0;
+  readonly now = () => Date.now() + this.#offsetMs;
   forward(ms: number): void {
-    this.#ahead += ms;
+    this.#offsetMs += ms;
   }
 }
 
-/** One of several data centres, with an edge cache of its own, on a gateway's OpenD and Upstash. */
-export function dataCentre(gateway: Gateway, clock = new Clock(), deadlines: Deadlines = DEADLINES) {
+/** A data center: an edge cache, on the OpenD and Upstash of a service. */
+export function createDataCenter(service: Service, clock = new Clock(), deadlines: Deadlines = DEADLINES) {
   const origin = `https://${crypto.randomUUID()}.test`;
   return {
-    /** Asks the page source, and waits until nothing is left to do. Failures are answers here. */
+    /** Reads a page from the page source, and waits for background work. `ms` is the time without that work. */
     async page(symbol: string, { cursor = FIRST, num = 10, client = "me" } = {}) {
       const context = createExecutionContext();
-      const source = createPageSource(parseEnv(gateway.env), {
+      const source = createPageSource(parseEnv(service.env), {
         origin,
         client,
         deadlines,
@@ -42,40 +42,40 @@ export function dataCentre(gateway: Gateway, clock = new Clock(), deadlines: Dea
         waitUntil: (work) => context.waitUntil(work),
       });
       const began = Date.now();
-      const answer = await source
+      const result = await source
         .page(parseSymbol(symbol), cursor, num)
         .catch((thrown) => Failure.from(thrown));
       const ms = Date.now() - began;
       await waitOnExecutionContext(context);
-      return answer instanceof Failure ? { failure: answer, ms } : { answer, ms };
+      return result instanceof Failure ? { failure: result, ms } : { result, ms };
     },
   };
 }
 
-/** Several data centres on one clock, one OpenD and one Upstash. */
-export async function startDataCentres(
+/** Starts several data centers on one clock, one OpenD and one Upstash. */
+export async function startDataCenters(
   count: number,
   vars: Record<string, string> = { CLIENT_SHARE: "30" },
   deadlines: Deadlines = DEADLINES,
 ) {
-  const gateway = await startGateway({}, vars);
+  const service = await startService({}, vars);
   const clock = new Clock();
   return {
-    gateway,
+    service,
     clock,
-    centres: Array.from({ length: count }, () => dataCentre(gateway, clock, deadlines)),
+    dataCenters: Array.from({ length: count }, () => createDataCenter(service, clock, deadlines)),
   };
 }
 
-/** The key of the log of permits. */
-export const LOG = "short-interest:opend";
+/** The Redis key of the permit log. */
+export const PERMIT_LOG = "short-interest:opend";
 
-/** Fails where a permit in the log is not a call that OpenD has seen, or a connection is left open. */
-export async function logAndCallsAgree(gateway: Gateway): Promise<void> {
+/** Expects one permit in the log for each call to OpenD, and no open connection. */
+export async function expectOnePermitPerCall(service: Service): Promise<void> {
   // The last connection may still be closing.
   await vi.waitFor(async () => {
-    const { calls, connections } = await gateway.opend.stats();
+    const { calls, connections } = await service.opend.stats();
     expect(connections).toBe(0);
-    expect(await gateway.upstash.redis("ZCARD", LOG)).toBe(calls);
+    expect(await service.upstash.redis("ZCARD", PERMIT_LOG)).toBe(calls);
   });
 }

@@ -7,7 +7,7 @@ declare module "vitest" {
   }
 }
 
-/** Starts the stand-ins' host once for all tests. */
+/** Starts the process that hosts the stand-ins, once for all tests. */
 export default async function setup(project: TestProject) {
   const control = await startControl();
   project.provide("controlUrl", control.url);

@@ -2,17 +2,17 @@ import type { Browser, BrowserContextOptions } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { UNLIMITED } from "../stand-ins/worker.ts";
 import { startBrowser, type Visit, visit } from "./browser.ts";
-import { type Running, startRunning } from "./running.ts";
+import { type LocalService, startLocalService } from "./local-service.ts";
 
 /** Starts a browser and a Worker for all tests of a file. Visits to the web UI are closed after each test. */
 export function useHome() {
   let browser: Browser;
-  let running: Running;
+  let running: LocalService;
   let visits: Visit[] = [];
 
   beforeAll(async () => {
     browser = await startBrowser();
-    running = await startRunning({}, { CLIENT_SHARE: "30", UPSTREAM_WAIT_MS: "0" }, UNLIMITED);
+    running = await startLocalService({}, { CLIENT_SHARE: "30", UPSTREAM_WAIT_MS: "0" }, UNLIMITED);
   }, 60_000);
 
   afterAll(async () => {

@@ -2,7 +2,7 @@ import { beforeEach, vi } from "vitest";
 
 const lines: string[] = [];
 
-// Each request writes a line, and vitest would carry each one to another process.
+// Vitest would send every line to another process.
 beforeEach(() => {
   lines.length = 0;
   vi.spyOn(console, "log").mockImplementation((line) => {
@@ -10,5 +10,5 @@ beforeEach(() => {
   });
 });
 
-/** What this test has written to the log so far, line by line. */
-export const written = (): readonly string[] => lines;
+/** The lines that this test has written to the log. */
+export const logLines = (): readonly string[] => lines;

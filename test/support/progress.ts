@@ -1,4 +1,4 @@
-/** Shows on the terminal how far a long run is. A TTY has one line that changes; other outputs get plain lines. */
+/** Progress of a long run on the terminal: one line that changes on a TTY, otherwise plain lines. */
 
 const TTY_MS = 1_000;
 const PLAIN_MS = 10_000;
@@ -11,7 +11,7 @@ function clearLine(): void {
   isLineShown = false;
 }
 
-/** Prints a line that stays. */
+/** Prints a line, and removes the line of progress. */
 export function print(text = ""): void {
   clearLine();
   console.log(text);
@@ -19,14 +19,14 @@ export function print(text = ""): void {
 
 /**
  * Shows a line of progress every 10 s, on a TTY every second.
- * @param line called for each line
- * @returns ends it
+ * @param line the text of a line
+ * @returns stops it
  */
 export function startProgress(line: () => string): () => void {
   const { stdout } = process;
   const show = () => {
     if (!stdout.isTTY) return console.log(line());
-    // A line that wraps could not be cleared.
+    // A wrapped line could not be cleared.
     stdout.write(CLEAR_LINE + line().slice(0, stdout.columns - 1));
     isLineShown = true;
   };
@@ -39,7 +39,7 @@ export function startProgress(line: () => string): () => void {
 }
 
 /** Minutes and seconds, such as `1:05`. */
-export function clock(ms: number): string {
+export function formatDuration(ms: number): string {
   const seconds = Math.floor(ms / 1_000);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }

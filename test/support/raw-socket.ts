@@ -1,13 +1,13 @@
 import { connect } from "node:net";
 import { constants, deflateRawSync } from "node:zlib";
 
-/** A WebSocket client without manners: it sends any bytes, and answers no close frame. */
+/** A WebSocket client that sends any bytes, and answers no close frame. */
 export interface RawSocket {
-  /** The head of the server's answer to the upgrade. */
+  /** The head of the response to the upgrade. */
   readonly head: string;
-  /** Close code of the server, once the TCP connection is closed; undefined without a close frame. */
+  /** Resolves when the TCP connection closes, with the close code; undefined without a close frame. */
   readonly closed: Promise<number | undefined>;
-  /** Sends bytes so many times, or until the connection is closed. */
+  /** Sends bytes `times` times, or until the connection closes. */
   send(bytes: Uint8Array, times?: number): Promise<void>;
   destroy(): void;
 }
@@ -20,12 +20,12 @@ export async function openRawSocket(origin: string): Promise<RawSocket> {
   const { hostname, port } = new URL(origin);
   const socket = connect(Number(port), hostname);
   let received = Buffer.alloc(0);
-  const headed = new Promise<string>((resolve, reject) => {
+  const head = new Promise<string>((resolve, reject) => {
     socket.on("error", reject);
     socket.on("data", (data) => {
       received = Buffer.concat([received, data]);
-      const at = received.indexOf(HEAD_END);
-      if (at >= 0) resolve(received.toString("latin1", 0, at));
+      const headLength = received.indexOf(HEAD_END);
+      if (headLength >= 0) resolve(received.toString("latin1", 0, headLength));
     });
   });
   const closed = new Promise<number | undefined>((resolve) => {
@@ -47,7 +47,7 @@ export async function openRawSocket(origin: string): Promise<RawSocket> {
     ].join("\r\n"),
   );
   return {
-    head: await headed,
+    head: await head,
     closed,
     async send(bytes, times = 1) {
       for (let sent = 0; sent < times && !socket.destroyed; sent += 1) {
@@ -59,13 +59,13 @@ export async function openRawSocket(origin: string): Promise<RawSocket> {
   };
 }
 
-/** The code of the close frame in what a server has sent. Its frames are not masked, and shorter than 64 KiB. */
+/** The code of the first close frame. Frames of a server are not masked. These are shorter than 64 KiB. */
 function closeCodeIn(frames: Buffer): number | undefined {
-  for (let at = 0; at + 2 <= frames.length; ) {
-    const short = frames.readUInt8(at + 1);
-    const body = at + (short === 126 ? 4 : 2);
-    if ((frames.readUInt8(at) & 15) === CLOSE) return frames.readUInt16BE(body);
-    at = body + (short === 126 ? frames.readUInt16BE(at + 2) : short);
+  for (let offset = 0; offset + 2 <= frames.length; ) {
+    const length = frames.readUInt8(offset + 1);
+    const body = offset + (length === 126 ? 4 : 2);
+    if ((frames.readUInt8(offset) & 15) === CLOSE) return frames.readUInt16BE(body);
+    offset = body + (length === 126 ? frames.readUInt16BE(offset + 2) : length);
   }
   return undefined;
 }
@@ -73,7 +73,7 @@ function closeCodeIn(frames: Buffer): number | undefined {
 export const TEXT = 1;
 export const BINARY = 2;
 
-/** A frame of a client, masked with zeros. It may announce more bytes than it has. */
+/** A frame of a client, masked with zeros. `announced` is a payload length, if larger than that of the body. */
 export function frameOf(
   body: Uint8Array,
   { opcode = BINARY, compress = false, announced = 0 } = {},

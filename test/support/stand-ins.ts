@@ -1,7 +1,7 @@
 import { inject } from "vitest";
 import type { Controls } from "../stand-ins/control.ts";
 
-/** The stand-ins' controls, from a test. */
+/** Controls the stand-ins from a test, over HTTP: they run in Node, tests in workerd. */
 export const control: Controls = new Proxy({} as Controls, {
   get:
     (_, name) =>

@@ -1,15 +1,15 @@
 import { vi } from "vitest";
-import type { Gateway } from "./page-source.ts";
+import type { Service } from "./service.ts";
 
-/** Counts what `work` asks of the platform, as the platform would. */
-export async function subrequests(gateway: Gateway, work: () => Promise<unknown>): Promise<number> {
+/** Counts the subrequests of `work`: cache operations, requests to Upstash, and connections to OpenD. */
+export async function countSubrequests(service: Service, work: () => Promise<unknown>): Promise<number> {
   const match = vi.spyOn(caches.default, "match");
   const put = vi.spyOn(caches.default, "put");
-  const others = async () => (await gateway.upstash.requests()) + (await gateway.opend.stats()).openings;
-  const before = await others();
+  const requests = async () => (await service.upstash.requests()) + (await service.opend.stats()).openings;
+  const before = await requests();
   try {
     await work();
-    return (await others()) - before + match.mock.calls.length + put.mock.calls.length;
+    return (await requests()) - before + match.mock.calls.length + put.mock.calls.length;
   } finally {
     match.mockRestore();
     put.mockRestore();

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { Running } from "./running.ts";
+import type { LocalService } from "./local-service.ts";
 
 /** The API key whose digest is in `API_KEYS`. */
 export const KEY = "key";
@@ -9,7 +9,7 @@ export const newSecret = () => `whsec_${randomBytes(32).toString("base64")}`;
 
 /** Creates a webhook in a running Worker. The receiver must accept the test message. */
 export function makeWebhook(
-  running: Running,
+  running: LocalService,
   url: string,
   symbols: readonly string[],
   secret = newSecret(),

@@ -5,8 +5,8 @@ import type { OpendOptions } from "../stand-ins/opend.ts";
 import type { ReceiverAnswer } from "../stand-ins/receiver.ts";
 import { Clock } from "./data-center.ts";
 import { CrashSwitch, countRequestsTo, FakeQueue } from "./fake-queue.ts";
-import { sha256 } from "./keys.ts";
-import { startGateway } from "./page-source.ts";
+import { startService } from "./service.ts";
+import { sha256 } from "./sha256.ts";
 import { control } from "./stand-ins.ts";
 
 const MINUTE = 60_000;
@@ -23,7 +23,7 @@ export async function startWebhookService(
   const queue = new FakeQueue(clock, crash);
   const receiver = await control.startReceiver();
   const keys = `me:${await sha256("mine")},you:${await sha256("yours")}`;
-  const gateway = await startGateway(options, {
+  const gateway = await startService(options, {
     API_KEYS: keys,
     WEBHOOK_QUEUE: queue,
     WEBHOOK_TRUSTED_ORIGINS: receiver.origin,

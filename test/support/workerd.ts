@@ -7,26 +7,26 @@ import { promisify } from "node:util";
 import { array, literal, number, object, parse, safeParse, string, union } from "valibot";
 import { unstable_readConfig as readConfig } from "wrangler";
 
-/** A Worker in workerd. */
-export interface Service {
-  /** Its script, one module. */
+/** A Worker of a workerd process. */
+export interface WorkerdService {
+  /** An ES module. */
   readonly script: string;
   readonly vars?: Readonly<Record<string, string>>;
-  /** The name of the service that is its Cache API; without one it has no cache. */
+  /** The name of the service that implements its Cache API. Without it, there is no cache. */
   readonly cache?: string;
 }
 
-/** Several Workers in one process. */
+/** A workerd process with several Workers. */
 export interface Workerd {
   readonly pid: number;
-  /** Host and port of its inspector, where it has one; then it is slower. */
+  /** Host and port of the inspector, if enabled. It slows the Workers down. */
   readonly inspector: string | undefined;
-  /** Where a Worker listens. */
+  /** The origin of a Worker by its name. */
   readonly originOf: (name: string) => string;
   readonly close: () => Promise<void>;
 }
 
-/** The script as it is deployed, bundled and minified; or for people to read. */
+/** The deployed script: bundled, and minified by default. */
 export async function bundledWorker({ minify = true } = {}): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
   try {
@@ -38,20 +38,20 @@ export async function bundledWorker({ minify = true } = {}): Promise<string> {
   }
 }
 
-/** What workerd tells of its ports. */
-const Listening = union([
+/** A message of workerd on the control descriptor. */
+const ListenEvent = union([
   object({ event: literal("listen"), socket: string(), port: number() }),
   object({ event: literal("listen-inspector"), port: number() }),
 ]);
 const INSPECTOR = "inspector";
 
 /**
- * Starts workerd, and nothing in front of it, with each of the Workers on a port of its own.
+ * Starts workerd without Miniflare. Every Worker has a port.
  *
- * @param options.quiet drops its messages, of which it writes one for each connection that breaks the protocol
+ * @param options.quiet drops the messages of workerd: it writes one for each connection that violates the protocol
  */
 export async function startWorkerd(
-  services: Readonly<Record<string, Service>>,
+  services: Readonly<Record<string, WorkerdService>>,
   { inspect = false, quiet = false } = {},
 ): Promise<Workerd> {
   const directory = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
@@ -60,7 +60,7 @@ export async function startWorkerd(
     await writeFile(join(directory, `${name}.js`), script);
   }
   await writeFile(join(directory, "config.capnp"), configOf(services));
-  // It tells on descriptor 3 which ports it has.
+  // Descriptor 3 reports the ports.
   const workerd = spawn(
     "node_modules/.bin/workerd",
     [
@@ -71,11 +71,13 @@ export async function startWorkerd(
     ],
     { stdio: ["ignore", "ignore", quiet ? "ignore" : "inherit", "pipe"] },
   );
-  const told = workerd.stdio[3];
-  if (workerd.pid === undefined || !told || !("on" in told)) throw new Error("workerd cannot be heard");
+  const control = workerd.stdio[3];
+  if (workerd.pid === undefined || !control || !("on" in control)) {
+    throw new Error("workerd has no control descriptor");
+  }
   const hosts = new Map<string, string>();
-  for await (const line of createInterface({ input: told as NodeJS.ReadableStream })) {
-    const { success, output } = safeParse(Listening, JSON.parse(line));
+  for await (const line of createInterface({ input: control as NodeJS.ReadableStream })) {
+    const { success, output } = safeParse(ListenEvent, JSON.parse(line));
     if (!success) continue;
     const name = output.event === "listen" ? output.socket : INSPECTOR;
     hosts.set(name, `127.0.0.1:${output.port}`);
@@ -97,11 +99,11 @@ export async function startWorkerd(
   };
 }
 
-/** What wrangler.toml says of the runtime; it is the same here as where the Worker is deployed. */
+/** The settings of the runtime in wrangler.toml, which deployment uses as well. */
 const Compatibility = object({ compatibility_date: string(), compatibility_flags: array(string()) });
 
-/** In the form of Cap'n Proto, whose strings are written as JSON's are. */
-function configOf(services: Readonly<Record<string, Service>>): string {
+/** The configuration in Cap'n Proto. Its strings have the syntax of JSON. */
+function configOf(services: Readonly<Record<string, WorkerdService>>): string {
   const text = JSON.stringify;
   const { compatibility_date: date, compatibility_flags: flags } = parse(
     Compatibility,

@@ -3,71 +3,71 @@ import { parseEnv } from "../../functions/env.ts";
 import { createCounters } from "../../functions/telemetry/counters.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { Clock } from "../support/data-center.ts";
-import { startGateway } from "../support/page-source.ts";
+import { startService } from "../support/service.ts";
 
-/** The counters of one data centre. */
+/** The counters of one data center. */
 async function startCounters() {
-  const gateway = await startGateway();
-  const { upstash } = parseEnv(gateway.env);
+  const service = await startService();
+  const { upstash } = parseEnv(service.env);
   const clock = new Clock();
-  const work: Promise<unknown>[] = [];
+  const background: Promise<unknown>[] = [];
   const counters = createCounters(
     createUpstash(upstash, 1_000),
     upstash.url,
-    (each) => work.push(each),
+    (promise) => background.push(promise),
     clock.now,
   );
   return {
-    gateway,
+    service,
     clock,
     counters,
-    async add(times: number, atOnce = true) {
-      counters.add(new Map([["upstream_calls_total", times]]), atOnce);
-      await Promise.all(work.splice(0));
+    async add(count: number, atOnce = true) {
+      counters.add(new Map([["upstream_calls_total", count]]), atOnce);
+      await Promise.all(background.splice(0));
     },
   };
 }
 
-describe("what is counted", () => {
-  it("is there at once", async () => {
+describe("counters", () => {
+  it("can be read at once", async () => {
     const { add, counters } = await startCounters();
     await add(1);
     await add(2);
     expect(await counters.read()).toEqual(new Map([["upstream_calls_total", 3]]));
   });
 
-  it("is written ten times a minute at most, and nothing of it is lost", async () => {
-    const { add, counters, gateway, clock } = await startCounters();
+  it("are written at most ten count a minute, and lose no count", async () => {
+    const { add, counters, service, clock } = await startCounters();
     await add(1);
-    const before = await gateway.upstash.requests();
-    for (let times = 0; times < 50; times += 1) await add(1);
-    expect((await gateway.upstash.requests()) - before).toBe(9);
+    const before = await service.upstash.requests();
+    for (let count = 0; count < 50; count += 1) await add(1);
+    expect((await service.upstash.requests()) - before).toBe(9);
     clock.forward(61_000);
     await add(1);
     expect(await counters.read()).toEqual(new Map([["upstream_calls_total", 52]]));
   });
 
-  it("waits for what is worth a question", async () => {
-    const { add, counters, gateway } = await startCounters();
-    const before = await gateway.upstash.requests();
+  it("without atOnce wait for the next write", async () => {
+    const { add, counters, service } = await startCounters();
+    const before = await service.upstash.requests();
     await add(1, false);
     await add(1, false);
-    expect(await gateway.upstash.requests()).toBe(before);
+    expect(await service.upstash.requests()).toBe(before);
     await add(1);
     expect(await counters.read()).toEqual(new Map([["upstream_calls_total", 3]]));
   });
 
-  it("waits while Upstash cannot be asked", async () => {
-    const { add, counters, gateway } = await startCounters();
-    await gateway.upstash.fail("500");
+  it("are retained while Upstash fails", async () => {
+    const { add, counters, service } = await startCounters();
+    await service.upstash.fail("500");
     await add(1);
     await add(1);
-    await gateway.upstash.fail(null);
+    await service.upstash.fail(null);
     await add(1);
     expect(await counters.read()).toEqual(new Map([["upstream_calls_total", 3]]));
   });
 
-  it("is of many at once", async () => {
+  it("add up concurrent counts", async () => {
     const { add, counters } = await startCounters();
     await Promise.all(Array.from({ length: 8 }, () => add(1)));
     expect(await counters.read()).toEqual(new Map([["upstream_calls_total", 8]]));

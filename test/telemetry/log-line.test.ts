@@ -1,21 +1,21 @@
 import { describe, expect, it, vi } from "vitest";
 import { runPoller } from "../../functions/webhooks/jobs.ts";
 import { TestClient } from "../opend-server/support.ts";
-import { sha256 } from "../support/keys.ts";
-import { written } from "../support/log.ts";
-import { startGateway } from "../support/page-source.ts";
+import { logLines } from "../support/log.ts";
+import { startService } from "../support/service.ts";
+import { sha256 } from "../support/sha256.ts";
 import { startWebhookService } from "../support/webhook-service.ts";
 
-const lines = () => written().map((line): Record<string, unknown> => JSON.parse(line));
-const lastLine = () => lines().at(-1);
+const logEntries = () => logLines().map((line): Record<string, unknown> => JSON.parse(line));
+const lastEntry = () => logEntries().at(-1);
 
 const PATH = "/v1/short-interest/US.AAPL";
 
-describe("the log has one line for a request", () => {
-  it("that OpenD is asked for, with milliseconds for each step", async () => {
-    const gateway = await startGateway();
-    const response = await gateway.get(PATH);
-    expect(lines()).toEqual([
+describe("log line", () => {
+  it("of a request with a call to OpenD has the milliseconds of each phase", async () => {
+    const service = await startService();
+    const response = await service.get(PATH);
+    expect(logEntries()).toEqual([
       {
         route: "GET /v1/short-interest/:symbol",
         status: 200,
@@ -36,19 +36,19 @@ describe("the log has one line for a request", () => {
     ]);
   });
 
-  it("that is answered at the edge, or elsewhere from the shared copy", async () => {
-    const gateway = await startGateway();
-    await gateway.get(PATH);
-    await gateway.get(PATH);
-    expect(lastLine()).toMatchObject({ pages: { edge: 1 }, calls: 0 });
-    await gateway.elsewhere(PATH);
-    await vi.waitFor(() => expect(lastLine()).toMatchObject({ pages: { shared: 1 }, calls: 0 }));
+  it("of a request has the cache tier of each page", async () => {
+    const service = await startService();
+    await service.get(PATH);
+    await service.get(PATH);
+    expect(lastEntry()).toMatchObject({ pages: { edge: 1 }, calls: 0 });
+    await service.getFromOtherDataCenter(PATH);
+    await vi.waitFor(() => expect(lastEntry()).toMatchObject({ pages: { shared: 1 }, calls: 0 }));
   });
 
-  it("that fails, with the code and what it is counted as", async () => {
-    const gateway = await startGateway({ fault: "no permission" });
-    await gateway.get(PATH);
-    expect(lastLine()).toMatchObject({
+  it("of a failed request has the code, and the failure of the fetch", async () => {
+    const service = await startService({ fault: "no permission" });
+    await service.get(PATH);
+    expect(lastEntry()).toMatchObject({
       status: 502,
       code: "opend_no_permission",
       failed: { opend_no_permission: 1 },
@@ -57,10 +57,10 @@ describe("the log has one line for a request", () => {
     });
   });
 
-  it("for many symbols, of which some fail", async () => {
-    const gateway = await startGateway();
-    await gateway.get("/v1/short-interest?symbols=US.AAPL,hk.700,US.NOSUCH");
-    expect(lastLine()).toMatchObject({
+  it("of a batch has its symbols, and failures by code", async () => {
+    const service = await startService();
+    await service.get("/v1/short-interest?symbols=US.AAPL,hk.700,US.NOSUCH");
+    expect(lastEntry()).toMatchObject({
       route: "GET /v1/short-interest",
       status: 200,
       symbols: ["US.AAPL", "HK.00700", "US.NOSUCH"],
@@ -68,67 +68,69 @@ describe("the log has one line for a request", () => {
       failed: { unknown_symbol: 1 },
       calls: 3,
     });
-    expect(lastLine()).not.toHaveProperty("fetch_failures");
+    expect(lastEntry()).not.toHaveProperty("fetch_failures");
   });
 
-  it("for a history, once it has been read to its end", async () => {
-    const gateway = await startGateway();
-    const response = await gateway.stream("/v1/short-interest/US.ROWS120/history");
-    expect(lines()).toEqual([]);
+  it("of a history is written when its body has been read", async () => {
+    const service = await startService();
+    const response = await service.stream("/v1/short-interest/US.ROWS120/history");
+    expect(logEntries()).toEqual([]);
     await response.text();
     await vi.waitFor(() => {
-      expect(lines()).toMatchObject([{ pages: { opend: 3 }, calls: 3, status: 200 }]);
+      expect(logEntries()).toMatchObject([{ pages: { opend: 3 }, calls: 3, status: 200 }]);
     });
   });
 
-  it("for a history that nobody reads on", async () => {
-    const gateway = await startGateway();
-    const response = await gateway.stream("/v1/short-interest/US.ROWS120/history");
+  it("of a history is written when its client disconnects", async () => {
+    const service = await startService();
+    const response = await service.stream("/v1/short-interest/US.ROWS120/history");
     const reader = response.body?.getReader();
     await reader?.read();
     await reader?.cancel();
-    await vi.waitFor(() => expect(lines()).toMatchObject([{ pages: { opend: 1 } }]));
+    await vi.waitFor(() => expect(logEntries()).toMatchObject([{ pages: { opend: 1 } }]));
   });
 
   it.each([
     ["/nothing/here?key=secret", "GET /*", "not_found", 404],
     ["/v1/short-interest/x", "GET /v1/short-interest/:symbol", "invalid_symbol", 400],
     ["/healthz", "GET /healthz", undefined, 200],
-  ])("to %s", async (path, route, code, status) => {
-    await (await startGateway()).get(path);
-    const [line] = lines();
+  ])("of a request to %s has the route %s", async (path, route, code, status) => {
+    await (await startService()).get(path);
+    const [line] = logEntries();
     expect([line?.route, line?.code, line?.status]).toEqual([route, code, status]);
     expect(line).not.toHaveProperty("symbols");
   });
 
-  it("with a method that there is not", async () => {
-    await (await startGateway()).get(PATH, { method: "PUT" });
-    expect(lines()).toMatchObject([{ status: 405, code: "method_not_allowed", route: `PUT ${PATTERN}` }]);
+  it("of a request with an unsupported method has a 405", async () => {
+    await (await startService()).get(PATH, { method: "PUT" });
+    expect(logEntries()).toMatchObject([
+      { status: 405, code: "method_not_allowed", route: `PUT ${PATTERN}` },
+    ]);
   });
 
-  it("over OpenD's own protocol, after the one that opened the connection", async () => {
-    const gateway = await startGateway();
-    const { webSocket } = await gateway.connect();
-    if (!webSocket) throw new Error("not a WebSocket");
+  it("of each request over the OpenD protocol follows the line of the upgrade", async () => {
+    const service = await startService();
+    const { webSocket } = await service.connect();
+    if (!webSocket) throw new Error("The upgrade was refused");
     const client = new TestClient(webSocket);
     await client.logIn();
     await client.reply(client.sendCall("AAPL"));
     await client.reply(client.sendCall("NOSUCH"));
     await vi.waitFor(() => {
-      expect(lines()).toMatchObject([
+      expect(logEntries()).toMatchObject([
         { route: "GET /", status: 101 },
         { route: "Qot_GetShortInterest", symbols: ["US.AAPL"], pages: { opend: 1 }, calls: 1 },
         { route: "Qot_GetShortInterest", symbols: ["US.NOSUCH"], code: "unknown_symbol" },
       ]);
     });
-    expect(new Set(lines().map(({ request }) => request)).size).toBe(1);
+    expect(new Set(logEntries().map(({ request_id }) => request_id)).size).toBe(1);
   });
 
-  it("for a run of the watch", async () => {
+  it("of a poller run has its symbols and calls", async () => {
     const service = await startWebhookService();
     await service.subscribe();
     await runPoller(service.env);
-    expect(lastLine()).toMatchObject({
+    expect(lastEntry()).toMatchObject({
       route: "poller",
       symbols: ["US.AAPL"],
       pages: { opend: 1 },
@@ -140,28 +142,28 @@ describe("the log has one line for a request", () => {
 
 const PATTERN = "/v1/short-interest/:symbol";
 
-describe("the log", () => {
-  it("has the name of a key, and neither keys nor addresses nor what stands in a URL", async () => {
+describe("log", () => {
+  it("has the names of keys, but no keys, addresses or URLs", async () => {
     const key = "si_top-secret";
     const address = "203.0.113.77";
     const headers = { "X-API-Key": key, "CF-Connecting-IP": address };
-    const keyed = await startGateway({ key: "opend-secret" }, { API_KEYS: `app:${await sha256(key)}` });
+    const keyed = await startService({ key: "opend-secret" }, { API_KEYS: `app:${await sha256(key)}` });
     for (const path of [PATH, `${PATH}?api_key=${key}`, `/v1/${key}`]) await keyed.get(path, { headers });
     await keyed.get(PATH, { headers: { "X-API-Key": "si_guessed" } });
-    expect(lines().map((line) => line.key)).toEqual(["app", "app", "app", undefined]);
+    expect(logEntries().map((line) => line.key)).toEqual(["app", "app", "app", undefined]);
 
-    const open = await startGateway();
-    for (const at of [address, "2001:db8:1:2::5"]) {
-      await open.get(PATH, { headers: { "CF-Connecting-IP": at } });
+    const open = await startService();
+    for (const ip of [address, "2001:db8:1:2::5"]) {
+      await open.get(PATH, { headers: { "CF-Connecting-IP": ip } });
     }
     const secrets = [key, address, "2001:db8", "si_guessed", "opend-secret", "stand-in", "127.0.0.1"];
-    for (const secret of secrets) expect(written().join("\n")).not.toContain(secret);
+    for (const secret of secrets) expect(logLines().join("\n")).not.toContain(secret);
   });
 
-  it("has faults of the configuration as errors", async () => {
+  it("reports configuration errors with console.error", async () => {
     const error = vi.spyOn(console, "error").mockImplementation(() => undefined);
-    await (await startGateway({}, { OPEND_URL: "ftp://secret" })).get(PATH);
-    expect(written()).toEqual([]);
+    await (await startService({}, { OPEND_URL: "ftp://secret" })).get(PATH);
+    expect(logLines()).toEqual([]);
     const [[line] = []] = error.mock.calls;
     expect(JSON.parse(String(line))).toMatchObject({ status: 500, code: "misconfigured" });
     expect(line).not.toContain("secret");

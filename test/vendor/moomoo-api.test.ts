@@ -1,18 +1,18 @@
 import { createHash } from "node:crypto";
 import MoomooWebsocket from "moomoo-api";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Running, startRunning } from "../support/running.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 
 /** The unmodified client of the moomoo brand. It has the same protocol, but lacks the short-interest message. */
 
 const KEY = "7522027ccf5a06b1";
 const hash = (algorithm: string, text: string) => createHash(algorithm).update(text).digest("hex");
 
-let running: Running;
+let running: LocalService;
 
 beforeAll(async () => {
   const API_KEYS = `me:${hash("sha256", KEY)}:${hash("sha256", hash("md5", KEY))}`;
-  running = await startRunning({}, { API_KEYS });
+  running = await startLocalService({}, { API_KEYS });
 }, 60_000);
 
 afterAll(() => running?.close());

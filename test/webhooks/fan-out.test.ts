@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { DEADLINES } from "../../functions/timeout.ts";
-import { sha256 } from "../support/keys.ts";
+import { sha256 } from "../support/sha256.ts";
 import { startWebhookService } from "../support/webhook-service.ts";
 
 const KEYS = 50;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SHORT } from "../support/data-center.ts";
+import { SHORT_DEADLINES } from "../support/data-center.ts";
 import { startWebhookService, type WebhookService } from "../support/webhook-service.ts";
 
 const MINUTE = 60_000;
@@ -194,7 +194,7 @@ describe("the poller", () => {
     const service = await startWebhookService({ unpublished: 1 });
     await service.subscribe("/", ["US.AAPL", "US.T1", "US.T2", "US.T3"]);
     await service.opend.set({ fault: "silence" });
-    await service.runPoller({ deadlines: SHORT });
+    await service.runPoller({ deadlines: SHORT_DEADLINES });
     await service.opend.set({ fault: "" });
     await service.forward(MINUTE);
     // The failed symbols are due later than the others.

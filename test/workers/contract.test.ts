@@ -1,29 +1,29 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Contract, readContract } from "../support/contract.ts";
-import { type Running, startRunning } from "../support/running.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 
 /** Responses of a running Worker conform to /openapi.json, as checked by independent validators. */
 
 const KEY = "key";
 const DIGEST = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683";
 
-let open: Running;
-let keyed: Running;
-let rateLimited: Running;
-let misconfigured: Running;
-let withAllowedOrigins: Running;
+let open: LocalService;
+let keyed: LocalService;
+let rateLimited: LocalService;
+let misconfigured: LocalService;
+let withAllowedOrigins: LocalService;
 let contract: Contract;
 
 beforeAll(async () => {
-  open = await startRunning(
+  open = await startLocalService(
     { windowMs: 1_000 },
     { UPSTREAM_WAIT_MS: "0", UPSTREAM_WINDOW_SECONDS: "1", CLIENT_SHARE: "30" },
   );
-  keyed = await startRunning({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "1", API_KEYS: `me:${DIGEST}` });
-  rateLimited = await startRunning({}, {}, { requestsPerMinute: 1 });
-  misconfigured = await startRunning({}, { UPSTASH_REDIS_REST_TOKEN: "" });
-  withAllowedOrigins = await startRunning({}, { ALLOWED_ORIGINS: "https://a.example" });
+  keyed = await startLocalService({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "1", API_KEYS: `me:${DIGEST}` });
+  rateLimited = await startLocalService({}, {}, { requestsPerMinute: 1 });
+  misconfigured = await startLocalService({}, { UPSTASH_REDIS_REST_TOKEN: "" });
+  withAllowedOrigins = await startLocalService({}, { ALLOWED_ORIGINS: "https://a.example" });
   contract = await readContract(open.origin);
 }, 120_000);
 
@@ -32,12 +32,12 @@ afterAll(async () => {
 });
 
 const ask = (
-  running: Running,
+  running: LocalService,
   template: string,
   path: string,
   headers: Record<string, string> = {},
   body?: string,
-) => contract.ask(running.origin, template, path, body === undefined ? { headers } : { headers, body });
+) => contract.request(running.origin, template, path, body === undefined ? { headers } : { headers, body });
 
 const PAGE = "/v1/short-interest/{symbol}";
 const HISTORY = "/v1/short-interest/{symbol}/history";
@@ -74,7 +74,7 @@ describe("OpenAPI document", () => {
           for (const value of all) {
             if (type === "application/x-protobuf") continue;
             expect(value, `${operationId} ${status} ${type}`).toBeDefined();
-            contract.fits(schema, value);
+            contract.expectValid(schema, value);
           }
         }
       }
@@ -116,7 +116,7 @@ describe.each([
     ["unknown_symbol", () => ask(open, template, path("US.NOSUCH"))],
   ])("responds with %s as described", async (code, request) => {
     await request();
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain(code);
+    expect(contract.observedOf(contract.operationOf(template).operationId)).toContain(code);
   });
 
   it("responds with too_many_requests and client_quota_exceeded as described", async () => {
@@ -124,8 +124,10 @@ describe.each([
     for (let request = 0; request < 3; request += 1) await ask(rateLimited, template, path("US.AAPL"));
     for (const symbol of [newSymbol(), newSymbol()])
       await ask(keyed, template, path(symbol), { "X-API-Key": KEY });
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("too_many_requests");
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("client_quota_exceeded");
+    expect(contract.observedOf(contract.operationOf(template).operationId)).toContain("too_many_requests");
+    expect(contract.observedOf(contract.operationOf(template).operationId)).toContain(
+      "client_quota_exceeded",
+    );
   });
 
   it.each([
@@ -144,7 +146,7 @@ describe.each([
     await open.upstash.redis.call("FLUSHDB");
     // The isolate remembers a refusal of OpenD for one window.
     await vi.waitFor(async () => expect((await get(newSymbol())).status).toBe(200), { timeout: 5_000 });
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain(code);
+    expect(contract.observedOf(contract.operationOf(template).operationId)).toContain(code);
   });
 
   it("responds with subrequest_limit to a long history as described", async () => {
@@ -152,14 +154,14 @@ describe.each([
     await open.upstash.redis.call("FLUSHDB");
     await ask(open, template, path("US.ROWS1000", "order=asc"));
     await open.upstash.redis.call("FLUSHDB");
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("subrequest_limit");
+    expect(contract.observedOf(contract.operationOf(template).operationId)).toContain("subrequest_limit");
   });
 
   it("responds with store_unavailable as described", async () => {
     open.upstash.fail("500");
     await ask(open, template, path(newSymbol()));
     open.upstash.fail(undefined);
-    expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("store_unavailable");
+    expect(contract.observedOf(contract.operationOf(template).operationId)).toContain("store_unavailable");
   });
 });
 
@@ -177,7 +179,7 @@ describe("request_timeout", () => {
       ask(open, HISTORY, `/v1/short-interest/${history}/history`),
     ]);
     for (const template of [PAGE, HISTORY]) {
-      expect(contract.seenOf(contract.operationOf(template).operationId)).toContain("request_timeout");
+      expect(contract.observedOf(contract.operationOf(template).operationId)).toContain("request_timeout");
     }
   });
 });
@@ -227,6 +229,6 @@ describe("other responses", () => {
 
   it("include every described response", () => {
     const operations = contract.operations((path) => !path.startsWith("/v1/webhooks"));
-    for (const operation of operations) contract.allSeenOf(operation);
+    for (const operation of operations) contract.expectAllObserved(operation);
   });
 });

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { conditionsFor } from "../support/conditions.ts";
-import { type Running, startRunning } from "../support/running.ts";
+import { ifNoneMatchCases } from "../support/if-none-match.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 
 /** The web UI at `/`, from static assets that wrangler builds and serves. */
 
-let running: Running;
+let running: LocalService;
 
 beforeAll(async () => {
-  running = await startRunning();
+  running = await startLocalService();
 }, 60_000);
 
 afterAll(() => running?.close());
@@ -18,7 +18,7 @@ describe.each(["GET", "HEAD"])("%s /", (method) => {
     const tag = (first.headers.get("ETag") ?? "").replace(/^W\//, "");
     expect(tag).toMatch(/^"[^"]+"$/);
     expect(await first.text()).toContain("<!doctype html>");
-    for (const { ifNoneMatch, status } of conditionsFor(tag)) {
+    for (const { ifNoneMatch, status } of ifNoneMatchCases(tag)) {
       const response = await fetch(running.origin, { method, headers: { "If-None-Match": ifNoneMatch } });
       expect(response.status, ifNoneMatch).toBe(status);
       if (status === 304) {

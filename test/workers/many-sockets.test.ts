@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { API_KEYS, exchangeMany } from "../support/opend-client.ts";
-import { type Running, startRunning } from "../support/running.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
+import { API_KEYS, requestPages } from "../support/opend-client.ts";
 
-let running: Running;
+let running: LocalService;
 
 beforeAll(async () => {
-  running = await startRunning({}, { API_KEYS, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
+  running = await startLocalService({}, { API_KEYS, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
 }, 60_000);
 
 afterAll(() => running?.close());
@@ -14,8 +14,8 @@ it("200 connections of OpenD's protocol with 50 requests each over 20 symbols ca
   timeout: 60_000,
 }, async () => {
   // Fills the cache first: while the machine handles 10,000 frames, a permit takes longer than a call may wait.
-  const replies = await exchangeMany(running.origin, 20, 20, 20);
-  replies.push(...(await exchangeMany(running.origin, 200, 50, 20)));
+  const replies = await requestPages(running.origin, 20, 20, 20);
+  replies.push(...(await requestPages(running.origin, 200, 50, 20)));
   expect(replies).toHaveLength(10_400);
   const errors = replies.filter(({ retType }) => retType !== 0).map(({ retMsg }) => retMsg);
   expect(new Set(errors)).toEqual(new Set());

@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, it } from "vitest";
+import { startLocalService } from "../support/local-service.ts";
 import { blockOf } from "../support/readme.ts";
-import { startRunning } from "../support/running.ts";
 import { API_KEYS, makeWebhook, newSecret } from "../support/webhook-maker.ts";
 
 it("the JavaScript receiver of docs/webhooks.md accepts only messages signed with its secret", async () => {
@@ -28,7 +28,7 @@ it("the JavaScript receiver of docs/webhooks.md accepts only messages signed wit
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const running = await startRunning({}, { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: origin });
+  const running = await startLocalService({}, { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: origin });
   try {
     const url = `${origin}/short-interest`;
     expect((await makeWebhook(running, url, ["HK.00700"])).status).toBe(422);

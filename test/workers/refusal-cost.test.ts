@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { commandCount } from "../support/command-count.ts";
-import { type Running, startRunning } from "../support/running.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 
 const SHARE = 4;
 const REQUESTS = 40;
 
-let running: Running;
+let running: LocalService;
 beforeAll(async () => {
-  running = await startRunning({}, { CLIENT_SHARE: String(SHARE), SUBREQUEST_LIMIT: "10000" });
+  running = await startLocalService({}, { CLIENT_SHARE: String(SHARE), SUBREQUEST_LIMIT: "10000" });
 }, 60_000);
 afterAll(() => running.close());
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Receiver, startReceiver } from "../stand-ins/receiver.ts";
 import { UNLIMITED } from "../stand-ins/worker.ts";
-import { type Contract, type Question, readContract } from "../support/contract.ts";
-import { type Running, startRunning } from "../support/running.ts";
+import { type Contract, type ContractRequest, readContract } from "../support/contract.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 
 /** Responses of a running Worker match the webhook operations in /openapi.json. */
@@ -11,20 +11,20 @@ const LIST = "/v1/webhooks";
 const ONE = "/v1/webhooks/{id}";
 
 let receiver: Receiver;
-let running: Running;
-let flooded: Running;
-let keyLimited: Running;
-let unset: Running;
+let running: LocalService;
+let flooded: LocalService;
+let keyLimited: LocalService;
+let unset: LocalService;
 let contract: Contract;
 let id: string;
 
 beforeAll(async () => {
   receiver = await startReceiver();
   const vars = { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: receiver.origin };
-  running = await startRunning({}, vars, UNLIMITED);
-  flooded = await startRunning({}, vars, { requestsPerMinute: 1 });
-  keyLimited = await startRunning({}, vars, { ...UNLIMITED, requestsPerMinuteOfKey: 1 });
-  unset = await startRunning({}, { ...vars, UPSTASH_REDIS_REST_TOKEN: "" });
+  running = await startLocalService({}, vars, UNLIMITED);
+  flooded = await startLocalService({}, vars, { requestsPerMinute: 1 });
+  keyLimited = await startLocalService({}, vars, { ...UNLIMITED, requestsPerMinuteOfKey: 1 });
+  unset = await startLocalService({}, { ...vars, UPSTASH_REDIS_REST_TOKEN: "" });
   contract = await readContract(running.origin);
   const created = await send(
     running,
@@ -39,13 +39,13 @@ afterAll(async () => {
   for (const resource of [running, flooded, keyLimited, unset, receiver]) await resource?.close();
 });
 
-const json = (body: unknown, method = "POST"): Question => ({
+const json = (body: unknown, method = "POST"): ContractRequest => ({
   method,
   body: JSON.stringify(body),
   headers: { "Content-Type": "application/json" },
 });
-const send = (to: Running, template: string, path: string, { headers, ...rest }: Question = {}) =>
-  contract.ask(to.origin, template, path, { ...rest, headers: { "X-API-Key": KEY, ...headers } });
+const send = (to: LocalService, template: string, path: string, { headers, ...rest }: ContractRequest = {}) =>
+  contract.request(to.origin, template, path, { ...rest, headers: { "X-API-Key": KEY, ...headers } });
 
 /** A valid request of each operation, without the webhook ID. */
 const OPERATIONS: readonly [template: string, suffix: string, method: string, body?: object][] = [
@@ -61,7 +61,7 @@ const OPERATIONS: readonly [template: string, suffix: string, method: string, bo
 
 describe.each(OPERATIONS)("%s%s %s", (template, suffix, method, body) => {
   const path = (name: string) => (template === LIST ? LIST : `${LIST}/${name}${suffix}`);
-  const validRequest = (): Question => (body ? json(body, method) : { method });
+  const validRequest = (): ContractRequest => (body ? json(body, method) : { method });
 
   it("returns the described errors for failed requests", async () => {
     await send(running, template, `${path(id)}?x=1`, validRequest());
@@ -153,7 +153,7 @@ it("messages match their description", async () => {
   const published = () => receiver.received().filter(({ body }) => body.includes("short_interest.published"));
   await vi.waitFor(() => expect(published().length).toBeGreaterThanOrEqual(2), 10_000);
   const content = contract.description.webhooks.published?.post?.requestBody?.content["application/json"];
-  for (const { body } of receiver.received()) contract.fits(content?.schema ?? {}, JSON.parse(body));
+  for (const { body } of receiver.received()) contract.expectValid(content?.schema ?? {}, JSON.parse(body));
   await send(running, ONE, `${LIST}/${id}`);
   await send(running, `${ONE}/deliveries`, `${LIST}/${id}/deliveries`);
 }, 30_000);
@@ -161,5 +161,5 @@ it("messages match their description", async () => {
 it("every described webhook response has been returned", async () => {
   await send(running, ONE, `${LIST}/${id}`, { method: "DELETE" });
   const own = contract.operations((path) => path.startsWith(LIST));
-  for (const operation of own) contract.allSeenOf(operation);
+  for (const operation of own) contract.expectAllObserved(operation);
 });

@@ -1,17 +1,20 @@
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { type Receiver, startReceiver } from "../stand-ins/receiver.ts";
-import { type Running, startRunning } from "../support/running.ts";
+import { type LocalService, startLocalService } from "../support/local-service.ts";
 import { API_KEYS, makeWebhook } from "../support/webhook-maker.ts";
 
 /** A running Worker with the queue and cron of workerd. */
 
 let receiver: Receiver;
-let running: Running;
+let running: LocalService;
 
 beforeAll(async () => {
   receiver = await startReceiver();
-  running = await startRunning({ unpublished: 1 }, { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: receiver.origin });
+  running = await startLocalService(
+    { unpublished: 1 },
+    { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: receiver.origin },
+  );
 }, 60_000);
 
 afterAll(async () => {

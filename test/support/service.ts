@@ -4,8 +4,8 @@ import type { OpendOptions } from "../stand-ins/opend.ts";
 import type { UpstashFault } from "../stand-ins/upstash.ts";
 import { control } from "./stand-ins.ts";
 
-/** A Worker with an edge cache, an OpenD and an Upstash of its own. */
-export async function startGateway(options: OpendOptions = {}, vars: Record<string, unknown> = {}) {
+/** Starts an OpenD and an Upstash, and calls the Worker with their addresses. Its origin has an empty edge cache. */
+export async function startService(options: OpendOptions = {}, vars: Record<string, unknown> = {}) {
   const [opend, upstash] = await Promise.all([control.startOpend(options), control.startUpstash()]);
   const env = {
     OPEND_URL: opend.url,
@@ -32,13 +32,13 @@ export async function startGateway(options: OpendOptions = {}, vars: Record<stri
       const init = { headers: { ...headers, Upgrade: "websocket" } };
       return worker.fetch(new Request(origin, init), env, createExecutionContext());
     },
-    /** Asks the Worker in another data centre, whose edge has nothing. */
-    elsewhere: async (path: string): Promise<Response> =>
+    /** Requests a path under a new origin, so with an empty edge cache. Does not wait for background work. */
+    getFromOtherDataCenter: async (path: string): Promise<Response> =>
       worker.fetch(new Request(`https://${crypto.randomUUID()}.test${path}`), env, createExecutionContext()),
-    /** Asks the Worker for what comes piece by piece; whoever reads it decides how fast. */
+    /** Requests a path, and returns before its body or background work has ended. */
     stream: async (path: string): Promise<Response> =>
       worker.fetch(new Request(origin + path), env, createExecutionContext()),
-    /** Asks the Worker, and waits until it has nothing more to do. */
+    /** Requests a path, and waits for background work. */
     async get(path: string, init?: RequestInit): Promise<Response> {
       const context = createExecutionContext();
       const response = await worker.fetch(new Request(origin + path, init), env, context);
@@ -48,4 +48,4 @@ export async function startGateway(options: OpendOptions = {}, vars: Record<stri
   };
 }
 
-export type Gateway = Awaited<ReturnType<typeof startGateway>>;
+export type Service = Awaited<ReturnType<typeof startService>>;

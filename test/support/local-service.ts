@@ -4,8 +4,8 @@ import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { type LocalWorkerOptions, startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
 
-/** A Worker that runs by itself, with an OpenD and an Upstash of its own, for tests from outside. */
-export async function startRunning(
+/** Starts the Worker as a server, with an OpenD and an Upstash, for tests over HTTP and WebSocket. */
+export async function startLocalService(
   options: OpendOptions = {},
   vars: Readonly<Record<string, string>> = {},
   limits: LocalWorkerOptions = UNLIMITED,
@@ -28,9 +28,9 @@ export async function startRunning(
     redisKind: redis.kind,
     origin: worker.origin,
     async close() {
-      for (const each of [worker, upstash, opend, redis]) await each.close();
+      for (const server of [worker, upstash, opend, redis]) await server.close();
     },
   };
 }
 
-export type Running = Awaited<ReturnType<typeof startRunning>>;
+export type LocalService = Awaited<ReturnType<typeof startLocalService>>;
