@@ -46,7 +46,7 @@ export async function benchWasted(report: Report): Promise<void> {
     next.push(await get(`${symbol}?num=50&next_key=${nextKeys.get(symbol)}`, "2001:db8:1::1"));
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, ends - Date.now())));
   }
-  const { calls, refused, worstWindow } = opend.stats();
+  const { calls, refused, maxCallsInWindow } = opend.stats();
   const slowest = Math.max(...next.map(({ ms }) => ms));
   const pages = (await upstash.redis.call("KEYS", "short-interest:page:*")) as unknown[];
   report.line(
@@ -55,7 +55,9 @@ export async function benchWasted(report: Report): Promise<void> {
   report.line(`answers to them            ${[...invented].map(([code, n]) => `${n} × ${code}`).join(", ")}`);
   report.line(`the next pages             ${next.map(({ status }) => status).join(", ")}`);
   report.line(`the slowest of them        ${slowest.toFixed(0)} ms`);
-  report.line(`calls that reached OpenD   ${calls}, at most ${worstWindow} in any 30 s, ${refused} refused`);
+  report.line(
+    `calls that reached OpenD   ${calls}, at most ${maxCallsInWindow} in any 30 s, ${refused} refused`,
+  );
   report.line(`pages in the shared store  ${pages.length}`);
   if (next.some(({ status }) => status !== 200) || slowest > DEADLINE_MS) {
     report.broken("invented cursors keep a known symbol from its next page");

@@ -13,10 +13,10 @@ const ENDS: Readonly<Record<string, FailureCode | "answered">> = {
   "hanging connect": "opend_timeout",
   "not a WebSocket": "opend_unreachable",
   redirect: "opend_unreachable",
-  mute: "opend_timeout",
+  "silent after upgrade": "opend_timeout",
 
   "login: header error": "opend_key_refused",
-  "login: refused without a word": "opend_key_refused",
+  "login: refused without text": "opend_key_refused",
   "login: no body": "opend_key_refused",
   "login: no content": "opend_key_refused",
   "login: relay lost": "opend_unreachable",
@@ -91,7 +91,7 @@ describe("a fault of OpenD", () => {
       "hanging connect",
       "not a WebSocket",
       "redirect",
-      "mute",
+      "silent after upgrade",
       ...Object.keys(LOGIN_FAULTS),
       ...Object.keys(CALL_FAULTS),
     ];
@@ -104,12 +104,12 @@ describe("a fault of OpenD", () => {
     expect(end instanceof Failure ? end.code : end).toBe(code);
     expect(ms).toBeLessThan(4_000);
     if (end instanceof Failure)
-      expect(`${end.message} ${end.detail}`).not.toMatch(/private words|127\.0\.0\.1|[一-鿿]/);
+      expect(`${end.message} ${end.detail}`).not.toMatch(/internal text|127\.0\.0\.1|[一-鿿]/);
     await leavesNothingBehind(gateway);
   });
 
   it("nobody listening ends as opend_unreachable", async () => {
-    const gateway = await startGateway({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
+    const gateway = await startGateway({}, { OPEND_URL: `ws://127.0.0.1:${await control.unusedPort()}` });
     const { end } = await ask(gateway);
     expect(end).toMatchObject({ code: "opend_unreachable" });
     await leavesNothingBehind(gateway);
@@ -147,7 +147,7 @@ describe("a fault of Upstash", () => {
   );
 
   it("nobody listening ends as store_unavailable", async () => {
-    const dead = `http://127.0.0.1:${await control.deadPort()}`;
+    const dead = `http://127.0.0.1:${await control.unusedPort()}`;
     const gateway = await startGateway({}, { UPSTASH_REDIS_REST_URL: dead });
     expect((await ask(gateway)).end).toMatchObject({ code: "store_unavailable" });
     expect((await gateway.opend.stats()).calls).toBe(0);

@@ -52,10 +52,10 @@ describe("several data centres", () => {
     const { gateway, centres } = await start(1, { CLIENT_SHARE: "30" }, SHORT);
     await centres[0]?.page("US.SPY");
     await gateway.upstash.fail("hang", 1);
-    const before = (await gateway.opend.stats()).openings;
+    const before = (await gateway.opend.stats()).upgrades;
     const { failure } = (await centres[0]?.page("US.AAPL")) ?? {};
     expect(failure?.code).toBe("store_unavailable");
-    expect((await gateway.opend.stats()).openings).toBe(before + 1);
+    expect((await gateway.opend.stats()).upgrades).toBe(before + 1);
   });
 });
 

@@ -43,13 +43,13 @@ describe("a failing OpenD", () => {
     for (let time = 0; time < 5; time += 1) {
       expect((await centres[time % 2]?.page(`US.T${time}`))?.failure?.code).toBe("opend_unreachable");
     }
-    const { openings } = await gateway.opend.stats();
+    const { upgrades } = await gateway.opend.stats();
     for (const centre of centres) {
       const { failure } = await centre.page("US.T9");
       expect(failure).toMatchObject({ code: "opend_unreachable" });
       expect(failure?.retryAfterMs).toBeGreaterThan(5_000);
     }
-    expect((await gateway.opend.stats()).openings).toBe(openings);
+    expect((await gateway.opend.stats()).upgrades).toBe(upgrades);
     await gateway.opend.set({ fault: "" });
     await gateway.upstash.redis("HSET", "short-interest:circuit", "open", "0"); // The ten seconds are over.
     expect((await centres[0]?.page("US.T9"))?.answer?.tier).toBe("opend");
@@ -241,9 +241,9 @@ describe("under load, with faults", () => {
         },
         { timeout: 15_000, interval: 200 },
       );
-      const { refused, worstWindow } = await gateway.opend.stats();
+      const { refused, maxCallsInWindow } = await gateway.opend.stats();
       expect(refused).toBe(0);
-      expect(worstWindow).toBeLessThanOrEqual(30);
+      expect(maxCallsInWindow).toBeLessThanOrEqual(30);
     },
   );
 });

@@ -214,7 +214,7 @@ describe("unknown cursor", () => {
     expect(await pagesIn(gateway)).toBe(0);
   });
 
-  it.each(["timestamp", "number", "word"] as const)(
+  it.each(["timestamp", "offset", "opaque"] as const)(
     "is not what a walk by '%s' cursors follows: its pages are shared",
     async (cursors) => {
       const { gateway, centres } = await start(2);

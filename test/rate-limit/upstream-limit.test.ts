@@ -23,11 +23,11 @@ it("never lets OpenD see more than its limit, however late calls arrive", async 
   await Promise.all(Array.from({ length: 6 }, askOn));
   expect([...statuses].sort()).toEqual([200, 429]);
 
-  const { refused, worstWindow, calls, mostConnections } = await gateway.opend.stats();
+  const { refused, maxCallsInWindow, calls, maxConnections } = await gateway.opend.stats();
   expect(refused).toBe(0);
-  expect(worstWindow).toBeLessThanOrEqual(30);
+  expect(maxCallsInWindow).toBeLessThanOrEqual(30);
   expect(calls).toBeGreaterThanOrEqual(60);
   // A burst of refusals does not use up OpenD's connections.
-  expect(mostConnections).toBeLessThan(64);
+  expect(maxConnections).toBeLessThan(64);
   await vi.waitFor(async () => expect((await gateway.opend.stats()).connections).toBe(0));
 });

@@ -76,7 +76,7 @@ describe("a history", () => {
     },
   );
 
-  it.each(["number", "word"] as const)("is walked by cursors of the kind %s", async (cursors) => {
+  it.each(["offset", "opaque"] as const)("is walked by cursors of the kind %s", async (cursors) => {
     const gateway = await startGateway({ cursors });
     expect((await history(gateway, "HK.00700")).items).toHaveLength(250);
   });
@@ -103,7 +103,7 @@ describe("a history", () => {
   it("takes 20 calls over one connection for 1,000 rows, and none again", async () => {
     const gateway = await startGateway({}, PAID);
     expect((await history(gateway, "US.ROWS1000")).items).toHaveLength(1_000);
-    expect(await gateway.opend.stats()).toMatchObject({ calls: 20, openings: 1, refused: 0 });
+    expect(await gateway.opend.stats()).toMatchObject({ calls: 20, upgrades: 1, refused: 0 });
     await vi.waitFor(async () => expect((await gateway.opend.stats()).connections).toBe(0));
     const again = await history(gateway, "US.ROWS1000");
     expect(again).toMatchObject({ complete: true, error: null });
@@ -129,7 +129,7 @@ describe("a history", () => {
     await vi.waitFor(async () => expect((await gateway.opend.stats()).connections).toBe(0), 5_000);
     const { done } = (await reader?.read()) ?? {};
     expect(done).toBe(false);
-    expect((await gateway.opend.stats()).openings).toBe(2);
+    expect((await gateway.opend.stats()).upgrades).toBe(2);
     await reader?.cancel();
   });
 
@@ -248,7 +248,7 @@ describe("a history that fails", () => {
   });
 
   it("does not walk in circles", async () => {
-    const gateway = await startGateway({ cursors: "circle" });
+    const gateway = await startGateway({ cursors: "loop" });
     const walked = await history(gateway, "HK.00700");
     expect(walked.items).toHaveLength(150);
     expect(walked).toMatchObject({ complete: false, error: { code: "opend_protocol_error" } });

@@ -117,7 +117,7 @@ describe("a walk", () => {
     expect((await gateway.opend.stats()).calls).toBe(5);
   });
 
-  it.each(["number", "word"] as const)("passes every row once where cursors are a %s", async (cursors) => {
+  it.each(["offset", "opaque"] as const)("passes every row once where cursors are a %s", async (cursors) => {
     const gateway = await startGateway(
       { cursors, limit: 1_000 },
       { UPSTREAM_WINDOW_SECONDS: "1", UPSTREAM_WAIT_MS: "3000" },

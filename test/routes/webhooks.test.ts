@@ -210,7 +210,7 @@ describe("a webhook", () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/old");
     await service.request("PATCH", `/${id}`, { active: false });
-    await service.answerAt("/old", { afterMs: 300 });
+    await service.answerAt("/old", { delayMs: 300 });
     const before = (await service.testMessages()).length;
     const beginning = service.request("PATCH", `/${id}`, { active: true });
     await vi.waitFor(async () => expect((await service.testMessages()).length).toBe(before + 1));
@@ -248,7 +248,7 @@ describe("a webhook", () => {
   it("leaves nothing behind when it is deleted during a test", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
-    await service.answerAt("/", { afterMs: 300 });
+    await service.answerAt("/", { delayMs: 300 });
     const before = (await service.testMessages()).length;
     const testing = service.request("POST", `/${id}/test`);
     await vi.waitFor(async () => expect((await service.testMessages()).length).toBe(before + 1));

@@ -20,7 +20,7 @@ const NO_KEY = ["TIME"];
 const lua = (texts: readonly string[]) => `{${texts.map((text) => `['${text}'] = true`).join(", ")}}`;
 
 /** Part of the error that a script ends with, and of nothing else that Redis says. */
-export const UNDECLARED = "is not declared in KEYS";
+export const UNDECLARED_KEY = "is not declared in KEYS";
 
 const PRELUDE = `
 local redis = (function(redis)
@@ -33,7 +33,7 @@ local redis = (function(redis)
     if not count then error('the positions of the keys of ' .. command .. ' are not known') end
     for position = 1, count do
       if not declared[arguments[position]] then
-        error('the key ' .. tostring(arguments[position]) .. ' of ' .. command .. ' ${UNDECLARED}')
+        error('the key ' .. tostring(arguments[position]) .. ' of ' .. command .. ' ${UNDECLARED_KEY}')
       end
     end
   end
@@ -56,7 +56,7 @@ const digestOf = (text: string) => createHash("sha1").update(text).digest("hex")
 const digests = new Map<string, string>();
 
 /** The command that runs a script with the check; any other command as it is. */
-export function checked(command: readonly string[]): readonly string[] {
+export function withKeyCheck(command: readonly string[]): readonly string[] {
   const [name = "", script = "", ...rest] = command;
   switch (name.toUpperCase()) {
     case "EVAL": {

@@ -5,7 +5,7 @@ import { ResponseSchema as NotifySchema } from "../../gen/Notify_pb.js";
 import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 
 /** The effect of a fault in place of the right answer: frames to send, in order, or an end. */
-export type Misbehaviour = readonly (Uint8Array | string)[] | "silence" | "drop";
+export type FaultEffect = readonly (Uint8Array | string)[] | "silence" | "drop";
 
 const NOTHING = new Uint8Array();
 
@@ -54,9 +54,9 @@ export function wrongRange(
   return reply === "older" ? [missing, Number.POSITIVE_INFINITY] : [0, Math.max(0, rowsWanted - missing)];
 }
 
-export const LOGIN_FAULTS: Readonly<Record<string, (request: RequestFrame) => Misbehaviour>> = {
+export const LOGIN_FAULTS: Readonly<Record<string, (request: RequestFrame) => FaultEffect>> = {
   "login: header error": (request) => [reply(request, NOTHING, -1, "key error")],
-  "login: refused without a word": (request) => [loginRefusal(request, "")],
+  "login: refused without text": (request) => [loginRefusal(request, "")],
   "login: no body": (request) => [reply(request, NOTHING)],
   "login: no content": (request) => [
     reply(request, toBinary(LoginResponseSchema, create(LoginResponseSchema, { retType: 0 }))),
@@ -68,7 +68,7 @@ export const LOGIN_FAULTS: Readonly<Record<string, (request: RequestFrame) => Mi
 };
 
 export const CALL_FAULTS: Readonly<
-  Record<string, (request: RequestFrame, right: Uint8Array) => Misbehaviour>
+  Record<string, (request: RequestFrame, right: Uint8Array) => FaultEffect>
 > = {
   "push first": (request, right) => [
     encodeReply({
@@ -106,7 +106,7 @@ export const CALL_FAULTS: Readonly<
   "header error 1": (request) => [reply(request, NOTHING, 1)],
   "header error 2": (request) => [reply(request, NOTHING, 2)],
   "header error 3": (request) => [reply(request, NOTHING, 3)],
-  "header error 9": (request) => [reply(request, NOTHING, 9, "private words")],
+  "header error 9": (request) => [reply(request, NOTHING, 9, "internal text")],
   "relay lost": () => [encodeReply({ command: 2, section: 0n, error: 0, errorText: "", body: NOTHING })],
   drop: () => "drop",
   silence: () => "silence",
@@ -116,5 +116,5 @@ export const CALL_FAULTS: Readonly<
   "no permission": (request) => [refusal(request, REFUSALS.noPermission)],
   frequency: (request) => [refusal(request, REFUSALS.frequency)],
   "frequency in English": (request) => [refusal(request, "Requests too frequent, at most 30 in 30 seconds")],
-  "other refusal": (request) => [refusal(request, "private words")],
+  "other refusal": (request) => [refusal(request, "internal text")],
 };

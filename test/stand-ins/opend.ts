@@ -11,8 +11,8 @@ import { QotMarket } from "../../gen/Qot_Common_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
 import {
   CALL_FAULTS,
+  type FaultEffect,
   LOGIN_FAULTS,
-  type Misbehaviour,
   REFUSALS,
   type WrongReply,
   wrongRange,
@@ -29,7 +29,7 @@ export interface OpendOptions {
   /** Frames arrive after a random delay between these, in milliseconds. */
   readonly delayMs?: readonly [number, number];
   /** The kind of its nextKey: the documented timestamp, a row number, a word, or one that leads back. */
-  readonly cursors?: "timestamp" | "number" | "word" | "circle";
+  readonly cursors?: "timestamp" | "offset" | "opaque" | "loop";
   /** A cursor that is no number starts at the newest row, and is not refused. */
   readonly toleratesCursors?: boolean;
   /** The number of newest rows that are not published yet. */
@@ -45,17 +45,17 @@ export interface OpendOptions {
 /** What a stand-in has counted. */
 export interface OpendStats {
   readonly connections: number;
-  readonly mostConnections: number;
+  readonly maxConnections: number;
   /** WebSocket upgrades asked for, granted or not. */
-  readonly openings: number;
+  readonly upgrades: number;
   /** Short-interest calls that arrived. */
   readonly calls: number;
   /** Calls that it refused for their frequency. */
   readonly refused: number;
   /** Calls that got one of `wrongReplies`. */
-  readonly answeredWrong: number;
+  readonly wrongReplies: number;
   /** The most calls that arrived in any window. */
-  readonly worstWindow: number;
+  readonly maxCallsInWindow: number;
   /** Bodies of the calls, hexadecimal. */
   readonly bodies: readonly string[];
 }
@@ -67,7 +67,7 @@ export interface StandInOpend {
   readonly close: () => Promise<void>;
 }
 
-const MOST_CONNECTIONS = 128;
+const MAX_CONNECTIONS = 128;
 
 /** Starts an OpenD on loopback that answers with sample data, and limits like the real one. */
 export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<StandInOpend> {
@@ -77,9 +77,9 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
   const arrivals: number[] = [];
   const granted: number[] = [];
   const bodies: string[] = [];
-  let mostConnections = 0;
+  let maxConnections = 0;
   let refused = 0;
-  let openings = 0;
+  let upgrades = 0;
   /** How often each wrong reply was given. */
   const given = new Map<WrongReply, number>();
 
@@ -91,12 +91,12 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     if (options.fault === "reset") socket.destroy();
   });
   http.on("upgrade", (request, socket, head) => {
-    openings += 1;
+    upgrades += 1;
     if (options.fault === "redirect") {
       socket.end("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       return;
     }
-    if (options.fault === "mute") {
+    if (options.fault === "silent after upgrade") {
       // Upgrades, and then neither answers nor closes.
       const key = `${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
       const accepted = createHash("sha1").update(key).digest("base64");
@@ -124,13 +124,13 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
       socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       return;
     }
-    if (sockets.size >= MOST_CONNECTIONS) return socket.destroy();
+    if (sockets.size >= MAX_CONNECTIONS) return socket.destroy();
     server.handleUpgrade(request, socket, head, accept);
   });
 
   function accept(socket: WebSocket): void {
     sockets.add(socket);
-    mostConnections = Math.max(mostConnections, sockets.size);
+    maxConnections = Math.max(maxConnections, sockets.size);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => socket.terminate());
     let loggedIn = false;
@@ -156,7 +156,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     if (most > 0) await new Promise((resolve) => setTimeout(resolve, least + Math.random() * (most - least)));
   }
 
-  function answerLogin(request: RequestFrame): [Misbehaviour, boolean] {
+  function answerLogin(request: RequestFrame): [FaultEffect, boolean] {
     const fault = LOGIN_FAULTS[options.fault ?? ""];
     if (fault) return [fault(request), false];
     const { c2s } = fromBinary(Login.RequestSchema, request.body);
@@ -171,7 +171,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     return [[reply(request, toBinary(Login.ResponseSchema, create(Login.ResponseSchema, response)))], right];
   }
 
-  function answer(request: RequestFrame): Misbehaviour {
+  function answer(request: RequestFrame): FaultEffect {
     if (request.command === 1004) {
       const s2c = { time: BigInt(Math.floor(Date.now() / 1_000)) };
       return [
@@ -240,8 +240,8 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
 
   function startOf(history: readonly { timestamp: bigint }[], nextKey: string): number {
     if (nextKey === "") return 0;
-    if (options.cursors === "number") return Number(nextKey);
-    if (options.cursors === "word" || options.cursors === "circle") {
+    if (options.cursors === "offset") return Number(nextKey);
+    if (options.cursors === "opaque" || options.cursors === "loop") {
       return Number(nextKey.slice("after-".length));
     }
     if (Number.isNaN(Number(nextKey))) return options.toleratesCursors ? 0 : Number.NaN;
@@ -250,9 +250,9 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
   }
 
   function cursorOf(to: number, timestamp: bigint): string {
-    if (options.cursors === "number") return String(to);
-    if (options.cursors === "circle") return `after-${to % 150 === 0 ? 50 : to}`;
-    return options.cursors === "word" ? `after-${to}` : String(timestamp);
+    if (options.cursors === "offset") return String(to);
+    if (options.cursors === "loop") return `after-${to % 150 === 0 ? 50 : to}`;
+    return options.cursors === "opaque" ? `after-${to}` : String(timestamp);
   }
 
   await new Promise<void>((resolve) => http.listen(port, "127.0.0.1", resolve));
@@ -264,12 +264,12 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     },
     stats: () => ({
       connections: raw.size,
-      mostConnections,
-      openings,
+      maxConnections,
+      upgrades,
       calls: arrivals.length,
       refused,
-      answeredWrong: [...given.values()].reduce((sum, times) => sum + times, 0),
-      worstWindow: worstWindow(arrivals, options.windowMs ?? 30_000),
+      wrongReplies: [...given.values()].reduce((sum, times) => sum + times, 0),
+      maxCallsInWindow: maxCallsInAnyWindow(arrivals, options.windowMs ?? 30_000),
       bodies,
     }),
     async close() {
@@ -283,12 +283,12 @@ function reply(request: RequestFrame, body: Uint8Array): Uint8Array {
   return encodeReply({ ...request, body, error: 0, errorText: "" });
 }
 
-function send(socket: WebSocket, frames: Misbehaviour): void {
+function send(socket: WebSocket, frames: FaultEffect): void {
   if (frames === "drop") socket.terminate();
   else if (frames !== "silence") for (const frame of frames) socket.send(frame);
 }
 
-function worstWindow(arrivals: readonly number[], windowMs: number): number {
+function maxCallsInAnyWindow(arrivals: readonly number[], windowMs: number): number {
   let oldest = 0;
   return arrivals.reduce((worst, now, at) => {
     while (now - (arrivals[oldest] ?? now) > windowMs) oldest += 1;

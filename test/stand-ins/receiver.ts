@@ -3,45 +3,45 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
 /** How a receiver of webhooks answers at a path. */
-export interface ReceiverAnswer {
+export interface ReceiverResponse {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** Answers only after so many milliseconds; never if -1. */
-  readonly afterMs?: number;
+  readonly delayMs?: number;
   /** Goes on with its body for ever. */
   readonly endless?: boolean;
 }
 
-export interface Received {
+export interface ReceivedRequest {
   readonly path: string;
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
   /** Unix time, milliseconds. */
-  readonly at: number;
+  readonly receivedAt: number;
 }
 
 export interface Receiver {
   /** Without a path. */
   readonly origin: string;
-  readonly received: () => readonly Received[];
+  readonly received: () => readonly ReceivedRequest[];
   /** Answers that never end and that somebody still reads. */
-  readonly endless: () => number;
+  readonly openEndlessResponses: () => number;
   /** From now on, at this path; everywhere else it is 204. */
-  readonly answer: (path: string, answer: ReceiverAnswer) => void;
+  readonly setResponse: (path: string, setResponse: ReceiverResponse) => void;
   readonly close: () => Promise<void>;
 }
 
 /** Somebody's server that webhooks are sent to. */
 export async function startReceiver(): Promise<Receiver> {
-  const received: Received[] = [];
+  const received: ReceivedRequest[] = [];
   let unended = 0;
-  const answers = new Map<string, ReceiverAnswer>();
+  const answers = new Map<string, ReceiverResponse>();
   const server = createServer(async (request, response) => {
     const { url: path = "/", method = "", headers } = request;
-    received.push({ path, method, headers, body: await text(request), at: Date.now() });
-    const { status = 204, headers: own = {}, afterMs = 0, endless = false } = answers.get(path) ?? {};
-    if (afterMs < 0) return;
+    received.push({ path, method, headers, body: await text(request), receivedAt: Date.now() });
+    const { status = 204, headers: own = {}, delayMs = 0, endless = false } = answers.get(path) ?? {};
+    if (delayMs < 0) return;
     setTimeout(() => {
       response.writeHead(status, own);
       if (!endless) return response.end();
@@ -51,14 +51,14 @@ export async function startReceiver(): Promise<Receiver> {
         unended -= 1;
         clearInterval(writing);
       });
-    }, afterMs);
+    }, delayMs);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received: () => received,
-    endless: () => unended,
-    answer: (path, answer) => answers.set(path, answer),
+    openEndlessResponses: () => unended,
+    setResponse: (path, answer) => answers.set(path, answer),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,7 +1,7 @@
 import { Ratelimit } from "@upstash/ratelimit";
 import { Redis } from "@upstash/redis";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { UNDECLARED } from "./declared-keys.ts";
+import { UNDECLARED_KEY } from "./declared-keys.ts";
 import { type RedisHost, startRedis } from "./redis.ts";
 import { type StandInUpstash, startUpstash } from "./upstash.ts";
 
@@ -101,9 +101,9 @@ describe.each(["redis-server", "imitation"] as const)("a script over %s", (kind)
     ["a key under pcall", "return redis.pcall('GET', 'other')"],
     ["the last of several keys", "return redis.call('DEL', KEYS[1], 'other')"],
   ])("fails where it does not declare %s", async (_, script) => {
-    expect(await run(script, ["declared"])).toEqual({ error: expect.stringContaining(UNDECLARED) });
+    expect(await run(script, ["declared"])).toEqual({ error: expect.stringContaining(UNDECLARED_KEY) });
     expect(await own.redis.call("EXISTS", "other")).toBe(0);
-    expect(own.violations().at(-1)).toContain(UNDECLARED);
+    expect(own.violations().at(-1)).toContain(UNDECLARED_KEY);
   });
 
   it("fails where it runs a command whose keys are not known", async () => {
@@ -117,7 +117,7 @@ describe.each(["redis-server", "imitation"] as const)("a script over %s", (kind)
     expect(await read.exec(["absent"], [])).toBe(0);
     const before = own.requests();
     expect(await read.exec(["absent"], [])).toBe(0);
-    await expect(read.exec(["absent"], ["other"])).rejects.toThrow(UNDECLARED);
+    await expect(read.exec(["absent"], ["other"])).rejects.toThrow(UNDECLARED_KEY);
     expect(own.requests() - before).toBe(2);
   });
 });

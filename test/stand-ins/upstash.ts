@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { checked, UNDECLARED } from "./declared-keys.ts";
+import { UNDECLARED_KEY, withKeyCheck } from "./declared-keys.ts";
 import type { Database } from "./redis.ts";
 
 /** The ways in which a stand-in for Upstash can fail. */
@@ -32,7 +32,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
   let requests = 0;
   const violations: string[] = [];
   const note = (outcome: Outcome): Outcome => {
-    if ("error" in outcome && outcome.error.includes(UNDECLARED)) violations.push(outcome.error);
+    if ("error" in outcome && outcome.error.includes(UNDECLARED_KEY)) violations.push(outcome.error);
     return outcome;
   };
 
@@ -98,7 +98,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
 
 function commandOf(value: unknown): Command {
   if (!Array.isArray(value) || value.length === 0) throw new Error("ERR not a command");
-  return checked(value.map(String));
+  return withKeyCheck(value.map(String));
 }
 
 async function run(redis: Database, [name = "", ...args]: Command): Promise<Outcome> {

@@ -19,7 +19,7 @@ export interface LocalWorkerOptions {
   /** How many requests one address may make; by default as in wrangler.toml. */
   readonly requestsPerMinute?: number;
   /** Rate limit of a key, in requests a minute; by default as in wrangler.toml. */
-  readonly requestsPerMinuteOfKey?: number;
+  readonly requestsPerMinutePerKey?: number;
   /** Whether what the Worker writes to its console is printed, and not its warnings alone. */
   readonly console?: boolean;
   /** The configuration file of another Worker than this project's. */
@@ -29,7 +29,7 @@ export interface LocalWorkerOptions {
 /** More requests than anything on this machine makes. */
 export const UNLIMITED: LocalWorkerOptions = {
   requestsPerMinute: 1_000_000_000,
-  requestsPerMinuteOfKey: 1_000_000_000,
+  requestsPerMinutePerKey: 1_000_000_000,
 };
 
 const rateLimit = (namespaceId: string, limit: number) => ({
@@ -43,7 +43,7 @@ export async function startLocalWorker(
   {
     port = 0,
     requestsPerMinute,
-    requestsPerMinuteOfKey,
+    requestsPerMinutePerKey,
     console: isHeard = false,
     config = "wrangler.toml",
   }: LocalWorkerOptions = {},
@@ -64,8 +64,8 @@ export async function startLocalWorker(
       ...(requestsPerMinute !== undefined && {
         REQUESTS_PER_CLIENT: rateLimit("3249", requestsPerMinute),
       }),
-      ...(requestsPerMinuteOfKey !== undefined && {
-        REQUESTS_PER_KEY: rateLimit("3250", requestsPerMinuteOfKey),
+      ...(requestsPerMinutePerKey !== undefined && {
+        REQUESTS_PER_KEY: rateLimit("3250", requestsPerMinutePerKey),
       }),
     },
     dev: {

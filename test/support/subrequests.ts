@@ -5,7 +5,7 @@ import type { Gateway } from "./page-source.ts";
 export async function subrequests(gateway: Gateway, work: () => Promise<unknown>): Promise<number> {
   const match = vi.spyOn(caches.default, "match");
   const put = vi.spyOn(caches.default, "put");
-  const others = async () => (await gateway.upstash.requests()) + (await gateway.opend.stats()).openings;
+  const others = async () => (await gateway.upstash.requests()) + (await gateway.opend.stats()).upgrades;
   const before = await others();
   try {
     await work();

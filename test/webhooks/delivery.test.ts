@@ -112,7 +112,7 @@ describe("a webhook", () => {
   it("that has moved is sent what its old receiver refuses, and does not end with that one", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/old");
-    await service.answerAt("/old", { status: 410, afterMs: 300 });
+    await service.answerAt("/old", { status: 410, delayMs: 300 });
     await service.publish();
     const delivering = service.deliver();
     await vi.waitFor(async () => expect((await arrivals(service, "/old")).length).toBe(1));
@@ -142,7 +142,7 @@ describe("a webhook", () => {
   it("that is slow is not sent a second message by a watch that comes in between", async () => {
     const service = await startWebhookService();
     await service.subscribe();
-    await service.answerAt("/", { afterMs: 300 });
+    await service.answerAt("/", { delayMs: 300 });
     await service.publish();
     const delivering = service.deliver();
     await vi.waitFor(async () => expect((await arrivals(service)).length).toBe(1));

@@ -16,7 +16,7 @@ it("a row for a thousand webhooks is one call and a thousand messages, and who i
       for (let at = 0; at < OF_A_KEY; at += 1) await service.subscribe(`/${name}/${at}`, ["US.AAPL"], name);
     }),
   );
-  await service.answerAt("/key7/7", { afterMs: -1 });
+  await service.answerAt("/key7/7", { delayMs: -1 });
   await service.publish();
   expect((await service.opend.stats()).calls).toBe(2);
   expect(service.queue.messages.length).toBe(KEYS * OF_A_KEY);
@@ -26,7 +26,7 @@ it("a row for a thousand webhooks is one call and a thousand messages, and who i
   expect(messages.length).toBe(KEYS * OF_A_KEY);
   expect(new Set(messages.map(({ path }) => path)).size).toBe(KEYS * OF_A_KEY);
   // All have arrived before the slow one is given up.
-  const arrivedAt = messages.map(({ at }) => at);
+  const arrivedAt = messages.map(({ receivedAt }) => receivedAt);
   expect(Math.max(...arrivedAt) - Math.min(...arrivedAt)).toBeLessThan(DEADLINES.receiver);
   expect(service.queue.messages.length).toBe(1);
   await service.answerAt("/key7/7", {});

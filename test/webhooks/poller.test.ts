@@ -218,9 +218,9 @@ describe("the watch", () => {
     await service.subscribe("/", symbols(12));
     let watches = 0;
     for (; (await service.upstash.redis("HLEN", NEWEST)) !== 12; watches += 1) {
-      const before = (await service.upstash.requests()) + (await service.opend.stats()).openings;
+      const before = (await service.upstash.requests()) + (await service.opend.stats()).upgrades;
       await service.runPoller();
-      const caused = (await service.upstash.requests()) + (await service.opend.stats()).openings - before;
+      const caused = (await service.upstash.requests()) + (await service.opend.stats()).upgrades - before;
       expect(caused).toBeLessThanOrEqual(50);
       await service.forward(15 * MINUTE);
     }

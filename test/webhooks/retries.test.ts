@@ -45,7 +45,7 @@ describe("a receiver that fails", () => {
 
   it.each([
     ["redirects", { status: 302, headers: { Location: "/elsewhere" } }, 302, null],
-    ["is too slow", { afterMs: -1 }, null, "timeout"],
+    ["is too slow", { delayMs: -1 }, null, "timeout"],
   ])("has not got it where it %s", async (_, answer, status, error) => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
@@ -69,7 +69,7 @@ describe("a receiver that fails", () => {
       { status: 200, error: null, next_attempt_at: null },
     ]);
     // Nobody goes on reading it.
-    await vi.waitFor(async () => expect(await control.endlessAnswers(service.receiver.id)).toBe(0));
+    await vi.waitFor(async () => expect(await control.openEndlessResponses(service.receiver.id)).toBe(0));
   });
 
   it("is left alone for as long as its Retry-After says", async () => {

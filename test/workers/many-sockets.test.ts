@@ -20,9 +20,9 @@ it("answers 200 connections of 50 requests each over 20 symbols with 20 calls", 
   const refused = replies.filter(({ retType }) => retType !== 0).map(({ retMsg }) => retMsg);
   expect(new Set(refused)).toEqual(new Set());
   expect(replies.every(({ s2c }) => s2c?.usItemList.length === 10)).toBe(true);
-  const { calls, refused: tooMany, worstWindow } = running.opend.stats();
+  const { calls, refused: tooMany, maxCallsInWindow } = running.opend.stats();
   expect(calls).toBe(20);
   expect(tooMany).toBe(0);
-  expect(worstWindow).toBeLessThanOrEqual(30);
+  expect(maxCallsInWindow).toBeLessThanOrEqual(30);
   await vi.waitFor(() => expect(running.opend.stats().connections).toBe(0));
 });

@@ -23,7 +23,7 @@ beforeAll(async () => {
   const vars = { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: receiver.origin };
   running = await startRunning({}, vars, UNLIMITED);
   flooded = await startRunning({}, vars, { requestsPerMinute: 1 });
-  keyLimited = await startRunning({}, vars, { ...UNLIMITED, requestsPerMinuteOfKey: 1 });
+  keyLimited = await startRunning({}, vars, { ...UNLIMITED, requestsPerMinutePerKey: 1 });
   unset = await startRunning({}, { ...vars, UPSTASH_REDIS_REST_TOKEN: "" });
   contract = await readContract(running.origin);
   const made = await ask(
@@ -101,7 +101,7 @@ describe.each(OPERATIONS)("%s%s %s", (template, suffix, method, body) => {
     for (const each of bodies) await ask(running, template, path(id), json(each, method));
     const text = { ...json(body, method), headers: { "Content-Type": "text/plain" } };
     await ask(running, template, path(id), text);
-    receiver.answer("/bad", { status: 500 });
+    receiver.setResponse("/bad", { status: 500 });
     const bad = { ...body, url: `${receiver.origin}/bad` };
     await ask(running, template, path(id), json(bad, method));
   });

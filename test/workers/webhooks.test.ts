@@ -40,7 +40,7 @@ const at = (path: string) =>
 it("tells of a row that is published, tries again what failed, and stops there", async () => {
   const good = await subscribe("/good", ["HK.00700"]);
   await subscribe("/bad", ["HK.00700"]);
-  receiver.answer("/bad", { status: 500 });
+  receiver.setResponse("/bad", { status: 500 });
   await runCron();
   running.opend.set({ unpublished: 0 });
   // As an hour later, when the kept page is old.
@@ -55,7 +55,7 @@ it("tells of a row that is published, tries again what failed, and stops there",
     type: "short_interest.published",
     data: { symbol: "HK.00700", row: { timestamp_str: "2026-04-30", aggregated_short: 51480638 } },
   });
-  receiver.answer("/bad", {});
+  receiver.setResponse("/bad", {});
   // The second try comes after five seconds, and after it there is no other.
   await vi.waitFor(() => expect(at("/bad").length).toBe(2), 15_000);
   expect(at("/bad")[1]?.headers["webhook-id"]).toBe(at("/bad")[0]?.headers["webhook-id"]);
