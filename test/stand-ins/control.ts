@@ -6,7 +6,7 @@ import { type ReceivedRequest, type Receiver, type ReceiverResponse, startReceiv
 import { startRedis } from "./redis.ts";
 import { type StandInUpstash, startUpstash, type UpstashFault } from "./upstash.ts";
 
-/** What tests, which run in workerd, can ask of the stand-ins, which run in Node. */
+/** Controls of the stand-ins, which run in Node, for tests, which run in workerd. */
 export interface Controls {
   startOpend: (options: OpendOptions) => Promise<{ id: number; url: string }>;
   setOpend: (id: number, changes: Partial<OpendOptions>) => Promise<void>;
@@ -18,10 +18,10 @@ export interface Controls {
   setReceiverResponse: (id: number, path: string, answer: ReceiverResponse) => Promise<void>;
   receivedRequests: (id: number) => Promise<readonly ReceivedRequest[]>;
   openEndlessResponses: (id: number) => Promise<number>;
-  /** Runs a command in the Redis behind a stand-in for Upstash. */
+  /** Runs a command in the Redis of an Upstash stand-in. */
   redis: (id: number, name: string, ...args: string[]) => Promise<unknown>;
   redisKind: () => Promise<string>;
-  /** An address at which nothing listens. */
+  /** A port without a listener. */
   unusedPort: () => Promise<number>;
 }
 
@@ -77,19 +77,19 @@ export async function startControl() {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    /** @throws Error where a script has touched a key that it does not declare */
+    /** @throws Error if a script used a key that it does not declare */
     async close() {
       server.closeAllConnections();
       server.close();
-      await Promise.all([...opends, ...upstashes, ...receivers].map((each) => each.close()));
+      await Promise.all([...opends, ...upstashes, ...receivers].map((standIn) => standIn.close()));
       await redis.close();
-      // The code under test may swallow such an error, because it swallows every error of Upstash at that place.
-      const violations = new Set(upstashes.flatMap((each) => each.violations()));
+      // The code under test may ignore this error, because it ignores any Upstash error at that place.
+      const violations = new Set(upstashes.flatMap((upstash) => upstash.violations()));
       if (violations.size > 0) throw new Error([...violations].join("\n"));
     },
   };
 }
 
-function fail(why: string): never {
-  throw new Error(why);
+function fail(message: string): never {
+  throw new Error(message);
 }

@@ -2,13 +2,13 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
-/** How a receiver of webhooks answers at a path. */
+/** A webhook receiver's response at a path. */
 export interface ReceiverResponse {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Answers only after so many milliseconds; never if -1. */
+  /** Time before the response, in milliseconds; -1 for no response. */
   readonly delayMs?: number;
-  /** Goes on with its body for ever. */
+  /** The body never ends. */
   readonly endless?: boolean;
 }
 
@@ -22,17 +22,16 @@ export interface ReceivedRequest {
 }
 
 export interface Receiver {
-  /** Without a path. */
   readonly origin: string;
   readonly received: () => readonly ReceivedRequest[];
-  /** Answers that never end and that somebody still reads. */
+  /** Endless responses whose client has not disconnected. */
   readonly openEndlessResponses: () => number;
-  /** From now on, at this path; everywhere else it is 204. */
+  /** Sets the response at a path. The default is 204. */
   readonly setResponse: (path: string, setResponse: ReceiverResponse) => void;
   readonly close: () => Promise<void>;
 }
 
-/** Somebody's server that webhooks are sent to. */
+/** Starts an HTTP server that receives webhook messages. */
 export async function startReceiver(): Promise<Receiver> {
   const received: ReceivedRequest[] = [];
   let unended = 0;
