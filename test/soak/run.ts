@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { checkLimit } from "../model/rate-limit/check.ts";
-import { checkStore } from "../model/shared-cache/check.ts";
+import { checkRateLimit } from "../model/rate-limit/check.ts";
+import { checkSharedCache } from "../model/shared-cache/check.ts";
 import { clock, print, startProgress } from "../support/progress.ts";
 import { allClosed, publish, recover } from "./ending.ts";
 import { follow } from "./following.ts";
@@ -146,8 +146,8 @@ async function soak(): Promise<void> {
 /** Checks the scripts of the limit and of the shared store in random histories, more of them the longer the soak is. */
 async function checkScripts(): Promise<void> {
   const checks = [
-    ["limit", checkLimit, seconds * LIMIT_HISTORIES_PER_S, "quota"],
-    ["shared store", checkStore, seconds * STORE_HISTORIES_PER_S, "cached"],
+    ["limit", checkRateLimit, seconds * LIMIT_HISTORIES_PER_S, "quota"],
+    ["shared store", checkSharedCache, seconds * STORE_HISTORIES_PER_S, "cached"],
   ] as const;
   for (const [name, check, histories, invariant] of checks) {
     const onProgress = (done: number) => {
