@@ -69,7 +69,7 @@ describe("used-up quota", () => {
     for (const symbol of ["US.AAPL", "US.TSLA", "US.SPY"]) {
       expect((await service.get(`/v1/short-interest/${symbol}`)).status).toBe(200);
     }
-    expect(await service.opend.stats()).toMatchObject({ calls: 3, refused: 0, worstWindow: 1 });
+    expect(await service.opend.stats()).toMatchObject({ calls: 3, refused: 0, maxCallsInWindow: 1 });
   });
 });
 

@@ -4,7 +4,7 @@ import { Redis } from "@upstash/redis";
 import { createPermits } from "../../functions/rate-limit/permits.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
-import { worstWindow } from "./measure.ts";
+import { maxCallsInWindow } from "./measure.ts";
 import type { Report } from "./report.ts";
 import { type Remotes, Resources } from "./resources.ts";
 
@@ -115,7 +115,7 @@ async function saturate(acquire: Acquire) {
   return {
     perWindow: measured / WINDOWS,
     refused: refusedCalls(arrivals),
-    worst: worstWindow(arrivals, WINDOW_MS),
+    worst: maxCallsInWindow(arrivals, WINDOW_MS),
   };
 }
 

@@ -43,7 +43,7 @@ export function zipf(count: number, random = randomFrom("zipf")): () => number {
 }
 
 /** Returns the maximum number of times within any window. @param times in ascending order, in milliseconds */
-export function worstWindow(times: readonly number[], windowMs: number): number {
+export function maxCallsInWindow(times: readonly number[], windowMs: number): number {
   let oldest = 0;
   return times.reduce((worst, time, index) => {
     while (time - (times[oldest] ?? time) > windowMs) oldest += 1;

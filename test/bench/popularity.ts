@@ -6,7 +6,7 @@ import type { SharedCache } from "../../functions/page-source/shared-cache.ts";
 import { pageSourceOf } from "../../functions/page-source/source.ts";
 import { createSubrequestBudget } from "../../functions/page-source/subrequest-budget.ts";
 import { randomFrom } from "../stand-ins/sample-data.ts";
-import { worstWindow, zipf } from "./measure.ts";
+import { maxCallsInWindow, zipf } from "./measure.ts";
 import type { Report } from "./report.ts";
 import { replyOf } from "./sample.ts";
 
@@ -105,7 +105,7 @@ async function week(dataCenters: number, shared: boolean) {
     }
     await Promise.all(pending.splice(0));
   }
-  return { ...counts, calls: calls.length, worst: worstWindow(calls, WINDOW_MS) };
+  return { ...counts, calls: calls.length, worst: maxCallsInWindow(calls, WINDOW_MS) };
 }
 
 function memorySharedCache(now: () => number): SharedCache {

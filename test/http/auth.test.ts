@@ -50,7 +50,7 @@ describe("authentication with API_KEYS", () => {
       expect(response.headers.get("Cache-Control")).toBe("no-store");
       expect(await response.json()).toMatchObject({ code: "unauthorized" });
     }
-    expect((await gateway.opend.stats()).openings).toBe(0);
+    expect((await gateway.opend.stats()).upgrades).toBe(0);
     expect((await get(gateway, headers, "/healthz")).status).toBe(200);
   });
 
@@ -142,7 +142,7 @@ describe("rate limit of an API key", () => {
     const response = await gateway.get(path, { method, headers: { "X-API-Key": KEY } });
     expect([response.status, await response.json()]).toMatchObject([429, { code: "too_many_requests" }]);
     expect(keys).toEqual(["key:reader"]);
-    expect([await gateway.upstash.requests(), (await gateway.opend.stats()).openings]).toEqual([0, 0]);
+    expect([await gateway.upstash.requests(), (await gateway.opend.stats()).upgrades]).toEqual([0, 0]);
   });
 
   it("does not apply without API_KEYS", async () => {

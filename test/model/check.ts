@@ -2,86 +2,86 @@ import { Random } from "./random.ts";
 import { VirtualRedis } from "./redis/virtual-redis.ts";
 import { shrink } from "./shrink.ts";
 
-/** Histories between two calls of `onProgress`. Other work of the process has its turn then. */
-const BATCH = 1_000;
+/** Histories between two calls of `onProgress`. The event loop runs other work after each batch. */
+const BATCH_SIZE = 1_000;
 
-/** What a history happens to. */
+/** The system under test, and the oracle that checks it. A history is a list of operations on it. */
 export interface World<Operation> {
   /** The time, for the report. */
   readonly time: string;
   /**
    * Runs one operation.
    * @returns the result, for the report
-   * @throws Error if a promise is broken
+   * @throws Error if a guarantee is violated
    */
   apply(operation: Operation): Promise<string>;
   /**
    * Ends the history.
-   * @throws Error if a promise is broken
+   * @throws Error if a guarantee is violated
    */
   finish(): Promise<void>;
 }
 
-/** Random histories of one subject, and the promises that they check. */
+/** Generates random histories of one system under test. */
 export interface Model<Setting, Operation, W extends World<Operation>> {
   chooseSetting(random: Random): Setting;
   startWorld(redis: VirtualRedis, setting: Setting): W;
-  /** The operations of one history. Each may depend on the state that the earlier ones left. */
-  generate(random: Random, world: W, setting: Setting): Iterable<Operation>;
-  /** Simpler settings, to try a failed history with. */
-  simplify(setting: Setting): readonly Setting[];
+  /** Generates the operations of one history. An operation may depend on the effects of earlier ones. */
+  generateOperations(random: Random, world: W, setting: Setting): Iterable<Operation>;
+  /** Simpler settings to retry a failed history with. */
+  simplerSettings(setting: Setting): readonly Setting[];
   describeSetting(setting: Setting): readonly string[];
   describeOperation(operation: Operation): string;
 }
 
-export interface Check {
+export interface CheckOptions {
   /** The same seed gives the same histories. */
   readonly seed: string;
-  /** How many histories are run. */
+  /** The number of histories. */
   readonly histories: number;
-  /** The number of the first history, to repeat one of them. */
-  readonly first?: number;
-  /** Changes the text of a script before it is compiled. */
+  /** The index of the first history, from 0. Use it to repeat one history. */
+  readonly firstHistory?: number;
+  /** Changes the source of a script before it is compiled. */
   readonly rewrite?: (script: string) => string;
-  /** Which failures count, by their messages. All do by default. */
-  readonly counts?: (message: string) => boolean;
-  /** Called after each 1,000 histories with their number so far. */
+  /** Selects failures by their messages. By default all failures are reported. */
+  readonly isRelevant?: (message: string) => boolean;
+  /** Called after each 1,000 histories with the number of completed ones. */
   readonly onProgress?: (done: number) => void;
 }
 
 export interface Failure {
-  /** The number of the history that failed, from 0. */
+  /** The index of the failed history, from 0. */
   readonly history: number;
-  /** The seed, and the shortest history that was found to fail, step by step. */
+  /** The seed, and the steps of the shortest failing history that was found. */
   readonly report: string;
 }
 
 /**
  * Runs random histories on a virtual Redis.
- * @returns the first failure, shrunk; undefined if every promise holds
+ * @returns the first failure, shrunk; undefined if all histories pass
  */
 export async function checkModel<Setting, Operation, W extends World<Operation>>(
   model: Model<Setting, Operation, W>,
-  { seed, histories, first = 0, rewrite, counts = () => true, onProgress }: Check,
+  { seed, histories, firstHistory = 0, rewrite, isRelevant = () => true, onProgress }: CheckOptions,
 ): Promise<Failure | undefined> {
   const redis = await VirtualRedis.create(rewrite);
 
-  /** Runs operations. Returns them with a note of each if a promise is broken. */
-  async function run(setting: Setting, operationsIn: (world: W) => Iterable<Operation>, takesNotes: boolean) {
+  /** Runs operations. If a guarantee is violated, returns them, with a description of each if `isVerbose`. */
+  async function run(setting: Setting, operationsIn: (world: W) => Iterable<Operation>, isVerbose: boolean) {
     const world = model.startWorld(redis, setting);
     const operations: Operation[] = [];
-    const notes = takesNotes ? [...model.describeSetting(setting)] : [];
+    const lines = isVerbose ? [...model.describeSetting(setting)] : [];
     try {
       for (const operation of operationsIn(world)) {
         operations.push(operation);
-        if (takesNotes) notes.push(`${world.time.padStart(14)}  ${model.describeOperation(operation)}`);
+        if (isVerbose) lines.push(`${world.time.padStart(14)}  ${model.describeOperation(operation)}`);
         const result = await world.apply(operation);
-        if (takesNotes && result !== "") notes.push(`${notes.pop()} → ${result}`);
+        if (isVerbose && result !== "") lines.push(`${lines.pop()} → ${result}`);
       }
       await world.finish();
     } catch (thrown) {
       const message = thrown instanceof Error ? thrown.message : String(thrown);
-      if (counts(message)) return { operations, notes: [...notes, message] };
+      if (isRelevant(message)) return { operations, lines: [...lines, message] };
     }
     return undefined;
   }
@@ -89,24 +89,24 @@ export async function checkModel<Setting, Operation, W extends World<Operation>>
   async function report(setting: Setting, operations: readonly Operation[]): Promise<readonly string[]> {
     const fails = async (steps: readonly Operation[], simpler = setting) =>
       (await run(simpler, () => steps, false)) !== undefined;
-    for (const simpler of model.simplify(setting)) {
+    for (const simpler of model.simplerSettings(setting)) {
       if (await fails(operations, simpler)) return report(simpler, operations);
     }
-    const fewer = await shrink(operations, fails);
-    const failed = await run(setting, () => fewer, true);
-    return failed?.notes ?? ["The failure does not repeat"];
+    const shortest = await shrink(operations, fails);
+    const failed = await run(setting, () => shortest, true);
+    return failed?.lines ?? ["The failure cannot be reproduced"];
   }
 
-  for (let number = first; number < first + histories; number += 1) {
+  for (let number = firstHistory; number < firstHistory + histories; number += 1) {
     const random = new Random(`${seed}/${number}`);
     const setting = model.chooseSetting(random);
-    const failed = await run(setting, (world) => model.generate(random, world, setting), false);
+    const failed = await run(setting, (world) => model.generateOperations(random, world, setting), false);
     if (failed) {
-      const notes = await report(setting, failed.operations);
-      return { history: number, report: [`seed ${seed}, history ${number}`, ...notes].join("\n") };
+      const lines = await report(setting, failed.operations);
+      return { history: number, report: [`seed ${seed}, history ${number}`, ...lines].join("\n") };
     }
-    const done = number - first + 1;
-    if (done % BATCH === 0) {
+    const done = number - firstHistory + 1;
+    if (done % BATCH_SIZE === 0) {
       onProgress?.(done);
       await new Promise((resolve) => setImmediate(resolve));
     }

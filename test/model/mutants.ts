@@ -1,23 +1,23 @@
-/** A script with a seeded defect, by which a check shows that it can fail. */
+/** A script with a deliberate defect. The check must detect it. */
 export interface Mutant {
   readonly defect: string;
-  /** The text of the whole script. */
+  /** The source of the script. */
   readonly script: string;
-  /** A part of the script that occurs once, and its replacement. */
-  readonly part: string;
+  /** A part of the source that occurs exactly once. */
+  readonly original: string;
   readonly replacement: string;
-  /** How the message of the expected failure begins. */
-  readonly breaks: string;
+  /** The start of the expected error message. */
+  readonly expectedMessage: string;
 }
 
 /**
- * Replaces the script of a mutant, and leaves all others as they are.
- * @throws Error if the part does not occur exactly once: the script has changed, and the mutant must follow
+ * Returns a function that adds the defect to the mutant's script, and does not change other scripts.
+ * @throws Error if `original` does not occur exactly once, because the script was changed without its mutants
  */
-export function rewriteOf({ defect, script, part, replacement }: Mutant): (script: string) => string {
-  const [before, after, ...more] = script.split(part);
+export function rewriteOf({ defect, script, original, replacement }: Mutant): (script: string) => string {
+  const [before, after, ...more] = script.split(original);
   if (before === undefined || after === undefined || more.length > 0) {
-    throw new Error(`The part to replace must occur once: ${defect}`);
+    throw new Error(`The original text must occur once in the script: ${defect}`);
   }
-  return (text) => (text === script ? before + replacement + after : text);
+  return (source) => (source === script ? before + replacement + after : source);
 }

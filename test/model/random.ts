@@ -1,6 +1,6 @@
 import { randomFrom } from "../stand-ins/sample-data.ts";
 
-/** Choices that are the same for the same seed. */
+/** Random choices that depend on the seed only. */
 export class Random {
   readonly #next: () => number;
 
@@ -8,23 +8,23 @@ export class Random {
     this.#next = randomFrom(seed);
   }
 
-  /** A whole number from `least` to `most`. */
-  whole(least: number, most: number): number {
-    return least + Math.floor(this.#next() * (most - least + 1));
+  /** An integer from `min` to `max`, both included. */
+  integer(min: number, max: number): number {
+    return min + Math.floor(this.#next() * (max - min + 1));
   }
 
   chance(probability: number): boolean {
     return this.#next() < probability;
   }
 
-  /** @throws Error if there is nothing to choose from */
+  /** @throws Error if the list is empty */
   pick<T>(choices: readonly T[]): T {
-    const [choice] = choices.slice(this.whole(0, choices.length - 1));
-    if (choice === undefined) throw new Error("There is nothing to choose from");
+    const [choice] = choices.slice(this.integer(0, choices.length - 1));
+    if (choice === undefined) throw new Error("The list of choices is empty");
     return choice;
   }
 
-  /** @param weights of each choice, all together above 0 */
+  /** @param weights weight of each choice, with a sum above 0 */
   weighted<T extends string>(weights: Readonly<Record<T, number>>): T {
     const entries = Object.entries<number>(weights);
     let rest = this.#next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
@@ -32,6 +32,6 @@ export class Random {
       rest -= weights[name];
       if (rest < 0) return name;
     }
-    throw new Error("There is nothing to choose from");
+    throw new Error("The sum of the weights must be above 0");
   }
 }

@@ -1,19 +1,20 @@
 import { randomBytes } from "node:crypto";
-import { checkLimit } from "./rate-limit/check.ts";
-import { checkStore } from "./shared-cache/check.ts";
+import { checkRateLimit } from "./rate-limit/check.ts";
+import { checkSharedCache } from "./shared-cache/check.ts";
 
 /**
- * `npm run model -- limit 1000000` checks that many random histories, and `npm run model -- limit 1 SEED NUMBER`
- * repeats one of them. The subject is `limit` or `store`.
+ * `npm run model -- rate-limit 1000000` checks one million random histories of the rate limiter's Lua scripts.
+ * `npm run model -- rate-limit 1 SEED INDEX` repeats one history. The other subject is `shared-cache`.
  */
 
-const CHECKS = { limit: checkLimit, store: checkStore };
+const CHECKS = { "rate-limit": checkRateLimit, "shared-cache": checkSharedCache };
 
 const [subject, histories = "100000", seed = randomBytes(4).toString("hex"), first = "0"] =
   process.argv.slice(2);
-const check = subject === "limit" || subject === "store" ? CHECKS[subject] : undefined;
+const check = subject === "rate-limit" || subject === "shared-cache" ? CHECKS[subject] : undefined;
 if (check === undefined || !(Number(histories) >= 1) || !(Number(first) >= 0)) {
-  throw new Error("usage: npm run model -- limit|store HISTORIES SEED NUMBER");
+  console.error("Usage: npm run model -- rate-limit|shared-cache [HISTORIES] [SEED] [INDEX]");
+  process.exit(2);
 }
 
 const began = performance.now();
@@ -21,10 +22,11 @@ const seconds = () => ((performance.now() - began) / 1_000).toFixed(1);
 const failure = await check({
   seed,
   histories: Number(histories),
-  first: Number(first),
+  firstHistory: Number(first),
   onProgress(done) {
-    if (done % 10_000 === 0) console.log(`${subject}: ${done} histories of seed ${seed} in ${seconds()} s`);
+    if (done % 10_000 === 0)
+      console.log(`${subject}: ${done} histories checked in ${seconds()} s, seed ${seed}`);
   },
 });
-console.log(failure?.report ?? `${subject}: ${histories} histories of seed ${seed} hold, ${seconds()} s`);
+console.log(failure?.report ?? `${subject}: ${histories} histories passed in ${seconds()} s, seed ${seed}`);
 process.exit(failure === undefined ? 0 : 1);

@@ -1,14 +1,14 @@
 import { expect, it } from "vitest";
 import { shrink } from "./shrink.ts";
 
-it("shrinking keeps only the steps that a failure needs, in their order", async () => {
+it("shrink() returns only the steps that are necessary for a failure, in order", async () => {
   const steps = Array.from({ length: 40 }, (_, step) => step);
   const needed = [3, 17, 18, 39];
   let runs = 0;
-  const cached = await shrink(steps, async (fewer) => {
+  const remaining = await shrink(steps, async (shorter) => {
     runs += 1;
-    return needed.every((step) => fewer.includes(step));
+    return needed.every((step) => shorter.includes(step));
   });
-  expect(cached).toEqual(needed);
+  expect(remaining).toEqual(needed);
   expect(runs).toBeLessThan(400);
 });

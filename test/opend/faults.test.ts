@@ -13,10 +13,10 @@ const OUTCOMES: Readonly<Record<string, FailureCode | "answered">> = {
   "hanging connect": "opend_timeout",
   "not a WebSocket": "opend_unreachable",
   redirect: "opend_unreachable",
-  mute: "opend_timeout",
+  "silent after upgrade": "opend_timeout",
 
   "login: header error": "opend_key_refused",
-  "login: refused without a word": "opend_key_refused",
+  "login: refused without text": "opend_key_refused",
   "login: no body": "opend_key_refused",
   "login: no content": "opend_key_refused",
   "login: relay lost": "opend_unreachable",
@@ -92,7 +92,7 @@ describe("OpenD fault", () => {
       "hanging connect",
       "not a WebSocket",
       "redirect",
-      "mute",
+      "silent after upgrade",
       ...Object.keys(LOGIN_FAULTS),
       ...Object.keys(CALL_FAULTS),
     ];
@@ -105,12 +105,12 @@ describe("OpenD fault", () => {
     expect(outcome instanceof Failure ? outcome.code : outcome).toBe(code);
     expect(ms).toBeLessThan(4_000);
     if (outcome instanceof Failure)
-      expect(`${outcome.message} ${outcome.detail}`).not.toMatch(/private words|127\.0\.0\.1|[一-鿿]/);
+      expect(`${outcome.message} ${outcome.detail}`).not.toMatch(/internal text|127\.0\.0\.1|[一-鿿]/);
     await expectNothingOpen(service);
   });
 
   it("unused port ends as opend_unreachable", async () => {
-    const service = await startService({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
+    const service = await startService({}, { OPEND_URL: `ws://127.0.0.1:${await control.unusedPort()}` });
     const { outcome } = await requestPage(service);
     expect(outcome).toMatchObject({ code: "opend_unreachable" });
     await expectNothingOpen(service);
@@ -148,7 +148,7 @@ describe("Upstash fault", () => {
   );
 
   it("unused port ends as store_unavailable", async () => {
-    const dead = `http://127.0.0.1:${await control.deadPort()}`;
+    const dead = `http://127.0.0.1:${await control.unusedPort()}`;
     const service = await startService({}, { UPSTASH_REDIS_REST_URL: dead });
     expect((await requestPage(service)).outcome).toMatchObject({ code: "store_unavailable" });
     expect((await service.opend.stats()).calls).toBe(0);

@@ -58,10 +58,10 @@ describe("data centers", () => {
     const { service, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
     await dataCenters[0]?.page("US.SPY");
     await service.upstash.fail("hang", 1);
-    const before = (await service.opend.stats()).openings;
+    const before = (await service.opend.stats()).upgrades;
     const { failure } = (await dataCenters[0]?.page("US.AAPL")) ?? {};
     expect(failure?.code).toBe("store_unavailable");
-    expect((await service.opend.stats()).openings).toBe(before + 1);
+    expect((await service.opend.stats()).upgrades).toBe(before + 1);
   });
 });
 

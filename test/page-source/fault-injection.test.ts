@@ -54,13 +54,13 @@ describe("circuit breaker across data centers", () => {
     for (let call = 0; call < 5; call += 1) {
       expect((await dataCenters[call % 2]?.page(`US.T${call}`))?.failure?.code).toBe("opend_unreachable");
     }
-    const { openings } = await service.opend.stats();
+    const { upgrades } = await service.opend.stats();
     for (const dataCenter of dataCenters) {
       const { failure } = await dataCenter.page("US.T9");
       expect(failure).toMatchObject({ code: "opend_unreachable" });
       expect(failure?.retryAfterMs).toBeGreaterThan(5_000);
     }
-    expect((await service.opend.stats()).openings).toBe(openings);
+    expect((await service.opend.stats()).upgrades).toBe(upgrades);
     await service.opend.set({ fault: "" });
     await service.upstash.redis("HSET", "short-interest:circuit", "open", "0"); // Ends the 10 s.
     expect((await dataCenters[0]?.page("US.T9"))?.result?.tier).toBe("opend");
@@ -252,8 +252,8 @@ describe("cached pages under load", () => {
       },
       { timeout: 15_000, interval: 200 },
     );
-    const { refused, worstWindow } = await service.opend.stats();
+    const { refused, maxCallsInWindow } = await service.opend.stats();
     expect(refused).toBe(0);
-    expect(worstWindow).toBeLessThanOrEqual(30);
+    expect(maxCallsInWindow).toBeLessThanOrEqual(30);
   });
 });

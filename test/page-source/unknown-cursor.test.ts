@@ -78,7 +78,7 @@ describe("unknown cursor", () => {
     expect(await pagesIn(service)).toBe(0);
   });
 
-  it.each(["timestamp", "number", "word"] as const)(
+  it.each(["timestamp", "offset", "opaque"] as const)(
     "does not occur in a walk by '%s' cursors: its pages are in the shared cache",
     async (cursors) => {
       const { service, dataCenters } = await start(2);

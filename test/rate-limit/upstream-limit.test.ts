@@ -23,11 +23,11 @@ it("upstream limit of 30 calls holds in every window, however late calls arrive"
   await Promise.all(Array.from({ length: 6 }, readUntilEnd));
   expect([...statuses].sort()).toEqual([200, 429]);
 
-  const { refused, worstWindow, calls, mostConnections } = await service.opend.stats();
+  const { refused, maxCallsInWindow, calls, maxConnections } = await service.opend.stats();
   expect(refused).toBe(0);
-  expect(worstWindow).toBeLessThanOrEqual(30);
+  expect(maxCallsInWindow).toBeLessThanOrEqual(30);
   expect(calls).toBeGreaterThanOrEqual(60);
   // Refused requests do not use up OpenD's connections.
-  expect(mostConnections).toBeLessThan(64);
+  expect(maxConnections).toBeLessThan(64);
   await vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
 });

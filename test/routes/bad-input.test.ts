@@ -104,7 +104,7 @@ describe.each(Object.entries(BAD))("%s", (template, parameters) => {
       await expectInvalid(gateway, `${route}?${name}=${value}`, "invalid_parameter", name);
       await expectInvalid(gateway, `${route}?${name}=${value}&${name}=1`, "invalid_parameter", name);
     }
-    expect([await gateway.upstash.requests(), (await gateway.opend.stats()).openings]).toEqual([0, 0]);
+    expect([await gateway.upstash.requests(), (await gateway.opend.stats()).upgrades]).toEqual([0, 0]);
   });
 
   it("rejects a parameter name that is not percent-encoded UTF-8", async () => {

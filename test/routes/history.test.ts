@@ -76,7 +76,7 @@ describe("history", () => {
     },
   );
 
-  it.each(["number", "word"] as const)("has every row with cursors of the kind %s", async (cursors) => {
+  it.each(["offset", "opaque"] as const)("has every row with cursors of the kind %s", async (cursors) => {
     const service = await startService({ cursors });
     expect((await history(service, "HK.00700")).items).toHaveLength(250);
   });
@@ -103,7 +103,7 @@ describe("history", () => {
   it("causes 20 calls over one connection for 1,000 rows, and none the second time", async () => {
     const service = await startService({}, PAID_PLAN);
     expect((await history(service, "US.ROWS1000")).items).toHaveLength(1_000);
-    expect(await service.opend.stats()).toMatchObject({ calls: 20, openings: 1, refused: 0 });
+    expect(await service.opend.stats()).toMatchObject({ calls: 20, upgrades: 1, refused: 0 });
     await vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
     const again = await history(service, "US.ROWS1000");
     expect(again).toMatchObject({ complete: true, error: null });
@@ -129,7 +129,7 @@ describe("history", () => {
     await vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0), 5_000);
     const { done } = (await reader?.read()) ?? {};
     expect(done).toBe(false);
-    expect((await service.opend.stats()).openings).toBe(2);
+    expect((await service.opend.stats()).upgrades).toBe(2);
     await reader?.cancel();
   });
 
@@ -248,7 +248,7 @@ describe("history that fails", () => {
   });
 
   it("ends when cursors form a cycle", async () => {
-    const service = await startService({ cursors: "circle" });
+    const service = await startService({ cursors: "loop" });
     const walked = await history(service, "HK.00700");
     expect(walked.items).toHaveLength(150);
     expect(walked).toMatchObject({ complete: false, error: { code: "opend_protocol_error" } });

@@ -39,7 +39,7 @@ describe.each(["/readyz", "/metrics"])("%s", (path) => {
     ] as const) {
       const response = await service.get(path, { headers: sent });
       expect([response.status, await response.json()]).toMatchObject([401, { code: "unauthorized" }]);
-      expect((await service.opend.stats()).openings).toBe(0);
+      expect((await service.opend.stats()).upgrades).toBe(0);
     }
   });
 
@@ -49,8 +49,8 @@ describe.each(["/readyz", "/metrics"])("%s", (path) => {
     const service = await startWithKey({}, { REQUESTS_PER_CLIENT: { limit } });
     const response = await service.get(path, { headers });
     expect(await response.json()).toMatchObject({ status: 429, code: "too_many_requests", retry_after: 60 });
-    const { openings } = await service.opend.stats();
-    expect([openings, await service.upstash.requests()]).toEqual([0, 0]);
+    const { upgrades } = await service.opend.stats();
+    expect([upgrades, await service.upstash.requests()]).toEqual([0, 0]);
   });
 
   it("is not cacheable", async () => {
@@ -85,7 +85,7 @@ describe("/readyz", () => {
 
   it.each([
     ["opend_unreachable", { fault: "not a WebSocket" }],
-    ["opend_key_refused", { fault: "login: refused without a word" }],
+    ["opend_key_refused", { fault: "login: refused without text" }],
     ["opend_unreachable", { fault: "login: relay lost" }],
     ["opend_unreachable", { fault: "login: drop" }],
     ["opend_protocol_error", { fault: "login: not protobuf" }],
@@ -96,7 +96,7 @@ describe("/readyz", () => {
   });
 
   it("has opend_unreachable for an unused port", async () => {
-    const service = await startWithKey({}, { OPEND_URL: `ws://127.0.0.1:${await control.deadPort()}` });
+    const service = await startWithKey({}, { OPEND_URL: `ws://127.0.0.1:${await control.unusedPort()}` });
     expect(await readiness(service)).toEqual({ upstash: "ok", opend: "opend_unreachable" });
   });
 });

@@ -213,7 +213,7 @@ describe("/v1/webhooks/{id}", () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/old");
     await service.request("PATCH", `/${id}`, { active: false });
-    await service.answerAt("/old", { afterMs: 300 });
+    await service.answerAt("/old", { delayMs: 300 });
     const before = (await service.testMessages()).length;
     const resuming = service.request("PATCH", `/${id}`, { active: true });
     await vi.waitFor(async () => expect((await service.testMessages()).length).toBe(before + 1));
@@ -250,7 +250,7 @@ describe("/v1/webhooks/{id}", () => {
   it("DELETE during a test message leaves no key", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
-    await service.answerAt("/", { afterMs: 300 });
+    await service.answerAt("/", { delayMs: 300 });
     const before = (await service.testMessages()).length;
     const testing = service.request("POST", `/${id}/test`);
     await vi.waitFor(async () => expect((await service.testMessages()).length).toBe(before + 1));

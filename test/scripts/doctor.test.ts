@@ -142,7 +142,7 @@ describe.concurrent("doctor with a fault of OpenD", () => {
     ["opend login", 35, { fault: "login: relay lost" }, {}],
     ["opend login", 35, { fault: "login: drop" }, {}],
     ["opend login", 35, { fault: "login: not protobuf" }, {}],
-    ["opend login", 35, { fault: "mute" }, {}],
+    ["opend login", 35, { fault: "silent after upgrade" }, {}],
     ["opend upgrade", 33, { fault: "hanging connect" }, {}],
     ["opend call", 37, { fault: "drop" }, {}],
     ["opend call", 37, { fault: "silence" }, {}],

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { array, nullable, object, parse, picklist, string, unknown } from "valibot";
-import type { Received, Receiver } from "../stand-ins/receiver.ts";
+import type { ReceivedRequest, Receiver } from "../stand-ins/receiver.ts";
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { isSame, parseExactly } from "./exact-json.ts";
 import { truthOf } from "./oracle.ts";
@@ -147,7 +147,7 @@ export class Hooks {
     this.#seen = received.length;
   }
 
-  #checkOne({ path, headers, body }: Received): void {
+  #checkOne({ path, headers, body }: ReceivedRequest): void {
     const { report, secrets, published } = this.#world.parts;
     const texts = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
     const secret = this.#secrets.get(path) ?? "";

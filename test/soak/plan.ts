@@ -37,8 +37,8 @@ const without = (upstash: UpstashFault): Fault => ({ name: `Upstash: ${upstash}`
  * are delayed for longer than a permit lives are missing too: no gateway could keep the limit then.
  */
 const KINDS: Readonly<Record<string, readonly Fault[]>> = {
-  connect: ["reset", "hanging connect", "not a WebSocket", "redirect", "mute"].map(faulty),
-  login: ["drop", "silence", "relay lost", "header error", "refused without a word", "not protobuf"].map(
+  connect: ["reset", "hanging connect", "not a WebSocket", "redirect", "silent after upgrade"].map(faulty),
+  login: ["drop", "silence", "relay lost", "header error", "refused without text", "not protobuf"].map(
     (fault) => faulty(`login: ${fault}`),
   ),
   call: ["silence", "drop", "relay lost", "other section", "header error 1", "header error 3"].map(faulty),

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { checkLimit } from "../model/rate-limit/check.ts";
-import { checkStore } from "../model/shared-cache/check.ts";
+import { checkRateLimit } from "../model/rate-limit/check.ts";
+import { checkSharedCache } from "../model/shared-cache/check.ts";
 import { formatDuration, print, startProgress } from "../support/progress.ts";
 import { allClosed, publish, recover } from "./ending.ts";
 import { follow } from "./following.ts";
@@ -76,9 +76,9 @@ async function soak(): Promise<void> {
   const plan = planOf(seed, totalMs, WORKERS, securities);
   const { parts, receiver } = await startScene(seed, report, ending);
   const stopProgress = startProgress(() => {
-    const { calls, worstWindow } = parts.opend.stats();
+    const { calls, maxCallsInWindow } = parts.opend.stats();
     const time = `${formatDuration(Date.now() - began)}/${formatDuration(totalMs)}`;
-    const counts = `${report.answers} answers, ${calls} calls to OpenD, worst window ${worstWindow}/${LIMIT}`;
+    const counts = `${report.answers} answers, ${calls} calls to OpenD, worst window ${maxCallsInWindow}/${LIMIT}`;
     return `${time}  ${counts}, ${report.violations} violations; ${phase}`;
   });
   ending.push(async () => stopProgress());
@@ -134,11 +134,11 @@ async function soak(): Promise<void> {
   await checkStorage(world);
   hooks.check();
 
-  const { calls, worstWindow, refused, mostConnections } = parts.opend.stats();
-  if (worstWindow > LIMIT) report.violated("quota", `${worstWindow} calls in 30 s`);
+  const { calls, maxCallsInWindow, refused, maxConnections } = parts.opend.stats();
+  if (maxCallsInWindow > LIMIT) report.violated("quota", `${maxCallsInWindow} calls in 30 s`);
   if (refused > 0) report.violated("quota", `OpenD has refused ${refused} calls`);
   print(
-    `${calls} calls to OpenD, at most ${worstWindow} in 30 s, ${refused} refused, at most ${mostConnections} connections; ` +
+    `${calls} calls to OpenD, at most ${maxCallsInWindow} in 30 s, ${refused} refused, at most ${maxConnections} connections; ` +
       `the soak's own process was blocked for at most ${Math.round(delay.max / 1e6)} ms`,
   );
 }
@@ -146,8 +146,8 @@ async function soak(): Promise<void> {
 /** Checks the scripts of the limit and of the shared store in random histories, more of them the longer the soak is. */
 async function checkScripts(): Promise<void> {
   const checks = [
-    ["limit", checkLimit, seconds * LIMIT_HISTORIES_PER_S, "quota"],
-    ["shared store", checkStore, seconds * STORE_HISTORIES_PER_S, "cached"],
+    ["limit", checkRateLimit, seconds * LIMIT_HISTORIES_PER_S, "quota"],
+    ["shared store", checkSharedCache, seconds * STORE_HISTORIES_PER_S, "cached"],
   ] as const;
   for (const [name, check, histories, invariant] of checks) {
     const onProgress = (done: number) => {

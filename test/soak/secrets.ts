@@ -31,7 +31,7 @@ export function createCaller(name: string, number: number): Caller {
 }
 
 /** Texts of OpenD and Upstash, and texts that only they receive. */
-const UPSTREAM_TEXTS = ["private words", "WRONGPASS", "ERR internal", "<h1>Hello", "key error"];
+const UPSTREAM_TEXTS = ["internal text", "WRONGPASS", "ERR internal", "<h1>Hello", "key error"];
 const INTERNAL_TEXTS = [
   "EVALSHA",
   "redis.call",

@@ -32,7 +32,7 @@ export class WrongReplies {
   end(): void {
     const { opend, report } = this.#world.parts;
     this.#set([]);
-    report.count("wrong replies: given in all", opend.stats().answeredWrong);
+    report.count("wrong replies: given in all", opend.stats().wrongReplies);
   }
 
   #set(replies: readonly WrongReply[]): void {

@@ -2,11 +2,11 @@ import { createServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { json } from "node:stream/consumers";
 import { type OpendOptions, type OpendStats, type StandInOpend, startOpend } from "./opend.ts";
-import { type Received, type Receiver, type ReceiverAnswer, startReceiver } from "./receiver.ts";
+import { type ReceivedRequest, type Receiver, type ReceiverResponse, startReceiver } from "./receiver.ts";
 import { startRedis } from "./redis.ts";
 import { type StandInUpstash, startUpstash, type UpstashFault } from "./upstash.ts";
 
-/** What tests, which run in workerd, can ask of the stand-ins, which run in Node. */
+/** Controls of the stand-ins, which run in Node, for tests, which run in workerd. */
 export interface Controls {
   startOpend: (options: OpendOptions) => Promise<{ id: number; url: string }>;
   setOpend: (id: number, changes: Partial<OpendOptions>) => Promise<void>;
@@ -15,14 +15,14 @@ export interface Controls {
   failUpstash: (id: number, fault: UpstashFault | null, after?: number) => Promise<void>;
   upstashRequests: (id: number) => Promise<number>;
   startReceiver: () => Promise<{ id: number; origin: string }>;
-  answerAt: (id: number, path: string, answer: ReceiverAnswer) => Promise<void>;
-  received: (id: number) => Promise<readonly Received[]>;
-  endlessAnswers: (id: number) => Promise<number>;
-  /** Runs a command in the Redis behind a stand-in for Upstash. */
+  setReceiverResponse: (id: number, path: string, answer: ReceiverResponse) => Promise<void>;
+  receivedRequests: (id: number) => Promise<readonly ReceivedRequest[]>;
+  openEndlessResponses: (id: number) => Promise<number>;
+  /** Runs a command in the Redis of an Upstash stand-in. */
   redis: (id: number, name: string, ...args: string[]) => Promise<unknown>;
   redisKind: () => Promise<string>;
-  /** An address at which nothing listens. */
-  deadPort: () => Promise<number>;
+  /** A port without a listener. */
+  unusedPort: () => Promise<number>;
 }
 
 /** Serves the controls over HTTP on loopback: `POST / {"name": …, "args": […]}`. */
@@ -51,12 +51,12 @@ export async function startControl() {
       const started = await startReceiver();
       return { id: receivers.push(started) - 1, origin: started.origin };
     },
-    answerAt: async (id, path, answer) => receiver(id).answer(path, answer),
-    received: async (id) => receiver(id).received(),
-    endlessAnswers: async (id) => receiver(id).endless(),
+    setReceiverResponse: async (id, path, answer) => receiver(id).setResponse(path, answer),
+    receivedRequests: async (id) => receiver(id).received(),
+    openEndlessResponses: async (id) => receiver(id).openEndlessResponses(),
     redis: async (id, name, ...args) => upstash(id).redis.call(name, ...args),
     redisKind: async () => redis.kind,
-    async deadPort() {
+    async unusedPort() {
       const server = createTcpServer();
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       const { port } = server.address() as AddressInfo;
@@ -77,19 +77,19 @@ export async function startControl() {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    /** @throws Error where a script has touched a key that it does not declare */
+    /** @throws Error if a script used a key that it does not declare */
     async close() {
       server.closeAllConnections();
       server.close();
-      await Promise.all([...opends, ...upstashes, ...receivers].map((each) => each.close()));
+      await Promise.all([...opends, ...upstashes, ...receivers].map((standIn) => standIn.close()));
       await redis.close();
-      // The code under test may swallow such an error, because it swallows every error of Upstash at that place.
-      const violations = new Set(upstashes.flatMap((each) => each.violations()));
+      // The code under test may ignore this error, because it ignores any Upstash error at that place.
+      const violations = new Set(upstashes.flatMap((upstash) => upstash.violations()));
       if (violations.size > 0) throw new Error([...violations].join("\n"));
     },
   };
 }
 
-function fail(why: string): never {
-  throw new Error(why);
+function fail(message: string): never {
+  throw new Error(message);
 }

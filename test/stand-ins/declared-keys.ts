@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * Makes a Lua script fail when it touches a key that is not in its KEYS. Redis outside a cluster lets such a script
- * run. Upstash locks the whole database while it reads an undeclared key from disk.
+ * Makes a Lua script fail if it uses a key that is not in its KEYS. Redis without a cluster does not check that.
+ * Upstash locks the whole database while it reads an undeclared key from disk.
  */
 
 /** Commands whose first argument is their only key. */
@@ -17,23 +17,23 @@ const ONE_KEY = [
 const ALL_KEYS = ["DEL", "EXISTS", "UNLINK", "MGET"];
 const NO_KEY = ["TIME"];
 
-const lua = (texts: readonly string[]) => `{${texts.map((text) => `['${text}'] = true`).join(", ")}}`;
+const luaSet = (names: readonly string[]) => `{${names.map((name) => `['${name}'] = true`).join(", ")}}`;
 
-/** Part of the error that a script ends with, and of nothing else that Redis says. */
-export const UNDECLARED = "is not declared in KEYS";
+/** Part of the error message of such a script. No other Redis error contains it. */
+export const UNDECLARED_KEY = "is not declared in KEYS";
 
 const PRELUDE = `
 local redis = (function(redis)
-  local one, all, none = ${lua(ONE_KEY)}, ${lua(ALL_KEYS)}, ${lua(NO_KEY)}
+  local one, all, none = ${luaSet(ONE_KEY)}, ${luaSet(ALL_KEYS)}, ${luaSet(NO_KEY)}
   local declared = {}
   for _, key in ipairs(KEYS) do declared[key] = true end
   local function check(name, ...)
     local command, arguments = string.upper(name), {...}
     local count = one[command] and 1 or all[command] and #arguments or none[command] and 0
-    if not count then error('the positions of the keys of ' .. command .. ' are not known') end
+    if not count then error('unknown key positions: ' .. command) end
     for position = 1, count do
       if not declared[arguments[position]] then
-        error('the key ' .. tostring(arguments[position]) .. ' of ' .. command .. ' ${UNDECLARED}')
+        error(command .. ': key ' .. tostring(arguments[position]) .. ' ${UNDECLARED_KEY}')
       end
     end
   end
@@ -48,15 +48,15 @@ local redis = (function(redis)
 end)(redis)
 `;
 
-/** The flag line of a script, which only Upstash knows; Redis refuses the script. */
+/** The first line of a script with flags. Redis refuses a script with a flag that only Upstash supports. */
 const FLAGS = /^#!lua flags=allow-key-locking\n/;
 
 const digestOf = (text: string) => createHash("sha1").update(text).digest("hex");
-/** Digests of scripts as the client knows them, and with the check. Redis shares its scripts between databases, too. */
+/** Digest of the original script → digest of the script with the check. All databases of a Redis share scripts. */
 const digests = new Map<string, string>();
 
-/** The command that runs a script with the check; any other command as it is. */
-export function checked(command: readonly string[]): readonly string[] {
+/** Adds the check to a command that runs a script. Other commands do not change. */
+export function withKeyCheck(command: readonly string[]): readonly string[] {
   const [name = "", script = "", ...rest] = command;
   switch (name.toUpperCase()) {
     case "EVAL": {

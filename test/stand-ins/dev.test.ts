@@ -8,7 +8,7 @@ afterEach(() => {
   running = [];
 });
 
-/** `npm run dev` with these variables, and what it has printed. */
+/** Starts `npm run dev` with these variables, and collects its output. */
 function dev(vars: Record<string, string>) {
   const child = spawn(process.execPath, ["test/stand-ins/dev.ts"], {
     env: { ...process.env, PORT: "0", DEV_VARS_FILE: "none", ...vars },
@@ -25,11 +25,11 @@ function dev(vars: Record<string, string>) {
   return { child, printed, exit, origin };
 }
 
-it("serves with the stand-ins, says so, survives bad cursors, and ends", async () => {
+it("npm run dev serves sample data, survives invalid cursors, and exits with 0 on SIGTERM", async () => {
   const { child, printed, exit, origin } = dev({});
   const url = await origin();
   expect(printed.text).toMatch(
-    /^OpenD: {3}a stand-in with SAMPLE DATA, ws:\S+\nUpstash: a stand-in over \S+, http:\S+\n/,
+    /^OpenD: {4}mock server with SAMPLE DATA, ws:\S+\nUpstash: {2}mock server over \S+, http:\S+\n/,
   );
   const command = /curl '(\S+)'/.exec(printed.text)?.[1] ?? "";
   expect((await fetch(command)).status).toBe(200);
@@ -42,7 +42,7 @@ it("serves with the stand-ins, says so, survives bad cursors, and ends", async (
   expect(await exit).toBe(0);
 });
 
-it("has webhooks where API_KEYS is set, with a key for their secrets that it makes itself", async () => {
+it("npm run dev enables webhooks with a random WEBHOOK_SECRET_KEY if API_KEYS is set", async () => {
   const { child, exit, origin } = dev({ API_KEYS });
   const response = await fetch(`${await origin()}/v1/webhooks`, { headers: { "X-API-Key": KEY } });
   expect(await response.json()).toEqual({ items: [] });
@@ -55,8 +55,8 @@ it.each([
   [{ OPEND_URL: "ws://user:hunter2@127.0.0.1" }, "OPEND_URL contains a user name or password"],
   [{ UPSTREAM_LIMIT: "many" }, "UPSTREAM_LIMIT is not an integer from 1 to 30"],
   [{ UPSTASH_REDIS_REST_URL: "http://127.0.0.1:1" }, "UPSTASH_REDIS_REST_TOKEN is not set"],
-  [{ PORT: "a door" }, "Port a door cannot be listened on"],
-])("with %j it says what is wrong, and stops", async (vars, message) => {
+  [{ PORT: "http" }, "Port http is not available"],
+])("npm run dev with %j prints the error and exits with 1", async (vars, message) => {
   const { printed, exit } = dev(vars);
   expect(await exit).toBe(1);
   expect(printed.text).toContain(message);

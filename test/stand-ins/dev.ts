@@ -5,15 +5,16 @@ import { Failure } from "../../functions/errors.ts";
 import { variable } from "../../scripts/vars.ts";
 import { startOpend } from "./opend.ts";
 import { startRedis } from "./redis.ts";
+import { SAMPLE_SYMBOLS } from "./sample-data.ts";
 import { startUpstash } from "./upstash.ts";
 import { startLocalWorker } from "./worker.ts";
 
-/** `npm run dev`: the Worker on this machine, with stand-ins for whatever is not configured. */
+/** `npm run dev` runs the Worker locally. Stand-ins replace OpenD and Upstash unless they are configured. */
 
 const port = Number(process.env.PORT ?? 8787);
 if (!(await canListenOn(port))) {
   console.error(
-    `Port ${process.env.PORT ?? port} cannot be listened on; set another one: PORT=8788 npm run dev`,
+    `Port ${process.env.PORT ?? port} is not available. Choose another port: PORT=8788 npm run dev`,
   );
   process.exit(1);
 }
@@ -23,15 +24,15 @@ for (const name of VARIABLE_NAMES) {
   const value = variable(name);
   if (value !== undefined) vars[name] = value;
 }
-const ending: (() => Promise<unknown>)[] = [];
+const cleanups: (() => Promise<unknown>)[] = [];
 
-const realOpend = vars.OPEND_URL !== undefined;
-const someUpstash = { UPSTASH_REDIS_REST_URL: "http://localhost", UPSTASH_REDIS_REST_TOKEN: "stand-in" };
+const usesRealOpend = vars.OPEND_URL !== undefined;
+const placeholder = { UPSTASH_REDIS_REST_URL: "http://localhost", UPSTASH_REDIS_REST_TOKEN: "stand-in" };
 try {
-  // Before anything is printed of it, or started with it.
+  // An invalid URL may contain a password. So check the configuration before any of it is printed.
   parseEnv({
     OPEND_URL: "ws://localhost",
-    ...(vars.UPSTASH_REDIS_REST_URL === undefined && someUpstash),
+    ...(vars.UPSTASH_REDIS_REST_URL === undefined && placeholder),
     ...vars,
   });
 } catch (thrown) {
@@ -41,50 +42,50 @@ try {
 
 if (vars.OPEND_URL === undefined) {
   const opend = await startOpend(vars.OPEND_KEY === undefined ? {} : { key: vars.OPEND_KEY });
-  ending.push(opend.close);
+  cleanups.push(opend.close);
   vars.OPEND_URL = opend.url;
-  console.log(`OpenD:   a stand-in with SAMPLE DATA, ${opend.url}`);
+  console.log(`OpenD:    mock server with SAMPLE DATA, ${opend.url}`);
 } else {
-  console.log(`OpenD:   ${vars.OPEND_URL}`);
+  console.log(`OpenD:    ${vars.OPEND_URL}`);
 }
 
 if (vars.UPSTASH_REDIS_REST_URL === undefined) {
   const redis = await startRedis();
   const upstash = await startUpstash(await redis.open());
-  ending.push(upstash.close, redis.close);
+  cleanups.push(upstash.close, redis.close);
   vars.UPSTASH_REDIS_REST_URL = upstash.url;
   vars.UPSTASH_REDIS_REST_TOKEN = upstash.token;
-  // What it encrypts ends with the stand-in.
+  // A random key is enough: the encrypted secrets are lost when the stand-in stops.
   vars.WEBHOOK_SECRET_KEY ??= randomBytes(32).toString("base64");
-  console.log(`Upstash: a stand-in over ${redis.kind}, ${upstash.url}`);
-  if (realOpend) {
-    console.log(
-      "         It forgets at each start which calls were made: leave OpenD's window of 30 s between two.",
-    );
+  console.log(`Upstash:  mock server over ${redis.kind}, ${upstash.url}`);
+  if (usesRealOpend) {
+    console.log("          A restart loses the log of OpenD calls: wait 30 s before you start it again.");
   }
 } else {
-  console.log(`Upstash: ${vars.UPSTASH_REDIS_REST_URL}`);
+  console.log(`Upstash:  ${vars.UPSTASH_REDIS_REST_URL}`);
 }
 
 const worker = await startLocalWorker(vars, { port });
-ending.unshift(worker.close);
-console.log(`Worker:  ${worker.origin}, with an empty edge cache of its own`);
-console.log(`\nTry:     curl '${worker.origin}/v1/short-interest/HK.00700?num=3'`);
-console.log(`Look:    ${worker.origin}/?symbol=HK.00700\n`);
+cleanups.unshift(worker.close);
+console.log(`Worker:   ${worker.origin}, edge cache empty`);
+console.log(`\nWeb UI:   ${worker.origin}/?symbol=HK.00700`);
+console.log(`API:      curl '${worker.origin}/v1/short-interest/HK.00700?num=3'`);
+if (!usesRealOpend) console.log(`Symbols:  ${SAMPLE_SYMBOLS.join(", ")}`);
+console.log("\nPress Ctrl+C to stop.\n");
 
-let ended = false;
+let isStopping = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   // The development server's own listeners exit at once, and would leave Redis running.
   process.removeAllListeners(signal);
   process.on(signal, async () => {
-    if (ended) return;
-    ended = true;
-    for (const end of ending) await end().catch(console.error);
+    if (isStopping) return;
+    isStopping = true;
+    for (const cleanUp of cleanups) await cleanUp().catch(console.error);
     process.exit(0);
   });
 }
 
-/** The development server would wait for a port that is taken, and say nothing. */
+/** The development server waits for a busy port without a message. */
 function canListenOn(number: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();

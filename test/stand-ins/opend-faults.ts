@@ -4,8 +4,8 @@ import { ResponseSchema as LoginResponseSchema } from "../../gen/InitWebSocket_p
 import { ResponseSchema as NotifySchema } from "../../gen/Notify_pb.js";
 import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 
-/** The effect of a fault in place of the right answer: frames to send, in order, or an end. */
-export type Misbehaviour = readonly (Uint8Array | string)[] | "silence" | "drop";
+/** The effect of a fault: frames to send in place of the correct reply, no reply, or a dropped connection. */
+export type FaultEffect = readonly (Uint8Array | string)[] | "silence" | "drop";
 
 const NOTHING = new Uint8Array();
 
@@ -18,7 +18,7 @@ const refusal = (request: RequestFrame, retMsg: string) =>
 const loginRefusal = (request: RequestFrame, retMsg: string) =>
   reply(request, toBinary(LoginResponseSchema, create(LoginResponseSchema, { retType: -1, retMsg })));
 
-/** The texts of OpenD's refusals. */
+/** Messages of OpenD's refusals. */
 export const REFUSALS = {
   frequency: "获取空头持仓频率太高，请求失败，每30秒最多30次。",
   unknownStock: "未知股票",
@@ -26,24 +26,24 @@ export const REFUSALS = {
   noPermission: "无权限获取该行情",
 } as const;
 
-/** A wrong reply to calls for the first page of one security, while all others are answered right. */
+/** A wrong reply to calls for the first page of one security. Other calls get correct replies. */
 export interface WrongReply {
   /** Market and code, such as `HK.00700`. */
   readonly symbol: string;
   /**
-   * - `unknown stock`, `wrong kind`: the security is denied;
-   * - `empty`: a success without rows;
-   * - `older`: the newest rows are missing;
-   * - `shorter`: the history ends too early.
+   * - `unknown stock`, `wrong kind`: a refusal, although the security exists
+   * - `empty`: a success without rows
+   * - `older`: the newest rows are missing
+   * - `shorter`: the oldest rows of the page are missing
    */
   readonly reply: "unknown stock" | "wrong kind" | "empty" | "older" | "shorter";
-  /** Rows that are missing, where some are left. */
+  /** The number of missing rows, for `older` and `shorter`. */
   readonly missing: number;
-  /** Calls that are answered so. */
+  /** The number of calls that get this reply. */
   readonly times: number;
 }
 
-/** The published rows that a wrong reply is made of, or the text of its refusal. */
+/** The range of published rows that a wrong reply may contain, or the message of its refusal. */
 export function wrongRange(
   { reply, missing }: WrongReply,
   rowsWanted: number,
@@ -54,9 +54,9 @@ export function wrongRange(
   return reply === "older" ? [missing, Number.POSITIVE_INFINITY] : [0, Math.max(0, rowsWanted - missing)];
 }
 
-export const LOGIN_FAULTS: Readonly<Record<string, (request: RequestFrame) => Misbehaviour>> = {
+export const LOGIN_FAULTS: Readonly<Record<string, (request: RequestFrame) => FaultEffect>> = {
   "login: header error": (request) => [reply(request, NOTHING, -1, "key error")],
-  "login: refused without a word": (request) => [loginRefusal(request, "")],
+  "login: refused without text": (request) => [loginRefusal(request, "")],
   "login: no body": (request) => [reply(request, NOTHING)],
   "login: no content": (request) => [
     reply(request, toBinary(LoginResponseSchema, create(LoginResponseSchema, { retType: 0 }))),
@@ -68,9 +68,9 @@ export const LOGIN_FAULTS: Readonly<Record<string, (request: RequestFrame) => Mi
 };
 
 export const CALL_FAULTS: Readonly<
-  Record<string, (request: RequestFrame, right: Uint8Array) => Misbehaviour>
+  Record<string, (request: RequestFrame, correct: Uint8Array) => FaultEffect>
 > = {
-  "push first": (request, right) => [
+  "push first": (request, correct) => [
     encodeReply({
       command: 1003,
       section: request.section,
@@ -79,12 +79,12 @@ export const CALL_FAULTS: Readonly<
       body: toBinary(NotifySchema, create(NotifySchema, { retType: 0, s2c: { type: 3 } })),
     }),
     reply({ ...request, section: 0n }, NOTHING),
-    right,
+    correct,
   ],
   "other section": (request) => [reply({ ...request, section: request.section + 7n }, NOTHING)],
   "text frame": () => ["ft-v1.0"],
-  "short frame": (_, right) => [right.slice(0, 43)],
-  "wrong sign": (_, right) => [Uint8Array.from(right, (byte, at) => (at === 0 ? 0x46 : byte))],
+  "short frame": (_, correct) => [correct.slice(0, 43)],
+  "wrong sign": (_, correct) => [Uint8Array.from(correct, (byte, index) => (index === 0 ? 0x46 : byte))],
   "not protobuf": (request) => [reply(request, new Uint8Array([0x08, 0x80]))],
   "not this protobuf": (request) => [reply(request, new Uint8Array([0xa0, 0x06, 0x01]))],
   "no content": (request) => [
@@ -106,7 +106,7 @@ export const CALL_FAULTS: Readonly<
   "header error 1": (request) => [reply(request, NOTHING, 1)],
   "header error 2": (request) => [reply(request, NOTHING, 2)],
   "header error 3": (request) => [reply(request, NOTHING, 3)],
-  "header error 9": (request) => [reply(request, NOTHING, 9, "private words")],
+  "header error 9": (request) => [reply(request, NOTHING, 9, "internal text")],
   "relay lost": () => [encodeReply({ command: 2, section: 0n, error: 0, errorText: "", body: NOTHING })],
   drop: () => "drop",
   silence: () => "silence",
@@ -116,5 +116,5 @@ export const CALL_FAULTS: Readonly<
   "no permission": (request) => [refusal(request, REFUSALS.noPermission)],
   frequency: (request) => [refusal(request, REFUSALS.frequency)],
   "frequency in English": (request) => [refusal(request, "Requests too frequent, at most 30 in 30 seconds")],
-  "other refusal": (request) => [refusal(request, "private words")],
+  "other refusal": (request) => [refusal(request, "internal text")],
 };

@@ -11,52 +11,52 @@ import { QotMarket } from "../../gen/Qot_Common_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
 import {
   CALL_FAULTS,
+  type FaultEffect,
   LOGIN_FAULTS,
-  type Misbehaviour,
   REFUSALS,
   type WrongReply,
   wrongRange,
 } from "./opend-faults.ts";
 import { hkHistory, isForbidden, usHistory } from "./sample-data.ts";
 
-/** How a stand-in for OpenD behaves. */
+/** Options of the stand-in for OpenD. */
 export interface OpendOptions {
-  /** Its key in the clear; none if empty. */
+  /** The key as plain text. No key is required if empty. */
   readonly key?: string;
-  /** Calls in a window; OpenD has 30 in 30 s. */
+  /** Calls allowed in a window. OpenD allows 30 in 30 s. */
   readonly limit?: number;
   readonly windowMs?: number;
-  /** Frames arrive after a random delay between these, in milliseconds. */
+  /** Minimum and maximum of the random delay of each request, in milliseconds. */
   readonly delayMs?: readonly [number, number];
-  /** The kind of its nextKey: the documented timestamp, a row number, a word, or one that leads back. */
-  readonly cursors?: "timestamp" | "number" | "word" | "circle";
-  /** A cursor that is no number starts at the newest row, and is not refused. */
+  /** The kind of `nextKey`: the documented timestamp, a row number, a text, or a text that leads to an earlier row. */
+  readonly cursors?: "timestamp" | "offset" | "opaque" | "loop";
+  /** A cursor that is not a number returns the newest rows, in place of a refusal. */
   readonly toleratesCursors?: boolean;
-  /** The number of newest rows that are not published yet. */
+  /** The number of newest rows that are not yet published. */
   readonly unpublished?: number;
-  /** Wrong replies to single securities. */
+  /** Wrong replies for single securities. */
   readonly wrongReplies?: readonly WrongReply[];
-  /** The fault at every login or call. */
+  /** The fault of every connection, login or call. */
   readonly fault?: string;
-  /** The header that a Cloudflare Access tunnel would require. */
+  /** The required value of `CF-Access-Client-Secret`, as behind a Cloudflare Access tunnel. */
   readonly accessClientSecret?: string;
 }
 
-/** What a stand-in has counted. */
+/** Counters of a stand-in. */
 export interface OpendStats {
   readonly connections: number;
-  readonly mostConnections: number;
-  /** WebSocket upgrades asked for, granted or not. */
-  readonly openings: number;
+  readonly maxConnections: number;
+  /** Requested WebSocket upgrades, accepted or not. */
+  readonly upgrades: number;
   /** Short-interest calls that arrived. */
   readonly calls: number;
-  /** Calls that it refused for their frequency. */
+  /** Calls refused because of the limit. */
   readonly refused: number;
-  /** Calls that got one of `wrongReplies`. */
-  readonly answeredWrong: number;
-  /** The most calls that arrived in any window. */
-  readonly worstWindow: number;
-  /** Bodies of the calls, hexadecimal. */
+  /** Calls that got one of the option's `wrongReplies`. */
+  readonly wrongReplies: number;
+  /** The highest number of calls in any window. */
+  readonly maxCallsInWindow: number;
+  /** Bodies of the calls as hexadecimal text. */
   readonly bodies: readonly string[];
 }
 
@@ -67,9 +67,9 @@ export interface StandInOpend {
   readonly close: () => Promise<void>;
 }
 
-const MOST_CONNECTIONS = 128;
+const MAX_CONNECTIONS = 128;
 
-/** Starts an OpenD on loopback that answers with sample data, and limits like the real one. */
+/** Starts an OpenD on loopback with sample data, and with the limit of the real one. */
 export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<StandInOpend> {
   let options = initial;
   const sockets = new Set<WebSocket>();
@@ -77,11 +77,11 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
   const arrivals: number[] = [];
   const granted: number[] = [];
   const bodies: string[] = [];
-  let mostConnections = 0;
+  let maxConnections = 0;
   let refused = 0;
-  let openings = 0;
-  /** How often each wrong reply was given. */
-  const given = new Map<WrongReply, number>();
+  let upgrades = 0;
+  /** The number of calls that got each wrong reply. */
+  const wrongReplyCounts = new Map<WrongReply, number>();
 
   const http = createServer((_, response) => response.writeHead(426).end());
   const server = new WebSocketServer({ noServer: true });
@@ -91,13 +91,13 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     if (options.fault === "reset") socket.destroy();
   });
   http.on("upgrade", (request, socket, head) => {
-    openings += 1;
+    upgrades += 1;
     if (options.fault === "redirect") {
       socket.end("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       return;
     }
-    if (options.fault === "mute") {
-      // Upgrades, and then neither answers nor closes.
+    if (options.fault === "silent after upgrade") {
+      // Accepts the upgrade, and then neither replies nor closes.
       const key = `${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
       const accepted = createHash("sha1").update(key).digest("base64");
       socket.write(
@@ -110,7 +110,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
       return;
     }
     if (options.fault === "hanging connect") {
-      // Reads on, so that it notices when the other side gives up.
+      // Keeps reading, to notice when the client closes the connection.
       socket
         .on("end", () => socket.end())
         .on("error", () => socket.destroy())
@@ -124,54 +124,57 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
       socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       return;
     }
-    if (sockets.size >= MOST_CONNECTIONS) return socket.destroy();
+    if (sockets.size >= MAX_CONNECTIONS) return socket.destroy();
     server.handleUpgrade(request, socket, head, accept);
   });
 
   function accept(socket: WebSocket): void {
     sockets.add(socket);
-    mostConnections = Math.max(mostConnections, sockets.size);
+    maxConnections = Math.max(maxConnections, sockets.size);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => socket.terminate());
     let loggedIn = false;
-    let before: Promise<void> = Promise.resolve();
+    let previous: Promise<void> = Promise.resolve();
     socket.on("message", (data: Buffer) => {
-      before = before.then(delay).then(() => {
+      previous = previous.then(delay).then(() => {
         const request = decodeRequest(data);
         if (request.command === 1) {
           const [frames, success] = answerLogin(request);
           loggedIn = success;
           send(socket, frames);
         } else if (loggedIn) {
-          send(socket, answer(request));
+          send(socket, answerRequest(request));
         }
       });
       // OpenD drops a connection that sends an unreadable frame.
-      before.catch(() => socket.terminate());
+      previous.catch(() => socket.terminate());
     });
   }
 
   async function delay(): Promise<void> {
-    const [least, most] = options.delayMs ?? [0, 0];
-    if (most > 0) await new Promise((resolve) => setTimeout(resolve, least + Math.random() * (most - least)));
+    const [min, max] = options.delayMs ?? [0, 0];
+    if (max > 0) await new Promise((resolve) => setTimeout(resolve, min + Math.random() * (max - min)));
   }
 
-  function answerLogin(request: RequestFrame): [Misbehaviour, boolean] {
+  function answerLogin(request: RequestFrame): [FaultEffect, boolean] {
     const fault = LOGIN_FAULTS[options.fault ?? ""];
     if (fault) return [fault(request), false];
     const { c2s } = fromBinary(Login.RequestSchema, request.body);
     const key = options.key ? createHash("md5").update(options.key).digest("hex") : "";
-    const right = (c2s?.websocketKey ?? "") === key;
-    const response = right
+    const isAccepted = (c2s?.websocketKey ?? "") === key;
+    const response = isAccepted
       ? {
           retType: 0,
           s2c: { serverTime: BigInt(Math.floor(Date.now() / 1_000)), connID: 7459212718233353666n },
         }
       : { retType: -1, retMsg: "" };
-    return [[reply(request, toBinary(Login.ResponseSchema, create(Login.ResponseSchema, response)))], right];
+    return [
+      [reply(request, toBinary(Login.ResponseSchema, create(Login.ResponseSchema, response)))],
+      isAccepted,
+    ];
   }
 
-  function answer(request: RequestFrame): Misbehaviour {
+  function answerRequest(request: RequestFrame): FaultEffect {
     if (request.command === 1004) {
       const s2c = { time: BigInt(Math.floor(Date.now() / 1_000)) };
       return [
@@ -193,8 +196,8 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     else refused += 1;
     const response = allowed ? page(request) : { retType: -1, retMsg: REFUSALS.frequency };
     const message = create(ShortInterest.ResponseSchema, response);
-    const right = reply(request, toBinary(ShortInterest.ResponseSchema, message));
-    return CALL_FAULTS[options.fault ?? ""]?.(request, right) ?? [right];
+    const correct = reply(request, toBinary(ShortInterest.ResponseSchema, message));
+    return CALL_FAULTS[options.fault ?? ""]?.(request, correct) ?? [correct];
   }
 
   function page(request: RequestFrame) {
@@ -227,32 +230,34 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     };
   }
 
-  /** The range of rows that a call sees of a history, or the text of its refusal. */
+  /** The range of rows that are visible to a call, or the message of its refusal. */
   function rangeOf(symbol: string, nextKey: string, rowsWanted: number): [number, number] | string {
     const { unpublished = 0, wrongReplies = [], fault = "" } = options;
     const published: [number, number] = [unpublished, Number.POSITIVE_INFINITY];
-    const wrong = wrongReplies.find((each) => each.symbol === symbol && (given.get(each) ?? 0) < each.times);
+    const wrong = wrongReplies.find(
+      (reply) => reply.symbol === symbol && (wrongReplyCounts.get(reply) ?? 0) < reply.times,
+    );
     if (!wrong || nextKey !== "" || fault in CALL_FAULTS) return published;
-    given.set(wrong, (given.get(wrong) ?? 0) + 1);
+    wrongReplyCounts.set(wrong, (wrongReplyCounts.get(wrong) ?? 0) + 1);
     const range = wrongRange(wrong, rowsWanted);
     return typeof range === "string" ? range : [unpublished + range[0], unpublished + range[1]];
   }
 
   function startOf(history: readonly { timestamp: bigint }[], nextKey: string): number {
     if (nextKey === "") return 0;
-    if (options.cursors === "number") return Number(nextKey);
-    if (options.cursors === "word" || options.cursors === "circle") {
+    if (options.cursors === "offset") return Number(nextKey);
+    if (options.cursors === "opaque" || options.cursors === "loop") {
       return Number(nextKey.slice("after-".length));
     }
     if (Number.isNaN(Number(nextKey))) return options.toleratesCursors ? 0 : Number.NaN;
-    const at = history.findIndex((row) => row.timestamp < Number(nextKey));
-    return at < 0 ? history.length : at;
+    const index = history.findIndex((row) => row.timestamp < Number(nextKey));
+    return index < 0 ? history.length : index;
   }
 
   function cursorOf(to: number, timestamp: bigint): string {
-    if (options.cursors === "number") return String(to);
-    if (options.cursors === "circle") return `after-${to % 150 === 0 ? 50 : to}`;
-    return options.cursors === "word" ? `after-${to}` : String(timestamp);
+    if (options.cursors === "offset") return String(to);
+    if (options.cursors === "loop") return `after-${to % 150 === 0 ? 50 : to}`;
+    return options.cursors === "opaque" ? `after-${to}` : String(timestamp);
   }
 
   await new Promise<void>((resolve) => http.listen(port, "127.0.0.1", resolve));
@@ -264,12 +269,12 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     },
     stats: () => ({
       connections: raw.size,
-      mostConnections,
-      openings,
+      maxConnections,
+      upgrades,
       calls: arrivals.length,
       refused,
-      answeredWrong: [...given.values()].reduce((sum, times) => sum + times, 0),
-      worstWindow: worstWindow(arrivals, options.windowMs ?? 30_000),
+      wrongReplies: [...wrongReplyCounts.values()].reduce((sum, times) => sum + times, 0),
+      maxCallsInWindow: maxCallsInAnyWindow(arrivals, options.windowMs ?? 30_000),
       bodies,
     }),
     async close() {
@@ -283,15 +288,15 @@ function reply(request: RequestFrame, body: Uint8Array): Uint8Array {
   return encodeReply({ ...request, body, error: 0, errorText: "" });
 }
 
-function send(socket: WebSocket, frames: Misbehaviour): void {
+function send(socket: WebSocket, frames: FaultEffect): void {
   if (frames === "drop") socket.terminate();
   else if (frames !== "silence") for (const frame of frames) socket.send(frame);
 }
 
-function worstWindow(arrivals: readonly number[], windowMs: number): number {
+function maxCallsInAnyWindow(arrivals: readonly number[], windowMs: number): number {
   let oldest = 0;
-  return arrivals.reduce((worst, now, at) => {
+  return arrivals.reduce((max, now, index) => {
     while (now - (arrivals[oldest] ?? now) > windowMs) oldest += 1;
-    return Math.max(worst, at - oldest + 1);
+    return Math.max(max, index - oldest + 1);
   }, 0);
 }

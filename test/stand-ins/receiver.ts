@@ -2,46 +2,45 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
-/** The response to messages at a path. */
-export interface ReceiverAnswer {
+/** A webhook receiver's response at a path. */
+export interface ReceiverResponse {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Delay of the response in milliseconds; -1 for no response. */
-  readonly afterMs?: number;
-  /** The response body never ends. */
+  /** Time before the response, in milliseconds; -1 for no response. */
+  readonly delayMs?: number;
+  /** The body never ends. */
   readonly endless?: boolean;
 }
 
-export interface Received {
+export interface ReceivedRequest {
   readonly path: string;
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
-  /** When the message arrived, Unix time in milliseconds. */
-  readonly at: number;
+  /** Unix time, milliseconds. */
+  readonly receivedAt: number;
 }
 
 export interface Receiver {
-  /** Without a path. */
   readonly origin: string;
-  readonly received: () => readonly Received[];
-  /** Number of endless responses that a client still reads. */
-  readonly endless: () => number;
-  /** Sets the response at this path. The default is 204. */
-  readonly answer: (path: string, answer: ReceiverAnswer) => void;
+  readonly received: () => readonly ReceivedRequest[];
+  /** Endless responses whose client has not disconnected. */
+  readonly openEndlessResponses: () => number;
+  /** Sets the response at a path. The default is 204. */
+  readonly setResponse: (path: string, setResponse: ReceiverResponse) => void;
   readonly close: () => Promise<void>;
 }
 
 /** Starts an HTTP server that receives webhook messages. */
 export async function startReceiver(): Promise<Receiver> {
-  const received: Received[] = [];
+  const received: ReceivedRequest[] = [];
   let endlessResponses = 0;
-  const answers = new Map<string, ReceiverAnswer>();
+  const answers = new Map<string, ReceiverResponse>();
   const server = createServer(async (request, response) => {
     const { url: path = "/", method = "", headers } = request;
-    received.push({ path, method, headers, body: await text(request), at: Date.now() });
-    const { status = 204, headers: own = {}, afterMs = 0, endless = false } = answers.get(path) ?? {};
-    if (afterMs < 0) return;
+    received.push({ path, method, headers, body: await text(request), receivedAt: Date.now() });
+    const { status = 204, headers: own = {}, delayMs = 0, endless = false } = answers.get(path) ?? {};
+    if (delayMs < 0) return;
     setTimeout(() => {
       response.writeHead(status, own);
       if (!endless) return response.end();
@@ -51,14 +50,14 @@ export async function startReceiver(): Promise<Receiver> {
         endlessResponses -= 1;
         clearInterval(writing);
       });
-    }, afterMs);
+    }, delayMs);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received: () => received,
-    endless: () => endlessResponses,
-    answer: (path, answer) => answers.set(path, answer),
+    openEndlessResponses: () => endlessResponses,
+    setResponse: (path, answer) => answers.set(path, answer),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

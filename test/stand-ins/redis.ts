@@ -10,24 +10,24 @@ import RedisMock from "ioredis-mock";
 export interface Database {
   /** Runs one command. */
   readonly call: Call;
-  /** Runs several with nothing in between. */
+  /** Runs several commands as one transaction. */
   readonly transaction: (commands: readonly (readonly string[])[]) => Promise<unknown[]>;
 }
 
 type Call = (name: string, ...args: string[]) => Promise<unknown>;
 
-/** A Redis of our own, with as many separate databases as are asked for. */
+/** A local Redis with any number of separate databases. */
 export interface RedisHost {
-  /** What it is, for people. */
+  /** The implementation, for console output. */
   readonly kind: "redis-server" | "ioredis-mock";
-  /** An empty database. */
+  /** Opens an empty database. */
   readonly open: () => Promise<Database>;
   readonly close: () => Promise<void>;
 }
 
 const DATABASES = 1_000;
 
-/** Starts `redis-server` where it is on the PATH, and imitates one where it is not, or where told to. */
+/** Starts `redis-server` if it is installed, or else ioredis-mock. `STAND_IN_REDIS=imitation` forces ioredis-mock. */
 export async function startRedis(): Promise<RedisHost> {
   const found = spawnSync("redis-server", ["--version"]).status === 0;
   return found && process.env.STAND_IN_REDIS !== "imitation" ? startServer() : startMock();
@@ -53,8 +53,9 @@ async function startServer(): Promise<RedisHost> {
   return {
     kind: "redis-server",
     async open() {
-      if (clients.length >= DATABASES) throw new Error(`redis-server has ${DATABASES} databases, all in use`);
-      // ioredis connects again by itself until the server listens.
+      if (clients.length >= DATABASES)
+        throw new Error(`all ${DATABASES} databases of redis-server are in use`);
+      // ioredis reconnects until the server listens.
       const client = new Redis({
         path,
         db: clients.length,
@@ -75,11 +76,11 @@ async function startServer(): Promise<RedisHost> {
     },
     async close() {
       for (const client of clients) client.disconnect();
-      // Ctrl-C reaches it as well, and may have ended it already.
+      // Ctrl+C reaches the child process too, so it may have exited already.
       if (server.exitCode === null && server.signalCode === null) {
-        const gone = new Promise((resolve) => server.once("exit", resolve));
+        const exited = new Promise((resolve) => server.once("exit", resolve));
         server.kill();
-        await gone;
+        await exited;
       }
       await rm(folder, { recursive: true, force: true });
     },
@@ -88,7 +89,7 @@ async function startServer(): Promise<RedisHost> {
 
 function startMock(): RedisHost {
   const clients: Redis[] = [];
-  // Those of the same name have the same data.
+  // Clients with the same host and database number share data.
   const host = randomUUID();
   return {
     kind: "ioredis-mock",
@@ -113,13 +114,13 @@ function startMock(): RedisHost {
   };
 }
 
-/** call() for the imitation, which has none, and mends where it is unlike Redis. */
+/** Implements `call` for ioredis-mock, and works around its differences from Redis. */
 function callOf(client: Redis): Call {
   const scripts = new Map<string, string>();
   const evaluate = (script: string, args: string[]) => {
     scripts.set(createHash("sha1").update(script).digest("hex"), script);
     const [keys = "0", ...rest] = args;
-    return client.eval(mended(script), Number(keys), ...rest);
+    return client.eval(patchScript(script), Number(keys), ...rest);
   };
   return async (name, ...args) => {
     const command = name.toUpperCase();
@@ -130,39 +131,43 @@ function callOf(client: Redis): Call {
       return evaluate(script, args.slice(1));
     }
     if (command === "SCRIPT" && args[0] === "FLUSH") return scripts.clear();
-    // It knows SET's options by their capital names only.
-    const known = command === "SET" ? args.map((arg, at) => (at < 2 ? arg : arg.toUpperCase())) : args;
+    // ioredis-mock accepts options of SET in upper case only.
+    const patchedArgs = command === "SET" ? args.map((arg, i) => (i < 2 ? arg : arg.toUpperCase())) : args;
     const method: unknown = Reflect.get(client, name.toLowerCase());
     if (typeof method !== "function") throw new Error(`ERR unknown command '${name}'`);
-    return Reflect.apply(method, client, known);
+    return Reflect.apply(method, client, patchedArgs);
   };
 }
 
 /**
- * Its own TIME is rounded to a second, and jumps. A sorted set that is empty goes on to be there. A missing field of a
- * hash is an object of JavaScript's, and a number stays one. A table is a list to it only if it was written down at once.
+ * Works around differences of scripts in ioredis-mock:
+ *
+ * - TIME is rounded to a second.
+ * - An empty sorted set still exists.
+ * - HMGET returns a JavaScript object for a missing field, and numbers in place of text.
+ * - A returned table is an array only if it was built by one table constructor.
  */
-function mended(script: string): string {
+function patchScript(script: string): string {
   const ms = Date.now();
   const time = `{'${Math.floor(ms / 1_000)}', '${(ms % 1_000) * 1_000}'}`;
-  return `local imitated = redis.call
+  return `local original = redis.call
 local redis = {call = function(name, key, ...)
   if name == 'TIME' then return ${time} end
-  local reply = imitated(name, key, ...)
+  local reply = original(name, key, ...)
   if name == 'HMGET' then
-    for at = 1, select('#', ...) do
-      local kind = type(reply[at])
-      if kind == 'number' then reply[at] = string.format('%.0f', reply[at])
-      elseif kind ~= 'string' then reply[at] = false end
+    for index = 1, select('#', ...) do
+      local kind = type(reply[index])
+      if kind == 'number' then reply[index] = string.format('%.0f', reply[index])
+      elseif kind ~= 'string' then reply[index] = false end
     end
   end
-  if name == 'ZREM' and imitated('ZCARD', key) == 0 then imitated('DEL', key) end
+  if name == 'ZREM' and original('ZCARD', key) == 0 then original('DEL', key) end
   return reply
 end}
 local function list(value)
   if type(value) ~= 'table' then return value end
   local values = {}
-  for at = 1, #value do values[at] = list(value[at]) end
+  for index = 1, #value do values[index] = list(value[index]) end
   return {table.unpack(values)}
 end
 return list((function()

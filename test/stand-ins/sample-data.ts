@@ -6,14 +6,14 @@ import {
   UsShortInterestItemSchema,
 } from "../../gen/Qot_GetShortInterest_pb.js";
 
-/** SAMPLE DATA. The first ten rows of HK.00700 are the vendor's documented example; the rest is made up. */
+/** SAMPLE DATA. The first ten rows of HK.00700 are the vendor's documented example. All others are invented. */
 
 type HkInit = MessageInitShape<typeof HkShortInterestItemSchema>;
 type UsInit = MessageInitShape<typeof UsShortInterestItemSchema>;
 
 const DAY_S = 86_400;
 
-/** [timestamp, date, shares, percent, close, close before], as the vendor's page prints them. */
+/** [timestamp, date, shares, percent, close, previous close], as printed on the vendor's page. */
 const DOCUMENTED: readonly (readonly [number, string, number, number, number, number])[] = [
   [1777478400, "2026-04-30", 51480638, 0.56, 467.8, 479.2],
   [1776960000, "2026-04-24", 51888755, 0.56, 493.4, 495.2],
@@ -38,7 +38,7 @@ const documentedRows: readonly HkInit[] = DOCUMENTED.map(
   }),
 );
 
-/** Weekly rows, going back from a Friday's midnight in Hong Kong. */
+/** Weekly rows, newest first, from midnight of a Friday in Hong Kong. */
 function hkRows(seed: string, count: number, newest: number): HkInit[] {
   const random = randomFrom(seed);
   return Array.from({ length: count }, (_, week) => {
@@ -56,14 +56,14 @@ function hkRows(seed: string, count: number, newest: number): HkInit[] {
   });
 }
 
-// Created once, because that is slow.
+// Its creation is slow.
 const newYorkHour = new Intl.DateTimeFormat("en-US", {
   timeZone: "America/New_York",
   hour: "numeric",
   hourCycle: "h23",
 });
 
-/** Rows of mid-month and month's end, going back from April 2026. The oldest ten lack some columns. */
+/** Rows of mid-month and end of month, newest first, from April 2026. The oldest ten lack some columns. */
 function usRows(seed: string, count: number): UsInit[] {
   const random = randomFrom(seed);
   return Array.from({ length: count }, (_, half) => {
@@ -100,9 +100,23 @@ const US_HISTORIES: Readonly<Record<string, readonly UsInit[]>> = {
   SPY: usRows("SPY", 110), // a fund
   NEWLY: usRows("NEWLY", 3),
   NONE: [],
-  // Counts past 2^53.
-  HUGE: usRows("HUGE", 2).map((row, at) => ({ ...row, sharesShort: 9_007_199_254_740_993n + BigInt(at) })),
+  // Share counts above 2^53.
+  HUGE: usRows("HUGE", 2).map((row, index) => ({
+    ...row,
+    sharesShort: 9_007_199_254_740_993n + BigInt(index),
+  })),
 };
+
+/** Symbols to try. */
+export const SAMPLE_SYMBOLS = [
+  "HK.00700",
+  "HK.09988",
+  "HK.02800",
+  "US.AAPL",
+  "US.TSLA",
+  "US.BRK.B",
+  "US.SPY",
+];
 
 /** The history of a Hong Kong security, newest first; undefined for an unknown security. */
 export function hkHistory(code: string): readonly HkShortInterestItem[] | undefined {
@@ -116,7 +130,7 @@ export function usHistory(code: string): readonly UsShortInterestItem[] | undefi
   return rows?.map((row) => create(UsShortInterestItemSchema, row));
 }
 
-/** Whether OpenD's account has no permission for a security, now or ever: `DENIED1`, `DENIED2`, … */
+/** Whether OpenD's account never has permission for a security: `DENIED1`, `DENIED2`, … */
 export function isForbidden(code: string): boolean {
   return /^DENIED\d+$/.test(code);
 }
@@ -125,13 +139,13 @@ function round(value: number, digits: number): number {
   return Number(value.toFixed(digits));
 }
 
-/** Unix time in seconds of the midnight in New York that begins a UTC date. */
+/** Unix time in seconds of midnight in New York at the start of a date. */
 function newYorkMidnight(date: Date): number {
   const offset = 24 - Number(newYorkHour.format(date));
   return date.getTime() / 1_000 + offset * 3_600;
 }
 
-/** mulberry32: numbers from 0 to 1, the same for the same seed. */
+/** mulberry32: a generator of numbers from 0 to 1 that depend on the seed only. */
 export function randomFrom(seed: string): () => number {
   let state = [...seed].reduce((sum, char) => Math.imul(sum ^ char.charCodeAt(0), 0x01000193), 0x811c9dc5);
   return () => {

@@ -1,24 +1,24 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { checked, UNDECLARED } from "./declared-keys.ts";
+import { UNDECLARED_KEY, withKeyCheck } from "./declared-keys.ts";
 import type { Database } from "./redis.ts";
 
-/** The ways in which a stand-in for Upstash can fail. */
+/** Faults of the stand-in for Upstash. */
 export type UpstashFault = "hang" | "slow" | "401" | "500" | "HTML" | "nonsense";
 
-/** How long a slow one may take before it does what it is asked to, and again before it says so. */
+/** Maximum delay of a slow stand-in before the command, and again before the response, in milliseconds. */
 const SLOW_MS = 1_200;
 
-/** Upstash's REST interface over a Redis: `/`, `/pipeline` and `/multi-exec`. */
+/** Upstash's REST API on top of a Redis: `/`, `/pipeline` and `/multi-exec`. */
 export interface StandInUpstash {
   readonly url: string;
   readonly token: string;
   readonly redis: Database;
-  /** HTTP requests that have arrived. */
+  /** The number of HTTP requests. */
   readonly requests: () => number;
-  /** Errors of scripts that touched a key without declaring it. */
+  /** Errors of scripts that used an undeclared key. */
   readonly violations: () => readonly string[];
-  /** @param after as many requests that are still answered well */
+  /** @param after the number of requests before the fault begins */
   readonly fail: (fault: UpstashFault | undefined, after?: number) => void;
   readonly close: () => Promise<void>;
 }
@@ -31,8 +31,8 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
   let faultAt = 0;
   let requests = 0;
   const violations: string[] = [];
-  const note = (outcome: Outcome): Outcome => {
-    if ("error" in outcome && outcome.error.includes(UNDECLARED)) violations.push(outcome.error);
+  const recordViolation = (outcome: Outcome): Outcome => {
+    if ("error" in outcome && outcome.error.includes(UNDECLARED_KEY)) violations.push(outcome.error);
     return outcome;
   };
 
@@ -41,7 +41,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
     requests += 1;
     const answer = (status: number, body: unknown) =>
       response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
-    const dawdle = async () => {
+    const delayIfSlow = async () => {
       if (fault === "slow") await new Promise((resolve) => setTimeout(resolve, Math.random() * SLOW_MS));
     };
     if (fault === "hang") return;
@@ -55,10 +55,10 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
     const encode = request.headers["upstash-encoding"] === "base64" ? inBase64 : (value: unknown) => value;
     try {
       const body: unknown = JSON.parse(await textOf(request));
-      await dawdle();
+      await delayIfSlow();
       if (request.url === "/") {
-        const outcome = note(await run(redis, commandOf(body)));
-        await dawdle();
+        const outcome = recordViolation(await run(redis, commandOf(body)));
+        await delayIfSlow();
         return answer("error" in outcome ? 400 : 200, encodeOutcome(outcome, encode));
       }
       if (request.url !== "/pipeline" && request.url !== "/multi-exec")
@@ -67,10 +67,10 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
       const commands = body.map(commandOf);
       const outcomes =
         request.url === "/pipeline" ? await pipeline(redis, commands) : await transaction(redis, commands);
-      await dawdle();
+      await delayIfSlow();
       return answer(
         200,
-        outcomes.map((outcome) => encodeOutcome(note(outcome), encode)),
+        outcomes.map((outcome) => encodeOutcome(recordViolation(outcome), encode)),
       );
     } catch (thrown) {
       return answer(400, { error: messageOf(thrown) });
@@ -98,7 +98,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
 
 function commandOf(value: unknown): Command {
   if (!Array.isArray(value) || value.length === 0) throw new Error("ERR not a command");
-  return checked(value.map(String));
+  return withKeyCheck(value.map(String));
 }
 
 async function run(redis: Database, [name = "", ...args]: Command): Promise<Outcome> {
@@ -124,7 +124,7 @@ function encodeOutcome(outcome: Outcome, encode: (value: unknown) => unknown): O
   return "error" in outcome ? outcome : { result: encode(outcome.result) };
 }
 
-/** As Upstash does it: every string but "OK". */
+/** Like Upstash, encodes every string except "OK". */
 function inBase64(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inBase64);
   return typeof value === "string" && value !== "OK" ? Buffer.from(value).toString("base64") : value;

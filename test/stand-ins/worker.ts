@@ -2,34 +2,34 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-// Set before wrangler loads: it would otherwise ask the internet for an example of request.cf.
+// Must be set before wrangler loads, which otherwise downloads an example of request.cf.
 process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= "false";
 process.env.WRANGLER_LOG ??= "warn";
 const { unstable_startWorker: startWorker } = await import("wrangler");
 
-/** A Worker in workerd on this machine, with an empty edge cache that it shares with no other. */
+/** A Worker in workerd on this machine, with an empty edge cache of its own. */
 export interface LocalWorker {
   readonly origin: string;
   readonly close: () => Promise<void>;
 }
 
 export interface LocalWorkerOptions {
-  /** 0, the default, takes a free one. */
+  /** 0, the default, selects a free port. */
   readonly port?: number;
-  /** How many requests one address may make; by default as in wrangler.toml. */
+  /** Rate limit of an IP address, in requests per minute. The default is that of wrangler.toml. */
   readonly requestsPerMinute?: number;
-  /** Rate limit of a key, in requests a minute; by default as in wrangler.toml. */
-  readonly requestsPerMinuteOfKey?: number;
-  /** Whether what the Worker writes to its console is printed, and not its warnings alone. */
+  /** Rate limit of an API key, in requests per minute. The default is that of wrangler.toml. */
+  readonly requestsPerMinutePerKey?: number;
+  /** Prints the whole console output of the Worker. By default only warnings and errors are printed. */
   readonly console?: boolean;
-  /** The configuration file of another Worker than this project's. */
+  /** Path of the wrangler configuration; by default `wrangler.toml`. */
   readonly config?: string;
 }
 
-/** More requests than anything on this machine makes. */
+/** Rate limits that no test reaches. */
 export const UNLIMITED: LocalWorkerOptions = {
   requestsPerMinute: 1_000_000_000,
-  requestsPerMinuteOfKey: 1_000_000_000,
+  requestsPerMinutePerKey: 1_000_000_000,
 };
 
 const rateLimit = (namespaceId: string, limit: number) => ({
@@ -43,18 +43,18 @@ export async function startLocalWorker(
   {
     port = 0,
     requestsPerMinute,
-    requestsPerMinuteOfKey,
-    console: isHeard = false,
+    requestsPerMinutePerKey,
+    console: printsConsole = false,
     config = "wrangler.toml",
   }: LocalWorkerOptions = {},
 ): Promise<LocalWorker> {
   const state = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
   const worker = await startWorker({
     config,
-    // The variables given are all there are.
+    // No variables other than `vars`.
     envFiles: [],
     bindings: {
-      // An OpenD without a key has an empty one: wrangler.toml wants it to be set.
+      // wrangler.toml requires OPEND_KEY. OpenD without a key has an empty one.
       ...Object.fromEntries(
         Object.entries({ OPEND_KEY: "", ...vars }).map(([name, value]) => [
           name,
@@ -64,8 +64,8 @@ export async function startLocalWorker(
       ...(requestsPerMinute !== undefined && {
         REQUESTS_PER_CLIENT: rateLimit("3249", requestsPerMinute),
       }),
-      ...(requestsPerMinuteOfKey !== undefined && {
-        REQUESTS_PER_KEY: rateLimit("3250", requestsPerMinuteOfKey),
+      ...(requestsPerMinutePerKey !== undefined && {
+        REQUESTS_PER_KEY: rateLimit("3250", requestsPerMinutePerKey),
       }),
     },
     dev: {
@@ -73,7 +73,7 @@ export async function startLocalWorker(
       inspector: false,
       watch: false,
       persist: state,
-      logLevel: isHeard ? "log" : "warn",
+      logLevel: printsConsole ? "log" : "warn",
     },
   });
   await worker.ready;

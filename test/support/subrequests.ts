@@ -5,7 +5,7 @@ import type { Service } from "./service.ts";
 export async function countSubrequests(service: Service, work: () => Promise<unknown>): Promise<number> {
   const match = vi.spyOn(caches.default, "match");
   const put = vi.spyOn(caches.default, "put");
-  const requests = async () => (await service.upstash.requests()) + (await service.opend.stats()).openings;
+  const requests = async () => (await service.upstash.requests()) + (await service.opend.stats()).upgrades;
   const before = await requests();
   try {
     await work();

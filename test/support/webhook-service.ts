@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { DEADLINES, type Deadlines } from "../../functions/timeout.ts";
 import { type JobOptions, runDeliveries, runPoller } from "../../functions/webhooks/jobs.ts";
 import type { OpendOptions } from "../stand-ins/opend.ts";
-import type { ReceiverAnswer } from "../stand-ins/receiver.ts";
+import type { ReceiverResponse } from "../stand-ins/receiver.ts";
 import { Clock } from "./data-center.ts";
 import { CrashSwitch, countRequestsTo, FakeQueue } from "./fake-queue.ts";
 import { startService } from "./service.ts";
@@ -53,10 +53,12 @@ export async function startWebhookService(
     crash,
     queue,
     receiver,
-    answerAt: (path: string, answer: ReceiverAnswer) => control.answerAt(receiver.id, path, answer),
+    answerAt: (path: string, answer: ReceiverResponse) =>
+      control.setReceiverResponse(receiver.id, path, answer),
     /** Received messages without test messages. */
-    messages: async () => (await control.received(receiver.id)).filter((message) => !isTestMessage(message)),
-    testMessages: async () => (await control.received(receiver.id)).filter(isTestMessage),
+    messages: async () =>
+      (await control.receivedRequests(receiver.id)).filter((message) => !isTestMessage(message)),
+    testMessages: async () => (await control.receivedRequests(receiver.id)).filter(isTestMessage),
     /** Sends a request to `/v1/webhooks` with an API key. */
     request(method: string, path: string, body?: unknown, key = "mine") {
       const headers = {

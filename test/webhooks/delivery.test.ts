@@ -112,7 +112,7 @@ describe("a delivery", () => {
   it("is sent to the new URL if that changes during the attempt, and a 410 of the old URL does not count", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/old");
-    await service.answerAt("/old", { status: 410, afterMs: 300 });
+    await service.answerAt("/old", { status: 410, delayMs: 300 });
     await service.publish();
     const delivering = service.deliver();
     await vi.waitFor(async () => expect((await arrivals(service, "/old")).length).toBe(1));
@@ -142,7 +142,7 @@ describe("a delivery", () => {
   it("is not repeated by a poller run during a slow attempt", async () => {
     const service = await startWebhookService();
     await service.subscribe();
-    await service.answerAt("/", { afterMs: 300 });
+    await service.answerAt("/", { delayMs: 300 });
     await service.publish();
     const delivering = service.deliver();
     await vi.waitFor(async () => expect((await arrivals(service)).length).toBe(1));

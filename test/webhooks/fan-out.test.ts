@@ -16,7 +16,7 @@ it("a new row of 1000 webhooks causes one OpenD call, and a slow receiver delays
         await service.subscribe(`/${name}/${index}`, ["US.AAPL"], name);
     }),
   );
-  await service.answerAt("/key7/7", { afterMs: -1 });
+  await service.answerAt("/key7/7", { delayMs: -1 });
   await service.publish();
   expect((await service.opend.stats()).calls).toBe(2);
   expect(service.queue.messages.length).toBe(KEYS * WEBHOOKS_PER_KEY);
@@ -26,7 +26,7 @@ it("a new row of 1000 webhooks causes one OpenD call, and a slow receiver delays
   expect(messages.length).toBe(KEYS * WEBHOOKS_PER_KEY);
   expect(new Set(messages.map(({ path }) => path)).size).toBe(KEYS * WEBHOOKS_PER_KEY);
   // All messages arrive before the slow attempt times out.
-  const arrivedAt = messages.map(({ at }) => at);
+  const arrivedAt = messages.map(({ receivedAt }) => receivedAt);
   expect(Math.max(...arrivedAt) - Math.min(...arrivedAt)).toBeLessThan(DEADLINES.receiver);
   expect(service.queue.messages.length).toBe(1);
   await service.answerAt("/key7/7", {});

@@ -120,7 +120,7 @@ describe("a message of a paused webhook", () => {
   ])("%s", async (_, status, expected) => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
-    await service.answerAt("/", { status, afterMs: 300 });
+    await service.answerAt("/", { status, delayMs: 300 });
     await service.publish();
     const delivering = service.deliver();
     await vi.waitFor(async () => expect(await count(service)).toBe(1));
@@ -147,7 +147,7 @@ describe("a message of a paused webhook", () => {
     service.queue.messages = [first];
     await service.deliver();
     service.queue.messages = [second];
-    await service.answerAt("/", { status: 410, afterMs: 300 });
+    await service.answerAt("/", { status: 410, delayMs: 300 });
     const delivering = service.deliver();
     await vi.waitFor(async () => expect(await count(service)).toBe(2));
     await pause(service, id);

@@ -219,9 +219,9 @@ describe("the poller", () => {
     await service.subscribe("/", symbols(12));
     let runs = 0;
     for (; (await service.upstash.redis("HLEN", SYMBOL_STATUS)) !== 12; runs += 1) {
-      const before = (await service.upstash.requests()) + (await service.opend.stats()).openings;
+      const before = (await service.upstash.requests()) + (await service.opend.stats()).upgrades;
       await service.runPoller();
-      const caused = (await service.upstash.requests()) + (await service.opend.stats()).openings - before;
+      const caused = (await service.upstash.requests()) + (await service.opend.stats()).upgrades - before;
       expect(caused).toBeLessThanOrEqual(50);
       await service.forward(15 * MINUTE);
     }

@@ -45,7 +45,7 @@ describe("a message", () => {
 
   it.each([
     ["a redirect", { status: 302, headers: { Location: "/elsewhere" } }, 302, null],
-    ["a timeout", { afterMs: -1 }, null, "timeout"],
+    ["a timeout", { delayMs: -1 }, null, "timeout"],
   ])("counts as failed after %s", async (_, answer, status, error) => {
     const service = await startWebhookService();
     const { id } = await service.subscribe();
@@ -69,7 +69,7 @@ describe("a message", () => {
       { status: 200, error: null, next_attempt_at: null },
     ]);
     // The body is cancelled.
-    await vi.waitFor(async () => expect(await control.endlessAnswers(service.receiver.id)).toBe(0));
+    await vi.waitFor(async () => expect(await control.openEndlessResponses(service.receiver.id)).toBe(0));
   });
 
   it("is retried after the receiver's Retry-After", async () => {

@@ -132,7 +132,7 @@ describe.each([
 
   it.each([
     ["opend_unreachable", "drop"],
-    ["opend_key_refused", "login: refused without a word"],
+    ["opend_key_refused", "login: refused without text"],
     ["opend_no_permission", "no permission"],
     ["opend_protocol_error", "not protobuf"],
     ["opend_failed", "other refusal"],

@@ -23,7 +23,7 @@ beforeAll(async () => {
   const vars = { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: receiver.origin };
   running = await startLocalService({}, vars, UNLIMITED);
   flooded = await startLocalService({}, vars, { requestsPerMinute: 1 });
-  keyLimited = await startLocalService({}, vars, { ...UNLIMITED, requestsPerMinuteOfKey: 1 });
+  keyLimited = await startLocalService({}, vars, { ...UNLIMITED, requestsPerMinutePerKey: 1 });
   unset = await startLocalService({}, { ...vars, UPSTASH_REDIS_REST_TOKEN: "" });
   contract = await readContract(running.origin);
   const created = await send(
@@ -101,7 +101,7 @@ describe.each(OPERATIONS)("%s%s %s", (template, suffix, method, body) => {
     for (const invalid of bodies) await send(running, template, path(id), json(invalid, method));
     const text = { ...json(body, method), headers: { "Content-Type": "text/plain" } };
     await send(running, template, path(id), text);
-    receiver.answer("/bad", { status: 500 });
+    receiver.setResponse("/bad", { status: 500 });
     const failing = { ...body, url: `${receiver.origin}/bad` };
     await send(running, template, path(id), json(failing, method));
   });

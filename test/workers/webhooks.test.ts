@@ -43,7 +43,7 @@ const arrivals = (path: string) =>
 it("cron and queue send a new row once, and retry a failed attempt until it succeeds", async () => {
   const good = await subscribe("/good", ["HK.00700"]);
   await subscribe("/bad", ["HK.00700"]);
-  receiver.answer("/bad", { status: 500 });
+  receiver.setResponse("/bad", { status: 500 });
   await runCron();
   running.opend.set({ unpublished: 0 });
   // As if an hour had passed and the cached page had expired.
@@ -58,7 +58,7 @@ it("cron and queue send a new row once, and retry a failed attempt until it succ
     type: "short_interest.published",
     data: { symbol: "HK.00700", row: { timestamp_str: "2026-04-30", aggregated_short: 51480638 } },
   });
-  receiver.answer("/bad", {});
+  receiver.setResponse("/bad", {});
   // The second attempt follows after five seconds. No third attempt follows.
   await vi.waitFor(() => expect(arrivals("/bad").length).toBe(2), 15_000);
   expect(arrivals("/bad")[1]?.headers["webhook-id"]).toBe(arrivals("/bad")[0]?.headers["webhook-id"]);

@@ -1,42 +1,46 @@
 import { timeOf } from "./history.ts";
 
-/** The times at which a call may reach OpenD: any time of the interval. In microseconds. */
+/** A call that may reach OpenD at any time of an interval. */
 export interface Arrival {
   readonly name: string;
-  readonly earliest: number;
-  readonly latest: number;
+  readonly earliestMicros: number;
+  readonly latestMicros: number;
 }
 
 /**
- * The calls that OpenD sees in the worst window if each call arrives at the worst time of its interval. A window
- * includes both of its ends: two calls that are exactly a window apart are in one window.
+ * Returns the calls of the busiest window if each call arrives at the worst time of its interval. A window includes
+ * both of its ends: two calls exactly one window apart are in the same window.
  */
-export function worstWindow(arrivals: readonly Arrival[], windowMicros: number): readonly Arrival[] {
-  let worst: readonly Arrival[] = [];
-  // Each worst window can be moved until it begins at the latest time of one of its calls.
-  for (const { latest: begin } of arrivals) {
-    const within = arrivals.filter(
-      ({ earliest, latest }) => latest >= begin && earliest <= begin + windowMicros,
+export function busiestWindow(arrivals: readonly Arrival[], windowMicros: number): readonly Arrival[] {
+  let busiest: readonly Arrival[] = [];
+  // A busiest window can be moved until it begins at the latest time of one of its calls.
+  for (const { latestMicros: begin } of arrivals) {
+    const calls = arrivals.filter(
+      ({ earliestMicros, latestMicros }) => latestMicros >= begin && earliestMicros <= begin + windowMicros,
     );
-    if (within.length > worst.length) worst = within;
+    if (calls.length > busiest.length) busiest = calls;
   }
-  return worst;
+  return busiest;
 }
 
-/** @throws Error if a window can have more calls than the limit */
+/**
+ * @param subject begins the error message
+ * @throws Error if a window can have more calls than the limit
+ */
 export function assertLimit(
-  what: string,
+  subject: string,
   arrivals: readonly Arrival[],
   limit: number,
   windowMs: number,
 ): void {
   if (arrivals.length <= limit) return;
-  const worst = worstWindow(arrivals, windowMs * 1_000);
-  if (worst.length <= limit) return;
-  const calls = worst.map(
-    ({ name, earliest, latest }) => `${name} at ${timeOf(earliest)} to ${timeOf(latest)}`,
+  const busiest = busiestWindow(arrivals, windowMs * 1_000);
+  if (busiest.length <= limit) return;
+  const calls = busiest.map(
+    ({ name, earliestMicros, latestMicros }) =>
+      `${name} at ${timeOf(earliestMicros)} to ${timeOf(latestMicros)}`,
   );
   throw new Error(
-    `${what}: ${worst.length} calls within ${windowMs} ms, limit ${limit}: ${calls.join("; ")}`,
+    `${subject}: ${busiest.length} calls within ${windowMs} ms, limit ${limit}: ${calls.join("; ")}`,
   );
 }

@@ -1,27 +1,32 @@
-import { type Check, checkModel, type Failure, type Model } from "../check.ts";
+import { type CheckOptions, checkModel, type Failure, type Model } from "../check.ts";
 import { createVirtualUpstash } from "../redis/virtual-upstash.ts";
-import { chooseSetting, generate } from "./generate.ts";
-import { describeOperation, describeRule, type Operation, type Setting } from "./history.ts";
-import { LimitWorld } from "./world.ts";
+import { chooseSetting, generateOperations } from "./generate.ts";
+import {
+  describeOperation,
+  describeRule,
+  type RateLimitOperation,
+  type RateLimitSetting,
+} from "./history.ts";
+import { RateLimitWorld } from "./world.ts";
 
-const MODEL: Model<Setting, Operation, LimitWorld> = {
+const MODEL: Model<RateLimitSetting, RateLimitOperation, RateLimitWorld> = {
   chooseSetting,
-  startWorld: (redis, setting) => new LimitWorld(redis, createVirtualUpstash(redis), setting),
-  generate,
-  simplify({ rules: [first, second], ...setting }) {
+  startWorld: (redis, setting) => new RateLimitWorld(redis, createVirtualUpstash(redis), setting),
+  generateOperations,
+  simplerSettings({ rules: [first, second], ...setting }) {
     return first === second ? [] : [first, second].map((rule) => ({ ...setting, rules: [rule, rule] }));
   },
   describeSetting: ({ rules, keysEndEarly }) => [
     ...rules.map((rule, worker) => `Worker ${worker}: ${describeRule(rule)}`),
-    ...(keysEndEarly ? ["A key is gone at the end of its time to live"] : []),
+    ...(keysEndEarly ? ["A key expires at the end of its TTL"] : []),
   ],
   describeOperation,
 };
 
 /**
- * Checks the rate limit's scripts in random histories against the rule of OpenD.
- * @returns the first failure; undefined if every promise holds
+ * Checks the rate limiter's scripts in random histories against OpenD's limit.
+ * @returns the first failure; undefined if all histories pass
  */
-export function checkLimit(check: Check): Promise<Failure | undefined> {
+export function checkRateLimit(check: CheckOptions): Promise<Failure | undefined> {
   return checkModel(MODEL, check);
 }

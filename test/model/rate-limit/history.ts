@@ -1,61 +1,61 @@
 import type { Priority } from "../../../functions/rate-limit/permits.ts";
 import type { SlidingWindowLog } from "../../../functions/rate-limit/sliding-window-log.ts";
 
-/** What a history is like. */
-export interface Mood {
-  /** How often each operation is chosen. */
-  readonly kinds: Readonly<Record<Operation["kind"], number>>;
-  readonly priorities: Readonly<Record<Priority, number>>;
+/** Probabilities and ranges for the operations of a history. */
+export interface Profile {
+  /** Relative frequency of each operation. */
+  readonly operationWeights: Readonly<Record<RateLimitOperation["kind"], number>>;
+  readonly priorityWeights: Readonly<Record<Priority, number>>;
   /** The probability that an answered call was wasted. */
-  readonly wasted: number;
-  /** The number of operations, at least and at most. */
-  readonly length: readonly [number, number];
-  readonly limits: readonly [number, number];
-  /** Whether calls are answered one after the other, shortly after each other. */
-  readonly isSteady: boolean;
+  readonly wasteProbability: number;
+  /** Minimum and maximum number of operations. */
+  readonly lengthRange: readonly [number, number];
+  readonly limitRange: readonly [number, number];
+  /** Whether calls are made and answered one after the other, at short intervals. */
+  readonly isSequential: boolean;
 }
 
-/** The Workers of a history share one log, and may differ in all rules but the window. */
-export interface Setting {
-  readonly mood: Mood;
+/** The two Workers of a history share one log. Their rules have the same window, and may differ otherwise. */
+export interface RateLimitSetting {
+  readonly profile: Profile;
   readonly rules: readonly [SlidingWindowLog, SlidingWindowLog];
-  /** Whether a key is gone at the end of its time to live. In Redis it exists for one more millisecond. */
+  /** Whether a key expires at the end of its TTL. In Redis it exists for one more millisecond. */
   readonly keysEndEarly: boolean;
 }
 
-/** An index into the rules of a setting. */
+/** An index into `RateLimitSetting.rules`. */
 export type WorkerIndex = 0 | 1;
 
-/** A request for a permit. Each has a number of its own, by which later operations name it. */
-export interface Acquire {
+/** A request for a permit. Later operations refer to it by its number. */
+export interface AcquireOperation {
   readonly kind: "acquire";
   readonly permit: number;
   readonly worker: WorkerIndex;
   readonly client: number;
   readonly priority: Priority;
-  /** An unused permit of the same client to release in the same script. */
+  /** An unused permit of the same client that the same script releases. */
   readonly replaces: number | undefined;
-  /** The script ran, and its reply was lost. */
+  /** Whether the reply is lost after the script has run. */
   readonly isLost: boolean;
-  /** Whether a refusal is tried again at the time that it names, in a copy of the database. */
+  /** Whether a refused request is retried at the returned time, in a copy of the database. */
   readonly checksRetry: boolean;
 }
 
-export type Operation =
+export type RateLimitOperation =
   | { readonly kind: "wait"; readonly micros: number }
-  | Acquire
-  /** The same script once more. Its caller learns the reply unless it knows one. */
+  | AcquireOperation
+  /** Runs the same script again. The caller uses the reply unless it already has one. */
   | { readonly kind: "repeat"; readonly permit: number }
   | { readonly kind: "release"; readonly permit: number }
   | { readonly kind: "settle"; readonly permit: number; readonly isWasted: boolean }
   | { readonly kind: "block" }
-  /** Compares the number of permits that are left with those that can be acquired. */
+  /** Compares the number of remaining permits with the number that can be acquired. */
   | { readonly kind: "count"; readonly worker: WorkerIndex };
 
-/** The clock at the start of a history: Unix time, microseconds. */
+/** The clock at the start of a history: Unix time in microseconds. */
 export const START_MICROS = 1_800_000_000_000_000;
 
-/** A time of a history in milliseconds from its start. */
+/** Formats a time as milliseconds since the start of the history. */
 export function timeOf(micros: number): string {
   return ((micros - START_MICROS) / 1_000).toFixed(3);
 }
@@ -67,28 +67,28 @@ export function describeRule({
   waitMs,
   clientShare,
 }: SlidingWindowLog): string {
-  return `limit ${limit}, share ${clientShare}, window ${windowMs} ms, hold ${maxInFlightMs} ms, wait ${waitMs} ms`;
+  return `limit ${limit}, share ${clientShare}, window ${windowMs} ms, in flight for ${maxInFlightMs} ms, wait ${waitMs} ms`;
 }
 
-export function describeOperation(operation: Operation): string {
+export function describeOperation(operation: RateLimitOperation): string {
   switch (operation.kind) {
     case "wait":
       return `wait ${operation.micros / 1_000} ms`;
     case "acquire": {
       const { permit, worker, client, priority, replaces, isLost } = operation;
-      const instead = replaces === undefined ? "" : ` in place of p${replaces}`;
+      const replaced = replaces === undefined ? "" : `, replaces p${replaces}`;
       const lost = isLost ? " (reply lost)" : "";
-      return `Worker ${worker}: client ${client} acquires p${permit} (${priority})${instead}${lost}`;
+      return `Worker ${worker}: client ${client} acquires p${permit} (${priority})${replaced}${lost}`;
     }
     case "repeat":
-      return `repeat the script of p${operation.permit}`;
+      return `run the script of p${operation.permit} again`;
     case "release":
       return `release p${operation.permit}`;
     case "settle":
       return `settle p${operation.permit}${operation.isWasted ? " (wasted)" : ""}`;
     case "block":
-      return "OpenD refuses: block";
+      return "OpenD refuses a call: block the log";
     case "count":
-      return `Worker ${operation.worker}: count the permits that are left`;
+      return `Worker ${operation.worker}: count the remaining permits`;
   }
 }

@@ -1,13 +1,13 @@
--- A Redis database with an injected clock: keys, their expiry, strings and hashes.
+-- A Redis database with an injected clock: keys, expiry, strings and hashes.
 local redis = {
   -- The clock: Unix time in microseconds, and in milliseconds for expiry.
   micros = 0,
   millis = 0,
-  -- At the end of its time to live a key exists in Redis for one more millisecond. 1 if it is gone at once.
+  -- After its TTL a key exists in Redis for one more millisecond. 1 removes it that much earlier.
   early = 0,
   -- key → {kind, expires or nil, then: value (string) | fields (hash) | members, scores (sorted set)}
   keys = {},
-  -- The keys that the running script declares; nil outside of a script.
+  -- The declared keys of the running script; nil outside of a script.
   declared = nil,
   commands = {},
 }
@@ -16,7 +16,7 @@ local commands = redis.commands
 function redis.fail(message) error(message, 0) end
 local fail = redis.fail
 
--- Finds the entry of a key. Fails if the script does not declare the key.
+-- Returns the entry of a key. Fails if the running script does not declare the key.
 function redis.find(key, kind)
   if redis.declared and not redis.declared[key] then fail('undeclared key ' .. tostring(key)) end
   local entry = redis.keys[key]
@@ -30,8 +30,7 @@ function redis.find(key, kind)
 end
 local find = redis.find
 
--- Arguments: Redis converts the numbers of a script to text.
-
+-- Converts an argument to text, as Redis does for the numbers of a script.
 function redis.text(value)
   if type(value) == 'string' then return value end
   if type(value) == 'number' then return string.format('%.17g', value) end
@@ -82,18 +81,18 @@ end
 
 function commands.SET(key, value, ...)
   local ms, ifAbsent
-  local options, at = {...}, 1
-  while at <= #options do
-    local option = text(options[at]):upper()
+  local options, index = {...}, 1
+  while index <= #options do
+    local option = text(options[index]):upper()
     if option == 'PX' then
-      ms, at = integer(options[at + 1]), at + 1
+      ms, index = integer(options[index + 1]), index + 1
       if ms <= 0 then fail('invalid expire time') end
     elseif option == 'NX' then
       ifAbsent = true
     else
-      fail('SET has no option ' .. option)
+      fail('unsupported option of SET: ' .. option)
     end
-    at = at + 1
+    index = index + 1
   end
   if ifAbsent and find(key) then return false end
   find(key)
@@ -108,10 +107,10 @@ function commands.HSET(key, ...)
     entry = {kind = 'hash', fields = {}}
     redis.keys[key] = entry
   end
-  for at = 1, #pairs, 2 do
-    local field = text(pairs[at])
+  for index = 1, #pairs, 2 do
+    local field = text(pairs[index])
     if entry.fields[field] == nil then added = added + 1 end
-    entry.fields[field] = text(pairs[at + 1])
+    entry.fields[field] = text(pairs[index + 1])
   end
   return added
 end
@@ -123,7 +122,7 @@ end
 
 function commands.HMGET(key, ...)
   local entry, values = find(key, 'hash'), {}
-  for at, field in ipairs({...}) do values[at] = entry and entry.fields[text(field)] or false end
+  for index, field in ipairs({...}) do values[index] = entry and entry.fields[text(field)] or false end
   return values
 end
 

@@ -1,11 +1,11 @@
--- Runs commands, and scripts as Redis does. The interpreter is Lua 5.4, and Redis has 5.1. The differences that
--- matter: 5.4 has integers, so a whole number that was divided is concatenated as "1.0"; and `n % 0` is an error.
+-- Runs commands and scripts like Redis. This interpreter is Lua 5.4, and that of Redis is Lua 5.1. Two differences
+-- matter: in 5.4 the quotient of two integers is concatenated as "1.0", and `n % 0` is an error.
 -- virtual-redis.test.ts compares the replies with those of a real Redis.
 local redis = require('database')
 require('sorted-sets')
 local fail = redis.fail
 
--- The garbage of a history is small: fewer collections save time.
+-- A history creates little garbage, so fewer collections are faster.
 collectgarbage('incremental', 400, 400)
 
 local SEPARATOR = '\31'
@@ -15,7 +15,7 @@ local function call(name, ...)
   return command(...)
 end
 
--- The functions that a script may use: Lua 5.1 has all of them.
+-- The functions that a script may use. All of them exist in Lua 5.1.
 local globals = {
   redis = {call = call},
   tonumber = tonumber,
@@ -47,8 +47,8 @@ local environment = setmetatable({}, {
 local ESCAPES = {['"'] = '\\"', ['\\'] = '\\\\'}
 local function escape(char) return ESCAPES[char] or string.format('\\u%04x', char:byte()) end
 
--- A reply as JSON, after the conversions that Redis makes: false → nil, numbers lose their fraction, and a list ends
--- at its first nil.
+-- Encodes a reply as JSON with the conversions of Redis: false becomes nil, numbers lose their fraction, and a list
+-- ends at its first nil.
 local function encode(value)
   local kind = type(value)
   if kind == 'string' then return '"' .. value:gsub('[%c"\\]', escape) .. '"' end
@@ -57,7 +57,7 @@ local function encode(value)
   if kind ~= 'table' then return 'null' end
   if value.ok then return encode(value.ok) end
   local items = {}
-  for at, item in ipairs(value) do items[at] = encode(item) end
+  for index, item in ipairs(value) do items[index] = encode(item) end
   return '[' .. table.concat(items, ',') .. ']'
 end
 
@@ -76,28 +76,28 @@ end
 
 local compiled = {}
 
--- Compiles a script. Returns its number.
+-- Compiles a script. Returns its ID.
 function define(source)
   compiled[#compiled + 1] = assert(load(source, '=script', 't', environment))
   return #compiled
 end
 
--- Runs a script. The request has the number of the script, the number of keys, the keys, and the arguments.
+-- Runs a script. The request contains the ID of the script, the number of keys, the keys, and the arguments.
 function evaluate(micros, request)
   setClock(micros)
   local fields, count = fieldsOf(request)
   local keys, args, declared = {}, {}, {}
   local last = 2 + tonumber(fields[2])
-  for at = 3, last do
-    keys[at - 2] = fields[at]
-    declared[fields[at]] = true
+  for index = 3, last do
+    keys[index - 2] = fields[index]
+    declared[fields[index]] = true
   end
-  for at = last + 1, count do args[at - last] = fields[at] end
+  for index = last + 1, count do args[index - last] = fields[index] end
   globals.KEYS, globals.ARGV = keys, args
   redis.declared = declared
-  local done, reply = pcall(compiled[tonumber(fields[1])])
+  local isOk, reply = pcall(compiled[tonumber(fields[1])])
   redis.declared = nil
-  if not done then fail(reply) end
+  if not isOk then fail(reply) end
   return encode(reply)
 end
 
@@ -107,12 +107,12 @@ function command(micros, request)
   return encode(call(table.unpack((fieldsOf(request)))))
 end
 
--- Empties the database. `early`: 1 if a key is gone at the end of its time to live, 0 if it is gone after it.
+-- Empties the database. `early` is 1 if a key expires at the end of its TTL, 0 if one millisecond later.
 function reset(early)
   redis.keys, redis.early = {}, early
 end
 
--- The keys that exist.
+-- Returns all keys that have not expired.
 function existing(micros)
   setClock(micros)
   local names = {}
@@ -132,7 +132,7 @@ local function copy(value)
   return result
 end
 
--- `save` keeps a copy of the database, and `restore` returns to it.
+-- `save` copies the database, and `restore` restores the copy.
 local saved
 function save() saved = copy(redis.keys) end
 function restore() redis.keys = copy(saved) end

@@ -9,27 +9,27 @@ end
 
 local function insert(set, member, score)
   local members, scores = set.members, set.scores
-  local at = #members
-  while at > 0 do
-    local other = scores[members[at]]
-    if other < score or (other == score and members[at] < member) then break end
-    at = at - 1
+  local index = #members
+  while index > 0 do
+    local other = scores[members[index]]
+    if other < score or (other == score and members[index] < member) then break end
+    index = index - 1
   end
-  table.insert(members, at + 1, member)
+  table.insert(members, index + 1, member)
   scores[member] = score
 end
 
 local function remove(set, member)
-  for at, other in ipairs(set.members) do
+  for index, other in ipairs(set.members) do
     if other == member then
-      table.remove(set.members, at)
+      table.remove(set.members, index)
       break
     end
   end
   set.scores[member] = nil
 end
 
--- The number of a bound, and whether the bound is exclusive.
+-- Parses the bound of a range. Returns its value, and whether it is exclusive.
 local function bound(value)
   if value == '-inf' then return -math.huge, false end
   if value == '+inf' then return math.huge, false end
@@ -37,8 +37,8 @@ local function bound(value)
   return number(value), false
 end
 
--- The places of the first and the last member within a range of scores.
-local function placesOf(set, min, max)
+-- Returns the indexes of the first and the last member in a range of scores.
+local function indexRange(set, min, max)
   local low, isAbove = bound(min)
   local high, isBelow = bound(max)
   if not set then return 1, 0 end
@@ -59,17 +59,17 @@ end
 
 local function reversed(list)
   local result = {}
-  for at = #list, 1, -1 do result[#result + 1] = list[at] end
+  for index = #list, 1, -1 do result[#result + 1] = list[index] end
   return result
 end
 
 local function byScore(key, min, max)
   local set = find(key, 'zset')
-  local first, last = placesOf(set, min, max)
+  local first, last = indexRange(set, min, max)
   return set and table.move(set.members, first, last, 1, {}) or {}
 end
 
--- Options may be in small letters.
+-- Options may be in lower case.
 local function optionOf(word) return word and text(word):upper() end
 
 local function limited(list, word, offset, count)
@@ -80,7 +80,7 @@ local function limited(list, word, offset, count)
 end
 
 function commands.ZADD(key, score, member, more)
-  if more ~= nil then fail('ZADD takes one member here') end
+  if more ~= nil then fail('ZADD supports one member only') end
   score, member = number(score), text(member)
   local set = find(key, 'zset')
   if not set then
@@ -94,7 +94,7 @@ function commands.ZADD(key, score, member, more)
 end
 
 function commands.ZREM(key, member, more)
-  if more ~= nil then fail('ZREM takes one member here') end
+  if more ~= nil then fail('ZREM supports one member only') end
   local set = find(key, 'zset')
   if not set or set.scores[text(member)] == nil then return 0 end
   remove(set, member)
@@ -114,7 +114,7 @@ function commands.ZCARD(key)
 end
 
 function commands.ZCOUNT(key, min, max)
-  local first, last = placesOf(find(key, 'zset'), min, max)
+  local first, last = indexRange(find(key, 'zset'), min, max)
   return last - first + 1
 end
 
@@ -122,7 +122,7 @@ function commands.ZRANGE(key, first, last, word, ...)
   local option = optionOf(word)
   if option == 'BYSCORE' then
     local reverse, limit, offset, count = ...
-    if optionOf(reverse) ~= 'REV' then fail('ZRANGE BYSCORE takes REV here') end
+    if optionOf(reverse) ~= 'REV' then fail('ZRANGE BYSCORE is supported with REV only') end
     return limited(reversed(byScore(key, last, first)), limit, offset, count)
   end
   if option ~= nil and option ~= 'WITHSCORES' then fail('syntax error at ' .. option) end
@@ -132,8 +132,8 @@ function commands.ZRANGE(key, first, last, word, ...)
   local count = #set.members
   if from < 0 then from = math.max(0, from + count) end
   if to < 0 then to = to + count end
-  for at = from + 1, math.min(to + 1, count) do
-    local member = set.members[at]
+  for index = from + 1, math.min(to + 1, count) do
+    local member = set.members[index]
     found[#found + 1] = member
     if option then found[#found + 1] = scoreText(set.scores[member]) end
   end
@@ -148,7 +148,7 @@ end
 
 function commands.ZREMRANGEBYSCORE(key, min, max)
   local set = find(key, 'zset')
-  local first, last = placesOf(set, min, max)
+  local first, last = indexRange(set, min, max)
   for _ = first, last do remove(set, set.members[first]) end
   if set and #set.members == 0 then redis.keys[key] = nil end
   return last - first + 1

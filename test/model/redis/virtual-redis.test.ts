@@ -17,7 +17,7 @@ import { createVirtualUpstash, type Executor } from "./virtual-upstash.ts";
 
 const SEED = "virtual-redis";
 const HOUR = 3_600_000;
-/** The clocks of the two differ by less. All times to live are longer. In milliseconds. */
+/** Maximum difference between the two clocks, in milliseconds. All TTLs are longer. */
 const TOLERANCE_MS = 30_000;
 
 const host = await startRedis();
@@ -31,7 +31,7 @@ async function reset() {
   await real.call("FLUSHDB");
 }
 
-/** What a Redis replies, or that it fails. */
+/** Returns the reply of a Redis, or "an error". */
 async function replyOf(run: () => unknown): Promise<unknown> {
   try {
     return await run();
@@ -40,11 +40,11 @@ async function replyOf(run: () => unknown): Promise<unknown> {
   }
 }
 
-/** Runs each script and command on both, and compares the replies. */
+/** Runs all scripts and commands on both databases, and compares the replies. */
 class Both implements Executor {
-  /** The commands and scripts so far, for the report. */
+  /** The commands and scripts, for the error message. */
   readonly log: string[] = [];
-  /** The replies that were no errors. */
+  /** The number of replies that were not errors. */
   replies = 0;
 
   async run({ script, keys, args }: ScriptCall) {
@@ -64,15 +64,15 @@ class Both implements Executor {
     );
   }
 
-  async #compare(askVirtual: () => unknown, askReal: () => unknown) {
+  async #compare(runVirtual: () => unknown, runReal: () => unknown) {
     virtual.micros = Date.now() * 1_000;
-    const reply = await replyOf(askVirtual);
-    expect(reply, this.log.join("\n")).toEqual(tolerant(await replyOf(askReal)));
+    const reply = await replyOf(runVirtual);
+    expect(reply, this.log.join("\n")).toEqual(tolerant(await replyOf(runReal)));
     if (reply !== "an error") this.replies += 1;
     return reply;
   }
 
-  /** Compares the keys, and how long they live. */
+  /** Compares the keys and their TTLs. */
   async compareKeys() {
     const keys = virtual.keys();
     const found = await real.call("KEYS", "*");
@@ -81,21 +81,19 @@ class Both implements Executor {
       const ms = Number(virtual.command("PTTL", key));
       const realMs = Number(await real.call("PTTL", key));
       const isSame = ms < 0 ? ms === realMs : Math.abs(ms - realMs) < TOLERANCE_MS;
-      expect(isSame, `${this.log.join("\n")}\n${key} lives for ${ms} ms, and for ${realMs} ms in Redis`).toBe(
-        true,
-      );
+      expect(isSame, `${this.log.join("\n")}\nTTL of ${key}: ${ms} ms, in Redis ${realMs} ms`).toBe(true);
     }
   }
 }
 
-/** A time to live in a reply may differ by the time between the two commands. No other integer is that large. */
+/** A TTL in a reply may differ by the time between the two commands. No other integer is that large. */
 function tolerant(reply: unknown): unknown {
   if (Array.isArray(reply)) return reply.map(tolerant);
   // Within 5,000 ms.
   return typeof reply === "number" && reply > TOLERANCE_MS ? expect.closeTo(reply, -4) : reply;
 }
 
-/** A script whose clock stands at a given time: the two databases have no common clock. */
+/** Sets the clock of a script to a fixed time, because the two databases have no common clock. */
 function atTime(micros: number, call: ScriptCall): ScriptCall {
   const time = `{'${Math.floor(micros / 1_000_000)}', '${micros % 1_000_000}'}`;
   const script = `local redis = {call = (function(call)
@@ -108,44 +106,44 @@ ${call.script}`;
 const LOG = "log";
 const PRIORITIES: readonly Priority[] = ["answer", "refresh", "new-symbol", "unknown-cursor"];
 
-async function runLimit(random: Random, both: Both) {
+async function runRateLimitHistory(random: Random, both: Both) {
   const upstash = createVirtualUpstash(both);
-  const limit = random.whole(1, 5);
-  const hours = (most: number) => random.whole(0, most * HOUR);
+  const limit = random.integer(1, 5);
+  const hours = (max: number) => random.integer(0, max * HOUR);
   const rule = {
     limit,
     windowMs: 5 * HOUR,
     maxInFlightMs: HOUR + hours(5),
     waitMs: hours(9),
-    clientShare: random.whole(1, 5),
+    clientShare: random.integer(1, 5),
   };
   let micros = 1_800_000_000_000_000;
   const run = (call: ScriptCall) => both.run(atTime(micros, call));
-  const id = () => `p${random.whole(0, 5)}`;
-  const client = () => `client${random.whole(0, 1)}`;
+  const id = () => `p${random.integer(0, 5)}`;
+  const client = () => `client${random.integer(0, 1)}`;
   for (let rest = 15; rest > 0; rest -= 1) {
-    const kind = random.weighted({ take: 6, settle: 3, giveBack: 1, wait: 3, block: 1, left: 1 });
-    if (kind === "wait") micros += 1_000 * hours(4) + random.whole(0, 999);
-    if (kind === "take") {
+    const kind = random.weighted({ acquire: 6, settle: 3, release: 1, wait: 3, block: 1, remaining: 1 });
+    if (kind === "wait") micros += 1_000 * hours(4) + random.integer(0, 999);
+    if (kind === "acquire") {
       const replaces = random.chance(0.2) ? id() : undefined;
-      const wish = { id: id(), clientLog: client(), replaces, ...reservesOf(limit)[random.pick(PRIORITIES)] };
-      await run(acquireScript(LOG, rule, wish));
+      const reserves = reservesOf(limit)[random.pick(PRIORITIES)];
+      await run(acquireScript(LOG, rule, { id: id(), clientLog: client(), replaces, ...reserves }));
     }
     if (kind === "settle") await run(settleScript(LOG, rule, client(), id(), random.chance(0.5)));
-    if (kind === "giveBack") await upstash.exec((redis) => releasePermit(redis, LOG, client(), id()));
+    if (kind === "release") await upstash.exec((redis) => releasePermit(redis, LOG, client(), id()));
     if (kind === "block") await upstash.exec((redis) => blockLog(redis, LOG, 5 * HOUR));
-    if (kind === "left" || kind === "block") await run(remainingScript(LOG, rule));
-    // While it is there, replies depend on the clock of the database.
+    if (kind === "remaining" || kind === "block") await run(remainingScript(LOG, rule));
+    // While the key exists, replies depend on the clock of the database.
     if (kind === "block") await both.command("DEL", `${LOG}:blocked`);
     await both.compareKeys();
   }
 }
 
-async function runStore(random: Random, both: Both) {
+async function runSharedCacheHistory(random: Random, both: Both) {
   let now = 1_800_000_000_000;
-  const store = createSharedCache(createVirtualUpstash(both), HOUR, () => now);
+  const cache = createSharedCache(createVirtualUpstash(both), HOUR, () => now);
   const cursors = ["", "1700000000", "1700000005", "opaque"];
-  const lease = () => `lease${random.whole(0, 3)}`;
+  const lease = () => `lease${random.integer(0, 3)}`;
   const keyOf = (): PageKey => ({
     symbol: random.pick(["HK.1", "US.A"]),
     cursor: random.pick(cursors),
@@ -154,39 +152,39 @@ async function runStore(random: Random, both: Both) {
   for (let rest = 15; rest > 0; rest -= 1) {
     const kind = random.weighted({ read: 5, write: 5, release: 4, peek: 2, isKnown: 2, wait: 3 });
     const key = keyOf();
-    if (kind === "wait") now += random.whole(0, random.pick([10_000, 2 * HOUR, 48 * HOUR]));
-    if (kind === "read") await store.read(key, lease());
-    if (kind === "peek") await store.peek(key);
-    if (kind === "isKnown") await store.isKnown(key);
+    if (kind === "wait") now += random.integer(0, random.pick([10_000, 2 * HOUR, 48 * HOUR]));
+    if (kind === "read") await cache.read(key, lease());
+    if (kind === "peek") await cache.peek(key);
+    if (kind === "isKnown") await cache.isKnown(key);
     if (kind === "write") {
-      const newest = 1_700_000_000 + random.whole(0, 9);
-      const range = random.chance(0.7) ? { newest, oldest: newest - random.whole(0, 9) } : undefined;
+      const newest = 1_700_000_000 + random.integer(0, 9);
+      const range = random.chance(0.7) ? { newest, oldest: newest - random.integer(0, 9) } : undefined;
       const next = random.chance(0.7) ? random.pick(cursors.slice(1)) : null;
       const cached = cachePage(
-        new Uint8Array([random.whole(0, 255)]),
+        new Uint8Array([random.integer(0, 255)]),
         key.cursor,
-        now - random.whole(0, HOUR),
+        now - random.integer(0, HOUR),
       );
-      await store.write(key, lease(), cached, { newest, extent: random.whole(0, 3), next, range }, []);
+      await cache.write(key, lease(), cached, { newest, extent: random.integer(0, 3), next, range }, []);
     }
     if (kind === "release") {
       const outcome = random.pick(["failed", "failed", "failed", "answered", "not-called"] as const);
       const pause = random.chance(0.5) ? ({ ms: HOUR, code: "opend_failed" } as const) : undefined;
-      await store.release(key, lease(), { outcome, ...(pause && { pause }) }, []);
+      await cache.release(key, lease(), { outcome, ...(pause && { pause }) }, []);
     }
     await both.compareKeys();
   }
 }
 
-async function runCommands(random: Random, both: Both) {
-  const key = () => `k${random.whole(0, 3)}`;
+async function runCommandHistory(random: Random, both: Both) {
+  const key = () => `k${random.integer(0, 3)}`;
   const word = () => random.pick(["a", "b", "c", "1", "-2.5", 'q"\\u']);
   const score = () => String(random.pick([-1.5, 0, 1, 1, 2, 1_800_000_000_000]));
   const bound = () => random.pick(["-inf", "+inf", score(), `(${score()}`]);
-  const place = () => String(random.whole(-4, 4));
+  const place = () => String(random.integer(-4, 4));
   const ms = () => String(random.pick([-1, 0, HOUR, 2 * HOUR]));
   const limit = () =>
-    random.chance(0.5) ? ["LIMIT", String(random.whole(0, 2)), String(random.whole(0, 3))] : [];
+    random.chance(0.5) ? ["LIMIT", String(random.integer(0, 2)), String(random.integer(0, 3))] : [];
   const commands = [
     () => ["SET", key(), word()],
     () => ["SET", key(), word(), "NX"],
@@ -215,7 +213,7 @@ async function runCommands(random: Random, both: Both) {
   ];
   for (let rest = 30; rest > 0; rest -= 1) {
     const command = random.pick(commands)();
-    // The same command from a script, with its arguments as they are.
+    // A script that runs the same command.
     const script = "return redis.call(unpack(ARGV))";
     if (random.chance(0.5)) await both.command(...command);
     else await both.run({ script, keys: command.slice(1, 2), args: command });
@@ -223,12 +221,12 @@ async function runCommands(random: Random, both: Both) {
   }
 }
 
-// The imitation of Redis is no measure.
-describe.runIf(host.kind === "redis-server")("virtual Redis replies as Redis does", () => {
+// ioredis-mock differs from Redis.
+describe.runIf(host.kind === "redis-server")("virtual Redis returns the same replies as Redis", () => {
   it.each([
-    ["to the limit's scripts", runLimit],
-    ["to the store's scripts", runStore],
-    ["to each command", runCommands],
+    ["to the rate limiter's scripts", runRateLimitHistory],
+    ["to the shared cache's scripts", runSharedCacheHistory],
+    ["to all commands", runCommandHistory],
   ])("%s, in 200 random histories", async (name, runHistory) => {
     let replies = 0;
     for (let number = 0; number < 200; number += 1) {
@@ -263,17 +261,17 @@ describe.runIf(host.kind === "redis-server")("virtual Redis replies as Redis doe
 });
 
 describe("virtual Redis", () => {
-  it("fails when a script uses a key that it does not declare", () => {
+  it("fails if a script uses an undeclared key", () => {
     expect(() => virtual.run({ script: "return redis.call('GET', 'b')", keys: ["a"], args: [] })).toThrow(
       "undeclared key b",
     );
   });
 
-  it("fails at an unknown command", () => {
+  it("fails if a command is unknown", () => {
     expect(() => virtual.command("FLUSHALL")).toThrow("unknown command FLUSHALL");
   });
 
-  it("expires a key by the injected clock, one millisecond after its time to live", () => {
+  it("expires a key by the injected clock, one millisecond after its TTL", () => {
     virtual.micros = 1_000_000;
     virtual.command("SET", "key", "value", "PX", "10");
     virtual.micros = 1_010_999;
@@ -288,14 +286,14 @@ describe("virtual Redis", () => {
     expect(virtual.command("PTTL", "key")).toBe(-2);
   });
 
-  it("returns to a saved state", () => {
+  it("restores a saved state", () => {
     virtual.command("ZADD", "set", "1", "a");
     const restore = virtual.save();
     virtual.command("ZADD", "set", "2", "b");
     virtual.micros += 1_000;
-    const at = virtual.micros;
+    const laterMicros = virtual.micros;
     restore();
     expect(virtual.command("ZRANGE", "set", "0", "-1")).toEqual(["a"]);
-    expect(virtual.micros).toBe(at - 1_000);
+    expect(virtual.micros).toBe(laterMicros - 1_000);
   });
 });

@@ -21,11 +21,11 @@ interface Interpreter {
 }
 
 /**
- * A Redis database in a Lua interpreter, which runs the scripts of the Worker. Its clock is injected, and keys expire
- * by that clock. An unknown command, and a key that a script does not declare, are errors.
+ * A Redis database in a Lua interpreter that runs the Worker's scripts. Keys expire by an injected clock. Unknown
+ * commands and undeclared keys are errors.
  */
 export class VirtualRedis {
-  /** The clock: Unix time, microseconds. */
+  /** The clock: Unix time in microseconds. */
   micros = 0;
   readonly #lua: Interpreter;
   readonly #rewrite: (script: string) => string;
@@ -36,7 +36,7 @@ export class VirtualRedis {
     this.#rewrite = rewrite;
   }
 
-  /** @param rewrite changes the text of a script before it is compiled */
+  /** @param rewrite changes the source of a script before it is compiled */
   static async create(rewrite = (script: string) => script): Promise<VirtualRedis> {
     const factory = new LuaFactory();
     for (const name of MODULES) {
@@ -61,7 +61,8 @@ export class VirtualRedis {
   }
 
   /**
-   * Runs a script. Returns the reply as the REST interface of Upstash does: null, strings, whole numbers, and arrays.
+   * Runs a script.
+   * @returns the reply as in Upstash's REST API: null, strings, integers, and arrays
    * @throws Error of the script or of a command
    */
   run({ script, keys, args }: ScriptCall): unknown {
@@ -76,7 +77,7 @@ export class VirtualRedis {
   }
 
   /**
-   * Runs one command. Its name is in capitals.
+   * Runs one command. Its name must be in upper case.
    * @throws Error of the command
    */
   command(...command: readonly string[]): unknown {
@@ -88,12 +89,12 @@ export class VirtualRedis {
     this.#lua.reset(keysEndEarly ? 1 : 0);
   }
 
-  /** The keys that exist. */
+  /** Returns all keys that have not expired. */
   keys(): string[] {
     return parse(Keys, JSON.parse(this.#lua.existing(this.micros)));
   }
 
-  /** Keeps a copy of the database and the clock. Returns a function that restores them. */
+  /** Saves the database and the clock. Returns a function that restores them. */
   save(): () => void {
     const { micros } = this;
     this.#lua.save();

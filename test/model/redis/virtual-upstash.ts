@@ -12,7 +12,7 @@ const Word = union([string(), pipe(number(), transform(String))]);
 const Command = array(Word);
 const Pipeline = tuple([string()]);
 
-/** The client of Upstash, with another requester in place of HTTP. */
+/** The client of `@upstash/redis` without HTTP. */
 class VirtualClient extends Redis {
   constructor(client: Requester) {
     super({
@@ -27,7 +27,7 @@ class VirtualClient extends Redis {
   }
 }
 
-/** Upstash over a virtual Redis, or any other. */
+/** Creates a client of a virtual Redis, or of any other, with the interface of Upstash. */
 export function createVirtualUpstash(redis: Executor): Upstash {
   const replyTo = async ([name = "", ...args]: readonly string[]) =>
     redis.command(name.toUpperCase(), ...args);
@@ -42,7 +42,7 @@ export function createVirtualUpstash(redis: Executor): Upstash {
     },
   });
   return {
-    exec: (question) => question(client),
+    exec: (command) => command(client),
     eval: async (call, reply) => parse(reply, await redis.run(call)),
     async evalAll(calls) {
       const replies: unknown[] = [];

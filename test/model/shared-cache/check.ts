@@ -1,24 +1,24 @@
-import { type Check, checkModel, type Failure, type Model } from "../check.ts";
-import { chooseSetting, generate } from "./generate.ts";
-import { describeOperation, type Operation, type Setting } from "./history.ts";
-import { StoreWorld } from "./world.ts";
+import { type CheckOptions, checkModel, type Failure, type Model } from "../check.ts";
+import { chooseSetting, generateOperations } from "./generate.ts";
+import { describeOperation, type SharedCacheOperation, type SharedCacheSetting } from "./history.ts";
+import { SharedCacheWorld } from "./world.ts";
 
-const MODEL: Model<Setting, Operation, StoreWorld> = {
+const MODEL: Model<SharedCacheSetting, SharedCacheOperation, SharedCacheWorld> = {
   chooseSetting,
-  startWorld: (redis, setting) => new StoreWorld(redis, setting),
-  generate,
-  simplify: () => [],
-  describeSetting: ({ rows, leaseMs, keysEndEarly }) => [
-    `HK.00001 with ${rows[0]} rows; HK.00002 with ${rows[1]} rows and opaque cursors; a lease lives for ${leaseMs} ms`,
-    ...(keysEndEarly ? ["A key is gone at the end of its time to live"] : []),
+  startWorld: (redis, setting) => new SharedCacheWorld(redis, setting),
+  generateOperations,
+  simplerSettings: () => [],
+  describeSetting: ({ rowCounts, leaseMs, keysEndEarly }) => [
+    `HK.00001 with ${rowCounts[0]} rows; HK.00002 with ${rowCounts[1]} rows and opaque cursors; lease TTL ${leaseMs} ms`,
+    ...(keysEndEarly ? ["A key expires at the end of its TTL"] : []),
   ],
   describeOperation,
 };
 
 /**
- * Checks the scripts of the shared store in random histories.
- * @returns the first failure; undefined if every promise holds
+ * Checks the scripts of the shared cache in random histories.
+ * @returns the first failure; undefined if all histories pass
  */
-export function checkStore(check: Check): Promise<Failure | undefined> {
+export function checkSharedCache(check: CheckOptions): Promise<Failure | undefined> {
   return checkModel(MODEL, check);
 }

@@ -1,36 +1,40 @@
-import type { Setting } from "./history.ts";
+import type { SharedCacheSetting } from "./history.ts";
 
-const FAILURES = 5;
+const FAILURE_THRESHOLD = 5;
 const FAILURE_WINDOW_MS = 30_000;
 const OPEN_MS = 10_000;
 const MEMORY_MS = 3_600_000;
 
-/** The promises of the circuit breaker. Times are Unix times in milliseconds. */
+/** The expected state of the circuit breaker. Times are Unix times in milliseconds. */
 export class CircuitOracle {
-  readonly #setting: Setting;
+  readonly #setting: SharedCacheSetting;
   #failures: readonly number[] = [];
-  /** Until when the circuit is open; undefined while it is closed. */
+  /** The circuit is open until this time, and then half-open; undefined while it is closed. */
   #openUntil: number | undefined;
   #probe: { readonly lease: string; readonly until: number } | undefined;
 
-  constructor(setting: Setting) {
+  constructor(setting: SharedCacheSetting) {
     this.#setting = setting;
   }
 
-  /** An answer of OpenD closes the circuit. */
+  /** Closes the circuit. Any answer of OpenD does that. */
   close(): void {
     this.#failures = [];
     this.#openUntil = undefined;
     this.#probe = undefined;
   }
 
-  /** For how long the circuit is open, in milliseconds; 0 if it is not. */
+  /** Time until the circuit is half-open, in milliseconds; 0 if it is not open. */
   openMs(now: number): number {
     this.#forget(now);
     return Math.max(0, (this.#openUntil ?? 0) - now);
   }
 
-  /** Admits a call. Returns for how long the circuit is open if it does not: 0 while another lease probes. */
+  /**
+   * Allows a call, or refuses it.
+   * @returns undefined if the call is allowed; otherwise the time until the circuit is half-open, in milliseconds, or
+   *   0 while another lease is the probe
+   */
   admit(lease: string, now: number): number | undefined {
     this.#forget(now);
     if (this.#openUntil === undefined) return undefined;
@@ -40,18 +44,18 @@ export class CircuitOracle {
     return undefined;
   }
 
-  /** Notes a fetch that ended without an answer. */
+  /** Records a fetch without an answer. */
   record(lease: string, hasFailed: boolean, now: number): void {
     this.#forget(now);
     const isProbe = this.#probe?.lease === lease;
     if (isProbe) this.#probe = undefined;
     if (!hasFailed) return;
     this.#failures = [...this.#failures, now];
-    const recent = this.#failures.filter((at) => now - at < FAILURE_WINDOW_MS);
-    if (isProbe || recent.length >= FAILURES) this.#openUntil = now + OPEN_MS;
+    const recent = this.#failures.filter((failedAt) => now - failedAt < FAILURE_WINDOW_MS);
+    if (isProbe || recent.length >= FAILURE_THRESHOLD) this.#openUntil = now + OPEN_MS;
   }
 
-  /** A circuit without a failure for an hour is closed. */
+  /** Closes a circuit that had no failure for an hour. */
   #forget(now: number): void {
     const until = (this.#failures.at(-1) ?? now) + MEMORY_MS;
     if (this.#setting.keysEndEarly ? until <= now : until < now) this.close();

@@ -1,35 +1,35 @@
 import type { PageKey } from "../../../functions/page-source/cached-reply.ts";
 import type { FetchEnd } from "../../../functions/page-source/shared-cache.ts";
-import type { Fault } from "./upstream-history.ts";
+import type { WrongReplyKind } from "./upstream-history.ts";
 
-export interface Setting {
-  /** How often each operation is chosen. A visit is a read with all that follows it. */
-  readonly kinds: Readonly<Record<Operation["kind"] | "visit", number>>;
-  /** Times to wait for, in milliseconds. */
-  readonly waits: readonly number[];
-  /** The probability that a visit fails. */
-  readonly failing: number;
-  /** Keys that are read. The fewer, the more often each is. */
-  readonly keys: number;
-  /** The faults of OpenD in this history. */
-  readonly faults: readonly Fault[];
-  /** Rows of each security at the start. */
-  readonly rows: readonly [number, number];
-  /** How long a lease lives, in milliseconds. */
+export interface SharedCacheSetting {
+  /** Relative frequency of each operation. A `visit` is a read, and the fetch that it begins. */
+  readonly operationWeights: Readonly<Record<SharedCacheOperation["kind"] | "visit", number>>;
+  /** Durations of `wait` operations. */
+  readonly waitTimesMs: readonly number[];
+  /** The probability that the fetch of a visit fails. */
+  readonly failureProbability: number;
+  /** The number of keys that most reads use. */
+  readonly keyCount: number;
+  /** The wrong replies of OpenD in this history. */
+  readonly wrongReplies: readonly WrongReplyKind[];
+  /** The number of rows of each security at the start. */
+  readonly rowCounts: readonly [number, number];
+  /** TTL of a lease in milliseconds. */
   readonly leaseMs: number;
-  /** Whether a key is gone at the end of its time to live. In Redis it exists for one more millisecond. */
+  /** Whether a key expires at the end of its TTL. In Redis it exists for one more millisecond. */
   readonly keysEndEarly: boolean;
-  /** The probability that OpenD answers wrongly. */
-  readonly faulty: number;
+  /** The probability that a reply of OpenD is wrong. */
+  readonly wrongReplyProbability: number;
 }
 
-/** A read that acquires a lease begins a fetch. Each read has a number of its own, by which the fetch is named. */
-export type Operation =
+/** A read that acquires a lease begins a fetch. Later operations refer to the fetch by its number. */
+export type SharedCacheOperation =
   | { readonly kind: "wait"; readonly ms: number }
   | { readonly kind: "read"; readonly fetch: number; readonly key: PageKey }
   /** OpenD answers the call of a fetch. */
-  | { readonly kind: "answer"; readonly fetch: number; readonly fault: Fault | undefined }
-  /** The Worker stores the answer, or, of a cursor that is not known, only releases the lease. */
+  | { readonly kind: "answer"; readonly fetch: number; readonly fault: WrongReplyKind | undefined }
+  /** The Worker stores the answer. If the cursor is unknown, it only releases the lease. */
   | { readonly kind: "store"; readonly fetch: number }
   | {
       readonly kind: "release";
@@ -40,14 +40,14 @@ export type Operation =
   | { readonly kind: "publish" | "split"; readonly symbol: string }
   | { readonly kind: "peek"; readonly key: PageKey };
 
-/** The clock at the start of a history: Unix time, milliseconds. */
+/** The clock at the start of a history: Unix time in milliseconds. */
 export const START_MS = 1_800_000_000_000;
 
 function describeKey({ symbol, cursor, num }: PageKey): string {
   return `${symbol} "${cursor}"${num === undefined ? "" : `, ${num} rows`}`;
 }
 
-export function describeOperation(operation: Operation): string {
+export function describeOperation(operation: SharedCacheOperation): string {
   switch (operation.kind) {
     case "wait":
       return `wait ${operation.ms} ms`;

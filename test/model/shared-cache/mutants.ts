@@ -1,47 +1,47 @@
 import { READ, RELEASE, WRITE } from "../../../functions/page-source/shared-cache-scripts.ts";
 import type { Mutant } from "../mutants.ts";
 
-export const STORE_MUTANTS: readonly Mutant[] = [
+export const SHARED_CACHE_MUTANTS: readonly Mutant[] = [
   {
     defect: "a reply that was fetched earlier replaces a newer one",
     script: WRITE,
-    part: "if tonumber(stored[1]) > fetched then",
+    original: "if tonumber(stored[1]) > fetched then",
     replacement: "if false then",
-    breaks: "The reply is",
+    expectedMessage: "The write result is",
   },
   {
-    defect: "a contradiction is believed as soon as it repeats",
+    defect: "a contradicting reply is stored as soon as it repeats",
     script: WRITE,
-    part: "if not repeats or now - stored[6] < tonumber(ARGV[13]) then",
+    original: "if not repeats or now - stored[6] < tonumber(ARGV[13]) then",
     replacement: "if not repeats then",
-    breaks: "The reply is stored, not doubted",
+    expectedMessage: "The write result is stored, not doubted",
   },
   {
-    defect: "a Worker releases the lease of another one",
+    defect: "a Worker releases the lease of another Worker",
     script: RELEASE,
-    part: "if redis.call('GET', KEYS[1]) == ARGV[1] then",
+    original: "if redis.call('GET', KEYS[1]) == ARGV[1] then",
     replacement: "if true then",
-    breaks: "The lease lives for",
+    expectedMessage: "The TTL of the lease is",
   },
   {
-    defect: "a page is found by a cursor above its rows",
+    defect: "a page is returned for a cursor newer than its rows",
     script: READ,
-    part: "if tonumber(string.match(entry, '^%d+')) >= tonumber(ARGV[4]) then",
+    original: "if tonumber(string.match(entry, '^%d+')) >= tonumber(ARGV[4]) then",
     replacement: "if true then",
-    breaks: "The reply lacks the row",
+    expectedMessage: "The reply lacks the row",
   },
   {
-    defect: "several leases probe at once",
+    defect: "a half-open circuit allows several probes at once",
     script: READ,
-    part: "if state[2] and tonumber(state[2]) > now then return 0 end",
+    original: "if state[2] and tonumber(state[2]) > now then return 0 end",
     replacement: "",
-    breaks: "The answer is lease-acquired",
+    expectedMessage: "The read state is lease-acquired",
   },
   {
-    defect: "a probe that fails leaves the circuit half-open",
+    defect: "a failed probe leaves the circuit half-open",
     script: RELEASE,
-    part: "if probed or #failures",
+    original: "if probed or #failures",
     replacement: "if #failures",
-    breaks: "The answer is lease-acquired",
+    expectedMessage: "The read state is lease-acquired",
   },
 ];

@@ -7,10 +7,10 @@ import {
 } from "../../../functions/page-source/cached-reply.ts";
 import type { FetchEnd, SharedCacheRead, WriteResult } from "../../../functions/page-source/shared-cache.ts";
 import { CircuitOracle } from "./circuit-oracle.ts";
-import type { Setting } from "./history.ts";
+import type { SharedCacheSetting } from "./history.ts";
 import { parseReply } from "./upstream-history.ts";
 
-/** A contradiction is believed when it repeats after this time, in milliseconds. */
+/** A contradicting reply is stored if it repeats after this time, in milliseconds. */
 const DOUBT_MS = 60_000;
 
 interface Page {
@@ -25,37 +25,37 @@ interface Contradiction {
   readonly since: number;
 }
 
-/** The promises of the shared store. Times are Unix times in milliseconds. */
-export class StoreOracle {
+/** The expected state of the shared cache. Times are Unix times in milliseconds. */
+export class SharedCacheOracle {
   readonly circuit: CircuitOracle;
-  readonly #setting: Setting;
+  readonly #setting: SharedCacheSetting;
   readonly #pages = new Map<string, Page>();
   readonly #leases = new Map<
     string,
     { readonly lease: string; readonly until: number; readonly pausedBy?: SharedCacheRead["pausedBy"] }
   >();
   readonly #contradictions = new Map<string, Contradiction>();
-  /** Symbols and cursors that a stored page has, or leads to. */
+  /** Symbols of stored pages, and their `next` cursors. */
   readonly #everKnown = new Set<string>();
 
-  constructor(setting: Setting) {
+  constructor(setting: SharedCacheSetting) {
     this.#setting = setting;
     this.circuit = new CircuitOracle(setting);
   }
 
-  /** The page that a reply was stored as, by the key that asks for it. */
+  /** The name of the page that contains a cached reply; without one, the name of the requested page. */
   static nameOf(key: PageKey, cached: CachedReply | undefined): string {
     return nameOf(cached === undefined ? key : { ...key, cursor: cached.cursor });
   }
 
-  /** How long a lease still lives; undefined if it has ended or was released. */
+  /** Remaining TTL of a lease; undefined if it has expired or was released. */
   leaseMs(name: string, now: number): number | undefined {
     const until = this.#leases.get(name)?.until;
     if (until === undefined || !this.#isAlive(until, now)) return undefined;
     return until - now;
   }
 
-  /** Whether a key with this end exists. */
+  /** Whether a key with this expiry exists. */
   #isAlive(until: number, now: number): boolean {
     return this.#setting.keysEndEarly ? until > now : until >= now;
   }
@@ -65,22 +65,23 @@ export class StoreOracle {
     return page && page.cached.staleUntil > now ? page : undefined;
   }
 
-  /** @throws Error if a reply that was found is not stored, or answers another question */
+  /** @throws Error if the found reply is missing, not stored, or that of another key */
   checkFound(key: PageKey, found: CachedReply | undefined, now: number): void {
     const own = this.#alive(nameOf(key), now);
     if (found === undefined) {
       if (own) throw new Error("A stored page is not found");
       return;
     }
-    const page = this.#alive(StoreOracle.nameOf(key, found), now);
+    const page = this.#alive(SharedCacheOracle.nameOf(key, found), now);
     if (page === undefined) throw new Error("The reply is not stored, or has expired");
     deepStrictEqual(found, page.cached, "The reply differs from the stored one");
     const reply = parseReply(found.reply);
-    if (reply.symbol !== key.symbol || reply.num !== key.num) throw new Error("The reply has a foreign key");
+    if (reply.symbol !== key.symbol || reply.num !== key.num)
+      throw new Error("The reply belongs to another key");
     if (reply.cursor !== key.cursor && !this.#covers(page, key)) throw new Error("The reply lacks the row");
   }
 
-  /** Whether the rows of a page continue past the cursor of a key. */
+  /** Whether a page contains the row of a cursor, and rows after it. */
   #covers({ key, summary: { range } }: Page, { symbol, cursor, num }: PageKey): boolean {
     const timestamp = /^\d+$/.test(cursor) ? Number(cursor) : Number.NaN;
     if (num !== undefined || key.symbol !== symbol || range === undefined) return false;
@@ -88,22 +89,24 @@ export class StoreOracle {
   }
 
   /**
-   * Checks the answer to a read, and notes the lease.
-   * @throws Error if the answer breaks a promise
+   * Checks the result of a read, and records the lease.
+   * @throws Error if the result is wrong
    */
-  read(key: PageKey, lease: string, answer: SharedCacheRead, now: number): void {
-    const { cached, state, waitMs, pausedBy, isKnown } = answer;
+  read(key: PageKey, lease: string, result: SharedCacheRead, now: number): void {
+    const { cached, state, waitMs, pausedBy, isKnown } = result;
     this.checkFound(key, cached, now);
     const pages = [...this.#pages.values()].filter((page) => page.cached.staleUntil > now);
     if (cached === undefined && pages.some((page) => this.#covers(page, key))) {
       throw new Error("A stored page that has the row is not found");
     }
-    const expected = this.#expectedState(StoreOracle.nameOf(key, cached), cached, lease, now);
+    const expected = this.#expectedState(SharedCacheOracle.nameOf(key, cached), cached, lease, now);
     if (state !== expected.state || waitMs !== expected.waitMs || pausedBy !== expected.pausedBy) {
-      throw new Error(`The answer is ${state} (${waitMs} ms), not ${expected.state} (${expected.waitMs} ms)`);
+      throw new Error(
+        `The read state is ${state} (${waitMs} ms), not ${expected.state} (${expected.waitMs} ms)`,
+      );
     }
     if (state !== "lease-acquired") return;
-    this.#leases.set(StoreOracle.nameOf(key, cached), { lease, until: now + this.#setting.leaseMs });
+    this.#leases.set(SharedCacheOracle.nameOf(key, cached), { lease, until: now + this.#setting.leaseMs });
     const subject = key.cursor === "" ? key.symbol : `${key.symbol} ${key.cursor}`;
     const isKnownNow =
       cached !== undefined ||
@@ -112,9 +115,9 @@ export class StoreOracle {
           ? symbol === key.symbol && (next !== null || range !== undefined)
           : symbol === key.symbol && next === key.cursor,
       );
-    if (isKnownNow && !isKnown) throw new Error("A stored page leads to it, and it is not known");
+    if (isKnownNow && !isKnown) throw new Error("The key is unknown, but a stored page leads to it");
     if (isKnown && !isKnownNow && !this.#everKnown.has(subject)) {
-      throw new Error("It is known, and no page was stored that leads to it");
+      throw new Error("The key is known, but no stored page ever led to it");
     }
   }
 
@@ -136,8 +139,8 @@ export class StoreOracle {
   }
 
   /**
-   * Checks what became of a reply, and notes it.
-   * @throws Error if the result breaks a promise
+   * Checks the result of a write, and records the page.
+   * @throws Error if the result is wrong
    */
   write(
     key: PageKey,
@@ -149,7 +152,7 @@ export class StoreOracle {
   ): void {
     const name = nameOf(key);
     const expected = this.#expectedResult(name, cached, summary, now);
-    if (result !== expected) throw new Error(`The reply is ${result}, not ${expected}`);
+    if (result !== expected) throw new Error(`The write result is ${result}, not ${expected}`);
     this.circuit.close();
     if (result === "doubted") {
       this.#endLease(name, lease, { ms: DOUBT_MS, code: "opend_failed" }, now);
@@ -163,7 +166,7 @@ export class StoreOracle {
     if (summary.next !== null || summary.range !== undefined) this.#everKnown.add(key.symbol);
   }
 
-  /** An older reply is superseded. One that contradicts the page is doubted until it repeats after a minute. */
+  /** An older reply is superseded. A contradicting one is doubted until it repeats after a minute. */
   #expectedResult(
     name: string,
     cached: CachedReply,
@@ -188,7 +191,7 @@ export class StoreOracle {
     else this.circuit.record(lease, outcome === "failed", now);
   }
 
-  /** A lease is ended or prolonged by its holder only. */
+  /** Only the holder of a lease can release it, or turn it into a pause. */
   #endLease(name: string, lease: string, pause: FetchEnd["pause"], now: number): void {
     if (this.leaseMs(name, now) === undefined || this.#leases.get(name)?.lease !== lease) return;
     if (pause) this.#leases.set(name, { lease: "", until: now + pause.ms, pausedBy: pause.code });

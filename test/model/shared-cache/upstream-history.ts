@@ -8,23 +8,23 @@ import {
 } from "../../../functions/page-source/cached-reply.ts";
 import { HkShortInterestItemSchema } from "../../../gen/Qot_GetShortInterest_pb.js";
 
-/** Rows of a page. */
+/** The number of rows of a page. */
 export const PAGE_ROWS = 3;
 /** Seconds between two rows. */
 const ROW_S = 100;
 const NEWEST_S = 1_700_000_000;
 
-/** How OpenD answers wrongly: it denies the security, has no rows, rows of an earlier time, or too few rows. */
-export const FAULTS = ["denial", "empty", "older", "truncated"] as const;
-export type Fault = (typeof FAULTS)[number];
+/** Wrong replies of OpenD: an unknown security, no rows, an older page, or too few rows. */
+export const WRONG_REPLIES = ["denial", "empty", "older", "truncated"] as const;
+export type WrongReplyKind = (typeof WRONG_REPLIES)[number];
 
-/** A reply of OpenD, with the question that it answers. */
+/** A reply of OpenD, and its request. */
 const Reply = object({
   symbol: string(),
   cursor: string(),
   num: optional(number()),
   isDenial: boolean(),
-  /** The values of all rows: a split changes them, and no timestamp. */
+  /** Stands for the values of all rows. A split changes the values, but not the timestamps. */
   values: number(),
   /** Timestamps in seconds, newest first. */
   rows: array(number()),
@@ -36,22 +36,22 @@ export function encodeReply(reply: Reply): Uint8Array<ArrayBuffer> {
   return new Uint8Array(new TextEncoder().encode(JSON.stringify(reply)));
 }
 
-/** @throws Error if the bytes are no reply */
+/** @throws Error if the bytes are not a reply */
 export function parseReply(bytes: Uint8Array) {
   return parse(Reply, JSON.parse(new TextDecoder().decode(bytes)));
 }
 
-/** A summary, as the Worker makes it. */
+/** Summarizes a reply with the Worker's own function. */
 export function summarize({ isDenial, rows, next }: Reply, key: PageKey): PageSummary {
   if (isDenial) return EMPTY_SUMMARY;
   const items = rows.map((timestamp) => create(HkShortInterestItemSchema, { timestamp: BigInt(timestamp) }));
   return summaryOf({ market: "HK", rows: items, next }, key);
 }
 
-/** The history of one security at OpenD. */
+/** The history of one security in OpenD. */
 export class Security {
   readonly symbol: string;
-  /** Whether cursors are anything but the timestamp of a row. */
+  /** Whether cursors are not timestamps. */
   readonly hasOpaqueCursors: boolean;
   /** Timestamps in seconds, newest first. */
   rows: readonly number[];
@@ -65,7 +65,7 @@ export class Security {
     this.#older = this.rows.slice(1);
   }
 
-  /** Publishes a row. */
+  /** Adds a newest row. */
   publish(): void {
     const [newest = NEWEST_S] = this.rows;
     this.#older = this.rows;
@@ -81,7 +81,7 @@ export class Security {
     return this.hasOpaqueCursors ? `after-${timestamp}` : String(timestamp);
   }
 
-  reply({ symbol, cursor, num }: PageKey, fault: Fault | undefined): Reply {
+  reply({ symbol, cursor, num }: PageKey, fault: WrongReplyKind | undefined): Reply {
     const history = fault === "older" ? this.#older : this.rows;
     const after = cursor === "" ? Number.POSITIVE_INFINITY : Number(cursor.replace("after-", ""));
     const following = history.filter((timestamp) => timestamp < after);
