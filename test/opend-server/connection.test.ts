@@ -47,7 +47,7 @@ it("connection closes after 60 s without a frame", async () => {
   expect(await client.closed).toBe(1000);
 });
 
-it("connection ends after its limit of reply bytes, and refuses the other requests", async () => {
+it("connection closes after its limit of reply bytes, and refuses the remaining requests", async () => {
   const client = await connectAndLogIn({ sentBytes: 11_000, lingerMs: 50 });
   const sections = Array.from({ length: 30 }, () => client.send(KEEP_ALIVE, new Uint8Array()));
   const replies = await Promise.all(sections.map((section) => client.reply(section)));
@@ -58,7 +58,7 @@ it("connection ends after its limit of reply bytes, and refuses the other reques
   expect(await client.closed).toBe(1000);
 });
 
-it("ending connection refuses requests for 5 s at most", async () => {
+it("closing connection refuses requests for at most 5 s", async () => {
   vi.useFakeTimers();
   const client = await connectAndLogIn({ sentBytes: 1 });
   for (let count = 0; count < 9; count += 1) {
@@ -68,14 +68,14 @@ it("ending connection refuses requests for 5 s at most", async () => {
   expect(await client.closed).toBe(1000);
 });
 
-it("ending connection refuses 256 requests at most", async () => {
+it("closing connection refuses at most 256 requests", async () => {
   const client = await connectAndLogIn({ sentBytes: 1 });
   for (let count = 0; count < 300; count += 1) client.send(KEEP_ALIVE, new Uint8Array());
   expect(await client.closed).toBe(1000);
   expect(client.replies.filter(({ body }) => body.length === 0)).toHaveLength(256);
 });
 
-it("ending connection answers requests in flight before it closes", async () => {
+it("closing connection answers requests in flight before the close frame", async () => {
   vi.useFakeTimers();
   const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
   const client = await connectAndLogIn({}, async (request) => {

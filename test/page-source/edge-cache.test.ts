@@ -47,8 +47,8 @@ describe("edge cache", () => {
 
   it("ignores an entry that was stored under another key", async () => {
     const { edge, origin } = start();
-    const [mine, foreign] = ["US.AAPL", "US.TSLA"].map((symbol) => ({ symbol, cursor: "" }));
-    if (!mine || !foreign) throw new Error("There are two keys");
+    const [ownKey, foreignKey] = ["US.AAPL", "US.TSLA"].map((symbol) => ({ symbol, cursor: "" }));
+    if (!ownKey || !foreignKey) throw new Error("There are two keys");
     const urls: string[] = [];
     const spy = {
       match: caches.default.match.bind(caches.default),
@@ -65,8 +65,8 @@ describe("edge cache", () => {
       origin,
       () => NOW,
     );
-    await recording.put(mine, cachePage(REPLY, "", NOW), SUMMARY);
-    await recording.put(foreign, cachePage(new Uint8Array([9]), "", NOW), SUMMARY);
+    await recording.put(ownKey, cachePage(REPLY, "", NOW), SUMMARY);
+    await recording.put(foreignKey, cachePage(new Uint8Array([9]), "", NOW), SUMMARY);
     const [pageUrl = "", indexUrl = "", foreignPageUrl = "", foreignIndexUrl = ""] = urls;
     for (const [to, from] of [
       [pageUrl, foreignPageUrl],
@@ -77,11 +77,11 @@ describe("edge cache", () => {
       await caches.default.put(to, new Response(entry.body, { headers: entry.headers }));
     }
     // A new isolate, at a time when entries in memory must be revalidated.
-    const later = createEdgeCache(caches.default, origin, () => NOW + 10 * MINUTE);
-    expect(await later.get(mine)).toBeUndefined();
-    expect(await later.isKnown(mine)).toBe(false);
-    expect((await later.get(foreign))?.reply).toEqual(new Uint8Array([9]));
-    expect(await edge.isKnown(foreign)).toBe(true);
+    const laterEdge = createEdgeCache(caches.default, origin, () => NOW + 10 * MINUTE);
+    expect(await laterEdge.get(ownKey)).toBeUndefined();
+    expect(await laterEdge.isKnown(ownKey)).toBe(false);
+    expect((await laterEdge.get(foreignKey))?.reply).toEqual(new Uint8Array([9]));
+    expect(await edge.isKnown(foreignKey)).toBe(true);
   });
 
   it("knows the cursors that its pages lead to, and no others", async () => {

@@ -87,7 +87,7 @@ describe("client", () => {
     expect((await dataCenter?.page("US.TSLA", { client: "other" }))?.result?.tier).toBe("opend");
   });
 
-  it("without calls left does not block refreshes by others, and 50 of its requests cost at most 4 commands", async () => {
+  it("whose share is used up does not block refreshes by other clients, and 50 of its requests cost at most 4 commands", async () => {
     const { service, clock, dataCenters } = await start(2, { CLIENT_SHARE: "2" });
     const [first, second] = dataCenters;
     for (const symbol of ["US.AAPL", "US.TSLA"]) await first?.page(symbol, { client: "greedy" });
@@ -123,7 +123,7 @@ describe("client", () => {
     expect((await dataCenters[0]?.page("HK.00700", known))?.result?.tier).toBe("opend");
   });
 
-  it("without calls left does not fail a concurrent request of another client for the same page", async () => {
+  it("whose share is used up does not fail a concurrent request of another client for the same page", async () => {
     const { dataCenters } = await start(1, { CLIENT_SHARE: "1" });
     await dataCenters[0]?.page("US.AAPL", { client: "greedy" });
     const [greedy, other] = await Promise.all([

@@ -43,7 +43,7 @@ describe("refusal by OpenD", () => {
     expect(await calls(service)).toBe(3);
   });
 
-  it("for an unknown reason: a known next page is fetched again after 30 s", async () => {
+  it("of a known next page for an unknown reason is cached for 30 s", async () => {
     const { service, clock, dataCenters } = await start(2);
     const first = await dataCenters[0]?.page("HK.00700", { num: 50 });
     const next = { num: 50, cursor: first?.result?.page.next ?? "" };
@@ -67,7 +67,7 @@ describe("refusal by OpenD", () => {
     expect(await service.upstash.redis("EXISTS", "short-interest:opend:wasted")).toBe(0);
   });
 
-  it("for an unknown reason: a first page is fetched again after 30 s", async () => {
+  it("of a first page for an unknown reason is cached for 30 s", async () => {
     const { service, clock, dataCenters } = await start(1);
     await service.opend.set({ fault: "other refusal" });
     for (let index = 0; index < 3; index += 1) {

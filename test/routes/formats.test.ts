@@ -89,7 +89,7 @@ describe("formats of a page", () => {
     );
   });
 
-  it("quote CSV cells that begin like a formula", () => {
+  it("prefix CSV cells that begin like a formula with an apostrophe", () => {
     for (const timestampStr of ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1"]) {
       const page = {
         market: "HK" as const,
@@ -170,7 +170,7 @@ describe("format of a page", () => {
   });
 });
 
-describe("response with a page", () => {
+describe("response", () => {
   it("has a Link to the next page, except for the last page", async () => {
     const service = await startService();
     const response = await get(service, "?num=1&format=csv");

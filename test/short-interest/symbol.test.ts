@@ -12,7 +12,7 @@ describe("symbol", () => {
     );
   });
 
-  it("is parsed to what was formatted", () => {
+  it("is parsed back from its formatted text", () => {
     const code = fc.stringMatching(/^[A-Z0-9]{1,5}([.\-_][A-Z0-9]{1,3})?$/);
     fc.assert(
       fc.property(code, (text) => {
@@ -23,7 +23,7 @@ describe("symbol", () => {
     );
   });
 
-  it("of any text is parsed, or refused with a code", () => {
+  it("from any text is parsed, or refused with a code", () => {
     fc.assert(
       fc.property(
         fc.oneof(

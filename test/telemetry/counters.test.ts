@@ -36,7 +36,7 @@ describe("counters", () => {
     expect(await counters.read()).toEqual(new Map([["upstream_calls_total", 3]]));
   });
 
-  it("are written at most ten count a minute, and lose no count", async () => {
+  it("are written at most ten times a minute, and lose no count", async () => {
     const { add, counters, service, clock } = await startCounters();
     await add(1);
     const before = await service.upstash.requests();
@@ -47,7 +47,7 @@ describe("counters", () => {
     expect(await counters.read()).toEqual(new Map([["upstream_calls_total", 52]]));
   });
 
-  it("without atOnce wait for the next write", async () => {
+  it("that need no immediate write wait for the next one", async () => {
     const { add, counters, service } = await startCounters();
     const before = await service.upstash.requests();
     await add(1, false);
