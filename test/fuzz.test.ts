@@ -138,13 +138,13 @@ function isUtf8({ search }: URL): boolean {
 }
 
 it(`${RUNS} random requests never return 500, 503 or 504`, { timeout: 120_000 }, async () => {
-  const gateway = await startService({}, { UPSTREAM_WAIT_MS: "0", ASSETS });
+  const service = await startService({}, { UPSTREAM_WAIT_MS: "0", ASSETS });
   const statuses = new Map<number, number>();
   await fc.assert(
     fc.asyncProperty(request, async ({ path: to, query: search, method, headers: fields, body }) => {
       const sent = Object.entries(fields).filter((pair): pair is [string, string] => pair[1] !== undefined);
       const bodiless = method === "GET" || method === "HEAD";
-      const response = await gateway.get(`${to}?${search}`, {
+      const response = await service.get(`${to}?${search}`, {
         method,
         headers: sent,
         ...(bodiless ? {} : { body }),
@@ -154,7 +154,7 @@ it(`${RUNS} random requests never return 500, 503 or 504`, { timeout: 120_000 },
       expect([500, 503, 504]).not.toContain(response.status);
       expect(response.headers.get("X-Request-Id")).toMatch(/^[\w=-]+$/);
       expect(response.headers.has("Cache-Control")).toBe(true);
-      const url = new URL(`${gateway.origin}${to}?${search}`);
+      const url = new URL(`${service.origin}${to}?${search}`);
       const reachesOpend = url.pathname.startsWith("/v1/") && [200, 429, 502].includes(response.status);
       if (reachesOpend && method !== "OPTIONS") expect(isUtf8(url), url.search).toBe(true);
       const text = response.status === 304 ? "" : await response.text();
@@ -166,12 +166,12 @@ it(`${RUNS} random requests never return 500, 503 or 504`, { timeout: 120_000 },
   );
   // The requests reach all kinds of responses.
   for (const status of [200, 204, 400, 404, 405, 406, 429]) expect(statuses.get(status)).toBeGreaterThan(0);
-  await expect.poll(async () => (await gateway.opend.stats()).connections).toBe(0);
-  expect((await gateway.opend.stats()).refused).toBe(0);
+  await expect.poll(async () => (await service.opend.stats()).connections).toBe(0);
+  expect((await service.opend.stats()).refused).toBe(0);
 });
 
 it("MCP responses have exactly the id of the request, or reject it", async () => {
-  const gateway = await startService();
+  const service = await startService();
   const number = fc.oneof(fc.integer(), fc.double(), fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n }));
   const id = fc.oneof(
     fc.string({ unit: "binary" }).map((text) => JSON.stringify(text)),
@@ -182,7 +182,7 @@ it("MCP responses have exactly the id of the request, or reject it", async () =>
   await fc.assert(
     fc.asyncProperty(id, async (text) => {
       const body = `{"jsonrpc":"2.0","id":${text},"method":"ping"}`;
-      const response = await gateway.get("/mcp", { method: "POST", headers, body });
+      const response = await service.get("/mcp", { method: "POST", headers, body });
       const [, returned = ""] =
         /^\{"jsonrpc":"2.0","id":(.*),"(?:result|error)":/.exec(await response.text()) ?? [];
       if (response.status === 400)
@@ -195,9 +195,9 @@ it("MCP responses have exactly the id of the request, or reject it", async () =>
 });
 
 it("If-None-Match returns 304 if and only if it contains the ETag of the page", async () => {
-  const gateway = await startService();
+  const service = await startService();
   const path = "/v1/short-interest/HK.00700";
-  const own = (await gateway.get(path)).headers.get("ETag") ?? "";
+  const own = (await service.get(path)).headers.get("ETag") ?? "";
   const other = fc
     .string({ unit: "grapheme-ascii", maxLength: 50 })
     .map((text) => `"${text.replaceAll('"', "")}"`);
@@ -206,7 +206,7 @@ it("If-None-Match returns 304 if and only if it contains the ETag of the page", 
   await fc.assert(
     fc.asyncProperty(fc.array(entry, { minLength: 1, maxLength: 10 }), async (entries) => {
       const list = entries.map((parts) => parts.join("")).join("");
-      const response = await gateway.get(path, { headers: { "If-None-Match": list } });
+      const response = await service.get(path, { headers: { "If-None-Match": list } });
       expect(response.status).toBe(entries.some(([, value]) => value === own) ? 304 : 200);
     }),
     { numRuns: 500 },

@@ -14,17 +14,17 @@ const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const NARROW = { width: 320, height: 640 };
 
 let browser: Browser;
-let running: LocalService;
+let service: LocalService;
 let visitor: Visit | undefined;
 
 beforeAll(async () => {
   browser = await startBrowser();
-  running = await startLocalService({}, { CLIENT_SHARE: "30" }, UNLIMITED);
+  service = await startLocalService({}, { CLIENT_SHARE: "30" }, UNLIMITED);
 }, 60_000);
 
 afterAll(async () => {
   await browser?.close();
-  await running?.close();
+  await service?.close();
 });
 
 afterEach(async () => {
@@ -35,7 +35,7 @@ afterEach(async () => {
 
 async function open(path: string, options: BrowserContextOptions = {}): Promise<Visit> {
   visitor = await visit(browser, options);
-  await visitor.page.goto(running.origin + path);
+  await visitor.page.goto(service.origin + path);
   return visitor;
 }
 
@@ -125,7 +125,7 @@ describe("loading", () => {
     const { page } = visitor;
     // These requests never complete.
     await page.route("**/v1/**", () => undefined);
-    await page.goto(`${running.origin}/?symbol=HK.00700`);
+    await page.goto(`${service.origin}/?symbol=HK.00700`);
     await page.getByText("Loading HK.00700…").waitFor();
     await page.getByRole("button", { name: "Show" }).waitFor();
     const paints = "performance.getEntriesByName('first-contentful-paint').length";
@@ -135,13 +135,13 @@ describe("loading", () => {
   });
 
   it("cached page is charted within a second at 4x CPU throttling", async () => {
-    await fetch(`${running.origin}/v1/short-interest/HK.00700?num=50`);
+    await fetch(`${service.origin}/v1/short-interest/HK.00700?num=50`);
     const { page } = await open("/");
     const session = await page.context().newCDPSession(page);
     await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
     const times: number[] = [];
     for (let time = 0; time < 5; time += 1) {
-      await page.goto(`${running.origin}/?symbol=HK.00700`);
+      await page.goto(`${service.origin}/?symbol=HK.00700`);
       await page.locator("canvas").waitFor();
       times.push(Number(await page.evaluate("performance.getEntriesByName('chart')[0].startTime")));
     }
@@ -162,29 +162,29 @@ describe("loading", () => {
     const { page, requests } = await open("/?symbol=US.AAPL");
     await chartIsDrawn(page);
     const others = requests.filter(
-      (url) => !url.startsWith(`${running.origin}/`) && !url.startsWith("data:"),
+      (url) => !url.startsWith(`${service.origin}/`) && !url.startsWith("data:"),
     );
     expect(others).toEqual([]);
     for (const name of names.filter((file) => !file.endsWith(".html"))) {
-      const response = await fetch(`${running.origin}/page/${name}`);
+      const response = await fetch(`${service.origin}/page/${name}`);
       expect(response.headers.get("Cache-Control")).toBe("public, max-age=31536000, immutable");
     }
   });
 });
 
 it("security headers allow this origin alone, and the ETag is revalidated", async () => {
-  const response = await fetch(running.origin);
+  const response = await fetch(service.origin);
   expect(response.headers.get("Content-Security-Policy")).toBe(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   );
   // A cached page would link to a script that a deployment has removed.
   expect(response.headers.get("Cache-Control")).toBe("public, max-age=0, must-revalidate");
-  const asset = await fetch(`${running.origin}/page/en`);
+  const asset = await fetch(`${service.origin}/page/en`);
   expect(asset.headers.get("Content-Security-Policy")).toBe("default-src 'none'; frame-ancestors 'none'");
-  const revalidated = await fetch(running.origin, {
+  const revalidated = await fetch(service.origin, {
     headers: { "If-None-Match": response.headers.get("ETag") ?? "" },
   });
   expect(revalidated.status).toBe(304);
-  expect((await fetch(running.origin, { method: "HEAD" })).status).toBe(200);
-  expect((await fetch(running.origin, { method: "POST" })).status).toBe(405);
+  expect((await fetch(service.origin, { method: "HEAD" })).status).toBe(200);
+  expect((await fetch(service.origin, { method: "POST" })).status).toBe(405);
 });

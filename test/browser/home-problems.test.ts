@@ -26,11 +26,11 @@ describe("error message", () => {
   });
 
   it("for an unreachable source has a retry button that loads the data", async () => {
-    home.running().opend.set({ fault: "drop" });
+    home.service().opend.set({ fault: "drop" });
     const visitor = await home.open("/?symbol=US.T1");
     await visitor.page.getByText("The data source is currently unreachable.").waitFor();
     await visitor.screenshot("problem");
-    home.running().opend.set({ fault: "" });
+    home.service().opend.set({ fault: "" });
     await visitor.page.getByRole("button", { name: "Try again" }).click();
     await visitor.page.getByRole("heading", { name: "US.T1" }).waitFor();
     await home.loaded(visitor);
@@ -46,7 +46,7 @@ describe("error message", () => {
       const headers = { "Content-Type": "application/problem+json", "Retry-After": "3" };
       await route.fulfill({ status: 429, headers, body: '{"code":"upstream_quota_exceeded"}' });
     });
-    await page.goto(`${home.running().origin}/?symbol=US.T2`);
+    await page.goto(`${home.service().origin}/?symbol=US.T2`);
     await page.getByText("rate limit is used up.").waitFor();
     await page.getByText(/^Retrying in [123] s\.$/).waitFor();
     await screenshot("retry");
@@ -65,7 +65,7 @@ describe("error message", () => {
     const headers = { "Retry-After": retryAfter };
     const body = '{"code":"upstream_quota_exceeded"}';
     await page.route("**/v1/**", (route) => route.fulfill({ status: 429, headers, body }));
-    await page.goto(`${home.running().origin}/?symbol=US.T3`);
+    await page.goto(`${home.service().origin}/?symbol=US.T3`);
     await page.getByText("rate limit is used up.").waitFor();
     if (waits) await page.getByText(/^Retrying in \d+ s\.$/).waitFor();
     else await page.getByRole("button", { name: "Try again" }).waitFor();
@@ -85,7 +85,7 @@ describe("error message", () => {
     const visitor = await home.newVisit();
     const answer = { status: 502, body: JSON.stringify({ code }) };
     await visitor.page.route("**/v1/**", (route) => route.fulfill(answer));
-    await visitor.page.goto(`${home.running().origin}/?symbol=US.T4`);
+    await visitor.page.goto(`${home.service().origin}/?symbol=US.T4`);
     await visitor.page.getByText(sentence).waitFor();
     await visitor.page.getByRole("button", { name: "Try again" }).waitFor();
   });
@@ -116,12 +116,12 @@ describe("error message", () => {
     const visitor = await home.open("/?symbol=US.TSLA");
     const { page } = visitor;
     await home.loaded(visitor);
-    home.running().opend.set({ fault: "drop" });
+    home.service().opend.set({ fault: "drop" });
     await page.getByText("All", { exact: true }).click();
     await page.getByText("The data source is currently unreachable.").waitFor();
     const before = (await home.days(visitor)).length;
     expect(before).toBeGreaterThanOrEqual(50);
-    home.running().opend.set({ fault: "" });
+    home.service().opend.set({ fault: "" });
     await page.getByRole("button", { name: "Try again" }).click();
     await home.loaded(visitor);
     expect((await home.days(visitor)).length).toBe(130);
@@ -130,7 +130,7 @@ describe("error message", () => {
 
 describe("slow history", () => {
   it("is drawn after each page, with its progress", async () => {
-    home.running().opend.set({ delayMs: [250, 260] });
+    home.service().opend.set({ delayMs: [250, 260] });
     const visitor = await home.open("/?symbol=US.ROWS240&range=3Y");
     const { page, screenshot } = visitor;
     await page.getByText("Loading US.ROWS240…").waitFor();
@@ -146,7 +146,7 @@ describe("slow history", () => {
   });
 
   it("stops loading after a search for another symbol", async () => {
-    home.running().opend.set({ delayMs: [250, 260] });
+    home.service().opend.set({ delayMs: [250, 260] });
     const visitor = await home.open("/?symbol=US.ROWS200&range=all");
     const { page, consoleErrors } = visitor;
     await page.getByText(/^Loading US\.ROWS200: 50 rows/).waitFor();
@@ -171,7 +171,7 @@ describe("stale data", () => {
         headers: { ...response.headers(), age: "10800", "cache-status": status },
       });
     });
-    await visitor.page.goto(`${home.running().origin}/?symbol=HK.09988&range=all`);
+    await visitor.page.goto(`${home.service().origin}/?symbol=HK.09988&range=all`);
     await home.loaded(visitor);
     expect((await home.days(visitor)).length).toBe(120);
     await visitor.page.getByText("HK.09988: data fetched 3 hours ago.").waitFor();

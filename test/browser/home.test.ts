@@ -54,7 +54,7 @@ describe("web UI", () => {
     }));
     const body = JSON.stringify({ symbol: "HK.00001", market: "HK", items, next_key: null });
     await visitor.page.route("**/v1/short-interest/HK.00001*", (route) => route.fulfill({ body }));
-    await visitor.page.goto(`${home.running().origin}/?symbol=HK.1&range=3M`);
+    await visitor.page.goto(`${home.service().origin}/?symbol=HK.1&range=3M`);
     await home.loaded(visitor);
     expect(await home.days(visitor)).toEqual(["2026-05-31", "2026-03-01", "2026-02-28"]);
   });
@@ -140,7 +140,7 @@ describe("web UI", () => {
     expect(download.suggestedFilename()).toBe("US.AAPL.csv");
     const csv = await readFile(await download.path(), "utf8");
     const path = "/v1/short-interest/US.AAPL/history?format=csv&from=2023-04-30";
-    expect(csv).toBe(await (await fetch(home.running().origin + path)).text());
+    expect(csv).toBe(await (await fetch(home.service().origin + path)).text());
     expect(csv.split("\r\n").length).toBe((await home.days(visitor)).length + 2);
     await screenshot("csv");
   });
@@ -186,7 +186,7 @@ describe("web UI", () => {
   });
 
   it("comparison leaves out a symbol until its range is loaded", async () => {
-    home.running().opend.set({ delayMs: [250, 260] });
+    home.service().opend.set({ delayMs: [250, 260] });
     const visitor = await home.open("/?symbol=HK.02800&compare=US.SPY,US.ROWS230&range=all");
     const { page } = visitor;
     await page.locator("#message", { hasText: /^Loading US\.ROWS230: 50 rows/ }).waitFor();
@@ -196,7 +196,7 @@ describe("web UI", () => {
   });
 
   it("loading does not overwrite the search field", async () => {
-    home.running().opend.set({ delayMs: [250, 260] });
+    home.service().opend.set({ delayMs: [250, 260] });
     const visitor = await home.open("/?symbol=US.ROWS220&range=all");
     const { page } = visitor;
     await page.locator("#message", { hasText: /^Loading US\.ROWS220: 50 rows/ }).waitFor();
@@ -217,7 +217,7 @@ describe("web UI", () => {
     });
     const { page } = visitor;
     await page.route("**/v1/short-interest/HK.00001*", (route) => route.fulfill(answer(5)));
-    await page.goto(`${home.running().origin}/?symbol=HK.00001`);
+    await page.goto(`${home.service().origin}/?symbol=HK.00001`);
     await page.locator("canvas").waitFor();
     expect(await page.getByRole("slider").getAttribute("aria-valuetext")).toMatch(
       /^2026-04-30, Shares short: 5,/,

@@ -6,17 +6,17 @@ import { startBrowser, type Visit, visit } from "../support/browser.ts";
 import { type LocalService, startLocalService } from "../support/local-service.ts";
 
 let browser: Browser;
-let running: LocalService;
+let service: LocalService;
 let visitor: Visit | undefined;
 
 beforeAll(async () => {
   browser = await startBrowser();
-  running = await startLocalService({}, { CLIENT_SHARE: "30" }, UNLIMITED);
+  service = await startLocalService({}, { CLIENT_SHARE: "30" }, UNLIMITED);
 }, 60_000);
 
 afterAll(async () => {
   await browser?.close();
-  await running?.close();
+  await service?.close();
 });
 
 afterEach(async () => {
@@ -27,7 +27,7 @@ afterEach(async () => {
 
 async function open(path: string, locale: string): Promise<Visit["page"]> {
   visitor = await visit(browser, { locale });
-  await visitor.page.goto(running.origin + path);
+  await visitor.page.goto(service.origin + path);
   return visitor.page;
 }
 
@@ -43,7 +43,7 @@ describe("page without a lang parameter", () => {
     ["ja;q=0", "en", "Short interest"],
     ["", "en", "Short interest"],
   ])("Accept-Language %j selects %s", async (accept, language, title) => {
-    const response = await fetch(running.origin, { headers: { "Accept-Language": accept } });
+    const response = await fetch(service.origin, { headers: { "Accept-Language": accept } });
     expect(response.headers.get("Content-Language")).toBe(language);
     expect(response.headers.get("Vary")).toContain("Accept-Language");
     const html = await response.text();

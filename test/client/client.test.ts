@@ -6,17 +6,17 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { type LocalService, startLocalService } from "../support/local-service.ts";
 import { useApi } from "./program.ts";
 
-let running: LocalService;
+let service: LocalService;
 
 beforeAll(async () => {
-  running = await startLocalService();
+  service = await startLocalService();
   // The types are generated only from the document that the Worker serves.
-  const types = astToString(await openapiTypescript(new URL("/openapi.json", running.origin)));
+  const types = astToString(await openapiTypescript(new URL("/openapi.json", service.origin)));
   await mkdir("test/client/generated", { recursive: true });
   await writeFile("test/client/generated/api.ts", types);
 }, 60_000);
 
-afterAll(() => running?.close());
+afterAll(() => service?.close());
 
 it("a program with types generated from /openapi.json compiles in strict mode", async () => {
   const compile = promisify(execFile)("node_modules/.bin/tsc", ["-p", "test/client"]);
@@ -25,7 +25,7 @@ it("a program with types generated from /openapi.json compiles in strict mode", 
 });
 
 it("a generated client fetches a page, a history, latest rows and a problem", async () => {
-  expect(await useApi(running.origin)).toEqual({
+  expect(await useApi(service.origin)).toEqual({
     shares: [51480638, 51888755],
     nextKey: "1776960000",
     days: [

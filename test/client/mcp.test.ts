@@ -7,16 +7,16 @@ import { type LocalService, startLocalService } from "../support/local-service.t
 const KEY = "key";
 const DIGEST = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683";
 
-let running: LocalService;
+let service: LocalService;
 
 beforeAll(async () => {
-  running = await startLocalService(
+  service = await startLocalService(
     {},
     { API_KEYS: `me:${DIGEST}`, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" },
   );
 }, 60_000);
 
-afterAll(() => running?.close());
+afterAll(() => service?.close());
 
 const MODES = [
   ["the handshake", undefined],
@@ -29,7 +29,7 @@ describe.each(MODES)("MCP client with %s", (_, versionNegotiation) => {
 
   beforeAll(async () => {
     client = new Client({ name: "test", version: "1" }, versionNegotiation ? { versionNegotiation } : {});
-    const transport = new StreamableHTTPClientTransport(new URL("/mcp", running.origin), {
+    const transport = new StreamableHTTPClientTransport(new URL("/mcp", service.origin), {
       requestInit: { headers: { Authorization: `Bearer ${KEY}` } },
     });
     await client.connect(transport);
@@ -146,6 +146,6 @@ describe.each(MODES)("MCP client with %s", (_, versionNegotiation) => {
 
 it("MCP client without an API key is rejected if API_KEYS is set", async () => {
   const client = new Client({ name: "test", version: "1" });
-  const transport = new StreamableHTTPClientTransport(new URL("/mcp", running.origin));
+  const transport = new StreamableHTTPClientTransport(new URL("/mcp", service.origin));
   await expect(client.connect(transport)).rejects.toThrow();
 });

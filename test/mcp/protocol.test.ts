@@ -5,8 +5,8 @@ const META = "io.modelcontextprotocol/";
 const META_2026 = { [`${META}protocolVersion`]: "2026-07-28", [`${META}clientCapabilities`]: {} };
 const HEADERS_2026 = { "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list" };
 
-const post = (gateway: Service, body: unknown, headers: Record<string, string> = {}) =>
-  gateway.get("/mcp", {
+const post = (service: Service, body: unknown, headers: Record<string, string> = {}) =>
+  service.get("/mcp", {
     method: "POST",
     headers: { "Content-Type": "application/json", ...headers },
     body: typeof body === "string" ? body : JSON.stringify(body),
@@ -37,9 +37,9 @@ describe("MCP message", () => {
   it.each(["1e999", "-1e999", "1.5", "1e-1", "9007199254740993", "-9007199254740992", "null", "true", "[1]"])(
     "with id %s, neither a string nor a safe integer, is an Invalid Request",
     async (id) => {
-      const gateway = await startService();
+      const service = await startService();
       for (const method of ["ping", "nothing"]) {
-        const response = await post(gateway, `{"jsonrpc":"2.0","id":${id},"method":"${method}"}`);
+        const response = await post(service, `{"jsonrpc":"2.0","id":${id},"method":"${method}"}`);
         expect(response.status).toBe(400);
         expect(await response.json()).toEqual({
           jsonrpc: "2.0",
@@ -107,24 +107,24 @@ describe("MCP message", () => {
   );
 
   it("that is a notification or a response returns 202 without a body", async () => {
-    const gateway = await startService();
+    const service = await startService();
     for (const body of [
       { jsonrpc: "2.0", method: "notifications/initialized" },
       { jsonrpc: "2.0", id: 7, result: {} },
     ]) {
-      const response = await post(gateway, body);
+      const response = await post(service, body);
       expect(response.status).toBe(202);
       expect(await response.text()).toBe("");
     }
   });
 
   it("initialize negotiates a known version, or else the newest one", async () => {
-    const gateway = await startService();
+    const service = await startService();
     for (const [requested, negotiated] of [
       ["2025-06-18", "2025-06-18"],
       ["1999-01-01", "2025-11-25"],
     ]) {
-      const response = await post(gateway, request("initialize", { protocolVersion: requested }));
+      const response = await post(service, request("initialize", { protocolVersion: requested }));
       expect(await response.json()).toMatchObject({ result: { protocolVersion: negotiated } });
     }
   });
@@ -142,21 +142,21 @@ describe("/mcp", () => {
   });
 
   it("accepts only POST, only JSON, and at most 64 KiB", async () => {
-    const gateway = await startService();
+    const service = await startService();
     for (const method of ["GET", "DELETE", "PUT", "HEAD"]) {
-      const response = await gateway.get("/mcp", { method });
+      const response = await service.get("/mcp", { method });
       expect(response.status).toBe(405);
       expect(response.headers.get("Allow")).toBe("POST");
     }
-    expect((await post(gateway, request("ping"), { "Content-Type": "text/plain" })).status).toBe(415);
-    expect((await post(gateway, `"${"x".repeat(65_536)}"`)).status).toBe(413);
+    expect((await post(service, request("ping"), { "Content-Type": "text/plain" })).status).toBe(415);
+    expect((await post(service, `"${"x".repeat(65_536)}"`)).status).toBe(413);
   });
 
   it("refuses web origins that are not in ALLOWED_ORIGINS", async () => {
-    const gateway = await startService({}, { ALLOWED_ORIGINS: "https://a.example" });
-    const allowed = await post(gateway, request("ping"), { Origin: "https://a.example" });
+    const service = await startService({}, { ALLOWED_ORIGINS: "https://a.example" });
+    const allowed = await post(service, request("ping"), { Origin: "https://a.example" });
     expect(allowed.headers.get("Access-Control-Allow-Origin")).toBe("https://a.example");
-    const other = await post(gateway, request("ping"), { Origin: "https://b.example" });
+    const other = await post(service, request("ping"), { Origin: "https://b.example" });
     expect(other.status).toBe(403);
     expect(other.headers.get("Access-Control-Allow-Origin")).toBeNull();
   });

@@ -16,22 +16,22 @@ it("the Python receiver of docs/webhooks.md accepts only messages signed with it
   let printed = "";
   python.stdout.on("data", (chunk) => (printed += chunk));
   const origin = `http://127.0.0.1:${port}`;
-  const running = await startLocalService({ unpublished: 1 }, { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: origin });
+  const service = await startLocalService({ unpublished: 1 }, { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: origin });
   try {
     await vi.waitFor(() => fetch(origin), 10_000);
     expect((await fetch(origin, { method: "POST", body: "{}" })).status).toBe(401);
-    expect((await makeWebhook(running, origin, ["HK.00700"])).status).toBe(422);
-    expect((await makeWebhook(running, origin, ["HK.00700"], secret)).status).toBe(201);
-    const cron = `${running.origin}/cdn-cgi/handler/scheduled`;
+    expect((await makeWebhook(service, origin, ["HK.00700"])).status).toBe(422);
+    expect((await makeWebhook(service, origin, ["HK.00700"], secret)).status).toBe(201);
+    const cron = `${service.origin}/cdn-cgi/handler/scheduled`;
     await fetch(cron);
-    running.opend.set({ unpublished: 0 });
-    await running.upstash.redis.call("DEL", "short-interest:page:HK.00700/");
-    await running.upstash.redis.call("ZADD", "short-interest:webhooks:poll-schedule", "0", "HK.00700");
+    service.opend.set({ unpublished: 0 });
+    await service.upstash.redis.call("DEL", "short-interest:page:HK.00700/");
+    await service.upstash.redis.call("ZADD", "short-interest:webhooks:poll-schedule", "0", "HK.00700");
     await fetch(cron);
     await vi.waitFor(() => expect(printed).toContain("51480638"), 10_000);
     expect(printed).toMatch(/^HK\.00700 \{'timestamp': 1777478400,/);
   } finally {
     python.kill();
-    await running.close();
+    await service.close();
   }
 }, 60_000);

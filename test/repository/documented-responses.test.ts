@@ -15,18 +15,18 @@ const examples = DOCUMENTS.flatMap((path) => {
   });
 });
 
-let running: LocalService;
+let service: LocalService;
 beforeAll(async () => {
-  running = await startLocalService();
+  service = await startLocalService();
 }, 60_000);
-afterAll(() => running?.close());
+afterAll(() => service?.close());
 
 it("documents have at least five examples of responses", () => {
   expect(examples.length).toBeGreaterThanOrEqual(5);
 });
 
 it.each(examples)("$path has the response of $url", async ({ url, body }) => {
-  const response = await fetch(url.replace(ORIGIN, running.origin));
+  const response = await fetch(url.replace(ORIGIN, service.origin));
   // When the rows were fetched differs.
   const timeless = (text: string) => text.trim().replace(/"fetched_at":\d+/, '"fetched_at":0');
   expect(timeless(await response.text())).toBe(timeless(body));

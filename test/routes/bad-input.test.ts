@@ -71,8 +71,8 @@ const BAD: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
   "/v1/short-interest": { symbols: LISTS },
 };
 
-async function expectInvalid(gateway: Service, path: string, code: string, parameter: string): Promise<void> {
-  const response = await gateway.get(path);
+async function expectInvalid(service: Service, path: string, code: string, parameter: string): Promise<void> {
+  const response = await service.get(path);
   expect(response.status, path).toBe(400);
   expect(response.headers.get("Content-Type")).toBe("application/problem+json");
   expect(response.headers.get("Cache-Control")).toBe("no-store");
@@ -86,65 +86,65 @@ describe.each(Object.entries(BAD))("%s", (template, parameters) => {
   it.each(Object.entries(parameters))(
     "rejects invalid values of %s without a request to Upstash",
     async (name, values) => {
-      const gateway = await startService();
+      const service = await startService();
       for (const value of values) {
-        await expectInvalid(gateway, `${route}?${name}=${value}`, "invalid_parameter", name);
+        await expectInvalid(service, `${route}?${name}=${value}`, "invalid_parameter", name);
       }
       if (name !== "symbols") {
         const [valid] = name === "from" || name === "to" ? ["2026-01-01"] : ["1"];
-        await expectInvalid(gateway, `${route}?${name}=${valid}&${name}=${valid}`, "invalid_parameter", name);
+        await expectInvalid(service, `${route}?${name}=${valid}&${name}=${valid}`, "invalid_parameter", name);
       }
-      expect(await gateway.upstash.requests()).toBe(0);
+      expect(await service.upstash.requests()).toBe(0);
     },
   );
 
   it.each(Object.keys(parameters))("rejects a %s that is not percent-encoded UTF-8", async (name) => {
-    const gateway = await startService();
+    const service = await startService();
     for (const value of NOT_UTF8) {
-      await expectInvalid(gateway, `${route}?${name}=${value}`, "invalid_parameter", name);
-      await expectInvalid(gateway, `${route}?${name}=${value}&${name}=1`, "invalid_parameter", name);
+      await expectInvalid(service, `${route}?${name}=${value}`, "invalid_parameter", name);
+      await expectInvalid(service, `${route}?${name}=${value}&${name}=1`, "invalid_parameter", name);
     }
-    expect([await gateway.upstash.requests(), (await gateway.opend.stats()).upgrades]).toEqual([0, 0]);
+    expect([await service.upstash.requests(), (await service.opend.stats()).upgrades]).toEqual([0, 0]);
   });
 
   it("rejects a parameter name that is not percent-encoded UTF-8", async () => {
-    const gateway = await startService();
+    const service = await startService();
     for (const name of NOT_UTF8) {
-      await expectInvalid(gateway, `${route}?${required}${name}=1`, "invalid_parameter", name);
-      await expectInvalid(gateway, `${route}?${required}${name}`, "invalid_parameter", name);
+      await expectInvalid(service, `${route}?${required}${name}=1`, "invalid_parameter", name);
+      await expectInvalid(service, `${route}?${required}${name}`, "invalid_parameter", name);
     }
   });
 
   it("rejects unknown parameters", async () => {
-    const gateway = await startService();
+    const service = await startService();
     for (const name of ["nextKey", "limit", "__proto__", "constructor", "%F0%9F%98%80", "toString"]) {
       const parameter = decodeURIComponent(name);
-      await expectInvalid(gateway, `${route}?${required}${name}=1`, "invalid_parameter", parameter);
+      await expectInvalid(service, `${route}?${required}${name}=1`, "invalid_parameter", parameter);
     }
-    expect(await gateway.upstash.requests()).toBe(0);
+    expect(await service.upstash.requests()).toBe(0);
   });
 
   it("rejects invalid symbols and unsupported markets", async () => {
     if (!template.includes("{symbol}")) return;
-    const gateway = await startService();
+    const service = await startService();
     for (const symbol of SYMBOLS) {
-      await expectInvalid(gateway, template.replace("{symbol}", symbol), "invalid_symbol", "symbol");
+      await expectInvalid(service, template.replace("{symbol}", symbol), "invalid_symbol", "symbol");
     }
     for (const symbol of MARKETS) {
-      await expectInvalid(gateway, template.replace("{symbol}", symbol), "unsupported_market", "symbol");
+      await expectInvalid(service, template.replace("{symbol}", symbol), "unsupported_market", "symbol");
     }
-    expect(await gateway.upstash.requests()).toBe(0);
+    expect(await service.upstash.requests()).toBe(0);
   });
 });
 
 it("the problem names from after to, a missing symbols and an unknown parameter", async () => {
-  const gateway = await startService();
+  const service = await startService();
   const path = "/v1/short-interest/US.AAPL/history?from=2026-02-01&to=2026-01-31";
-  await expectInvalid(gateway, path, "invalid_parameter", "from");
-  await expectInvalid(gateway, "/v1/short-interest", "invalid_parameter", "symbols");
-  const missing = await gateway.get("/v1/short-interest");
+  await expectInvalid(service, path, "invalid_parameter", "from");
+  await expectInvalid(service, "/v1/short-interest", "invalid_parameter", "symbols");
+  const missing = await service.get("/v1/short-interest");
   expect(await missing.json()).toMatchObject({ detail: "symbols is missing" });
-  const unknown = await gateway.get("/v1/short-interest?symbols=US.NONE&format=csv");
+  const unknown = await service.get("/v1/short-interest?symbols=US.NONE&format=csv");
   expect(await unknown.json()).toMatchObject({
     parameter: "format",
     detail: expect.stringMatching(/^Unknown parameter: expected symbols$/),

@@ -7,9 +7,9 @@ const ASSETS = {
 };
 
 async function languageFor(acceptLanguage: string | undefined, query = ""): Promise<string | null> {
-  const gateway = await startService({}, { ASSETS });
+  const service = await startService({}, { ASSETS });
   const headers = acceptLanguage === undefined ? {} : { "Accept-Language": acceptLanguage };
-  const response = await gateway.get(`/${query}`, { headers });
+  const response = await service.get(`/${query}`, { headers });
   const language = response.headers.get("Content-Language");
   expect(await response.text()).toBe(`/page/${language}`);
   return language;

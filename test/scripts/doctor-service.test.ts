@@ -4,35 +4,35 @@ import { type LocalService, startLocalService } from "../support/local-service.t
 import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 
 describe("doctor with the address of a deployed service", () => {
-  let running: LocalService;
+  let service: LocalService;
   beforeAll(async () => {
-    running = await startLocalService({}, { API_KEYS });
+    service = await startLocalService({}, { API_KEYS });
   }, 60_000);
-  afterAll(() => running?.close());
+  afterAll(() => service?.close());
 
   it("passes with a valid API_KEY", async () => {
-    const { exit, checks } = await report({ API_KEY: KEY }, running.origin);
+    const { exit, checks } = await report({ API_KEY: KEY }, service.origin);
     expect([exit, checks.map(({ status }) => status)]).toEqual([0, ["ok", "ok", "ok"]]);
   });
 
   it("fails without API_KEY or with an invalid one", async () => {
-    expect(await failure({}, running.origin)).toEqual({ exit: 42, failed: ["service page"] });
-    expect(await failure({ API_KEY: "wrong" }, running.origin)).toEqual({
+    expect(await failure({}, service.origin)).toEqual({ exit: 42, failed: ["service page"] });
+    expect(await failure({ API_KEY: "wrong" }, service.origin)).toEqual({
       exit: 41,
       failed: ["service readyz"],
     });
   });
 
   it("fails check service readyz if OpenD drops connections", async () => {
-    running.opend.set({ fault: "login: drop" });
-    const { exit, checks } = await report({ API_KEY: KEY }, running.origin);
-    running.opend.set({ fault: "" });
+    service.opend.set({ fault: "login: drop" });
+    const { exit, checks } = await report({ API_KEY: KEY }, service.origin);
+    service.opend.set({ fault: "" });
     expect(exit).toBe(41);
     expect(checks[1]?.message).toContain("OpenD dropped the connection");
   });
 
   it("fails check service if nothing or another server answers", async () => {
     expect(await failure({}, "http://127.0.0.1:1")).toEqual({ exit: 40, failed: ["service"] });
-    expect(await failure({}, running.upstash.url)).toEqual({ exit: 40, failed: ["service"] });
+    expect(await failure({}, service.upstash.url)).toEqual({ exit: 40, failed: ["service"] });
   });
 });

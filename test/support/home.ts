@@ -7,23 +7,23 @@ import { type LocalService, startLocalService } from "./local-service.ts";
 /** Starts a browser and a Worker for all tests of a file. Visits to the web UI are closed after each test. */
 export function useHome() {
   let browser: Browser;
-  let running: LocalService;
+  let service: LocalService;
   let visits: Visit[] = [];
 
   beforeAll(async () => {
     browser = await startBrowser();
-    running = await startLocalService({}, { CLIENT_SHARE: "30", UPSTREAM_WAIT_MS: "0" }, UNLIMITED);
+    service = await startLocalService({}, { CLIENT_SHARE: "30", UPSTREAM_WAIT_MS: "0" }, UNLIMITED);
   }, 60_000);
 
   afterAll(async () => {
     await browser?.close();
-    await running?.close();
+    await service?.close();
   });
 
-  beforeEach(() => running.upstash.redis.call("FLUSHDB"));
+  beforeEach(() => service.upstash.redis.call("FLUSHDB"));
 
   afterEach(async () => {
-    running.opend.set({ fault: "", delayMs: [0, 0], limit: 1_000 });
+    service.opend.set({ fault: "", delayMs: [0, 0], limit: 1_000 });
     for (const { requests, close } of visits) {
       expect(requests.filter((url) => !/^(http:\/\/localhost:|data:|blob:)/.test(url))).toEqual([]);
       await close();
@@ -39,9 +39,9 @@ export function useHome() {
   }
 
   return {
-    running: () => running,
+    service: () => service,
     newVisit,
-    async open(path: string, options: BrowserContextOptions = {}, origin = running.origin): Promise<Visit> {
+    async open(path: string, options: BrowserContextOptions = {}, origin = service.origin): Promise<Visit> {
       const made = await newVisit(options);
       await made.page.goto(origin + path);
       return made;

@@ -9,12 +9,12 @@ export const newSecret = () => `whsec_${randomBytes(32).toString("base64")}`;
 
 /** Creates a webhook in a running Worker. The receiver must accept the test message. */
 export function makeWebhook(
-  running: LocalService,
+  service: LocalService,
   url: string,
   symbols: readonly string[],
   secret = newSecret(),
 ): Promise<Response> {
-  return fetch(`${running.origin}/v1/webhooks`, {
+  return fetch(`${service.origin}/v1/webhooks`, {
     method: "POST",
     headers: { "X-API-Key": KEY, "Content-Type": "application/json" },
     body: JSON.stringify({ url, symbols, secret }),

@@ -23,14 +23,14 @@ export async function startWebhookService(
   const queue = new FakeQueue(clock, crash);
   const receiver = await control.startReceiver();
   const keys = `me:${await sha256("mine")},you:${await sha256("yours")}`;
-  const gateway = await startService(options, {
+  const base = await startService(options, {
     API_KEYS: keys,
     WEBHOOK_QUEUE: queue,
     WEBHOOK_TRUSTED_ORIGINS: receiver.origin,
     WEBHOOK_SECRET_KEY: crypto.getRandomValues(new Uint8Array(32)).toBase64(),
     ...vars,
   });
-  for (const origin of [gateway.env.UPSTASH_REDIS_REST_URL, receiver.origin]) countRequestsTo(origin, crash);
+  for (const origin of [base.env.UPSTASH_REDIS_REST_URL, receiver.origin]) countRequestsTo(origin, crash);
   const jobOptions: JobOptions = {
     now: clock.now,
     wait: async (waitMs) => clock.forward(waitMs),
@@ -41,12 +41,12 @@ export async function startWebhookService(
   async function forward(durationMs: number): Promise<void> {
     clock.forward(durationMs);
     if (durationMs < MINUTE) return;
-    const leases = (await gateway.upstash.redis("KEYS", "short-interest:lease:*")) as string[];
-    await gateway.upstash.redis("DEL", "short-interest:opend", "short-interest:client:poller", ...leases);
+    const leases = (await base.upstash.redis("KEYS", "short-interest:lease:*")) as string[];
+    await base.upstash.redis("DEL", "short-interest:opend", "short-interest:client:poller", ...leases);
   }
 
   const service = {
-    ...gateway,
+    ...base,
     forward,
     keys,
     clock,
@@ -66,7 +66,7 @@ export async function startWebhookService(
         ...(body === undefined ? {} : { "Content-Type": "application/json" }),
       };
       const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
-      return gateway.get(`/v1/webhooks${path}`, init);
+      return base.get(`/v1/webhooks${path}`, init);
     },
     /** Creates a webhook for this path of the receiver. */
     async subscribe(path = "/", symbols = ["US.AAPL"], key = "mine") {
@@ -75,10 +75,10 @@ export async function startWebhookService(
       expect(response.status, await response.clone().text()).toBe(201);
       return response.json<{ id: string; secret: string }>();
     },
-    runPoller: (more: JobOptions = {}) => runPoller(gateway.env, { ...jobOptions, ...more }),
+    runPoller: (more: JobOptions = {}) => runPoller(base.env, { ...jobOptions, ...more }),
     /** Delivers due queue messages to a Worker with these changes to its environment. */
     deliver: (envChanges: Record<string, unknown> = {}) =>
-      queue.deliver((messages) => runDeliveries({ messages }, { ...gateway.env, ...envChanges }, jobOptions)),
+      queue.deliver((messages) => runDeliveries({ messages }, { ...base.env, ...envChanges }, jobOptions)),
     /** Lets time pass, with the poller every 15 min, and deliveries as soon as they are due. */
     async pass(durationMs: number, envChanges: Record<string, unknown> = {}) {
       const end = clock.now() + durationMs;
@@ -94,9 +94,9 @@ export async function startWebhookService(
     },
     /** Lets the poller record a baseline, and then find a new row of each symbol. */
     async publish() {
-      await gateway.opend.set({ unpublished: 1 });
+      await base.opend.set({ unpublished: 1 });
       await service.runPoller();
-      await gateway.opend.set({ unpublished: 0 });
+      await base.opend.set({ unpublished: 0 });
       // The newest row of the sample data is from April, long overdue: it is polled once a day.
       await forward(25 * 60 * MINUTE);
       await service.runPoller();

@@ -8,18 +8,18 @@ import { type LocalService, startLocalService } from "../support/local-service.t
 const KEY = "7522027ccf5a06b1";
 const hash = (algorithm: string, text: string) => createHash(algorithm).update(text).digest("hex");
 
-let running: LocalService;
+let service: LocalService;
 
 beforeAll(async () => {
   const API_KEYS = `me:${hash("sha256", KEY)}:${hash("sha256", hash("md5", KEY))}`;
-  running = await startLocalService({}, { API_KEYS });
+  service = await startLocalService({}, { API_KEYS });
 }, 60_000);
 
-afterAll(() => running?.close());
+afterAll(() => service?.close());
 
 async function logIn(key: string): Promise<MoomooWebsocket> {
   const client = new MoomooWebsocket();
-  const { hostname, port } = new URL(running.origin);
+  const { hostname, port } = new URL(service.origin);
   await new Promise<void>((resolve, reject) => {
     client.onlogin = (success, reason) => (success ? resolve() : reject(reason));
     client.start(hostname, Number(port), false, key);

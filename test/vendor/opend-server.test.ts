@@ -12,25 +12,25 @@ const KEY = "7522027ccf5a06b1";
 const hash = (algorithm: string, text: string) => createHash(algorithm).update(text).digest("hex");
 const API_KEYS = `me:${hash("sha256", KEY)}:${hash("sha256", hash("md5", KEY))}`;
 
-let running: LocalService;
+let service: LocalService;
 let keyless: LocalService;
 let urls: Record<"OpenD" | "Worker" | "Worker without API keys", URL>;
 
 beforeAll(async () => {
-  running = await startLocalService(
+  service = await startLocalService(
     { key: KEY, limit: 1_000 },
     { OPEND_KEY: KEY, API_KEYS, SUBREQUEST_LIMIT: "10000", UPSTREAM_WINDOW_SECONDS: "1" },
   );
   keyless = await startLocalService();
   urls = {
-    OpenD: new URL(running.opend.url),
-    Worker: new URL(running.origin),
+    OpenD: new URL(service.opend.url),
+    Worker: new URL(service.origin),
     "Worker without API keys": new URL(keyless.origin),
   };
 }, 60_000);
 
 afterAll(async () => {
-  await running?.close();
+  await service?.close();
   await keyless?.close();
 });
 
@@ -109,11 +109,11 @@ describe.each(["OpenD", "Worker"] as const)("futu-api client with %s", (target) 
   });
 
   it("receives OpenD's error when the rate limit is exceeded", async () => {
-    await running.upstash.redis.call("FLUSHDB");
-    running.opend.set({ fault: "frequency" });
-    const reply = request(11, "TSLA").finally(() => running.opend.set({ fault: "" }));
+    await service.upstash.redis.call("FLUSHDB");
+    service.opend.set({ fault: "frequency" });
+    const reply = request(11, "TSLA").finally(() => service.opend.set({ fault: "" }));
     await expect(reply).rejects.toMatchObject({ retType: -1, retMsg: expect.stringContaining("频率太高") });
-    await running.upstash.redis.call("FLUSHDB");
+    await service.upstash.redis.call("FLUSHDB");
   });
 
   it("sends 30 requests concurrently and receives 30 replies", async () => {

@@ -32,12 +32,12 @@ afterAll(async () => {
 });
 
 const ask = (
-  running: LocalService,
+  service: LocalService,
   template: string,
   path: string,
   headers: Record<string, string> = {},
   body?: string,
-) => contract.request(running.origin, template, path, body === undefined ? { headers } : { headers, body });
+) => contract.request(service.origin, template, path, body === undefined ? { headers } : { headers, body });
 
 const PAGE = "/v1/short-interest/{symbol}";
 const HISTORY = "/v1/short-interest/{symbol}/history";
