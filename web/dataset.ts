@@ -17,7 +17,7 @@ export interface Dataset {
   readonly days: readonly string[];
 }
 
-/** The name of a measure in a market: in Hong Kong the ratio is a share of the float. */
+/** The name of a measure in a market: in Hong Kong the ratio is of the shares in circulation. */
 export function measureLabel(measure: Measure, market: string, texts: Texts): string {
   const labels = {
     HK: { shares: texts.sharesShortHk, percent: texts.ratioHk },

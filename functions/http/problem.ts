@@ -76,7 +76,7 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     status: 429,
     title: "Too many requests",
     advice:
-      "Wait for the number of seconds in Retry-After. The limit applies to each API key or, where no key is required, to each IP address. Failed authentications per address and expensive operations per key, such as test messages, have a lower limit.",
+      "Wait for the number of seconds in Retry-After. The limit applies to each API key or, where no key is required, to each IP address. Failed authentications per IP address and expensive operations per key, such as test messages, have lower limits.",
   },
   client_quota_exceeded: {
     status: 429,

@@ -110,7 +110,7 @@ const compareShortInterest = tool(
   {
     name: "compare_short_interest",
     title: "Compare short interest",
-    description: `Returns the newest row of short interest of 1 to 50 stocks or funds, with the change against the previous row in shares and in percent. Use it to compare or rank securities. A symbol that fails has an error in its item; the others are not affected. ${SCHEDULE}`,
+    description: `Returns the newest row of short interest of 1 to 50 stocks or funds, with the change since the previous row in shares and in percent. Use it to compare or rank securities. A symbol that fails has an error in its item; the others are not affected. ${SCHEDULE}`,
   },
   v.strictObject({ symbols: symbolList }, UNKNOWN_ARGUMENT),
   ref("Latest"),

@@ -58,7 +58,7 @@ export const LATEST = {
       change: null,
       stale: false,
       error: problemOf(
-        new Failure("unknown_symbol", "OpenD knows no such security, or has no short interest of it"),
+        new Failure("unknown_symbol", "OpenD knows no such security, or has no short interest for it"),
       ),
     },
   ],
@@ -75,7 +75,7 @@ const DETAILS: Readonly<
   unsupported_market: ["Short interest is available for the markets HK and US only", { parameter: "symbol" }],
   unauthorized: ["Missing API key: send Authorization: Bearer or X-API-Key"],
   forbidden_origin: ["Requests from this web origin are not allowed"],
-  unknown_symbol: ["OpenD knows no such security, or has no short interest of it"],
+  unknown_symbol: ["OpenD knows no such security, or has no short interest for it"],
   not_found: ["Unknown path"],
   method_not_allowed: ["This path does not support POST: use GET or HEAD"],
   not_acceptable: ["Accept matches none of application/json, text/csv", { parameter: "Accept" }],

@@ -47,7 +47,7 @@ export const CACHING = {
 };
 const QUOTA = {
   "Retry-After": header("Seconds until the same request is likely to succeed.", false, seconds),
-  RateLimit: header("Calls that remain of a quota, and seconds until it resets."),
+  RateLimit: header("Calls remaining in a quota, and seconds until it resets."),
   "RateLimit-Policy": header("Calls that each quota allows, and its window in seconds."),
 };
 

@@ -59,7 +59,8 @@ const cursor = {
 const freshness = {
   fetched_at: {
     type: "integer",
-    description: "Time at which the oldest of the rows were fetched from OpenD, Unix time in seconds.",
+    description:
+      "When the rows were fetched from OpenD, Unix time in seconds; the earliest time if they were fetched at different times.",
   },
   stale: {
     type: "boolean",
@@ -107,10 +108,11 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
         latest: nullable(anyRow),
         change: nullable(
           object({
-            shares: { type: "integer", description: "Change in shares against the previous row." },
+            shares: { type: "integer", description: "Change in shares since the previous row." },
             percent: {
               type: ["number", "null"],
-              description: "Change in percent of the previous row's shares: -0.79 means -0.79 %.",
+              description:
+                "Change as a percentage of the previous row's shares: -0.79 means -0.79%. null if the previous row has 0 shares.",
             },
           }),
         ),
@@ -119,7 +121,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       },
       ["market"],
     ),
-    description: "The newest row and its change against the previous row, or an error.",
+    description: "The newest row and its change since the previous row, or an error.",
   },
   Problem: {
     ...object(

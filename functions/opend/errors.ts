@@ -28,7 +28,7 @@ const REFUSAL_TEXTS: readonly RefusalText[] = [
     // 未知股票. English guessed.
     pattern: /未知股票|unknown (stock|security|symbol)/i,
     code: "unknown_symbol",
-    detail: "OpenD knows no such security, or has no short interest of it",
+    detail: "OpenD knows no such security, or has no short interest for it",
   },
   {
     // 该接口仅支持正股. English guessed.

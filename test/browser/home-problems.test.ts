@@ -9,7 +9,7 @@ const home = useHome();
 describe("error message", () => {
   it.each([
     ["nonsense", "NONSENSE is not a valid symbol."],
-    ["JP.7203", "Only Hong Kong (HK) and US (US) securities are supported."],
+    ["JP.7203", "Only securities listed in Hong Kong (HK) or the United States (US) are supported."],
     ["US.NOSUCH", "No short interest data found for US.NOSUCH."],
     ["US.NONE", "No short interest data has been published for US.NONE."],
   ])("for symbol %s has no retry button", async (symbol, sentence) => {
@@ -47,7 +47,7 @@ describe("error message", () => {
       await route.fulfill({ status: 429, headers, body: '{"code":"upstream_quota_exceeded"}' });
     });
     await page.goto(`${home.service().origin}/?symbol=US.T2`);
-    await page.getByText("rate limit is used up.").waitFor();
+    await page.getByText("rate limit has been reached.").waitFor();
     await page.getByText(/^Retrying in [123] s\.$/).waitFor();
     await screenshot("retry");
     await page.getByRole("heading", { name: "US.T2" }).waitFor();
@@ -66,7 +66,7 @@ describe("error message", () => {
     const body = '{"code":"upstream_quota_exceeded"}';
     await page.route("**/v1/**", (route) => route.fulfill({ status: 429, headers, body }));
     await page.goto(`${home.service().origin}/?symbol=US.T3`);
-    await page.getByText("rate limit is used up.").waitFor();
+    await page.getByText("rate limit has been reached.").waitFor();
     if (waits) await page.getByText(/^Retrying in \d+ s\.$/).waitFor();
     else await page.getByRole("button", { name: "Try again" }).waitFor();
     const requestCount = () => requests.filter((url) => url.includes("/v1/")).length;
@@ -79,7 +79,7 @@ describe("error message", () => {
     ["store_unavailable", "because its data store does not respond."],
     ["opend_timeout", "The data source did not respond in time."],
     ["opend_failed", "The data source returned an error (opend_failed)."],
-    ["subrequest_limit", "This request reached a platform limit."],
+    ["subrequest_limit", "This request reached a limit of the hosting platform."],
     ["internal", "An unexpected error occurred (internal)."],
   ])("for code %s has its own sentence and a retry button", async (code, sentence) => {
     const visitor = await home.newVisit();

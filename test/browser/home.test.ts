@@ -152,7 +152,7 @@ describe("web UI", () => {
     await page.getByText("Percent", { exact: true }).click();
     expect(page.url()).toMatch(/measure=percent$/);
     expect(await page.locator("#newest").textContent()).toBe("0.56%");
-    expect(await page.locator("#newest-label").textContent()).toBe("Short % of float");
+    expect(await page.locator("#newest-label").textContent()).toBe("Short % of circulating shares");
     expect(await page.locator("#change").textContent()).toBe("0 percentage points since 2026-04-24");
   });
 
