@@ -92,7 +92,7 @@ async function explain(report: Report, resources: Resources, vars: Remotes["vars
   report.line("");
   report.line("CPU time of a page from isolate memory, by file or package and its calls into the runtime");
   for (const [place, share] of shares(profile, filesOf(script)).slice(0, MAX_SHARES)) {
-    report.line(`  ${place.padEnd(36)}${(100 * share).toFixed(1).padStart(9)} %`);
+    report.line(`  ${place.padEnd(40)}${(100 * share).toFixed(1).padStart(9)} %`);
   }
   report.explain(
     `The minimal Worker forwards a response without reading it. This Worker authenticates the API key, sets security,
