@@ -41,7 +41,7 @@ export async function callTool(
   if (!response) return;
   if (response.status !== 200) return expectCode(world, name, response, FAULT_CODES);
   const { content, structuredContent, isError } = parse(Reply, parseExactly(response.text)).result;
-  report.count("requests: MCP tool calls");
+  report.count("requests: × MCP tool call");
   if (isError) {
     const { code } = parse(Problem, JSON.parse(content[0]?.text ?? ""));
     return expectCode(world, name, { ...response, code }, FAULT_CODES);
