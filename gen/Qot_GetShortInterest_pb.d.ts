@@ -154,7 +154,7 @@ export declare type HkShortInterestItem = Message<"Qot_GetShortInterest.HkShortI
   aggregatedShort: bigint;
 
   /**
-   * percent of the floating shares: 12.34 is 12.34 %
+   * percent of the shares in circulation: 12.34 is 12.34%
    *
    * @generated from field: optional double aggregatedShortRatio = 6;
    */

@@ -1,6 +1,6 @@
 declare global {
   interface JSON {
-    /** TypeScript does not declare yet that the reviver gets the source text of a number. */
+    /** TypeScript does not yet declare the third argument of the reviver. */
     parse(
       text: string,
       reviver: (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown,
@@ -9,15 +9,15 @@ declare global {
 }
 
 /**
- * Parses JSON without losing digits: a number becomes a string of `#` and its digits. No string of ours begins with
- * `#`. Two results are equal if `JSON.stringify` gives the same text.
+ * Parses JSON without losing digits: a number becomes a string of `#` and its digits. No string in our data begins
+ * with `#`. Compare results with `isSame`.
  * @throws SyntaxError
  */
 export function parseExactly(text: string): unknown {
   return JSON.parse(text, (_, value, { source }) => (typeof value === "number" ? `#${source}` : value));
 }
 
-/** The result of `parseExactly` for a number. */
+/** Returns the result of `parseExactly` for a number. */
 export function exactly(number: number | bigint): string {
   return `#${number}`;
 }

@@ -1,8 +1,8 @@
 import type { Report } from "./report.ts";
-import { told } from "./requests.ts";
+import { errorMessage } from "./requests.ts";
 
-/** Work that is started now and awaited at the end. */
-export class Underway {
+/** Concurrent work. Its errors are reported as violations. */
+export class InFlight {
   readonly #all = new Set<Promise<void>>();
   readonly #report: Report;
 
@@ -15,15 +15,16 @@ export class Underway {
   }
 
   add(work: Promise<unknown>): void {
-    const ended = work
-      .catch((thrown) => this.#report.violated("surprise", told(thrown)))
+    const tracked = work
+      .catch((thrown) => this.#report.violation("unexpectedError", errorMessage(thrown)))
       .then(() => {
-        this.#all.delete(ended);
+        this.#all.delete(tracked);
       });
-    this.#all.add(ended);
+    this.#all.add(tracked);
   }
 
-  async end(): Promise<void> {
+  /** Waits for all work. */
+  async settle(): Promise<void> {
     await Promise.all(this.#all);
   }
 }

@@ -8,26 +8,26 @@ import {
 import { hkHistory, usHistory } from "../stand-ins/sample-data.ts";
 import { exactly } from "./exact-json.ts";
 
-/** The expected data: the sample data, written as the README says, by other code than the Worker's. */
+/** The expected data: the sample data in the documented formats, created without code of the Worker. */
 
-export interface TrueRow {
+export interface ExpectedRow {
   readonly item: HkShortInterestItem | UsShortInterestItem;
   readonly cursor: string;
   readonly date: string;
-  /** Cells by name, as `parseExactly` reads them. */
+  /** Values by column, as returned by `parseExactly`. */
   readonly record: Readonly<Record<string, string | null>>;
-  /** The row as a line of CSV. */
+  /** The CSV line. */
   readonly line: string;
   readonly shares: bigint;
 }
 
-export interface Truth {
+export interface ExpectedHistory {
   readonly symbol: string;
   readonly market: "HK" | "US";
-  /** The header line of CSV. */
+  /** The CSV header. */
   readonly header: string;
-  /** The whole history, newest first, with rows that are not published yet; empty for an unknown security. */
-  readonly rows: readonly TrueRow[];
+  /** The whole history, newest first, with unpublished rows; empty for an unknown security. */
+  readonly rows: readonly ExpectedRow[];
 }
 
 const HK_COLUMNS = [
@@ -51,7 +51,7 @@ const US_COLUMNS = [
 
 type Cell = readonly [name: string, value: string | number | bigint | null];
 
-function hkRow(item: HkShortInterestItem): TrueRow {
+function hkRow(item: HkShortInterestItem): ExpectedRow {
   const cells = HK_COLUMNS.map(
     ([name, field]): Cell => [
       name,
@@ -61,7 +61,7 @@ function hkRow(item: HkShortInterestItem): TrueRow {
   return rowOf(item, item.aggregatedShort, cells);
 }
 
-function usRow(item: UsShortInterestItem): TrueRow {
+function usRow(item: UsShortInterestItem): ExpectedRow {
   const cells = US_COLUMNS.map(
     ([name, field]): Cell => [
       name,
@@ -71,7 +71,7 @@ function usRow(item: UsShortInterestItem): TrueRow {
   return rowOf(item, item.sharesShort, cells);
 }
 
-function rowOf(item: TrueRow["item"], shares: bigint, cells: readonly Cell[]): TrueRow {
+function rowOf(item: ExpectedRow["item"], shares: bigint, cells: readonly Cell[]): ExpectedRow {
   const exact = (value: Cell[1]) => (typeof value === "string" || value === null ? value : exactly(value));
   return {
     item,
@@ -83,59 +83,63 @@ function rowOf(item: TrueRow["item"], shares: bigint, cells: readonly Cell[]): T
   };
 }
 
-const known = new Map<string, Truth>();
+const histories = new Map<string, ExpectedHistory>();
 
-/** The history of a security of the stand-in. */
-export function truthOf(symbol: string): Truth {
-  const found = known.get(symbol);
+/** Returns the history of a security in the sample data. */
+export function expectedHistory(symbol: string): ExpectedHistory {
+  const found = histories.get(symbol);
   if (found) return found;
   const [market = "", code = ""] = symbol.split(/\.(.*)/);
-  const truth: Truth =
+  const history: ExpectedHistory =
     market === "HK"
       ? { symbol, market, header: headerOf(HK_COLUMNS), rows: (hkHistory(code) ?? []).map(hkRow) }
       : { symbol, market: "US", header: headerOf(US_COLUMNS), rows: (usHistory(code) ?? []).map(usRow) };
-  known.set(symbol, truth);
-  return truth;
+  histories.set(symbol, history);
+  return history;
 }
 
 function headerOf(columns: readonly (readonly [string, string])[]): string {
   return columns.map(([name]) => name).join(",");
 }
 
-/** Rows of a page as OpenD sends it. */
+/** Number of rows of a page that OpenD sends. */
 const PAGE_ROWS = 50;
 
 /**
- * How many of the newest rows a correct answer may lack. At first these are the unpublished rows. After they are
- * published, pages that were fetched before still lack them.
+ * Determines the rows of a correct response. Before their publication the newest rows are missing. After it, cached
+ * pages may still lack them.
  */
-export class Publication {
-  #lacking: readonly number[];
+export class PublishedRows {
+  /** Allowed numbers of missing newest rows. */
+  #missingCounts: readonly number[];
 
   constructor(unpublished: number) {
-    this.#lacking = [unpublished];
+    this.#missingCounts = [unpublished];
   }
 
   publishAll(): void {
-    this.#lacking = [0, ...this.#lacking];
+    this.#missingCounts = [0, ...this.#missingCounts];
   }
 
   /**
-   * The rows that may follow a cursor, newest first. There may be several versions. After a timestamp between two
-   * rows come the older rows. After a word there are none, or, if OpenD tolerates it, all.
+   * Returns all allowed lists of rows after a cursor, newest first. A timestamp between two rows is followed by the
+   * older rows. Any other text is followed by all rows, if OpenD tolerates it.
    */
-  after(truth: Truth, cursor: string): readonly (readonly TrueRow[])[] {
-    const at = truth.rows.findIndex((row) => row.cursor === cursor);
-    if (at >= 0) return [truth.rows.slice(at + 1)];
+  rowsAfter(history: ExpectedHistory, cursor: string): readonly (readonly ExpectedRow[])[] {
+    const index = history.rows.findIndex((row) => row.cursor === cursor);
+    if (index >= 0) return [history.rows.slice(index + 1)];
     const timestamp = cursor === "" ? Number.NaN : Number(cursor);
-    return this.#lacking.map((count) =>
-      truth.rows.slice(count).filter((row) => Number.isNaN(timestamp) || Number(row.cursor) < timestamp),
+    return this.#missingCounts.map((count) =>
+      history.rows.slice(count).filter((row) => Number.isNaN(timestamp) || Number(row.cursor) < timestamp),
     );
   }
 
-  /** Whether the cursor is that of a stored page: the first page, or one that a page of OpenD leads to. */
-  isOfPage(truth: Truth, cursor: string): boolean {
-    const at = truth.rows.findIndex((row) => row.cursor === cursor);
-    return cursor === "" || (at >= 0 && this.#lacking.some((count) => (at + 1 - count) % PAGE_ROWS === 0));
+  /** Whether a stored page has this cursor: the first page, or the next page of another one. */
+  isPageCursor(history: ExpectedHistory, cursor: string): boolean {
+    const index = history.rows.findIndex((row) => row.cursor === cursor);
+    return (
+      cursor === "" ||
+      (index >= 0 && this.#missingCounts.some((count) => (index + 1 - count) % PAGE_ROWS === 0))
+    );
   }
 }

@@ -1,40 +1,40 @@
 import { randomFrom } from "../stand-ins/sample-data.ts";
-import { Underway } from "./in-flight.ts";
-import { pick, whole } from "./plan.ts";
-import { ask, expectCode, IN_THE_WAY } from "./requests.ts";
-import { REFUSED } from "./scene.ts";
-import { pause } from "./sharing.ts";
+import { delay } from "./fairness.ts";
+import { InFlight } from "./in-flight.ts";
+import { pick, randomInteger } from "./plan.ts";
+import { expectCode, FAULT_CODES, sendRequest } from "./requests.ts";
+import { REFUSED_CALLERS } from "./system.ts";
 import type { World } from "./world.ts";
 
 /**
- * Callers that request the same few securities again and again: OpenD's account has no permission for some of them,
- * and the others do not exist. The ledger checks that their refusals are remembered.
+ * Callers that repeatedly request the same few securities. For some, OpenD's account has no permission, and the others
+ * do not exist. `RefusalMonitor` checks that their refusals are cached.
  */
 const FORBIDDEN = ["US.DENIED1", "US.DENIED2"];
 const UNKNOWN = ["US.NOSUCH1", "US.NOSUCH2"];
-const FORBIDDEN_CODES: ReadonlySet<string> = new Set([...IN_THE_WAY, "opend_no_permission"]);
-const UNKNOWN_CODES: ReadonlySet<string> = new Set([...IN_THE_WAY, "unknown_symbol"]);
+const FORBIDDEN_CODES: ReadonlySet<string> = new Set([...FAULT_CODES, "opend_no_permission"]);
+const UNKNOWN_CODES: ReadonlySet<string> = new Set([...FAULT_CODES, "unknown_symbol"]);
 
-/** @param from Unix time, milliseconds */
-export async function requestRefused(world: World, from: number): Promise<void> {
-  const underway = new Underway(world.parts.report);
-  while (!world.ended && Date.now() < from) await pause(500);
-  for (let at = 0; !world.ended; at += 1) {
-    const random = randomFrom(`${world.parts.seed} refused ${at}`);
-    await pause(whole(random, 300, 900));
+/** @param from Unix time in milliseconds */
+export async function requestRefusedSymbols(world: World, from: number): Promise<void> {
+  const inFlight = new InFlight(world.deps.report);
+  while (!world.isEnded && Date.now() < from) await delay(500);
+  for (let step = 0; !world.isEnded; step += 1) {
+    const random = randomFrom(`${world.deps.seed} refused ${step}`);
+    await delay(randomInteger(random, 300, 900));
     const isForbidden = random() < 0.5;
     const symbol = pick(isForbidden ? FORBIDDEN : UNKNOWN, random);
-    const centre = world.parts.centres.at(whole(random, 0, 3));
+    const center = world.deps.centers.get(randomInteger(random, 0, 3));
     const path = `/v1/short-interest/${symbol}`;
     const request = async () => {
-      const answer = await ask(world, centre, {
+      const response = await sendRequest(world, center, {
         path,
-        caller: world.parts.callers(`refused-${at % REFUSED}`),
+        caller: world.deps.callers(`refused-${step % REFUSED_CALLERS}`),
       });
-      world.parts.report.count(`requests for ${isForbidden ? "forbidden" : "unknown"} securities: in all`);
-      if (answer) expectCode(world, path, answer, isForbidden ? FORBIDDEN_CODES : UNKNOWN_CODES);
+      world.deps.report.count(`requests: × ${isForbidden ? "forbidden" : "unknown"} security`);
+      if (response) expectCode(world, path, response, isForbidden ? FORBIDDEN_CODES : UNKNOWN_CODES);
     };
-    underway.add(request());
+    inFlight.add(request());
   }
-  await underway.end();
+  await inFlight.settle();
 }

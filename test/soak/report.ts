@@ -1,69 +1,65 @@
 import { print } from "../support/progress.ts";
 
-/** Counts what a run sees, and the violations of the design's invariants. */
-
-/** The numbers are those of the design. The last two invariants are the run's own. */
+/** The invariant behind each kind of violation. */
 export const INVARIANTS = {
-  quota: "1. OpenD never sees more than 30 calls in any 30 s",
-  once: "2. A page is fetched once while it is fresh, and a refusal is asked for once while it is believed",
-  cached: "3. A stored page is served, and every answer is correct",
-  ends: "4. Every request ends in time, with an answer or a known problem, and leaves no connection open",
-  secrets: "5. No secret, and no text of OpenD or Upstash, reaches an answer or a log",
-  fair: "6. One caller cannot use up what belongs to all",
-  recovery: "After all faults have ended, answers are fresh again",
-  surprise: "Nothing unexpected happens",
+  opendLimitExceeded: "OpenD receives at most 30 calls in any 30 s",
+  duplicateCall: "a fresh page or a cached refusal is not fetched again",
+  incorrectResponse: "every response is correct, and stored pages are always served",
+  incompleteRequest: "every request ends in time with a documented result, and closes its connections",
+  leakedSecret: "no response and no console output contains a secret, or a message of OpenD or Upstash",
+  exhaustedResource: "no caller exhausts a shared resource",
+  missingRecovery: "after all faults, responses are fresh and webhook messages are sent",
+  unexpectedError: "no unexpected error occurs",
 } as const;
-export type Invariant = keyof typeof INVARIANTS;
+export type Violation = keyof typeof INVARIANTS;
 
-/** Violations of one invariant that are printed one by one. */
+/** At most this many violations of a kind are printed. */
 const MAX_PRINTED = 5;
 
+/** Counters and violations of a run. */
 export class Report {
-  readonly #began = Date.now();
-  readonly #violations = new Map<Invariant, { count: number; printed: string[] }>();
+  readonly #startedAt = Date.now();
+  readonly #violations = new Map<Violation, { count: number; printed: string[] }>();
   readonly #counts = new Map<string, number>();
-  #answers = 0;
-  #slowest = { ms: 0, what: "nothing" };
+  #responseCount = 0;
+  #slowest = { ms: 0, request: "none" };
 
-  violated(invariant: Invariant, what: string): void {
-    const found = this.#violations.get(invariant) ?? { count: 0, printed: [] };
+  /** Counts a violation, and prints it immediately, so that a long run can be stopped. */
+  violation(kind: Violation, detail: string): void {
+    const found = this.#violations.get(kind) ?? { count: 0, printed: [] };
     found.count += 1;
-    const at = ((Date.now() - this.#began) / 1_000).toFixed(1);
+    const seconds = ((Date.now() - this.#startedAt) / 1_000).toFixed(1);
     if (found.printed.length < MAX_PRINTED) {
-      found.printed.push(`after ${at} s: ${what}`);
-      // At once: a long run is not worth its end then.
-      print(`VIOLATED: ${INVARIANTS[invariant]}: after ${at} s: ${what}`);
+      found.printed.push(`after ${seconds} s: ${detail}`);
+      print(`VIOLATION ${kind} after ${seconds} s: ${detail}`);
     }
-    this.#violations.set(invariant, found);
+    this.#violations.set(kind, found);
   }
 
-  get violations(): number {
+  get violationCount(): number {
     return this.#violations.values().reduce((sum, { count }) => sum + count, 0);
   }
 
-  count(what: string, by = 1): void {
-    this.#counts.set(what, (this.#counts.get(what) ?? 0) + by);
+  /** @param counter `group: name` */
+  count(counter: string, by = 1): void {
+    this.#counts.set(counter, (this.#counts.get(counter) ?? 0) + by);
   }
 
-  /** Keeps the highest value. */
-  peak(what: string, value: number): void {
-    this.#counts.set(what, Math.max(this.#counts.get(what) ?? 0, value));
+  /** Sets a counter to the highest value so far. */
+  countMax(counter: string, value: number): void {
+    this.#counts.set(counter, Math.max(this.#counts.get(counter) ?? 0, value));
   }
 
-  countOf(what: string): number {
-    return this.#counts.get(what) ?? 0;
+  get responseCount(): number {
+    return this.#responseCount;
   }
 
-  get answers(): number {
-    return this.#answers;
+  recordResponse(ms: number, request: string): void {
+    this.#responseCount += 1;
+    if (ms > this.#slowest.ms) this.#slowest = { ms, request };
   }
 
-  answered(ms: number, what: string): void {
-    this.#answers += 1;
-    if (ms > this.#slowest.ms) this.#slowest = { ms, what };
-  }
-
-  /** Prints the counts, in groups: the text before the first colon names the group. */
+  /** Prints all counters by group. */
   print(): void {
     const groups = Map.groupBy(
       [...this.#counts].sort(([one], [other]) => (one < other ? -1 : 1)),
@@ -75,14 +71,17 @@ export class Report {
       );
       print(`${group}: ${listed.join(", ")}`);
     }
-    print(`slowest: ${Math.round(this.#slowest.ms)} ms, ${this.#slowest.what}`);
+    print(`slowest request: ${Math.round(this.#slowest.ms)} ms, ${this.#slowest.request}`);
   }
 
-  /** Prints the violations. Returns whether there are none. */
-  judge(seed: string): boolean {
-    for (const [invariant, { count, printed }] of this.#violations) {
-      console.error(`\nVIOLATED ${count} times (seed ${seed}): ${INVARIANTS[invariant]}`);
-      for (const each of printed) console.error(`  ${each}`);
+  /**
+   * Prints a summary of all violations.
+   * @returns whether there are none
+   */
+  printViolations(seed: string): boolean {
+    for (const [kind, { count, printed }] of this.#violations) {
+      console.error(`\n${count} violations (seed ${seed}): ${kind}. Invariant: ${INVARIANTS[kind]}`);
+      for (const detail of printed) console.error(`  ${detail}`);
       if (count > printed.length) console.error(`  and ${count - printed.length} more`);
     }
     return this.#violations.size === 0;

@@ -1,21 +1,21 @@
 import { object, safeParse, string } from "valibot";
-import type { DataCentre } from "./data-centers.ts";
+import type { DataCenter } from "./data-centers.ts";
 import type { Caller } from "./secrets.ts";
 import type { World } from "./world.ts";
 
-/** Sends one request, and checks what must hold for every answer. */
+/** Sends requests, and checks the properties that every response must have. */
 
-/** Time that this machine may add to a deadline under load. */
+/** Delay that a loaded machine may add to a deadline. */
 export const SLACK_MS = 3_000;
-/** The deadline of a request. */
-export const MOST_MS = 15_000 + SLACK_MS;
-/** A history may also wait for the quota. */
-export const MOST_HISTORY_MS = 45_000 + SLACK_MS;
-/** A request that takes longer never ends. */
-const NEVER_MS = 90_000;
+/** Maximum duration of a request, in milliseconds. */
+export const MAX_REQUEST_MS = 15_000 + SLACK_MS;
+/** Maximum duration of a request for a history, which may also wait for permits. */
+export const MAX_HISTORY_MS = 45_000 + SLACK_MS;
+/** A request is aborted after this time. */
+const ABORT_MS = 90_000;
 
-/** Codes of problems that a correct request may get while there are faults. */
-export const IN_THE_WAY: ReadonlySet<string> = new Set([
+/** Error codes that a valid request may get during a fault. */
+export const FAULT_CODES: ReadonlySet<string> = new Set([
   ...[
     "opend_unreachable",
     "opend_key_refused",
@@ -28,98 +28,113 @@ export const IN_THE_WAY: ReadonlySet<string> = new Set([
   "request_timeout",
 ]);
 
-export interface Question {
+export interface RequestOptions {
   readonly path: string;
   readonly caller: Caller;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  readonly mostMs?: number;
-  /** Secrets that the caller sends itself, and so may read. */
-  readonly own?: readonly string[];
+  readonly maxMs?: number;
+  /** Secrets that the caller sends, and so may receive. */
+  readonly ownSecrets?: readonly string[];
 }
 
-export interface Answer {
+export interface SoakResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Uint8Array;
   readonly text: string;
-  /** The code of a problem. */
+  /** The error code of a problem response. */
   readonly code?: string;
   readonly ms: number;
-  /** Whether the body ended early. */
-  readonly cut: boolean;
+  /** Whether the connection ended before the body. */
+  readonly isTruncated: boolean;
 }
 
 const Problem = object({ code: string(), detail: string() });
 
-/** Sends a request. Returns no answer if the data center has ended, or after it reports a violation. */
-export async function ask(world: World, centre: DataCentre, question: Question): Promise<Answer | undefined> {
-  const { report, secrets, problems } = world.parts;
-  const { path, caller, method = "GET", mostMs = MOST_MS, own = [] } = question;
-  const what = `${method} ${path}`;
-  const began = performance.now();
+/**
+ * Sends a request, and reports violations.
+ * @returns undefined if the data center was stopped, or if there is no valid response
+ */
+export async function sendRequest(
+  world: World,
+  center: DataCenter,
+  options: RequestOptions,
+): Promise<SoakResponse | undefined> {
+  const { report, secrets, problems } = world.deps;
+  const { path, caller, method = "GET", maxMs = MAX_REQUEST_MS, ownSecrets = [] } = options;
+  const request = `${method} ${path}`;
+  const startedAt = performance.now();
   let response: Response;
-  const pieces: Uint8Array[] = [];
-  let cut = false;
+  const chunks: Uint8Array[] = [];
+  let isTruncated = false;
   try {
-    response = await fetch(centre.origin + path, {
+    response = await fetch(center.origin + path, {
       method,
-      headers: { ...caller.headers, ...question.headers },
-      ...(question.body !== undefined && { body: question.body }),
-      signal: AbortSignal.timeout(NEVER_MS),
+      headers: { ...caller.headers, ...options.headers },
+      ...(options.body !== undefined && { body: options.body }),
+      signal: AbortSignal.timeout(ABORT_MS),
       redirect: "manual",
     });
   } catch (thrown) {
-    if (!centre.gone) report.violated(isLate(thrown) ? "ends" : "surprise", `${what}: ${told(thrown)}`);
+    if (!center.isStopping)
+      report.violation(
+        isLate(thrown) ? "incompleteRequest" : "unexpectedError",
+        `${request}: ${errorMessage(thrown)}`,
+      );
     return undefined;
   }
   try {
-    for await (const piece of response.body ?? []) pieces.push(piece);
+    for await (const chunk of response.body ?? []) chunks.push(chunk);
   } catch (thrown) {
-    if (centre.gone) return undefined;
-    if (isLate(thrown)) report.violated("ends", `${what} never ends`);
-    cut = true;
+    if (center.isStopping) return undefined;
+    if (isLate(thrown))
+      report.violation("incompleteRequest", `${request} was not finished after ${ABORT_MS} ms`);
+    isTruncated = true;
   }
-  const ms = performance.now() - began;
-  const body = Buffer.concat(pieces);
+  const ms = performance.now() - startedAt;
+  const body = Buffer.concat(chunks);
   const text = body.toString();
-  report.answered(ms, what);
-  if (ms > mostMs) report.violated("ends", `${what} took ${Math.round(ms)} ms`);
+  report.recordResponse(ms, request);
+  if (ms > maxMs) report.violation("incompleteRequest", `${request} took ${Math.round(ms)} ms`);
 
-  const leaked = secrets.foundIn(`${[...response.headers].flat().join("\n")}\n${text}`, own);
-  if (leaked) report.violated("secrets", `'${leaked}' in the answer to ${what}`);
+  const leaked = secrets.findIn(`${[...response.headers].flat().join("\n")}\n${text}`, ownSecrets);
+  if (leaked) report.violation("leakedSecret", `'${leaked}' in the response to ${request}`);
   const { status, headers } = response;
-  const answer = { status, headers, body, text, ms, cut };
+  const result = { status, headers, body, text, ms, isTruncated };
   if (status < 400) {
-    report.count(`answers: × ${status}`);
-    if (headers.get("Cache-Status")?.includes("fwd=stale")) report.count("answers: of them stale");
-    return answer;
+    report.count(`responses: × ${status}`);
+    if (headers.get("Cache-Status")?.includes("fwd=stale"))
+      report.count("responses: × 200 with a stale page");
+    return result;
   }
-  const problem = safeParse(Problem, parsed(text));
+  const problem = safeParse(Problem, parseJson(text));
   const isProblem = headers.get("Content-Type") === "application/problem+json" && problem.success;
   if (!isProblem || problems.get(problem.output.code) !== status) {
-    // The development server answers by itself while its Worker ends.
-    if (!centre.gone) report.violated("ends", `${what} was answered ${status} ${text.slice(0, 200)}`);
+    // The development server sends its own errors while the Worker stops.
+    if (!center.isStopping)
+      report.violation("incompleteRequest", `${request} returned ${status} ${text.slice(0, 200)}`);
     return undefined;
   }
   const { code } = problem.output;
-  report.count(`answers: × ${status} ${code}`);
-  if (code === "internal" || code === "misconfigured") report.violated("surprise", `${what}: ${text}`);
-  return { ...answer, code };
+  report.count(`responses: × ${status} ${code}`);
+  if (code === "internal" || code === "misconfigured")
+    report.violation("unexpectedError", `${request}: ${text}`);
+  return { ...result, code };
 }
 
-/** Reports an answer whose code is none of these. */
+/** Reports a violation unless the response has one of these error codes. */
 export function expectCode(
   world: World,
-  what: string,
-  { code = "none" }: Answer,
+  request: string,
+  { code = "none" }: SoakResponse,
   codes: ReadonlySet<string>,
 ): void {
-  if (!codes.has(code)) world.parts.report.violated("surprise", `${what} was answered ${code}`);
+  if (!codes.has(code)) world.deps.report.violation("unexpectedError", `${request} returned ${code}`);
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -131,7 +146,7 @@ function isLate(thrown: unknown): boolean {
   return thrown instanceof Error && thrown.name === "TimeoutError";
 }
 
-export function told(thrown: unknown): string {
+export function errorMessage(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   return thrown.cause instanceof Error ? `${thrown.message} (${thrown.cause.message})` : thrown.message;
 }

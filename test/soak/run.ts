@@ -3,183 +3,189 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { checkRateLimit } from "../model/rate-limit/check.ts";
 import { checkSharedCache } from "../model/shared-cache/check.ts";
 import { formatDuration, print, startProgress } from "../support/progress.ts";
-import { allClosed, publish, recover } from "./ending.ts";
-import { follow } from "./following.ts";
-import { guess } from "./guessing.ts";
-import { Hooks } from "./hooks.ts";
-import { type Ledger, startLedger } from "./ledger.ts";
-import { truthOf } from "./oracle.ts";
-import { attackOf, lastRush, planOf, QUIET_END_MS, type Spell } from "./plan.ts";
-import { LIMIT, used } from "./quota.ts";
-import { beCurious, read, warm } from "./readers.ts";
-import { requestRefused } from "./refused-symbols.ts";
+import { runAttack } from "./attack.ts";
+import { type CallMonitor, startCallMonitor } from "./call-monitor.ts";
+import { runGreedyCaller, runModestCaller, runOverload } from "./fairness.ts";
+import { readNextPages } from "./next-pages.ts";
+import { expectedHistory } from "./oracle.ts";
+import { attackPeriod, createPlan, finalOverload, type Phase, QUIET_END_MS } from "./plan.ts";
+import { countPermits, LIMIT } from "./quota.ts";
+import { readAllPages, readNewSymbolsDuringFaults, runReader } from "./readers.ts";
+import { checkConnectionsClosed, checkPublication, checkRecovery } from "./recovery-checks.ts";
+import { checkStorage, watchStorage } from "./redis-usage.ts";
+import { requestRefusedSymbols } from "./refused-symbols.ts";
 import { Report } from "./report.ts";
-import { told } from "./requests.ts";
-import { READERS, startScene, WORKERS } from "./scene.ts";
-import { beGreedy, beModest, rush } from "./sharing.ts";
-import { checkStorage, watchStorage } from "./storage.ts";
-import { openWithoutLogin } from "./unauthenticated.ts";
-import { KEPT, World } from "./world.ts";
+import { errorMessage } from "./requests.ts";
+import { READERS, startSystem, WORKERS } from "./system.ts";
+import { openUnauthenticated } from "./unauthenticated.ts";
+import { WebhookClient } from "./webhook-client.ts";
+import { STORED_SYMBOLS, World } from "./world.ts";
 import { WrongReplies } from "./wrong-replies.ts";
 
 /**
- * `npm run soak` runs for 30 minutes, `npm run soak -- 60` for one, and `npm run soak -- 60 SEED` repeats a plan.
- * Several Workers share one OpenD and one Upstash. They get all kinds of requests and attacks, while random faults
- * happen. The invariants of the design are checked from outside.
+ * `npm run soak` runs for 30 minutes, and `npm run soak -- 60` for one minute. `npm run soak -- 60 SEED` repeats a plan.
+ * Several Workers share one OpenD and one Upstash. They receive all kinds of requests, and attacks, during random
+ * faults. The invariants in `report.ts` are checked from outside.
  */
 
 const DEFAULT_S = 30 * 60;
-/** Random histories of the scripts for each second of the soak. All of them take about a tenth of its time. */
-const LIMIT_HISTORIES_PER_S = 300;
-const STORE_HISTORIES_PER_S = 60;
+/** Random histories of the Lua scripts per second of the soak. They add about a tenth to its duration. */
+const RATE_LIMIT_HISTORIES_PER_S = 300;
+const SHARED_CACHE_HISTORIES_PER_S = 60;
 
 const seconds = Number(process.argv[2] ?? DEFAULT_S);
 const seed = process.argv[3] ?? randomBytes(4).toString("hex");
-if (!(seconds >= 1)) throw new Error("usage: npm run soak -- SECONDS SEED");
+if (!(seconds >= 1)) {
+  console.error("Usage: npm run soak -- [SECONDS] [SEED]");
+  process.exit(2);
+}
 const report = new Report();
-const ending: (() => Promise<unknown>)[] = [];
-/** What the run does now, for the progress. */
-let phase = "starting";
-let began = Date.now();
+const cleanups: (() => Promise<unknown>)[] = [];
+/** The current activity, for the progress line. */
+let status = "starting";
+let startedAt = Date.now();
 
-async function end(): Promise<void> {
-  for (const each of ending.splice(0).reverse()) await each();
+async function cleanUp(): Promise<void> {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 }
-const surprise = (thrown: unknown) => {
+const reportError = (thrown: unknown) => {
   const stack = thrown instanceof Error ? thrown.stack : undefined;
-  report.violated("surprise", stack ?? told(thrown));
+  report.violation("unexpectedError", stack ?? errorMessage(thrown));
 };
-process.on("uncaughtException", surprise);
-process.on("unhandledRejection", surprise);
+process.on("uncaughtException", reportError);
+process.on("unhandledRejection", reportError);
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => void end().finally(() => process.exit(1)));
+  process.once(signal, () => void cleanUp().finally(() => process.exit(1)));
 }
 
-print(`seed ${seed}: ${seconds} s, ${WORKERS} Workers`);
+print(`soak test: seed ${seed}, ${seconds} s, ${WORKERS} Workers`);
 try {
   await soak();
 } catch (thrown) {
-  surprise(thrown);
+  reportError(thrown);
 }
-await end();
+await cleanUp();
 await checkScripts();
 report.print();
-const holds = report.judge(seed);
-if (holds) print("all invariants held");
-process.exit(holds ? 0 : 1);
+const hasPassed = report.printViolations(seed);
+if (hasPassed) print("passed: no violations");
+process.exit(hasPassed ? 0 : 1);
 
 async function soak(): Promise<void> {
-  const delay = monitorEventLoopDelay();
-  delay.enable();
+  const eventLoopDelay = monitorEventLoopDelay();
+  eventLoopDelay.enable();
   const totalMs = seconds * 1_000;
-  const securities = KEPT.map((symbol) => ({ symbol, rows: truthOf(symbol).rows.length }));
-  const plan = planOf(seed, totalMs, WORKERS, securities);
-  const { parts, receiver } = await startScene(seed, report, ending);
+  const securities = STORED_SYMBOLS.map((symbol) => ({
+    symbol,
+    rowCount: expectedHistory(symbol).rows.length,
+  }));
+  const plan = createPlan(seed, totalMs, WORKERS, securities);
+  const { deps, receiver } = await startSystem(seed, report, cleanups);
   const stopProgress = startProgress(() => {
-    const { calls, maxCallsInWindow } = parts.opend.stats();
-    const time = `${formatDuration(Date.now() - began)}/${formatDuration(totalMs)}`;
-    const counts = `${report.answers} answers, ${calls} calls to OpenD, worst window ${maxCallsInWindow}/${LIMIT}`;
-    return `${time}  ${counts}, ${report.violations} violations; ${phase}`;
+    const { calls, maxCallsInWindow } = deps.opend.stats();
+    const time = `${formatDuration(Date.now() - startedAt)}/${formatDuration(totalMs)}`;
+    const counts = `${report.responseCount} responses, ${calls} calls to OpenD, at most ${maxCallsInWindow} in 30 s`;
+    return `${time}  ${counts}, ${report.violationCount} violations; ${status}`;
   });
-  ending.push(async () => stopProgress());
-  const world = new World(parts);
-  const ledger = startLedger(world);
-  ending.push(async () => ledger.close());
-  const hooks = new Hooks(world, receiver);
-  const wrongReplies = new WrongReplies(world, ledger);
-  // The other Workers start while its calls leave the window.
-  await parts.centres.start(0);
-  phase = "reading all pages once";
-  await warm(world);
-  phase = "starting the other Workers";
-  for (let place = 1; place < WORKERS; place += 1) await parts.centres.start(place);
+  cleanups.push(async () => stopProgress());
+  const world = new World(deps);
+  const monitor = startCallMonitor(world);
+  cleanups.push(async () => monitor.close());
+  const webhooks = new WebhookClient(world, receiver);
+  const wrongReplies = new WrongReplies(world, monitor);
+  // The other Workers start while the permits of these calls expire.
+  await deps.centers.start(0);
+  status = "storing all pages";
+  await readAllPages(world);
+  status = "starting the other Workers";
+  for (let index = 1; index < WORKERS; index += 1) await deps.centers.start(index);
 
-  phase = "waiting until these calls have left the window";
-  await quotaIsFree(world);
+  status = "waiting until all permits have expired";
+  await waitForFreeQuota(world);
 
-  began = Date.now();
-  const attack = attackOf(began, totalMs);
+  startedAt = Date.now();
+  const attack = attackPeriod(startedAt, totalMs);
   const actors = [
-    ...Array.from({ length: READERS }, (_, at) => read(world, `reader-${at}`)),
-    beGreedy(world, attack, began + totalMs - QUIET_END_MS),
-    beModest(world),
-    beCurious(world),
-    follow(world, ledger),
-    guess(world, attack),
-    requestRefused(world, attack.from),
-    openWithoutLogin(world),
+    ...Array.from({ length: READERS }, (_, index) => runReader(world, `reader-${index}`)),
+    runGreedyCaller(world, attack, startedAt + totalMs - QUIET_END_MS),
+    runModestCaller(world),
+    readNewSymbolsDuringFaults(world),
+    readNextPages(world, monitor),
+    runAttack(world, attack),
+    requestRefusedSymbols(world, attack.from),
+    openUnauthenticated(world),
     watchStorage(world),
-    hooks.run(),
-  ].map((actor) => actor.catch(surprise));
-  const replacing: Promise<void>[] = [];
-  for (const spell of plan) {
-    if (spell.replaced !== undefined) replacing.push(replace(world, spell.replaced));
-    await wrongReplies.begin(spell.wrongReplies);
-    await live(world, ledger, spell);
+    webhooks.run(),
+  ].map((actor) => actor.catch(reportError));
+  const restarts: Promise<void>[] = [];
+  for (const phase of plan) {
+    if (phase.restartedWorker !== undefined) restarts.push(restartWorker(world, phase.restartedWorker));
+    await wrongReplies.begin(phase.wrongReplies);
+    await runPhase(world, monitor, phase);
   }
 
-  phase = "ending: all answers must become fresh";
-  world.begin(undefined);
+  status = "checking: all responses become fresh";
+  world.startPhase(undefined);
   world.end();
   wrongReplies.end();
-  await Promise.all(replacing);
-  await Promise.all([recover(world, began), ...actors]);
-  await allClosed(world);
-  phase = "ending: a row is published";
-  await publish(world, hooks, ledger);
-  await live(world, ledger, lastRush(seed));
-  world.begin(undefined);
-  phase = "ending: all connections must be closed";
-  await allClosed(world);
+  await Promise.all(restarts);
+  await Promise.all([checkRecovery(world, startedAt), ...actors]);
+  await checkConnectionsClosed(world);
+  status = "checking: a new row causes a webhook message";
+  await checkPublication(world, webhooks, monitor);
+  await runPhase(world, monitor, finalOverload(seed));
+  world.startPhase(undefined);
+  status = "checking: all connections are closed";
+  await checkConnectionsClosed(world);
   await checkStorage(world);
-  hooks.check();
+  webhooks.checkMessages();
 
-  const { calls, maxCallsInWindow, refused, maxConnections } = parts.opend.stats();
-  if (maxCallsInWindow > LIMIT) report.violated("quota", `${maxCallsInWindow} calls in 30 s`);
-  if (refused > 0) report.violated("quota", `OpenD has refused ${refused} calls`);
+  const { calls, maxCallsInWindow, refused, maxConnections } = deps.opend.stats();
+  if (maxCallsInWindow > LIMIT) report.violation("opendLimitExceeded", `${maxCallsInWindow} calls in 30 s`);
+  if (refused > 0) report.violation("opendLimitExceeded", `OpenD refused ${refused} calls`);
   print(
-    `${calls} calls to OpenD, at most ${maxCallsInWindow} in 30 s, ${refused} refused, at most ${maxConnections} connections; ` +
-      `the soak's own process was blocked for at most ${Math.round(delay.max / 1e6)} ms`,
+    `OpenD: ${calls} calls, at most ${maxCallsInWindow} in 30 s, ${refused} refused; at most ${maxConnections} connections; ` +
+      `maximum event loop delay of the soak process: ${Math.round(eventLoopDelay.max / 1e6)} ms`,
   );
 }
 
-/** Checks the scripts of the limit and of the shared store in random histories, more of them the longer the soak is. */
+/** Checks the Lua scripts in random histories. Their number depends on the duration of the soak. */
 async function checkScripts(): Promise<void> {
   const checks = [
-    ["limit", checkRateLimit, seconds * LIMIT_HISTORIES_PER_S, "quota"],
-    ["shared store", checkSharedCache, seconds * STORE_HISTORIES_PER_S, "cached"],
+    ["rate limiter", checkRateLimit, seconds * RATE_LIMIT_HISTORIES_PER_S, "opendLimitExceeded"],
+    ["shared cache", checkSharedCache, seconds * SHARED_CACHE_HISTORIES_PER_S, "incorrectResponse"],
   ] as const;
-  for (const [name, check, histories, invariant] of checks) {
+  for (const [name, check, histories, violation] of checks) {
     const onProgress = (done: number) => {
-      if (done % 50_000 === 0) print(`scripts of the ${name}: ${done} of ${histories} random histories`);
+      if (done % 50_000 === 0)
+        print(`scripts of the ${name}: ${done} of ${histories} random histories checked`);
     };
     const failure = await check({ seed, histories, onProgress });
-    if (failure) report.violated(invariant, failure.report);
-    else print(`scripts of the ${name}: ${histories} random histories hold`);
+    if (failure) report.violation(violation, failure.report);
+    else print(`scripts of the ${name}: ${histories} random histories passed`);
   }
 }
 
-async function quotaIsFree(world: World): Promise<void> {
-  while ((await used(world)) > 0) await new Promise((resolve) => setTimeout(resolve, 200));
+async function waitForFreeQuota(world: World): Promise<void> {
+  while ((await countPermits(world)) > 0) await new Promise((resolve) => setTimeout(resolve, 200));
 }
 
-/** Lives through a spell. Its requests may outlast it. */
-async function live(world: World, ledger: Ledger, spell: Spell): Promise<void> {
-  phase = `now: ${spell.name}`;
-  report.count(`seconds: of ${spell.name}`, spell.ms / 1_000);
-  world.begin(spell);
-  for (const symbol of spell.aged) {
-    ledger.forget(symbol);
-    await world.age(symbol);
+/** Runs a phase. Its requests may end after it. */
+async function runPhase(world: World, monitor: CallMonitor, phase: Phase): Promise<void> {
+  status = `phase: ${phase.name}`;
+  report.count(`phases: s of ${phase.name}`, phase.durationMs / 1_000);
+  world.startPhase(phase);
+  for (const symbol of phase.staleSymbols) {
+    monitor.forgetCalls(symbol);
+    await world.makeStale(symbol);
   }
-  const over = new Promise((resolve) => setTimeout(resolve, spell.ms));
-  await (spell.kind === "rush" ? Promise.all([over, rush(world, spell.ms)]) : over);
+  const end = new Promise((resolve) => setTimeout(resolve, phase.durationMs));
+  await (phase.kind === "overload" ? Promise.all([end, runOverload(world, phase.durationMs)]) : end);
 }
 
-/** Ends a data center, and starts another one. */
-async function replace(world: World, place: number): Promise<void> {
-  report.count("Workers: replaced");
-  world.disturb();
-  await world.parts.centres.replace(place).catch(surprise);
-  world.disturb();
+async function restartWorker(world: World, index: number): Promise<void> {
+  report.count("Workers: restarted");
+  world.restartCalm();
+  await world.deps.centers.restart(index).catch(reportError);
+  world.restartCalm();
 }

@@ -1,14 +1,14 @@
 import { createHash, randomBytes } from "node:crypto";
 import { REFUSALS } from "../stand-ins/opend-faults.ts";
 
-/** The callers, and the texts that no answer and no log may contain. */
+/** Callers, and texts that no response and no console output may contain. */
 
 export interface Caller {
   readonly name: string;
   readonly key: string;
-  /** The MD5 of the key: OpenD's own clients send it. */
+  /** MD5 of the key, sent by OpenD's own clients. */
   readonly md5: string;
-  /** Entry of `API_KEYS`. */
+  /** The entry in `API_KEYS`. */
   readonly entry: string;
   /** Headers of all its requests. */
   readonly headers: Readonly<Record<string, string>>;
@@ -16,7 +16,7 @@ export interface Caller {
 
 const hash = (algorithm: string, text: string) => createHash(algorithm).update(text).digest("hex");
 
-/** Creates a caller with its own key, and its own address from the documentation ranges. */
+/** Creates a caller with its own key, and its own IP address from the documentation ranges. */
 export function createCaller(name: string, number: number): Caller {
   const key = `si_${randomBytes(24).toString("base64url")}`;
   const address = number % 2 === 0 ? `198.51.100.${number}` : `2001:db8:${number}:abcd::17`;
@@ -30,8 +30,9 @@ export function createCaller(name: string, number: number): Caller {
   };
 }
 
-/** Texts of OpenD and Upstash, and texts that only they receive. */
+/** Messages of OpenD and Upstash. */
 const UPSTREAM_TEXTS = ["internal text", "WRONGPASS", "ERR internal", "<h1>Hello", "key error"];
+/** Parts of scripts, Redis keys, paths and stack traces. */
 const INTERNAL_TEXTS = [
   "EVALSHA",
   "redis.call",
@@ -40,8 +41,8 @@ const INTERNAL_TEXTS = [
   "opend_key_",
   "    at ",
 ];
-/** A problem's code that begins like a secret value. */
-const HARMLESS = ["opend_key_refused"];
+/** Error codes that contain an internal text. */
+const PUBLIC_CODES = ["opend_key_refused"];
 
 export class Secrets {
   readonly #texts = new Set<string>([...UPSTREAM_TEXTS, ...INTERNAL_TEXTS]);
@@ -53,16 +54,19 @@ export class Secrets {
   addCaller({ key, md5, entry, headers }: Caller): void {
     const address = headers["CF-Connecting-IP"] ?? "";
     this.add(key, md5, address, ...entry.split(":").slice(1));
-    // The prefix of an IPv6 address identifies its caller as well.
+    // The prefix of an IPv6 address also identifies its caller.
     if (address.includes("::")) this.add(address.split("::")[0] ?? address);
   }
 
-  /** @param own secrets that the caller has sent itself */
-  foundIn(text: string, own: readonly string[] = []): string | undefined {
-    const rest = HARMLESS.reduce((left, harmless) => left.replaceAll(harmless, ""), text);
-    return [...this.#texts].find((secret) => !own.includes(secret) && rest.includes(secret));
+  /**
+   * Returns the first secret in a text.
+   * @param ownSecrets secrets that the caller has sent, and that are allowed
+   */
+  findIn(text: string, ownSecrets: readonly string[] = []): string | undefined {
+    const checked = PUBLIC_CODES.reduce((rest, code) => rest.replaceAll(code, ""), text);
+    return [...this.#texts].find((secret) => !ownSecrets.includes(secret) && checked.includes(secret));
   }
 }
 
-/** OpenD's own texts: only its own clients may get them. */
-export const OPEND_WORDS = Object.values(REFUSALS);
+/** Messages of OpenD that only OpenD's own clients may receive. */
+export const OPEND_MESSAGES = Object.values(REFUSALS);

@@ -4,39 +4,39 @@ import { WebSocket } from "ws";
 import { decodeReply, encodeRequest } from "../../functions/opend/frame.ts";
 import * as Login from "../../gen/InitWebSocket_pb.js";
 import { randomFrom } from "../stand-ins/sample-data.ts";
-import type { DataCentre } from "./data-centers.ts";
-import { Underway } from "./in-flight.ts";
-import { pick, whole } from "./plan.ts";
-import { told } from "./requests.ts";
-import { pause } from "./sharing.ts";
+import type { DataCenter } from "./data-centers.ts";
+import { delay } from "./fairness.ts";
+import { InFlight } from "./in-flight.ts";
+import { pick, randomInteger } from "./plan.ts";
+import { errorMessage } from "./requests.ts";
 import type { World } from "./world.ts";
 
-/** Connections for OpenD's protocol that never log in. The Worker must close each of them in time. */
+/** OpenD protocol connections that never log in. The Worker must close all of them in time. */
 
 const INIT_WEB_SOCKET = 1;
 const GET_SHORT_INTEREST = 3249;
-/** The Worker closes a connection without a login after this time. */
-const LOGIN_MS = 10_000;
-/** A connection that has broken the protocol is closed at once; this is what the machine may add. */
-const AT_ONCE_MS = 2_000;
-/** After a refused login the Worker still refuses requests for a moment. */
-const REFUSED_MS = 5_000;
-/** Added by this machine, and by the development server in between. */
-const MACHINE_MS = 2_000;
-/** A frame of a request has 64 KiB at most. */
-const TOO_LONG = 256 * 1_024;
+/** The Worker closes a connection without a successful login after this time. */
+const MAX_LOGIN_MS = 10_000;
+/** After a protocol error a connection is closed immediately. This value is a tolerance. */
+const MAX_PROTOCOL_ERROR_MS = 2_000;
+/** After a refused login the Worker closes the connection within this time. */
+const MAX_REFUSED_LOGIN_MS = 5_000;
+/** Delay of this machine, and of the development server. */
+const TOLERANCE_MS = 2_000;
+/** Size of an oversized frame. The maximum for a request is 64 KiB. */
+const OVERSIZED_BYTES = 256 * 1_024;
 const MAX_OPEN = 8;
 
-interface Kind {
+interface ConnectionKind {
   readonly name: string;
-  /** The frame that is sent; none for a silent connection. */
+  /** Creates a frame; undefined for a silent connection. */
   readonly frame?: () => Uint8Array | string;
-  /** It is sent again and again. */
-  readonly everyMs?: number;
-  /** It must be closed so soon. */
-  readonly closedMs: number;
-  /** Whether the data center must require keys. */
-  readonly keyed?: boolean;
+  /** Interval at which the frame is repeated. */
+  readonly intervalMs?: number;
+  /** The connection must be closed within this time. */
+  readonly maxOpenMs: number;
+  /** Whether the data center must require an API key. */
+  readonly requiresKey?: boolean;
 }
 
 const frameOf = (command: number, body: Uint8Array) => encodeRequest({ command, section: 7n, body });
@@ -46,99 +46,115 @@ const loginWith = (websocketKey: string) => {
 };
 
 /**
- * `ws` compresses the over-long frames. The development server in front of the Worker accepts that and inflates them,
- * so the memory of the Worker itself is a subject of `test/workers/`.
+ * `ws` compresses the oversized frames, and the development server decompresses them. So tests in `test/workers/`
+ * check the memory of the Worker.
  */
-const KINDS: readonly Kind[] = [
-  { name: "silent", closedMs: LOGIN_MS },
+const KINDS: readonly ConnectionKind[] = [
+  { name: "silent", maxOpenMs: MAX_LOGIN_MS },
   {
     name: "unreadable logins",
     frame: () => frameOf(INIT_WEB_SOCKET, new Uint8Array([0xff, 0xff, 0xff])),
-    everyMs: 700,
-    closedMs: LOGIN_MS,
+    intervalMs: 700,
+    maxOpenMs: MAX_LOGIN_MS,
   },
   {
     name: "requests",
     frame: () => frameOf(GET_SHORT_INTEREST, new Uint8Array()),
-    everyMs: 700,
-    closedMs: LOGIN_MS,
+    intervalMs: 700,
+    maxOpenMs: MAX_LOGIN_MS,
   },
   {
-    name: "over-long frames",
-    frame: () => frameOf(INIT_WEB_SOCKET, new Uint8Array(TOO_LONG)),
-    everyMs: 300,
-    closedMs: AT_ONCE_MS,
+    name: "oversized frames",
+    frame: () => frameOf(INIT_WEB_SOCKET, new Uint8Array(OVERSIZED_BYTES)),
+    intervalMs: 300,
+    maxOpenMs: MAX_PROTOCOL_ERROR_MS,
   },
-  { name: "no frame of OpenD", frame: () => new Uint8Array(64), everyMs: 300, closedMs: AT_ONCE_MS },
-  { name: "text", frame: () => "GET / HTTP/1.1\r\n\r\n", everyMs: 300, closedMs: AT_ONCE_MS },
+  {
+    name: "invalid frames",
+    frame: () => new Uint8Array(64),
+    intervalMs: 300,
+    maxOpenMs: MAX_PROTOCOL_ERROR_MS,
+  },
+  { name: "text", frame: () => "GET / HTTP/1.1\r\n\r\n", intervalMs: 300, maxOpenMs: MAX_PROTOCOL_ERROR_MS },
   {
     name: "wrong keys",
     frame: () => loginWith(createHash("md5").update(randomBytes(16)).digest("hex")),
-    closedMs: REFUSED_MS,
-    keyed: true,
+    maxOpenMs: MAX_REFUSED_LOGIN_MS,
+    requiresKey: true,
   },
 ];
 
-/** Opens connections until the run ends, and waits until all are closed. */
-export async function openWithoutLogin(world: World): Promise<void> {
-  const underway = new Underway(world.parts.report);
-  for (let at = 0; !world.ended; at += 1) {
-    const random = randomFrom(`${world.parts.seed} without a login ${at}`);
-    await pause(whole(random, 800, 2_000));
+/** Opens connections until the run ends, and waits until all of them are closed. */
+export async function openUnauthenticated(world: World): Promise<void> {
+  const inFlight = new InFlight(world.deps.report);
+  for (let step = 0; !world.isEnded; step += 1) {
+    const random = randomFrom(`${world.deps.seed} unauthenticated ${step}`);
+    await delay(randomInteger(random, 800, 2_000));
     const kind = pick(KINDS, random);
-    const centres = world.parts.centres.all().filter(({ keyed }) => keyed || !kind.keyed);
-    const centre = centres[whole(random, 0, centres.length - 1)];
-    if (centre && underway.size < MAX_OPEN) underway.add(openOne(world, centre, kind, at));
+    const centers = world.deps.centers.all().filter(({ requiresKey }) => requiresKey || !kind.requiresKey);
+    const center = centers[randomInteger(random, 0, centers.length - 1)];
+    if (center && inFlight.size < MAX_OPEN) inFlight.add(openConnection(world, center, kind, step));
   }
-  await underway.end();
+  await inFlight.settle();
 }
 
-async function openOne(world: World, centre: DataCentre, kind: Kind, at: number): Promise<void> {
-  const { report, callers } = world.parts;
-  const { headers } = callers(`refused-${at % 4}`);
-  const socket = new WebSocket(centre.origin.replace(/^http/, "ws"), { headers, handshakeTimeout: 30_000 });
-  const { name, frame, everyMs, closedMs } = kind;
-  const mostMs = closedMs + MACHINE_MS;
+async function openConnection(
+  world: World,
+  center: DataCenter,
+  kind: ConnectionKind,
+  step: number,
+): Promise<void> {
+  const { report, callers } = world.deps;
+  const { headers } = callers(`refused-${step % 4}`);
+  const socket = new WebSocket(center.origin.replace(/^http/, "ws"), { headers, handshakeTimeout: 30_000 });
+  const { name, frame, intervalMs, maxOpenMs } = kind;
+  const timeoutMs = maxOpenMs + TOLERANCE_MS;
   let openedAt = 0;
-  let isLate = false;
+  let isOpenTooLong = false;
   const send = () => {
     if (frame && socket.readyState === WebSocket.OPEN) socket.send(frame());
   };
-  let trackBody: ReturnType<typeof setInterval> | undefined;
-  let ending: ReturnType<typeof setTimeout> | undefined;
+  let repeat: ReturnType<typeof setInterval> | undefined;
+  let timeout: ReturnType<typeof setTimeout> | undefined;
   await new Promise<void>((resolve) => {
     socket.on("open", () => {
       openedAt = performance.now();
       send();
-      if (everyMs !== undefined) trackBody = setInterval(send, everyMs);
-      ending = setTimeout(() => {
-        isLate = true;
+      if (intervalMs !== undefined) repeat = setInterval(send, intervalMs);
+      timeout = setTimeout(() => {
+        isOpenTooLong = true;
         socket.terminate();
-      }, mostMs);
+      }, timeoutMs);
     });
     socket.on("message", (data: Buffer) => checkRefusal(world, name, data));
     socket.on("error", (thrown) => {
-      if (!centre.gone) report.violated("surprise", `a connection without a login: ${thrown.message}`);
+      if (!center.isStopping)
+        report.violation("unexpectedError", `unauthenticated connection: ${thrown.message}`);
     });
     socket.on("close", () => resolve());
   });
-  clearInterval(trackBody);
-  clearTimeout(ending);
-  if (centre.gone || openedAt === 0) return;
-  report.count(`connections without a login: ${name}`);
-  if (isLate) report.violated("ends", `a connection without a login (${name}) was open after ${mostMs} ms`);
+  clearInterval(repeat);
+  clearTimeout(timeout);
+  if (center.isStopping || openedAt === 0) return;
+  report.count(`unauthenticated connections: × ${name}`);
+  if (isOpenTooLong)
+    report.violation(
+      "incompleteRequest",
+      `unauthenticated connection (${name}) still open after ${timeoutMs} ms`,
+    );
 }
 
-/** No reply may let the client in, or tell it a secret. */
-function checkRefusal({ parts: { report, secrets } }: World, name: string, bytes: Uint8Array): void {
-  const leaked = secrets.foundIn(Buffer.from(bytes).toString());
-  if (leaked) report.violated("secrets", `'${leaked}' in a reply to a connection without a login`);
+/** A reply must be a refusal, and must not contain a secret. */
+function checkRefusal({ deps: { report, secrets } }: World, name: string, bytes: Uint8Array): void {
+  const leaked = secrets.findIn(Buffer.from(bytes).toString());
+  if (leaked) report.violation("leakedSecret", `'${leaked}' in a reply to an unauthenticated connection`);
   try {
     const { error, body } = decodeReply(bytes);
-    // All responses of OpenD begin with the same fields.
+    // All responses of OpenD have the same first fields.
     const { retType } = fromBinary(Login.ResponseSchema, body);
-    if (error === 0 && retType === 0) report.violated("fair", `${name} were answered without a login`);
+    if (error === 0 && retType === 0)
+      report.violation("exhaustedResource", `unauthenticated connection (${name}) got a successful reply`);
   } catch (thrown) {
-    report.violated("surprise", `a reply to a connection without a login: ${told(thrown)}`);
+    report.violation("unexpectedError", `reply to an unauthenticated connection: ${errorMessage(thrown)}`);
   }
 }

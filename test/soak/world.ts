@@ -2,115 +2,123 @@ import { nameOf } from "../../functions/page-source/cached-reply.ts";
 import { PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
 import type { StandInOpend } from "../stand-ins/opend.ts";
 import type { StandInUpstash } from "../stand-ins/upstash.ts";
-import type { DataCentres } from "./data-centers.ts";
-import type { Publication } from "./oracle.ts";
-import type { Spell } from "./plan.ts";
+import type { DataCenters } from "./data-centers.ts";
+import type { PublishedRows } from "./oracle.ts";
+import type { Phase } from "./plan.ts";
 import type { Report } from "./report.ts";
 import type { Caller, Secrets } from "./secrets.ts";
 
 /**
- * The securities that are stored from the start: stocks and funds, histories of one page and of several, and counts
- * past 2^53. Their 17 pages leave some calls of the quota.
+ * Securities whose histories are stored before the first fault: stocks and funds, with one or several pages, and with
+ * counts above 2^53. Their 17 pages do not use up OpenD's limit.
  */
-export const KEPT = ["HK.00700", "HK.02800", "US.AAPL", "US.BRK.B", "US.SPY", "US.NEWLY", "US.HUGE"];
+export const STORED_SYMBOLS = [
+  "HK.00700",
+  "HK.02800",
+  "US.AAPL",
+  "US.BRK.B",
+  "US.SPY",
+  "US.NEWLY",
+  "US.HUGE",
+];
 
-/** After Upstash is back, a request may still wait for a command that was sent before and hangs. */
-const UPSTASH_BACK_MS = 3_500;
-/** Next pages that are remembered. */
+/** After a fault of Upstash, a request may still wait this long for an earlier command. */
+const UPSTASH_RECOVERY_MS = 3_500;
+/** Maximum number of remembered next pages. */
 const MAX_NEXT_PAGES = 200;
 
-/** A page that was not requested yet, and that an answered page leads to. */
+/** The next page of a served page. It was not yet requested. */
 export interface NextPage {
   readonly symbol: string;
   readonly cursor: string;
 }
 
-export interface WorldParts {
+export interface WorldDeps {
   readonly seed: string;
-  readonly centres: DataCentres;
+  readonly centers: DataCenters;
   readonly opend: StandInOpend;
   readonly upstash: StandInUpstash;
   readonly report: Report;
   readonly secrets: Secrets;
-  readonly published: Publication;
-  /** Status by error code, as documented in docs/api.md. */
+  readonly published: PublishedRows;
+  /** The documented error codes, and their HTTP status. */
   readonly problems: ReadonlyMap<string, number>;
   readonly callers: (name: string) => Caller;
 }
 
-/** The state that all parts of a run share. */
+/** The shared state of a run. */
 export class World {
-  readonly parts: WorldParts;
+  readonly deps: WorldDeps;
   readonly #nextPages: NextPage[] = [];
-  #spell: Spell | undefined;
-  /** The time from which Upstash works. */
+  #phase: Phase | undefined;
+  /** Time since which Upstash is available, Unix time in milliseconds. */
   #upstashSince = 0;
   #calmSince = 0;
-  #made = 0;
-  #ended = false;
+  #symbolCount = 0;
+  #isEnded = false;
 
-  constructor(parts: WorldParts) {
-    this.parts = parts;
+  constructor(deps: WorldDeps) {
+    this.deps = deps;
   }
 
-  get ended(): boolean {
-    return this.#ended;
+  get isEnded(): boolean {
+    return this.#isEnded;
   }
 
-  get spell(): Spell | undefined {
-    return this.#spell;
+  get phase(): Phase | undefined {
+    return this.#phase;
   }
 
-  /** Switches the faults; without a spell there are none. */
-  begin(spell: Spell | undefined): void {
-    const { opend, upstash } = this.parts;
-    opend.set({ fault: "", delayMs: [0, 0], toleratesCursors: false, ...spell?.opend });
-    const wasLost = this.#upstashSince === Number.POSITIVE_INFINITY;
-    if (spell?.upstash) this.#upstashSince = Number.POSITIVE_INFINITY;
-    else if (wasLost) this.#upstashSince = Date.now() + UPSTASH_BACK_MS;
-    upstash.fail(spell?.upstash);
-    this.#spell = spell;
-    this.disturb();
+  /** Starts the faults of a phase. Ends all faults if there is no phase. */
+  startPhase(phase: Phase | undefined): void {
+    const { opend, upstash } = this.deps;
+    opend.set({ fault: "", delayMs: [0, 0], toleratesCursors: false, ...phase?.opend });
+    const wasFaulty = this.#upstashSince === Number.POSITIVE_INFINITY;
+    if (phase?.upstash) this.#upstashSince = Number.POSITIVE_INFINITY;
+    else if (wasFaulty) this.#upstashSince = Date.now() + UPSTASH_RECOVERY_MS;
+    upstash.fail(phase?.upstash);
+    this.#phase = phase;
+    this.restartCalm();
   }
 
-  /** A Worker ends, or starts: some work is rightly done twice then. */
-  disturb(): void {
+  /** Must be called when a Worker stops or starts, because that may cause duplicate calls. */
+  restartCalm(): void {
     this.#calmSince = Date.now();
   }
 
-  /** Since when there is no fault at all; infinite while there is one. */
+  /** Start of the current time without faults and restarts; infinite during a fault. */
   get calmSince(): number {
-    const isCalm = this.#spell === undefined || this.#spell.kind === "calm";
+    const isCalm = this.#phase === undefined || this.#phase.kind === "calm";
     return isCalm ? this.#calmSince : Number.POSITIVE_INFINITY;
   }
 
-  wasUpstashWell(since: number): boolean {
+  wasUpstashAvailable(since: number): boolean {
     return this.#upstashSince <= since;
   }
 
   end(): void {
-    this.#ended = true;
+    this.#isEnded = true;
   }
 
-  /** A security that was never requested. */
+  /** Returns a symbol that was never requested. */
   newSymbol(): string {
-    this.#made += 1;
-    return `US.T${this.#made}`;
+    this.#symbolCount += 1;
+    return `US.T${this.#symbolCount}`;
   }
 
   addNextPage(page: NextPage): void {
     if (this.#nextPages.length < MAX_NEXT_PAGES) this.#nextPages.push(page);
   }
 
-  /** @param leaving as many are left to others */
-  takeNextPage(leaving = 0): NextPage | undefined {
-    return this.#nextPages.length > leaving ? this.#nextPages.shift() : undefined;
+  /** @param reserved the number of pages that remain for other callers */
+  takeNextPage(reserved = 0): NextPage | undefined {
+    return this.#nextPages.length > reserved ? this.#nextPages.shift() : undefined;
   }
 
   /** Makes the stored first page of a symbol stale. */
-  async age(symbol: string): Promise<void> {
+  async makeStale(symbol: string): Promise<void> {
     const page = PAGE_KEYS + nameOf({ symbol, cursor: "" });
-    const { redis } = this.parts.upstash;
+    const { redis } = this.deps.upstash;
     if ((await redis.call("EXISTS", page)) === 1)
       await redis.call("HSET", page, "fresh", `${Date.now() - 1}`);
   }

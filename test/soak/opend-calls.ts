@@ -1,20 +1,20 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { RequestSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 
-/** The calls are looked at this often, in milliseconds. */
-export const LOOK_MS = 100;
-/** A call that arrived just before a border in time may be seen only after it, within this time. */
-export const BORDER_MS = 3 * LOOK_MS;
+/** The calls are polled at this interval, in milliseconds. */
+export const POLL_INTERVAL_MS = 100;
+/** Maximum delay between the arrival of a call and its detection, in milliseconds. */
+export const DETECTION_DELAY_MS = 3 * POLL_INTERVAL_MS;
 
-/** A short-interest call, as it reached OpenD. */
-export interface Call {
+/** A short-interest call that arrived at OpenD. */
+export interface OpendCall {
   readonly symbol: string;
   readonly cursor: string;
   readonly num: number;
 }
 
-/** @param body hexadecimal */
-export function readCall(body: string): Call {
+/** @param body hexadecimal text */
+export function parseCall(body: string): OpendCall {
   const { c2s } = fromBinary(RequestSchema, Buffer.from(body, "hex"));
   const { market = 0, code = "" } = c2s?.security ?? {};
   return {

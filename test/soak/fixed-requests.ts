@@ -1,11 +1,11 @@
-/** Requests whose answer does not depend on OpenD or Upstash. */
+/** Requests whose response does not depend on OpenD or Upstash. */
 
-type BadInput = readonly [path: string, code: string, headers?: Readonly<Record<string, string>>];
+type InvalidRequest = readonly [path: string, code: string, headers?: Readonly<Record<string, string>>];
 
 const PAGE = "/v1/short-interest/US.AAPL";
 
-/** Invalid requests, and the code of their problem. */
-export const BAD_INPUT: readonly BadInput[] = [
+/** Invalid requests, and the expected error codes. */
+export const INVALID_REQUESTS: readonly InvalidRequest[] = [
   ["/v1/short-interest/AAPL", "invalid_symbol"],
   ["/v1/short-interest/JP.7203", "unsupported_market"],
   ["/v1/short-interest/US.%00", "invalid_symbol"],
@@ -23,5 +23,5 @@ export const BAD_INPUT: readonly BadInput[] = [
   ["/nothing", "not_found"],
 ];
 
-/** Paths that the Worker answers by itself. */
-export const OTHER_PATHS = ["/healthz", "/openapi.json", "/problems/opend_timeout"] as const;
+/** Paths that always return 200. */
+export const SERVICE_PATHS = ["/healthz", "/openapi.json", "/problems/opend_timeout"] as const;

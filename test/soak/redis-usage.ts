@@ -1,0 +1,67 @@
+import { INDEX_KEYS, LEASE_KEYS, PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
+import { delay } from "./fairness.ts";
+import { expectedHistory } from "./oracle.ts";
+import type { World } from "./world.ts";
+
+/**
+ * Checks that requests cannot fill Redis. Only first pages, and next pages of stored pages, are stored. So their number
+ * is limited by the histories. All other keys with the prefix of pages are small refusals with a short TTL.
+ */
+const INTERVAL_MS = 5_000;
+/** Maximum TTL of a refusal. */
+const MAX_REFUSAL_MS = 600_000;
+/** Maximum length of a refusal in base64. Pages are longer. */
+const MAX_REFUSAL_CHARS = 200;
+/** Maximum TTL of a lease that is paused by a refusal. */
+const MAX_LEASE_MS = 300_000;
+/** Prefixes of keys that must have a TTL. */
+const EXPIRING = [PAGE_KEYS, LEASE_KEYS, INDEX_KEYS, "short-interest:client:", "short-interest:opend"];
+
+/** Checks the keys in Redis until the run ends. */
+export async function watchStorage(world: World): Promise<void> {
+  while (!world.isEnded) {
+    await checkStorage(world);
+    await delay(INTERVAL_MS);
+  }
+}
+
+export async function checkStorage(world: World): Promise<void> {
+  const { report, upstash } = world.deps;
+  const call = (name: string, ...args: string[]) => upstash.redis.call(name, ...args);
+  const keys: string[] = [];
+  for (const prefix of EXPIRING) {
+    const found = await call("KEYS", `${prefix}*`);
+    if (Array.isArray(found)) keys.push(...found.map(String));
+  }
+  let refusals = 0;
+  for (const key of keys) {
+    const ttlMs = Number(await call("PTTL", key));
+    if (key.startsWith(LEASE_KEYS) && ttlMs > MAX_LEASE_MS)
+      report.violation("exhaustedResource", `${key} has a TTL of ${Math.round(ttlMs / 1_000)} s`);
+    if (ttlMs === -1) report.violation("exhaustedResource", `${key} has no TTL`);
+    if (!key.startsWith(PAGE_KEYS) || isPage(world, key.slice(PAGE_KEYS.length))) continue;
+    refusals += 1;
+    const reply = String((await call("HGET", key, "reply")) ?? "");
+    if (ttlMs > MAX_REFUSAL_MS)
+      report.violation("exhaustedResource", `${key} has a TTL of ${Math.round(ttlMs / 1_000)} s`);
+    if (reply.length > MAX_REFUSAL_CHARS)
+      report.violation("exhaustedResource", `${key} is not a page of a history, but its reply has rows`);
+  }
+  report.countMax(
+    "maximum number of keys in Redis: pages",
+    keys.filter((key) => key.startsWith(PAGE_KEYS)).length - refusals,
+  );
+  report.countMax("maximum number of keys in Redis: refusals", refusals);
+  report.countMax("maximum number of keys in Redis: in total", keys.length);
+}
+
+/** @param name the part of the key after its prefix: symbol, cursor, and optionally `num` */
+function isPage({ deps: { published } }: World, name: string): boolean {
+  const [symbol = "", cursor = "", num] = name.split("/");
+  const history = expectedHistory(symbol);
+  return (
+    history.rows.length > 0 &&
+    num === undefined &&
+    published.isPageCursor(history, decodeURIComponent(cursor))
+  );
+}
