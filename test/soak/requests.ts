@@ -105,7 +105,8 @@ export async function sendRequest(
   const result = { status, headers, body, text, ms, isTruncated };
   if (status < 400) {
     report.count(`responses: × ${status}`);
-    if (headers.get("Cache-Status")?.includes("fwd=stale")) report.count("responses: × 200 with a stale page");
+    if (headers.get("Cache-Status")?.includes("fwd=stale"))
+      report.count("responses: × 200 with a stale page");
     return result;
   }
   const problem = safeParse(Problem, parseJson(text));
