@@ -28,11 +28,11 @@ const CIRCUIT_MEMORY_MS = 3_600_000;
 
 /**
  * Lua functions for scripts that declare the circuit's key. Times are Unix times in milliseconds.
- * `admit(circuit, lease, now, leaseMs)` → nil if the lease may call OpenD, else for how long the circuit is open:
+ * `allowCall(circuit, lease, now, leaseMs)` → nil if the lease may call OpenD, else for how long the circuit is open:
  * 0 while another lease probes.
  */
-export const ADMIT = `
-local function admit(circuit, lease, now, leaseMs)
+export const ALLOW_CALL = `
+local function allowCall(circuit, lease, now, leaseMs)
   local state = redis.call('HMGET', circuit, 'open', 'probing')
   if not state[1] then return nil end
   if tonumber(state[1]) > now then return state[1] - now end

@@ -106,18 +106,18 @@ async function cacheFailure(
   const ttlMs = negativeTtl(code, isUnknownCursor);
   // A client wastes a call if it requests a symbol or cursor that does not exist; a refresh is not its request.
   const isWasted = ttlMs !== undefined && !stored && (code !== "opend_failed" || isUnknownCursor);
-  const settling = [settleScript(isWasted)];
+  const scripts = [settleScript(isWasted)];
   if (code !== "unknown_symbol") deps.onFetchFailure(code);
   if (ttlMs === undefined || (stored && code !== "unknown_symbol")) {
     // Other programs use the account too: no calls for a window. Set before the lease is released.
     const retryAfterMs = code === "upstream_quota_exceeded" ? await permits.block() : undefined;
     const pause = stored && { ms: ttlMs ?? REFRESH_PAUSE_MS, code };
     const end = { outcome: "answered", ...(pause && { pause }) } as const;
-    inBackground(deps, sharedCache.release(key, lease, end, settling));
+    inBackground(deps, sharedCache.release(key, lease, end, scripts));
     return retryAfterMs === undefined ? failure : new Failure(code, detail, { retryAfterMs });
   }
   const negative = cacheNegative(reply, key.cursor, fetchedAt, ttlMs);
-  const writing = sharedCache.write(key, lease, negative, EMPTY_SUMMARY, settling);
+  const writing = sharedCache.write(key, lease, negative, EMPTY_SUMMARY, scripts);
   if ((await awaitWrite(deps, writing, stored)) === "stored") await edge.put(key, negative, undefined);
   return failure;
 }

@@ -180,8 +180,8 @@ async function findOrFetch(
       if (state === "lease-acquired") {
         const entryKey = { ...key, cursor: cached.cursor };
         const context = { lease, stored: cached, priority: "refresh" } as const;
-        const refreshing = fetchAndCache(deps, symbol, entryKey, context);
-        deps.waitUntil(deps.budget.track(refreshing.catch(() => undefined)));
+        const refresh = fetchAndCache(deps, symbol, entryKey, context);
+        deps.waitUntil(deps.budget.track(refresh.catch(() => undefined)));
       }
       const stale = {
         fresh: undefined,

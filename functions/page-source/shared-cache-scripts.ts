@@ -1,4 +1,4 @@
-import { ADMIT, CLOSE, RECORD } from "./circuit-breaker.ts";
+import { ALLOW_CALL, CLOSE, RECORD } from "./circuit-breaker.ts";
 import { SHARED_INDEX_MS } from "./freshness.ts";
 
 /**
@@ -23,7 +23,7 @@ const SECONDS_END = 100_000_000_000;
  * pair but the last → {fetch, ms until it can be fetched, known 0|1, code of a pause or '', cursor, fetched, fresh,
  * stale, reply}, or {'indexed', entries} if another page may have the row.
  */
-export const READ = `${ADMIT}
+export const READ = `${ALLOW_CALL}
 local name, now = ARGV[1], tonumber(ARGV[3])
 local page, lease = nil, KEYS[#KEYS]
 for at = 3, #KEYS, 2 do
@@ -53,7 +53,7 @@ if not redis.call('SET', lease, name, 'NX', 'PX', ARGV[2]) then
   if code then return answer('paused', math.max(redis.call('PTTL', lease), 1), 1, code) end
   return answer('lease-held', 0, 1)
 end
-local openMs = admit(KEYS[2], name, now, tonumber(ARGV[2]))
+local openMs = allowCall(KEYS[2], name, now, tonumber(ARGV[2]))
 if openMs then
   redis.call('DEL', lease)
   return answer('circuit-open', openMs, 1)
@@ -72,9 +72,9 @@ local page, lease, index = KEYS[1], KEYS[2], KEYS[3]
 local fetched, newest, extent, now = tonumber(ARGV[3]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[12])
 close(KEYS[4])
 local stored = redis.call('HMGET', page, 'fetched', 'stale', 'newest', 'extent', 'doubt', 'doubted', 'entry')
-local isHolder = redis.call('GET', lease) == ARGV[1]
+local isLeaseHolder = redis.call('GET', lease) == ARGV[1]
 local function release()
-  if isHolder then redis.call('DEL', lease) end
+  if isLeaseHolder then redis.call('DEL', lease) end
 end
 if stored[2] and tonumber(stored[2]) > now then
   if tonumber(stored[1]) > fetched then
@@ -86,7 +86,7 @@ if stored[2] and tonumber(stored[2]) > now then
     local repeats = stored[5] == doubt
     if not repeats or now - stored[6] < tonumber(ARGV[13]) then
       if not repeats then redis.call('HSET', page, 'doubt', doubt, 'doubted', ARGV[12]) end
-      if isHolder then redis.call('SET', lease, 'paused opend_failed', 'PX', ARGV[13]) end
+      if isLeaseHolder then redis.call('SET', lease, 'paused opend_failed', 'PX', ARGV[13]) end
       return 'doubted'
     end
   end
