@@ -13,8 +13,8 @@ const DEADLINE_MS = 15_000;
 const Page = object({ next_key: string() });
 
 /**
- * Sends requests with invented cursors for ten windows of OpenD's limit, 90 per window from 6 addresses. After those of
- * each window, it requests the second page of a known symbol, which must be served within the deadline.
+ * Sends requests with invented cursors for ten windows of OpenD's limit, 90 per window from 6 addresses. In every window
+ * it then requests the second page of a known symbol, which must be served within the deadline.
  */
 export async function benchInventedCursors(report: Report): Promise<void> {
   await using resources = new Resources();
