@@ -8,6 +8,7 @@ import type { AppEnv } from "./middleware/app-env.ts";
 import { authenticate, requireApiKey } from "./middleware/auth.ts";
 import { loadConfig } from "./middleware/config.ts";
 import { apiCors, EXPOSED_HEADERS, mcpCors, requireAllowedOrigin } from "./middleware/cors.ts";
+import { providePageSource } from "./middleware/page-source.ts";
 import { handleError, handleNotFound, limitBody, methodNotAllowed } from "./middleware/problems.ts";
 import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestLog } from "./middleware/request-log.ts";
@@ -25,7 +26,7 @@ import * as webhooks from "./routes/webhooks.ts";
 const ONE_DAY = { "Cache-Control": "public, max-age=86400" };
 
 /** The chain of every route that reads pages or acts for a client. */
-const api = [loadConfig, rateLimitHeaders, authenticate] as const;
+const api = [loadConfig, rateLimitHeaders, authenticate, providePageSource] as const;
 
 const app = new Hono<AppEnv>();
 

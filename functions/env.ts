@@ -163,7 +163,7 @@ const BINDINGS: readonly string[] = ["REQUESTS_PER_CLIENT", "REQUESTS_PER_KEY", 
 export const VARIABLE_NAMES = Object.keys(Variables.entries).filter((name) => !BINDINGS.includes(name));
 
 /** Configurations by bindings object: an isolate gets the same object for every request. */
-const known = new WeakMap<object, Config>();
+const configs = new WeakMap<object, Config>();
 
 /**
  * Validates the bindings of the Worker.
@@ -171,8 +171,8 @@ const known = new WeakMap<object, Config>();
  */
 export function parseEnv(env: unknown): Config {
   if (typeof env !== "object" || env === null) return readEnv(env);
-  const config = known.get(env) ?? readEnv(env);
-  known.set(env, config);
+  const config = configs.get(env) ?? readEnv(env);
+  configs.set(env, config);
   return config;
 }
 

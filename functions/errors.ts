@@ -63,7 +63,7 @@ export class Failure extends Error {
     this.retryAfterMs = facts.retryAfterMs;
   }
 
-  /** Converts a thrown value. A value that is no Failure becomes `internal`, without its message. */
+  /** Converts a thrown value. A value that is not a Failure becomes `internal`, without its message. */
   static from(thrown: unknown): Failure {
     return thrown instanceof Failure ? thrown : new Failure("internal", "An unexpected error occurred");
   }

@@ -1,12 +1,12 @@
 import { parseArgs, styleText } from "node:util";
 import { type Config, parseEnv, VARIABLE_NAMES } from "../functions/env.ts";
 import { Failure } from "../functions/errors.ts";
+import { variable } from "./dev-vars.ts";
 import { failed, ok, type Result, runChecks } from "./doctor/check.ts";
 import { opendChecks } from "./doctor/opend.ts";
 import { serviceChecks } from "./doctor/service.ts";
 import { createWithPermit, upstashChecks } from "./doctor/upstash.ts";
 import { webhookChecks } from "./doctor/webhooks.ts";
-import { variable } from "./vars.ts";
 
 /**
  * `npm run doctor` checks the connections to Upstash and OpenD from this machine, with the Worker's variables.

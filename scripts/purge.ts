@@ -1,7 +1,7 @@
 import { Redis } from "@upstash/redis";
 import { INDEX_KEYS, LEASE_KEYS, PAGE_KEYS } from "../functions/page-source/shared-cache.ts";
 import { formatSymbol, parseSymbol } from "../functions/short-interest/symbol.ts";
-import { variable } from "./vars.ts";
+import { variable } from "./dev-vars.ts";
 
 /**
  * `npm run purge -- HK.00700 …` or `npm run purge -- --all`: deletes pages from the shared cache. Copies in edge caches

@@ -3,7 +3,7 @@ import { parseEnv, VARIABLE_NAMES } from "../functions/env.ts";
 import { Failure } from "../functions/errors.ts";
 import { KEYS } from "../functions/webhooks/redis-keys.ts";
 import { createSecretCipher, type SecretCipher } from "../functions/webhooks/secret-cipher.ts";
-import { variable } from "./vars.ts";
+import { variable } from "./dev-vars.ts";
 
 /**
  * `npm run reencrypt`: encrypts the signing secrets of all webhooks with the first key of WEBHOOK_SECRET_KEY. Then the

@@ -22,7 +22,7 @@ export async function postMcp(context: AppContext): Promise<Response> {
   requireJson(req.header("Content-Type"));
   const server = {
     ...SERVER,
-    call: (name: string, input: unknown) => callTool(name, input, scope.pages),
+    call: (name: string, input: unknown) => callTool(name, input, scope.pageSource),
   };
   const { status, body } = await answerMessage(await req.text(), req.raw.headers, server);
   const headers = { "Cache-Control": "no-store" };

@@ -16,9 +16,9 @@ import { DATED_PAGE, inlined, jsonSchemaOf, ref, type Schema } from "../openapi/
 import { collect, walk } from "../page-source/history.ts";
 import { latestOf } from "../page-source/latest.ts";
 import type { PageSource } from "../page-source/source.ts";
-import { pageRecord, rowsRecord, stringify } from "../short-interest/json.ts";
+import { pageObject, rowsObject, stringify } from "../short-interest/json.ts";
 import { FIRST } from "../short-interest/page.ts";
-import { ending } from "../short-interest/series.ts";
+import { trailer } from "../short-interest/series.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
 
 /** The MCP tools: one for each data route. */
@@ -71,7 +71,7 @@ const getShortInterest = tool(
     const symbol = parseSymbol(text);
     const { page, fetchedAt, stale } = await pages.page(symbol, next_key ?? FIRST, num);
     const fetched_at = Math.floor(fetchedAt / 1_000);
-    return { ...pageRecord(symbol, page), fetched_at, stale: stale !== undefined };
+    return { ...pageObject(symbol, page), fetched_at, stale: stale !== undefined };
   },
 );
 
@@ -102,7 +102,7 @@ const getHistory = tool(
     if (input.order === "asc" && next !== null) throw failure ?? tooManyRows();
     const error = failure && problemOf(failure);
     const ordered = input.order === "asc" ? rows.reverse() : rows;
-    return { ...rowsRecord(symbol, ordered), ...ending({ next, error, ...freshness }) };
+    return { ...rowsObject(symbol, ordered), ...trailer({ next, error, ...freshness }) };
   },
 );
 

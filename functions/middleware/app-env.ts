@@ -22,7 +22,7 @@ export interface AppEnv {
     client: string;
     /** `private` if responses are for clients with an API key only. */
     visibility: "public" | "private";
-    pages: PageSource;
+    pageSource: PageSource;
     /** Like `ExecutionContext.waitUntil`; the log line is written after this work. */
     waitUntil: (work: Promise<unknown>) => void;
     /** Registers the end of a streamed body, so that the log line is written after it. */

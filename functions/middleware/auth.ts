@@ -1,23 +1,18 @@
 import { Failure } from "../errors.ts";
 import { authenticateClient } from "../http/auth.ts";
-import { createPageSource } from "../page-source/create.ts";
 import type { Middleware } from "./app-env.ts";
 
 /**
- * Authenticates the client, counts the request against its rate limit, and creates its page source.
+ * Authenticates the client, and counts the request against its rate limit.
  * @throws Failure `unauthorized`, `too_many_requests`
  */
 export const authenticate: Middleware = async (context, next) => {
-  const { config, stats, waitUntil } = context.var;
-  const client = await authenticateClient(context.req.raw.headers, config.access);
-  const { origin } = new URL(context.req.url);
-  context.set("client", client);
-  context.set("pages", createPageSource(config, { client, stats, origin, waitUntil }));
+  context.set("client", await authenticateClient(context.req.raw.headers, context.var.config.access));
   await next();
 };
 
 /**
- * For routes that need an API key even where pages are public.
+ * For routes that require an API key even if pages are public.
  * @throws Failure `unauthorized` if no keys are configured
  */
 export const requireApiKey: Middleware = async ({ var: { config } }, next) => {

@@ -15,7 +15,7 @@ export const requestLog: Middleware = async (context, next) => {
   // Not through `context.header`, which makes a new response for each header.
   const { headers, status } = context.res;
   headers.set("X-Request-Id", context.var.requestId);
-  // Without it, a cache in front may keep the response for a time of its own choice.
+  // Without it, a cache in front may apply heuristic freshness.
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
   const phases = Array.from(stats.phases, ([phase, ms]) => `${phase};dur=${ms}`);
   if (phases.length > 0) headers.set("Server-Timing", phases.join(", "));

@@ -1,9 +1,9 @@
 import type { FailureCode } from "../errors.ts";
 import { HistoryQuery, LatestQuery, PageQuery, symbol } from "../http/parameters.ts";
 import { explainProblem, PROBLEMS } from "../http/problem.ts";
+import { CACHING, HEADERS, header, inFormat, problems, queryParameters, TIMING } from "./building-blocks.ts";
 import * as examples from "./examples.ts";
 import { OPERATOR_PATHS, OPERATOR_SCHEMAS } from "./operator.ts";
-import { CACHING, HEADERS, header, inFormat, problems, queryParameters, TIMING } from "./parts.ts";
 import { jsonSchemaOf, ref, SCHEMAS } from "./schemas.ts";
 import { WEBHOOK_SCHEMAS } from "./webhook-schemas.ts";
 import { MESSAGES, WEBHOOK_PATHS } from "./webhooks.ts";

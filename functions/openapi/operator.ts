@@ -1,5 +1,5 @@
 import type { FailureCode } from "../errors.ts";
-import { HEADERS, inFormat, problems } from "./parts.ts";
+import { HEADERS, inFormat, problems } from "./building-blocks.ts";
 import { nullable, object, ref, type Schema } from "./schemas.ts";
 
 /** Endpoints for the operator and for monitoring. */
@@ -40,9 +40,9 @@ const unreachable = {
 const METRICS = `# HELP short_interest_upstream_calls_total Calls sent to OpenD.
 # TYPE short_interest_upstream_calls_total counter
 short_interest_upstream_calls_total 42
-# HELP short_interest_permits_left Calls that the rate limit currently allows.
-# TYPE short_interest_permits_left gauge
-short_interest_permits_left 28
+# HELP short_interest_permits_available Calls that the rate limit currently allows.
+# TYPE short_interest_permits_available gauge
+short_interest_permits_available 28
 `;
 
 const response = (description: string, content: ReturnType<typeof inFormat>) => ({

@@ -1,9 +1,9 @@
 import type * as v from "valibot";
 import type { FailureCode } from "../errors.ts";
-import { NewSecret, NewWebhook, WebhookChanges } from "../routes/webhook-parameters.ts";
 import { PUBLISHED, TEST } from "../webhooks/messages.ts";
+import { NewSecret, NewWebhook, WebhookChanges } from "../webhooks/parameters.ts";
+import { HEADERS, header, inFormat, problems } from "./building-blocks.ts";
 import { HK_ROWS } from "./examples.ts";
-import { HEADERS, header, inFormat, problems } from "./parts.ts";
 import { jsonSchemaOf, ref } from "./schemas.ts";
 
 /** Operations on webhooks, and the messages that webhooks send. */

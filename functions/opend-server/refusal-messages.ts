@@ -3,7 +3,7 @@ import { RetType } from "../../gen/Common_pb.js";
 import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 import type { Failure, FailureCode } from "../errors.ts";
 
-/** Refusals for OpenD's own clients. Programs recognise OpenD's own texts, so these are used where one exists. */
+/** Refusals for OpenD's own clients. Programs recognize OpenD's own texts, so these are used where one exists. */
 
 /** Programs wait and retry when they read this text. */
 const TOO_FREQUENT = "获取空头持仓频率太高，请求失败，每30秒最多30次。";

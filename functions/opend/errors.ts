@@ -59,7 +59,7 @@ export function failureOfLoginHeader(error: number): Failure {
   return failure.code === "opend_failed" ? keyRefused() : failure;
 }
 
-/** Maps a reply to InitWebSocket that is no success, or has no content. */
+/** Maps a reply to InitWebSocket that is not a success, or has no content. */
 export function failureOfLogin(retType: number, retMsg: string): Failure {
   // OpenD refuses a wrong key without a text. Its other refusals have one.
   if (retMsg === "" || /key|密钥|秘钥/i.test(retMsg)) {

@@ -43,7 +43,7 @@ export function encodeReply(frame: ReplyFrame): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** @throws Failure `opend_protocol_error` for bytes that are no request. */
+/** @throws Failure `opend_protocol_error` for bytes that are not a valid request */
 export function decodeRequest(bytes: Uint8Array): RequestFrame {
   const view = checkedView(bytes, REQUEST_HEADER_BYTES);
   return {
@@ -53,7 +53,7 @@ export function decodeRequest(bytes: Uint8Array): RequestFrame {
   };
 }
 
-/** @throws Failure `opend_protocol_error` for bytes that are no reply. */
+/** @throws Failure `opend_protocol_error` for bytes that are not a valid reply */
 export function decodeReply(bytes: Uint8Array): ReplyFrame {
   const view = checkedView(bytes, REPLY_HEADER_BYTES);
   return {

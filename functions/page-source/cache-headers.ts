@@ -1,5 +1,5 @@
 import { STALE_IF_ERROR_S, STALE_WHILE_REVALIDATE_S } from "./freshness.ts";
-import type { CacheTier } from "./lookup.ts";
+import type { CacheTier } from "./shared-lookup.ts";
 
 /** The name of this cache in Cache-Status (RFC 9211). */
 const CACHE = "short-interest-edge";

@@ -17,7 +17,7 @@ export interface PageKey {
   /** As `formatSymbol` writes it. */
   readonly symbol: string;
   readonly cursor: string;
-  /** Requested rows, if a slice of another page is no answer: the page cannot be sliced, or not at this cursor. */
+  /** Row count; set only if the page cannot be sliced, or not at this cursor. */
   readonly num?: number | undefined;
 }
 
@@ -82,7 +82,7 @@ export function summaryOf(page: Page, { num }: PageKey): PageSummary {
   };
 }
 
-/** The name of a key in the caches. Neither a cursor nor a symbol can imitate another key's name. */
+/** The name of a key in the caches. Neither a cursor nor a symbol can collide with the name of another key. */
 export function nameOf({ symbol, cursor, num }: PageKey): string {
   return `${symbol}/${encodeURIComponent(cursor)}${num === undefined ? "" : `/${num}`}`;
 }

@@ -50,8 +50,8 @@ local function record(circuit, lease, now, failed)
   if probed then redis.call('HDEL', circuit, 'probe', 'probing') end
   if not failed then return end
   local failures = {}
-  for at in string.gmatch(state[1] or '', '%d+') do
-    if now - at < ${FAILURE_WINDOW_MS} then table.insert(failures, at) end
+  for failedAt in string.gmatch(state[1] or '', '%d+') do
+    if now - failedAt < ${FAILURE_WINDOW_MS} then table.insert(failures, failedAt) end
   end
   table.insert(failures, string.format('%.0f', now))
   while #failures > ${FAILURE_THRESHOLD} do table.remove(failures, 1) end
@@ -77,8 +77,8 @@ export async function circuitOpenMs(upstash: Upstash, now: number): Promise<numb
 }
 
 /**
- * What a fetch without a reply says about OpenD: it `failed` (could not be reached, logged in to, or did not answer),
- * or it was `not-called`.
+ * The outcome of a fetch without a reply: the call `failed` (no connection, no login or no reply), or OpenD was
+ * `not-called`.
  */
 export function outcomeOf(code: FailureCode): "failed" | "not-called" {
   return TRIPS_BREAKER.has(code) ? "failed" : "not-called";

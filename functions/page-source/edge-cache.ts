@@ -20,7 +20,7 @@ export interface EdgeCache {
    * @param waitMs for how long the page cannot be fetched, in milliseconds
    */
   put(key: PageKey, cached: CachedReply, summary: PageSummary | undefined, waitMs?: number): Promise<void>;
-  /** Serves a copy for another moment, in this isolate, after the shared cache could not be read. */
+  /** Serves a copy for another `MIN_STALE_REVALIDATE_MS`, in this isolate, after the shared cache could not be read. */
   postponeRevalidation(key: PageKey, entry: EdgeEntry): void;
 }
 
@@ -93,7 +93,7 @@ export function createEdgeCache(
   const pageUrl = (key: PageKey) => urlOf("page", nameOf(key));
   const indexUrl = (symbol: string) => urlOf("page-index", symbol);
 
-  // Read once by each request: a walk through a history has no subrequests to spare.
+  // Read once for each request, to save subrequests.
   const indexes = new Map<string, Entries>();
 
   async function readIndex(symbol: string): Promise<Entries> {

@@ -14,7 +14,7 @@ import {
 } from "./cached-reply.ts";
 import { outcomeOf } from "./circuit-breaker.ts";
 import type { EdgeCache } from "./edge-cache.ts";
-import { negativeTtl, REFRESH_PAUSE_MS } from "./freshness.ts";
+import { negativeTtl, REFRESH_BACKOFF_MS } from "./freshness.ts";
 import type { SharedCache } from "./shared-cache.ts";
 import type { Fetched, Upstream } from "./upstream.ts";
 
@@ -28,7 +28,7 @@ export interface FetchDeps {
   /** Unix time, milliseconds. */
   readonly now: () => number;
   readonly waitUntil: (work: Promise<unknown>) => void;
-  /** Called for each call that returned no page, and each call that OpenD prevented. */
+  /** Called for each failed fetch, except for unknown symbols and refused permits. */
   readonly onFetchFailure: (code: FailureCode) => void;
 }
 
@@ -60,11 +60,11 @@ export async function fetchAndCache(
     // A refused permit is not a failed call.
     if (!QUOTA_CODES.has(code)) deps.onFetchFailure(code);
     // Another client may have a share left.
-    const isPaused = stored !== undefined && code !== "client_quota_exceeded";
-    const pause = isPaused ? { ms: REFRESH_PAUSE_MS, code } : undefined;
+    const isBackedOff = stored !== undefined && code !== "client_quota_exceeded";
+    const backoff = isBackedOff ? { ms: REFRESH_BACKOFF_MS, code } : undefined;
     inBackground(
       deps,
-      sharedCache.release(key, lease, { outcome: outcomeOf(code), ...(pause && { pause }) }),
+      sharedCache.release(key, lease, { outcome: outcomeOf(code), ...(backoff && { backoff }) }),
     );
     throw failure;
   });
@@ -84,7 +84,7 @@ export async function fetchAndCache(
     return cached;
   }
   const cached = cachePage(reply, key.cursor, fetchedAt);
-  pages.set(cached, page);
+  parsedPages.set(cached, page);
   const summary = summaryOf(page, key);
   const writing = sharedCache.write(key, lease, cached, summary, [settleScript(false)]);
   if ((await awaitWrite(deps, writing, stored)) === "stored") await deps.edge.put(key, cached, summary);
@@ -111,8 +111,8 @@ async function cacheFailure(
   if (ttlMs === undefined || (stored && code !== "unknown_symbol")) {
     // Other programs use the account too: no calls for a window. Set before the lease is released.
     const retryAfterMs = code === "upstream_quota_exceeded" ? await permits.block() : undefined;
-    const pause = stored && { ms: ttlMs ?? REFRESH_PAUSE_MS, code };
-    const end = { outcome: "answered", ...(pause && { pause }) } as const;
+    const backoff = stored && { ms: ttlMs ?? REFRESH_BACKOFF_MS, code };
+    const end = { outcome: "answered", ...(backoff && { backoff }) } as const;
     inBackground(deps, sharedCache.release(key, lease, end, scripts));
     return retryAfterMs === undefined ? failure : new Failure(code, detail, { retryAfterMs });
   }
@@ -124,7 +124,7 @@ async function cacheFailure(
 
 /**
  * Waits for the write of a reply only if it replaces a stored page, because the shared cache may doubt it.
- * @throws Failure `opend_failed` if the reply is doubted; any failure of the write
+ * @throws Failure `opend_failed` if the reply is unconfirmed; any failure of the write
  */
 async function awaitWrite(
   deps: FetchDeps,
@@ -136,7 +136,7 @@ async function awaitWrite(
     return "stored";
   }
   const result = await writing;
-  if (result !== "doubted") return result;
+  if (result !== "unconfirmed") return result;
   deps.onFetchFailure("opend_failed");
   throw new Failure(
     "opend_failed",
@@ -149,11 +149,11 @@ function inBackground({ waitUntil }: FetchDeps, work: Promise<unknown>): void {
 }
 
 /** The pages of the copies that this isolate has in memory: parsing a page takes longer than serving it. */
-const pages = new WeakMap<CachedReply, Page>();
+const parsedPages = new WeakMap<CachedReply, Page>();
 
 /** @throws Failure of the reply: a refusal, or a reply that cannot be read */
 export function readPage(symbol: SecuritySymbol, cached: CachedReply): Page {
-  const page = pages.get(cached) ?? pageOf(symbol.market, cached.cursor, parsePageReply(cached.reply));
-  pages.set(cached, page);
+  const page = parsedPages.get(cached) ?? pageOf(symbol.market, cached.cursor, parsePageReply(cached.reply));
+  parsedPages.set(cached, page);
   return page;
 }

@@ -12,20 +12,20 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /**
- * The first page of a symbol is fresh for this long: new rows appear on it, weekly or less often. Also `max-age` of
- * its response. The webhook poller accepts fresh pages only, so this is also the longest delay of a notification
- * after a poll, and the minimum time between two calls for one subscribed symbol.
+ * The first page of a symbol is fresh for this long: new rows appear on it, weekly or less often. Also `max-age` of its
+ * response. The webhook poller accepts fresh pages only. So this is also the minimum time between two calls for one
+ * subscribed symbol, and it adds up to this time to the delay of a message.
  */
 export const FIRST_PAGE_FRESH_MS = HOUR;
 /** Older pages are fresh for this long: their rows rarely change. */
 export const OLDER_PAGE_FRESH_MS = DAY;
-/** After that, a page is served stale for this long: in the background it is revalidated, if OpenD can be called. */
+/** After that, a page is served stale for this long, while it is revalidated in the background. */
 export const STALE_MS = 7 * DAY;
 /** `stale-while-revalidate` and `stale-if-error` of a response, for caches of clients. */
 export const STALE_WHILE_REVALIDATE_S = HOUR / SECOND;
 export const STALE_IF_ERROR_S = STALE_MS / SECOND;
 
-/** The page of a cursor that no stored page leads to: the cursor may be invented, and there are billions of them. */
+/** Lifetime of the page of a cursor that no stored page leads to: such a cursor may be invented. */
 export const UNKNOWN_CURSOR_MS = 5 * MINUTE;
 /** Refusals that repeat whenever they are requested, and their lifetime (negative caching). */
 const NEGATIVE_MS: Partial<Record<FailureCode, number>> = {
@@ -37,9 +37,9 @@ const NEGATIVE_MS: Partial<Record<FailureCode, number>> = {
 const NEGATIVE_KNOWN_CURSOR_MS = MINUTE / 2;
 
 /** After a failed refresh, the next one waits for this long, and the stale page is served. */
-export const REFRESH_PAUSE_MS = 5 * SECOND;
+export const REFRESH_BACKOFF_MS = 5 * SECOND;
 /** A reply that contradicts the stored page is accepted if it repeats after this time. */
-export const DOUBT_MS = MINUTE;
+export const CONFIRM_AFTER_MS = MINUTE;
 
 /** The shared index of a symbol knows a cursor for this long, and outlives its last page by this time. */
 export const SHARED_INDEX_MS = 16 * DAY;

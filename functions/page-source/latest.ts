@@ -1,7 +1,7 @@
 import { Failure } from "../errors.ts";
 import { problemOf } from "../http/problem.ts";
 import { sharesIn } from "../short-interest/columns.ts";
-import { record } from "../short-interest/json.ts";
+import { rowObject } from "../short-interest/json.ts";
 import { FIRST, type Page } from "../short-interest/page.ts";
 import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
 import type { PageResult, PageSource } from "./source.ts";
@@ -41,10 +41,10 @@ function newestIn({ market, rows: [newest, before] }: Page) {
   if (newest === undefined) return { latest: null, change: null };
   const shares = sharesIn(newest);
   const sharesBefore = before && sharesIn(before);
-  if (shares === null || sharesBefore == null) return { latest: record(market, newest), change: null };
+  if (shares === null || sharesBefore == null) return { latest: rowObject(market, newest), change: null };
   const change = shares - sharesBefore;
   // OpenD's own percentages have two decimals.
   const percent =
     sharesBefore === 0n ? null : Math.round((Number(change) / Number(sharesBefore)) * 1e4) / 100;
-  return { latest: record(market, newest), change: { shares: change, percent } };
+  return { latest: rowObject(market, newest), change: { shares: change, percent } };
 }

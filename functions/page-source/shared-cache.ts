@@ -14,8 +14,8 @@ import { FAILURE_CODES, type FailureCode } from "../errors.ts";
 import type { ScriptCall, Upstash } from "../upstash.ts";
 import { type CachedReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./cached-reply.ts";
 import { CIRCUIT } from "./circuit-breaker.ts";
-import { DOUBT_MS } from "./freshness.ts";
-import { READ, RELEASE, WRITE } from "./shared-cache-scripts.ts";
+import { CONFIRM_AFTER_MS } from "./freshness.ts";
+import { READ_SCRIPT, RELEASE_SCRIPT, WRITE_SCRIPT } from "./shared-cache-scripts.ts";
 
 /** A page of the shared cache, and whether the reader may fetch it. */
 export interface SharedCacheRead {
@@ -26,11 +26,11 @@ export interface SharedCacheRead {
    * - `lease-acquired`: this reader fetches the page.
    * - `lease-held`: another reader fetches it.
    * - `circuit-open`: OpenD is not called for `waitMs` milliseconds; 0 while another lease probes.
-   * - `paused`: the last fetch failed with `pausedBy`, and the next one waits for `waitMs` milliseconds.
+   * - `paused`: the last fetch failed with `backoffCause`, and the next one waits for `waitMs` milliseconds.
    */
-  readonly state: "fresh" | "lease-acquired" | "lease-held" | "circuit-open" | "paused";
+  readonly state: "fresh" | "lease-acquired" | "lease-held" | "circuit-open" | "backoff";
   readonly waitMs: number;
-  readonly pausedBy?: FailureCode | undefined;
+  readonly backoffCause?: FailureCode | undefined;
   /**
    * With the lease: whether the page was answered before, or a stored page leads to its cursor. For a first page:
    * whether the symbol was answered before.
@@ -38,15 +38,15 @@ export interface SharedCacheRead {
   readonly isKnown: boolean;
 }
 
-/** The result of a write: `doubted` and `superseded` replies are not stored. */
-export type WriteResult = "stored" | "doubted" | "superseded";
+/** The result of a write: `unconfirmed` and `superseded` replies are not stored. */
+export type WriteResult = "stored" | "unconfirmed" | "superseded";
 
 /** The end of a fetch without a reply to store. */
 export interface FetchEnd {
   /** For the circuit breaker; see `outcomeOf`. */
   readonly outcome: "answered" | "failed" | "not-called";
   /** For how long the page is not fetched again, in milliseconds, and because of which failure. */
-  readonly pause?: { readonly ms: number; readonly code: FailureCode };
+  readonly backoff?: { readonly ms: number; readonly code: FailureCode };
 }
 
 /** One copy for all data centers, and the leases that let one of them fetch a page. */
@@ -70,7 +70,7 @@ export interface SharedCache {
   isKnown(key: PageKey): Promise<boolean>;
   /**
    * Stores a reply and releases the lease, in one round trip with other scripts. A reply fetched before the stored
-   * one is `superseded`. A reply that is older or emptier than the stored page is `doubted` until it repeats: the
+   * one is `superseded`. A reply that is older or emptier than the stored page is `unconfirmed` until it repeats: the
    * stored page stays, and the lease is held for a while.
    */
   write(
@@ -99,7 +99,7 @@ const Stored = tuple([string(), ...Page.items]);
 const ReadReply = union([
   tuple([literal("indexed"), array(string())]),
   tuple([
-    picklist(["fresh", "lease-acquired", "lease-held", "circuit-open", "paused"]),
+    picklist(["fresh", "lease-acquired", "lease-held", "circuit-open", "backoff"]),
     number(),
     number(),
     union([literal(""), picklist(FAILURE_CODES)]),
@@ -133,7 +133,7 @@ export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => 
       nextMemberOf(key.cursor),
       ...entries,
     ];
-    return upstash.eval({ script: READ, keys, args: args.map(String) }, ReadReply);
+    return upstash.eval({ script: READ_SCRIPT, keys, args: args.map(String) }, ReadReply);
   }
 
   /** @param member the index entry that led to the page */
@@ -158,7 +158,7 @@ export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => 
         state,
         waitMs,
         isKnown: isKnown === 1,
-        pausedBy: code || undefined,
+        backoffCause: code || undefined,
         cached: cachedReplyOf(page),
       };
     },
@@ -194,16 +194,19 @@ export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => 
         range?.oldest ?? "",
         next === null ? "" : nextMemberOf(next),
         now(),
-        DOUBT_MS,
+        CONFIRM_AFTER_MS,
       ];
       const keys = [pageKeyOf(nameOf(key)), leaseKeyOf(nameOf(key)), indexKeyOf(key), CIRCUIT];
-      const [result] = await upstash.evalAll([{ script: WRITE, keys, args: args.map(String) }, ...scripts]);
-      return parse(picklist(["stored", "doubted", "superseded"]), result);
+      const [result] = await upstash.evalAll([
+        { script: WRITE_SCRIPT, keys, args: args.map(String) },
+        ...scripts,
+      ]);
+      return parse(picklist(["stored", "unconfirmed", "superseded"]), result);
     },
-    async release(key, lease, { outcome, pause }, scripts = []) {
-      const args = [lease, pause?.ms ?? 0, outcome, now(), pause?.code ?? ""].map(String);
+    async release(key, lease, { outcome, backoff }, scripts = []) {
+      const args = [lease, backoff?.ms ?? 0, outcome, now(), backoff?.code ?? ""].map(String);
       await upstash.evalAll([
-        { script: RELEASE, keys: [leaseKeyOf(nameOf(key)), CIRCUIT], args },
+        { script: RELEASE_SCRIPT, keys: [leaseKeyOf(nameOf(key)), CIRCUIT], args },
         ...scripts,
       ]);
     },

@@ -14,7 +14,8 @@ import { requestTimeout, withTimeout } from "../timeout.ts";
 import { type PageKey, timestampOf } from "./cached-reply.ts";
 import { readPage } from "./fetch.ts";
 import { pageLifetime } from "./freshness.ts";
-import { type CacheTier, type LookupDeps, type LookupResult, lookUp } from "./lookup.ts";
+import { lookUp } from "./lookup.ts";
+import type { CacheTier, LookupDeps, LookupResult } from "./shared-lookup.ts";
 
 /** A page, and its age. Times are Unix times in milliseconds. */
 export interface PageResult {
@@ -45,7 +46,7 @@ export interface PageSource {
 const TIERS: readonly CacheTier[] = ["edge", "shared", "collapsed", "opend"];
 
 export function pageSourceOf(sharedDeps: LookupDeps): PageSource {
-  const deps = { ...sharedDeps, storeHangs: {} };
+  const deps = { ...sharedDeps, redisHang: {} };
   return {
     page(symbol, cursor, num) {
       let isWaiting = true;
@@ -93,8 +94,8 @@ async function findPage(
   if (head.page.rows.length >= num || head.page.next === null) {
     return { ...head, page: firstRows(head.page, num) };
   }
-  // The cursor lies near the end of a cached page: the remaining rows are on the next one. A short page, with a cursor
-  // to continue, is better than no page, and than rows out of order.
+  // The cursor lies near the end of a cached page, so the remaining rows are on the next page. If that page fails, or its
+  // rows are not in order, respond with the rows of the first page.
   const short = { ...head, freshUntil: head.fetchedAt };
   const tail = await rowsFrom(lookup, symbol, head.page.next, undefined).catch((thrown: unknown) => {
     if (head.page.rows.length === 0) throw thrown;
@@ -112,7 +113,7 @@ async function findPage(
 
 /**
  * All rows from `cursor` to the end of the page that has them.
- * @param num rows to request, if a slice of another page is no answer
+ * @param num row count; set only if the page cannot be sliced
  */
 async function rowsFrom(
   lookup: Lookup,

@@ -39,7 +39,7 @@ export interface Upstream {
 
 /**
  * A connection usually opens while its permit is acquired, which saves a round trip. In a burst most permits are
- * refused, and OpenD accepts 128 connections in all: past this number in one isolate, the permit comes first.
+ * refused, and OpenD accepts 128 connections in total: past this number in one isolate, the permit comes first.
  */
 const MAX_EARLY_CONNECTS = 4;
 let earlyConnects = 0;

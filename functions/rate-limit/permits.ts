@@ -9,7 +9,7 @@ import {
   blockedMs,
   blockLog,
   releasePermit,
-  type SlidingWindowLog,
+  type SlidingWindowRule,
   settleScript,
   slidingWindowLog,
 } from "./sliding-window-log.ts";
@@ -19,7 +19,7 @@ export interface Permit {
   readonly id: string;
   readonly client: string;
   /** The earliest possible start (Unix time, milliseconds). The permit's age counts from here. */
-  readonly startedAfter: number;
+  readonly earliestStart: number;
   /** The permit may be used from this time on (Unix time, milliseconds). */
   readonly startsAt: number;
   /** Permits that the limits have left after it. */
@@ -28,13 +28,13 @@ export interface Permit {
 
 /**
  * The purpose of a call. It decides how many permits the call leaves to others.
- * - `answer`: a page that was answered before, or follows one that was. It leaves none.
+ * - `known-page`: a page that was answered before, or follows one that was. It leaves none.
  * - `refresh`: a page that can be served stale. It leaves a few, and does not wait.
  * - `new-symbol`: the symbol was never answered. It leaves as many as were wasted in the last minutes, up to half.
  * - `unknown-cursor`: no stored page leads to the cursor. It leaves half, and does not wait.
  */
 export type Priority = (typeof PRIORITIES)[number];
-const PRIORITIES = ["answer", "refresh", "new-symbol", "unknown-cursor"] as const;
+const PRIORITIES = ["known-page", "refresh", "new-symbol", "unknown-cursor"] as const;
 
 /** A request for a permit. */
 export interface PermitRequest {
@@ -100,7 +100,7 @@ export function reservesOf(
 ): Record<Priority, Pick<AcquireOptions, "reserve" | "wasteReserve">> {
   const half = Math.floor(limit / 2);
   return {
-    answer: { reserve: 0 },
+    "known-page": { reserve: 0 },
     refresh: { reserve: Math.min(REFRESH_RESERVE, half) },
     "new-symbol": { reserve: 0, wasteReserve: half },
     "unknown-cursor": { reserve: half },
@@ -111,7 +111,7 @@ export interface PermitsDeps {
   readonly upstash: Upstash;
   /** Identifies the database: an isolate may serve several configurations. */
   readonly database: string;
-  readonly rule: SlidingWindowLog;
+  readonly rule: SlidingWindowRule;
   readonly waitUntil: (work: Promise<void>) => void;
   /** Unix time, milliseconds. */
   readonly now: () => number;
@@ -143,7 +143,7 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
 
   /** Every refusal of the highest priority holds for the others as well. */
   function refusal({ client, priority }: PermitRequest): Failure | undefined {
-    return refusals.find(scopeOf(client)) ?? refusals.find("answer") ?? refusals.find(priority);
+    return refusals.find(scopeOf(client)) ?? refusals.find("known-page") ?? refusals.find(priority);
   }
 
   function refuse(scope: string, failure: Failure, maxMs = Number.POSITIVE_INFINITY): Failure {
@@ -173,20 +173,20 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
       const waitMs = reset - Date.now();
       if (!success && refusedBy === "share") throw refuse(scopeOf(client), clientQuotaExceeded(waitMs));
       if (!success) {
-        const scope = refusedBy === "limit" ? "answer" : priority;
+        const scope = refusedBy === "limit" ? "known-page" : priority;
         throw refuse(scope, upstreamQuotaExceeded(waitMs), ACCOUNT_MEMORY_MS);
       }
       return {
         id,
         client,
         startsAt: reset,
-        startedAfter: requestedAt + waitMs,
+        earliestStart: requestedAt + waitMs,
         remaining: { client: clientRemaining, upstream: remaining },
       };
     },
     async assertNotBlocked() {
       const ms = await upstash.exec((redis) => blockedMs(redis, ACCOUNT_LOG));
-      if (ms > 0) throw refuse("answer", upstreamQuotaExceeded(ms));
+      if (ms > 0) throw refuse("known-page", upstreamQuotaExceeded(ms));
     },
     release: ({ id, client }) => releaseById(id, client),
     settleScript: ({ id, client }, wasted) =>
@@ -197,7 +197,7 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
       return remaining;
     },
     async block() {
-      refuse("answer", upstreamQuotaExceeded(rule.windowMs));
+      refuse("known-page", upstreamQuotaExceeded(rule.windowMs));
       // If Redis does not answer, OpenD goes on refusing by itself.
       await upstash.exec((redis) => blockLog(redis, ACCOUNT_LOG, rule.windowMs)).catch(ignoreFailure);
       return rule.windowMs;

@@ -59,8 +59,8 @@ export async function callWithPermit<Session, Reply>(
   }
 }
 
-function isExpired({ startedAfter }: Permit): boolean {
-  return Date.now() - startedAfter > PERMIT_MAX_AGE_MS;
+function isExpired({ earliestStart }: Permit): boolean {
+  return Date.now() - earliestStart > PERMIT_MAX_AGE_MS;
 }
 
 /** A permit that is not released leaves the log later: one call less, never one too many. */

@@ -2,6 +2,7 @@ import type { Ratelimit } from "@upstash/ratelimit";
 import type { Redis } from "@upstash/redis/cloudflare";
 import { boolean, number, object, parse, picklist, tuple } from "valibot";
 import type { ScriptCall } from "../upstash.ts";
+import { ACQUIRE_SCRIPT, REMAINING_SCRIPT, SETTLE_SCRIPT } from "./sliding-window-scripts.ts";
 
 /** `@upstash/ratelimit` exports the type of its algorithms only under contexts that it does not. */
 type Algorithm = ConstructorParameters<typeof Ratelimit>[0]["limiter"];
@@ -12,7 +13,7 @@ type Algorithm = ConstructorParameters<typeof Ratelimit>[0]["limiter"];
  * a window after the `limit`-th newest score. No call arrives before its permit starts. So a call and the `limit`-th
  * call after it are more than a window apart, if no call takes longer than `maxInFlightMs`.
  */
-export interface SlidingWindowLog {
+export interface SlidingWindowRule {
   /** Permits per window. */
   readonly limit: number;
   readonly windowMs: number;
@@ -41,101 +42,9 @@ export interface AcquireOptions {
 /** A wasted call lowers the limit of new symbols for this long, in milliseconds. */
 const WASTE_MEMORY_MS = 5 * 60_000;
 /** The usual duration of a call, in milliseconds: for the retry time of a refusal. */
-const ANSWER_MS = 1_000;
+const EXPECTED_CALL_MS = 1_000;
 /** A log outlives its last entry by this margin, in milliseconds. */
 const EXPIRY_MARGIN_MS = 1_000;
-
-/** Only extends an expiry: an earlier one would drop permits that still count. */
-const EXTEND = `
-local function extend(log, ms)
-  if redis.call('PTTL', log) < ms then redis.call('PEXPIRE', log, ms) end
-end
-`;
-
-/**
- * KEYS log, block, client's log, wasted calls; ARGV permit, limit, windowMs, maxInFlightMs, waitMs, permit to release or
- * '', client's share, answerMs, reserve, waste reserve, waste memory ms, expiry margin ms
- * → {granted 0|1, ms until start, remaining, remaining for the client, refused by 0 the limit | 1 the client's share |
- * 2 the reserve}.
- * A granted permit starts when it is safe. A refusal tells the likely time: it assumes that calls in flight are
- * answered within answerMs.
- */
-const ACQUIRE = `${EXTEND}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local limit, window, hold, maxWait = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local reserve, wasteReserve = tonumber(ARGV[9]), tonumber(ARGV[10])
-if wasteReserve > reserve then
-  local wasted = redis.call('ZCOUNT', KEYS[4], now - ARGV[11], '+inf')
-  reserve = math.max(reserve, math.min(wasteReserve, wasted))
-end
-if tonumber(ARGV[9]) > 0 then maxWait = 0 end
-local function startIn(log, limit, reserve)
-  if ARGV[6] ~= '' then redis.call('ZREM', log, ARGV[6]) end
-  redis.call('ZREMRANGEBYSCORE', log, '-inf', now - window - 1)
-  local count = redis.call('ZCARD', log)
-  local remaining = math.max(limit - count, 0)
-  if count < limit - reserve then return now, now, remaining end
-  local nth = tonumber(redis.call('ZRANGE', log, reserve - limit, reserve - limit, 'WITHSCORES')[2])
-  local likely = nth > now and math.max(now, nth - hold + tonumber(ARGV[8])) or nth
-  return math.max(now, nth + window + 1), math.max(now, math.min(nth, likely) + window + 1), remaining
-end
-local held = redis.call('ZSCORE', KEYS[1], ARGV[1])
-local start, likely, remaining = startIn(KEYS[1], limit, reserve)
-local own, ownLikely, ownRemaining = startIn(KEYS[3], tonumber(ARGV[7]), 0)
-if held then return {1, math.max(0, held - hold - now), remaining, ownRemaining, 0} end
-local blocked = now + math.max(0, redis.call('PTTL', KEYS[2]))
-likely = math.max(likely, ownLikely, blocked)
-if own - now > maxWait then return {0, likely - now, remaining, ownRemaining, 1} end
-start = math.max(start, own, blocked)
-if start - now > maxWait then
-  local by = reserve > 0 and blocked - now <= maxWait and 2 or 0
-  return {0, likely - now, remaining, ownRemaining, by}
-end
-for _, log in ipairs({KEYS[1], KEYS[3]}) do
-  redis.call('ZADD', log, start + hold, ARGV[1])
-  extend(log, start - now + hold + window + ARGV[12])
-end
-return {1, start - now, math.max(remaining - 1, 0), math.max(ownRemaining - 1, 0), 0}
-`;
-
-/** KEYS log, block; ARGV limit, windowMs → permits that could start now */
-const REMAINING = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
-return math.max(0, ARGV[1] - redis.call('ZCOUNT', KEYS[1], now - ARGV[2], '+inf'))
-`;
-
-/**
- * KEYS log, client's log, wasted calls; ARGV permit, windowMs, a second entry for the client or '' if the call was
- * not wasted, waste memory ms, expiry margin ms, wasted calls of one client that are remembered at most. The call has
- * been answered, so it reached OpenD by now.
- */
-const SETTLE = `${EXTEND}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.ceil(time[2] / 1000)
-for at = 1, 2 do
-  local held = redis.call('ZSCORE', KEYS[at], ARGV[1])
-  if held and tonumber(held) > now then redis.call('ZADD', KEYS[at], now, ARGV[1]) end
-end
-if ARGV[3] ~= '' then
-  redis.call('ZADD', KEYS[2], now, ARGV[3])
-  extend(KEYS[2], ARGV[2] + ARGV[5])
-  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[4])
-  -- One of the client's slots: a free one, or that of its oldest wasted call.
-  local slot, oldest
-  for at = 1, tonumber(ARGV[6]) do
-    local member = KEYS[2] .. ' ' .. at
-    local score = tonumber(redis.call('ZSCORE', KEYS[3], member) or -1)
-    if not oldest or score < oldest then slot, oldest = member, score end
-    if score < 0 then break end
-  end
-  redis.call('ZADD', KEYS[3], now, slot)
-  redis.call('PEXPIRE', KEYS[3], ARGV[4])
-end
-return 0
-`;
 
 /** The result of the algorithm. `@upstash/ratelimit` returns it unchanged. */
 export const AcquireResult = object({
@@ -158,7 +67,7 @@ const blockKey = (log: string) => `${log}:blocked`;
 const wastedKey = (log: string) => `${log}:wasted`;
 
 /** The script that grants or refuses one permit. */
-export function acquireScript(log: string, rule: SlidingWindowLog, options: AcquireOptions): ScriptCall {
+export function acquireScript(log: string, rule: SlidingWindowRule, options: AcquireOptions): ScriptCall {
   const { limit, windowMs, maxInFlightMs, waitMs, clientShare } = rule;
   const { id, clientLog, replaces = "", reserve, wasteReserve = 0 } = options;
   const args = [
@@ -169,25 +78,29 @@ export function acquireScript(log: string, rule: SlidingWindowLog, options: Acqu
     waitMs,
     replaces,
     clientShare,
-    ANSWER_MS,
+    EXPECTED_CALL_MS,
     reserve,
     wasteReserve,
     WASTE_MEMORY_MS,
     EXPIRY_MARGIN_MS,
   ];
-  return { script: ACQUIRE, keys: [log, blockKey(log), clientLog, wastedKey(log)], args: args.map(String) };
+  return {
+    script: ACQUIRE_SCRIPT,
+    keys: [log, blockKey(log), clientLog, wastedKey(log)],
+    args: args.map(String),
+  };
 }
 
 /** The script that counts the permits that could start now. */
-export function remainingScript(log: string, { limit, windowMs }: SlidingWindowLog): ScriptCall {
-  return { script: REMAINING, keys: [log, blockKey(log)], args: [limit, windowMs].map(String) };
+export function remainingScript(log: string, { limit, windowMs }: SlidingWindowRule): ScriptCall {
+  return { script: REMAINING_SCRIPT, keys: [log, blockKey(log)], args: [limit, windowMs].map(String) };
 }
 
 /**
  * The log as an algorithm for `@upstash/ratelimit`. Its result is an `AcquireResult`: `reset` is the start of the granted
  * permit, or the likely time of the next free one.
  */
-export function slidingWindowLog(rule: SlidingWindowLog, options: AcquireOptions): Algorithm {
+export function slidingWindowLog(rule: SlidingWindowRule, options: AcquireOptions): Algorithm {
   const { limit, windowMs } = rule;
   return () => ({
     async limit({ redis }, log) {
@@ -222,21 +135,21 @@ export function slidingWindowLog(rule: SlidingWindowLog, options: AcquireOptions
  */
 export function settleScript(
   log: string,
-  { windowMs, ...rule }: SlidingWindowLog,
+  { windowMs, ...rule }: SlidingWindowRule,
   clientLog: string,
   permit: string,
   wasted: boolean,
 ): ScriptCall {
   const second = wasted ? `${permit} again` : "";
   const args = [permit, windowMs, second, WASTE_MEMORY_MS, EXPIRY_MARGIN_MS, wasteSlots(rule)].map(String);
-  return { script: SETTLE, keys: [log, clientLog, wastedKey(log)], args };
+  return { script: SETTLE_SCRIPT, keys: [log, clientLog, wastedKey(log)], args };
 }
 
 /**
- * The wasted calls of one client that are remembered. One client is held back by its share, and must not keep all
- * others from new symbols; two wasteful clients leave half of the window.
+ * Wasted calls that are remembered for each client. Capped, so that one client cannot block all new symbols; two
+ * wasteful clients leave half of the window.
  */
-function wasteSlots({ limit, clientShare }: Pick<SlidingWindowLog, "limit" | "clientShare">): number {
+function wasteSlots({ limit, clientShare }: Pick<SlidingWindowRule, "limit" | "clientShare">): number {
   const half = Math.floor(limit / 2);
   return Math.max(1, Math.ceil(half / 2), half - Math.max(0, limit - clientShare));
 }

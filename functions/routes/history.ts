@@ -31,7 +31,7 @@ export async function getHistory(context: AppContext, symbolText: string): Promi
   const disconnect = new AbortController();
   const { from, to, next_key: cursor = FIRST } = query;
   const retryBudget = { maxWaitMs: QUOTA_RETRY_MS, signal: disconnect.signal };
-  const pages = walk(context.var.pages, { symbol, from, to, cursor }, retryBudget);
+  const pages = walk(context.var.pageSource, { symbol, from, to, cursor }, retryBudget);
   const writer = WRITERS[format](symbol);
   const headers = {
     "Content-Type": contentTypeOf(format),

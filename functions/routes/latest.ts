@@ -12,7 +12,7 @@ export async function getLatest(context: AppContext): Promise<Response> {
   const { symbols } = parseQuery(LatestQuery, context.req.url, ["symbols"]);
   // Throws if the client accepts no JSON.
   negotiate(["json"], context.req.header("Accept"));
-  const latest = await latestOf(context.var.pages, symbols);
+  const latest = await latestOf(context.var.pageSource, symbols);
   const results = latest.flatMap(({ result }) => (result ? [result] : []));
   const isComplete = results.length === latest.length;
   return context.body(stringify({ items: latest.map(({ item }) => item) }), 200, {

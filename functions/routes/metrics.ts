@@ -14,8 +14,9 @@ const PREFIX = "short_interest_";
 const TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 export const GAUGES = {
-  permits_left: "Calls that the rate limit allows right now.",
-  circuit_open_seconds: "Seconds until the circuit breaker lets a call to OpenD through; 0 if it is closed.",
+  permits_available: "Calls that the rate limit allows right now.",
+  circuit_open_seconds:
+    "Seconds until the circuit breaker lets a call to OpenD through; 0 if it is closed or half-open.",
   webhook_messages_pending: "Undelivered messages, without those of paused webhooks.",
 } as const;
 
@@ -48,7 +49,7 @@ async function readGauges({ config, stats, waitUntil }: AppContext["var"]) {
     createOutbox(upstash, Date.now).size(),
   ]);
   return {
-    permits_left: permitsLeft,
+    permits_available: permitsLeft,
     circuit_open_seconds: openMs / 1_000,
     webhook_messages_pending: pending,
   };

@@ -24,7 +24,7 @@ export async function getPage(context: AppContext, symbolText: string): Promise<
   const symbol = parseSymbol(symbolText);
   const query = parseQuery(PageQuery, context.req.url);
   const format = query.format ?? negotiate(PAGE_FORMATS, context.req.header("Accept"));
-  const result = await context.var.pages.page(symbol, query.next_key ?? FIRST, query.num);
+  const result = await context.var.pageSource.page(symbol, query.next_key ?? FIRST, query.num);
   const body = RENDER[format](symbol, result.page);
   return context.body(body, 200, {
     "Content-Type": contentTypeOf(format),

@@ -8,6 +8,7 @@ import { DEADLINES } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
 import { type EndpointRules, ownHosts, parseEndpoint } from "../webhooks/endpoint-url.ts";
 import { logEntry, testMessage } from "../webhooks/messages.ts";
+import { NewSecret, NewWebhook, Nothing, WebhookChanges } from "../webhooks/parameters.ts";
 import { createPollSchedule } from "../webhooks/poll-schedule.ts";
 import { type Attempt, isSuccess } from "../webhooks/retry-policy.ts";
 import { createSecretCipher, type SecretCipher, signingSecrets } from "../webhooks/secret-cipher.ts";
@@ -22,7 +23,6 @@ import {
   type Subscription,
   type Subscriptions,
 } from "../webhooks/subscriptions.ts";
-import { NewSecret, NewWebhook, Nothing, WebhookChanges } from "./webhook-parameters.ts";
 
 /** `/v1/webhooks`: an API key sees only its own webhooks. */
 

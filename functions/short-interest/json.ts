@@ -11,18 +11,18 @@ declare global {
 
 /** A page as JSON text. Counts of any size keep every digit. */
 export function pageJson(symbol: SecuritySymbol, page: Page): string {
-  return stringify(pageRecord(symbol, page));
+  return stringify(pageObject(symbol, page));
 }
 
 /** A page as an object for `stringify`. */
-export function pageRecord(symbol: SecuritySymbol, { rows, next }: Page): object {
-  return { ...rowsRecord(symbol, rows), next_key: next };
+export function pageObject(symbol: SecuritySymbol, { rows, next }: Page): object {
+  return { ...rowsObject(symbol, rows), next_key: next };
 }
 
 /** Rows of a security as an object for `stringify`. */
-export function rowsRecord(symbol: SecuritySymbol, rows: readonly Row[]): object {
+export function rowsObject(symbol: SecuritySymbol, rows: readonly Row[]): object {
   const { market } = symbol;
-  return { symbol: formatSymbol(symbol), market, items: rows.map((row) => record(market, row)) };
+  return { symbol: formatSymbol(symbol), market, items: rows.map((row) => rowObject(market, row)) };
 }
 
 /** A page as NDJSON: one line for each row. */
@@ -32,11 +32,11 @@ export function pageNdjson(page: Page): string {
 
 /** A row as JSON text. */
 export function rowJson(market: Market, row: Row): string {
-  return stringify(record(market, row));
+  return stringify(rowObject(market, row));
 }
 
 /** A row as an object of its market's columns. */
-export function record(market: Market, row: Row): object {
+export function rowObject(market: Market, row: Row): object {
   return Object.fromEntries(COLUMNS[market].map(({ name, valueIn }) => [name, valueIn(row)]));
 }
 

@@ -37,7 +37,7 @@ export function seriesJson(symbol: SecuritySymbol): SeriesWriter {
           return text;
         })
         .join(""),
-    tail: (end) => `],${stringify(ending(end)).slice(1)}`,
+    tail: (end) => `],${stringify(trailer(end)).slice(1)}`,
   };
 }
 
@@ -46,7 +46,7 @@ export function seriesNdjson({ market }: SecuritySymbol): SeriesWriter {
   return {
     head: "",
     rows: (rows) => rows.map((row) => `${rowJson(market, row)}\n`).join(""),
-    tail: (end) => `${stringify(ending(end))}\n`,
+    tail: (end) => `${stringify(trailer(end))}\n`,
   };
 }
 
@@ -60,7 +60,7 @@ export function seriesCsv({ market }: SecuritySymbol): SeriesWriter {
 }
 
 /** The last members of a series. */
-export function ending({ next, error, fetchedAt, stale }: SeriesEnd): object {
+export function trailer({ next, error, fetchedAt, stale }: SeriesEnd): object {
   const fetched_at = Math.floor(fetchedAt / 1_000);
   return { complete: next === null, next_key: next, error: error ?? null, fetched_at, stale };
 }

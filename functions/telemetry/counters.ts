@@ -10,8 +10,8 @@ const COUNTS = "short-interest:counts";
 export const COUNTERS = {
   upstream_calls_total: "Calls sent to OpenD.",
   refusals_total: "Pages and requests refused because a quota or limit is used up, by code.",
-  stale_answers_total: "Pages served stale, by reason.",
-  fetch_failures_total: "Calls to OpenD without a page, and failed attempts to call, by code.",
+  stale_pages_total: "Pages served stale, by reason.",
+  fetch_failures_total: "Failed fetches, including those that failed before the call, by code.",
 } as const;
 
 type CounterName = keyof typeof COUNTERS;
@@ -30,7 +30,7 @@ export function countsOf(stats: RequestStats, code: FailureCode | undefined): Co
     for (const [value, times] of values) increment(counts, `${name}{${label}="${value}"}`, times);
   };
   if (stats.calls > 0) increment(counts, "upstream_calls_total", stats.calls);
-  add("stale_answers_total", "reason", stats.stale);
+  add("stale_pages_total", "reason", stats.stale);
   add("fetch_failures_total", "code", stats.fetchFailures);
   const refusals = [...stats.failed].filter(([failed]) => REFUSALS.has(failed));
   add("refusals_total", "code", new Map(refusals));
@@ -42,7 +42,7 @@ export function countsOf(stats: RequestStats, code: FailureCode | undefined): Co
 
 /** KEYS counts; ARGV pairs of series and increment */
 const ADD = `
-for at = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[at], ARGV[at + 1]) end
+for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return 0
 `;
 /** KEYS counts → series, values */

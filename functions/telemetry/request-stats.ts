@@ -1,10 +1,10 @@
 import type { FailureCode } from "../errors.ts";
 
 /**
- * Phases of a request: reading the `edge` cache and the shared cache (`store`), acquiring a permit (`limit`),
+ * Phases of a request: reading the `edge` cache and the `shared` cache, acquiring a permit (`limit`),
  * connecting to OpenD, and the call.
  */
-export type Phase = "edge" | "store" | "limit" | "connect" | "call";
+export type Phase = "edge" | "shared" | "limit" | "connect" | "call";
 
 /** Occurrences by name. */
 export type Counts<Name extends string = string> = ReadonlyMap<Name, number>;
@@ -22,7 +22,7 @@ export interface RequestStats {
   remaining?: { readonly client: number; readonly upstream: number };
   /** Calls that were sent to OpenD. */
   calls: number;
-  /** Calls without a page, and calls that OpenD prevented, by error code. */
+  /** Failed fetches by error code, except for unknown symbols and refused permits. */
   readonly fetchFailures: Map<FailureCode, number>;
   /** The symbols of all requested pages. */
   readonly symbols: Set<string>;

@@ -1,7 +1,7 @@
 import { type DeliveryQueue, parseEnv } from "../env.ts";
 import { Failure } from "../errors.ts";
 import { isKeyClient } from "../http/auth.ts";
-import { createPageSource } from "../page-source/create.ts";
+import { createPageSource } from "../page-source/create-page-source.ts";
 import { budgetFor } from "../page-source/subrequest-budget.ts";
 import { countsOf } from "../telemetry/counters.ts";
 import { countersOf, writeLogLine } from "../telemetry/request-logger.ts";

@@ -1,5 +1,5 @@
 import { object, optional, parse, string } from "valibot";
-import { record, stringify } from "../short-interest/json.ts";
+import { rowObject, stringify } from "../short-interest/json.ts";
 import type { Page } from "../short-interest/page.ts";
 import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 import type { Attempt, RetryDecision } from "./retry-policy.ts";
@@ -32,8 +32,8 @@ export async function publishedMessage(
   const data = {
     symbol: name,
     market: symbol.market,
-    row: row ? record(symbol.market, row) : null,
-    previous: previous ? record(symbol.market, previous) : null,
+    row: row ? rowObject(symbol.market, row) : null,
+    previous: previous ? rowObject(symbol.market, previous) : null,
   };
   return { id: `msg_${new Uint8Array(digest).slice(0, 16).toHex()}`, body: bodyOf(PUBLISHED, data, now) };
 }

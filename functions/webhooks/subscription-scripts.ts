@@ -23,7 +23,7 @@ const Duplicate = pipe(
  * KEYS webhook, owner, digests, then `subscribeKeys`; ARGV ID, max webhooks of an owner, digest, symbols, creation time,
  * then pairs of the hash's other fields → 'done', 'limit_reached' or 'duplicate of ID'
  */
-export const CREATE = `${SUBSCRIBE_FUNCTIONS}${DUPLICATE_FUNCTIONS}
+export const CREATE_SCRIPT = `${SUBSCRIBE_FUNCTIONS}${DUPLICATE_FUNCTIONS}
 local id, maxWebhooks, digest, symbols, createdAt = unpack(ARGV, 1, 5)
 local duplicate = duplicateOf(KEYS[3], id, digest)
 if duplicate then return '${DUPLICATE}' .. duplicate end
@@ -44,7 +44,7 @@ export const CreateReply = union([picklist(["done", "limit_reached"]), Duplicate
  * then pairs of the hash's other fields → 'done', 'not_found', 'duplicate of ID', or 'conflict' if the stored URL or
  * symbols differ from those before
  */
-export const UPDATE = `${SUBSCRIBE_FUNCTIONS}${PARKING_FUNCTIONS}${DUPLICATE_FUNCTIONS}
+export const UPDATE_SCRIPT = `${SUBSCRIBE_FUNCTIONS}${PARKING_FUNCTIONS}${DUPLICATE_FUNCTIONS}
 local id, owner, now, ttl, oldUrl, oldSymbols, url, symbols, digest, active = unpack(ARGV, 1, 10)
 local webhook = redis.call('HMGET', KEYS[1], 'owner', 'url', 'symbols', 'active')
 if webhook[1] ~= owner then return 'not_found' end
@@ -72,7 +72,7 @@ export const UpdateReply = union([picklist(["done", "not_found", "conflict"]), D
  * KEYS webhook, owner, digests, deliveries, attempts, pending, then `subscribeKeys`; ARGV ID, owner, symbols → 'done',
  * 'not_found', or 'conflict' if other symbols are stored
  */
-export const REMOVE = `${SUBSCRIBE_FUNCTIONS}${PARKING_FUNCTIONS}
+export const REMOVE_SCRIPT = `${SUBSCRIBE_FUNCTIONS}${PARKING_FUNCTIONS}
 local id, owner, symbols = unpack(ARGV)
 local webhook = redis.call('HMGET', KEYS[1], 'owner', 'symbols', 'active')
 if webhook[1] ~= owner then return 'not_found' end
@@ -87,7 +87,7 @@ return 'done'
 export const RemoveReply = picklist(["done", "not_found", "conflict"]);
 
 /** KEYS webhooks; ARGV owner, then the webhooks' IDs → the webhooks that belong to this owner */
-export const GET = `
+export const GET_SCRIPT = `
 local found = {}
 for index, key in ipairs(KEYS) do
   local webhook = redis.call('HMGET', key,
@@ -108,7 +108,7 @@ export const GetReply = array(tuple([text, text, text, text, text, text, text, t
  *
  * `secrets` is a list with spaces: the current secret, then older ones as `secret@expiry`.
  */
-export const ROTATE = `
+export const ROTATE_SCRIPT = `
 local owner, secrets, now, overlap, maxSecrets = unpack(ARGV)
 local webhook = redis.call('HMGET', KEYS[1], 'owner', 'secrets')
 if webhook[1] ~= owner then return 'not_found' end
@@ -129,7 +129,7 @@ return 'done'
 export const RotateReply = picklist(["done", "not_found", "limit_reached"]);
 
 /** KEYS webhook, deliveries; ARGV log entry, max log entries, '1' for a success. Does nothing without the webhook. */
-export const RECORD_TEST = `
+export const RECORD_TEST_SCRIPT = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('LPUSH', KEYS[2], ARGV[1])
 redis.call('LTRIM', KEYS[2], 0, tonumber(ARGV[2]) - 1)

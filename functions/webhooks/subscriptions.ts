@@ -5,16 +5,16 @@ import { KEYS, MAX_LOG_ENTRIES, MESSAGE_TTL_MS } from "./redis-keys.ts";
 import { retryOnConflict } from "./retry-on-conflict.ts";
 import { InactiveReason } from "./retry-policy.ts";
 import {
-  CREATE,
+  CREATE_SCRIPT,
   CreateReply,
-  GET,
+  GET_SCRIPT,
   GetReply,
-  RECORD_TEST,
-  REMOVE,
+  RECORD_TEST_SCRIPT,
+  REMOVE_SCRIPT,
   RemoveReply,
-  ROTATE,
+  ROTATE_SCRIPT,
   RotateReply,
-  UPDATE,
+  UPDATE_SCRIPT,
   UpdateReply,
 } from "./subscription-scripts.ts";
 
@@ -101,7 +101,7 @@ export interface Subscriptions {
 export function createSubscriptions(upstash: Upstash, now: () => number): Subscriptions {
   async function read(owner: string, ids: readonly string[]): Promise<Subscription[]> {
     if (ids.length === 0) return [];
-    const call = { script: GET, keys: ids.map(KEYS.webhook), args: [owner, ...ids] };
+    const call = { script: GET_SCRIPT, keys: ids.map(KEYS.webhook), args: [owner, ...ids] };
     const found = await upstash.eval(call, GetReply);
     return found.map((fields): Subscription => {
       const [id, url, symbols, description, reason, createdAt, failingSince, host, secrets] = fields;
@@ -125,7 +125,7 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
       const digest = await digestOf(url, symbols);
       const args = [id, MAX_WEBHOOKS, digest, symbols.join(" "), createdAt].map(String);
       const call = {
-        script: CREATE,
+        script: CREATE_SCRIPT,
         keys: [KEYS.webhook(id), KEYS.owner(owner), KEYS.digests(owner), ...subscribeKeys(symbols)],
         args: [...args, ...Object.entries(fields).flat()],
       };
@@ -146,7 +146,7 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
         const digest = await digestOf(after.url, after.symbols);
         const keys = [KEYS.webhook(id), KEYS.digests(owner), KEYS.attempts(id), KEYS.pending];
         const call = {
-          script: UPDATE,
+          script: UPDATE_SCRIPT,
           keys: [...keys, ...subscribeKeys([...before.symbols, ...after.symbols])],
           args: [
             ...[id, owner, String(now()), String(MESSAGE_TTL_MS), ...settings, digest, activeFlag],
@@ -161,7 +161,7 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
         if (!before) return false;
         const ownerKeys = [KEYS.owner(owner), KEYS.digests(owner)];
         const call = {
-          script: REMOVE,
+          script: REMOVE_SCRIPT,
           keys: [
             ...[KEYS.webhook(id), ...ownerKeys, KEYS.deliveries(id), KEYS.attempts(id), KEYS.pending],
             ...subscribeKeys(before.symbols),
@@ -174,12 +174,12 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
     rotate(owner, id, storedSecret, revokesOlder) {
       const overlapMs = revokesOlder ? "" : SECRET_OVERLAP_MS;
       const args = [owner, storedSecret, now(), overlapMs, MAX_SIGNING_SECRETS].map(String);
-      return upstash.eval({ script: ROTATE, keys: [KEYS.webhook(id)], args }, RotateReply);
+      return upstash.eval({ script: ROTATE_SCRIPT, keys: [KEYS.webhook(id)], args }, RotateReply);
     },
     async recordTest(id, entry, isSuccess) {
       const args = [entry, String(MAX_LOG_ENTRIES), isSuccess ? "1" : ""];
       const keys = [KEYS.webhook(id), KEYS.deliveries(id)];
-      await upstash.eval({ script: RECORD_TEST, keys, args }, number());
+      await upstash.eval({ script: RECORD_TEST_SCRIPT, keys, args }, number());
     },
     deliveryLog: (id) => upstash.exec((redis) => redis.lrange(KEYS.deliveries(id), 0, MAX_LOG_ENTRIES - 1)),
   };

@@ -142,7 +142,11 @@ export function createWithPermit({ upstash: address, quota }: Config): WithPermi
   return async (call) => {
     const { signal } = new AbortController();
     const steps = { connect: async () => undefined, call, signal, waitUntil };
-    const { reply, permit } = await callWithPermit(permits, { client: "doctor", priority: "answer" }, steps);
+    const { reply, permit } = await callWithPermit(
+      permits,
+      { client: "doctor", priority: "known-page" },
+      steps,
+    );
     await upstash.evalAll([permits.settleScript(permit, false)]);
     await Promise.all(background);
     return reply;

@@ -63,7 +63,7 @@ async function ownLimiter(resources: Resources, { redis }: Remotes): Promise<Acq
     now: Date.now,
   });
   return async () => {
-    const permit = await permits.acquire({ client: "bench", priority: "answer" }).catch(() => undefined);
+    const permit = await permits.acquire({ client: "bench", priority: "known-page" }).catch(() => undefined);
     return permit && (() => upstash.evalAll([permits.settleScript(permit, false)]));
   };
 }

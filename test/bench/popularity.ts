@@ -1,8 +1,8 @@
 import { Failure } from "../../functions/errors.ts";
 import { type CachedReply, nameOf, type PageKey } from "../../functions/page-source/cached-reply.ts";
 import { createEdgeCache } from "../../functions/page-source/edge-cache.ts";
-import type { LookupDeps } from "../../functions/page-source/lookup.ts";
 import type { SharedCache } from "../../functions/page-source/shared-cache.ts";
+import type { LookupDeps } from "../../functions/page-source/shared-lookup.ts";
 import { pageSourceOf } from "../../functions/page-source/source.ts";
 import { createSubrequestBudget } from "../../functions/page-source/subrequest-budget.ts";
 import { randomFrom } from "../stand-ins/sample-data.ts";

@@ -2,7 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { describe, expect, it, vi } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
 import { Failure, type FailureCode } from "../../functions/errors.ts";
-import { createPageSource } from "../../functions/page-source/create.ts";
+import { createPageSource } from "../../functions/page-source/create-page-source.ts";
 import { FIRST } from "../../functions/short-interest/page.ts";
 import { CALL_FAULTS, LOGIN_FAULTS } from "../stand-ins/opend-faults.ts";
 import { startService } from "../support/service.ts";

@@ -19,7 +19,7 @@ async function startStale(faults: OpendOptions) {
     ...started,
     first,
     second,
-    /** Passes the time after which every data center revalidates, and ends the lease of a doubted page. */
+    /** Passes the time after which every data center revalidates, and ends the lease of a unconfirmed page. */
     async expireCopies() {
       started.clock.forward(3 * MINUTE);
       await started.service.upstash.redis("DEL", "short-interest:lease:US.AAPL/");

@@ -2,7 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { describe, expect, it } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
 import { Failure } from "../../functions/errors.ts";
-import { createPageSource } from "../../functions/page-source/create.ts";
+import { createPageSource } from "../../functions/page-source/create-page-source.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import {
   Clock,

@@ -95,7 +95,7 @@ describe("lease", () => {
   it("is held for the pause after a failed refresh", async () => {
     const { store, command } = started;
     await store.read(KEY, "a");
-    await store.release(KEY, "a", { outcome: "answered", pause: { ms: 5_000, code: "opend_failed" } }, []);
+    await store.release(KEY, "a", { outcome: "answered", backoff: { ms: 5_000, code: "opend_failed" } }, []);
     const remainingMs = await command("PTTL", LEASE);
     expect(remainingMs).toBeGreaterThan(4_000);
     expect(remainingMs).toBeLessThanOrEqual(5_000);
@@ -228,20 +228,20 @@ describe("reply that contradicts the stored page", () => {
     ["is empty", summary({ extent: 0, newest: 0 })],
     ["has fewer rows", summary({ extent: 9 })],
     ["has an older newest row", summary({ newest: 1_699_999_999 })],
-  ])("and %s is doubted, and stored when it repeats after a minute", async (_, contradiction) => {
+  ])("and %s is unconfirmed, and stored when it repeats after a minute", async (_, contradiction) => {
     await writeStored();
-    expect(await write(later, contradiction)).toBe("doubted");
+    expect(await write(later, contradiction)).toBe("unconfirmed");
     started.setTime(later + MINUTE - 1);
-    expect(await write(later + MINUTE - 1, contradiction)).toBe("doubted");
+    expect(await write(later + MINUTE - 1, contradiction)).toBe("unconfirmed");
     expect(await read()).toEqual(stored);
     started.setTime(later + MINUTE);
     expect(await write(later + MINUTE, contradiction)).toBe("stored");
     expect((await read())?.reply).toEqual(OTHER_REPLY);
   });
 
-  it("and denies that the security exists is doubted, and stored when it repeats after a minute", async () => {
+  it("and denies that the security exists is unconfirmed, and stored when it repeats after a minute", async () => {
     await writeStored();
-    expect(await started.store.write(KEY, "", negativeReply(later), EMPTY_SUMMARY, [])).toBe("doubted");
+    expect(await started.store.write(KEY, "", negativeReply(later), EMPTY_SUMMARY, [])).toBe("unconfirmed");
     expect(await read()).toEqual(stored);
     started.setTime(later + MINUTE);
     expect(await started.store.write(KEY, "", negativeReply(later + MINUTE), EMPTY_SUMMARY, [])).toBe(
@@ -250,14 +250,14 @@ describe("reply that contradicts the stored page", () => {
     expect((await read())?.staleUntil).toBe(later + 11 * MINUTE);
   });
 
-  it("is doubted again after a different contradiction or a consistent reply", async () => {
+  it("is unconfirmed again after a different contradiction or a consistent reply", async () => {
     await writeStored();
-    expect(await write(later, summary({ extent: 3 }))).toBe("doubted");
+    expect(await write(later, summary({ extent: 3 }))).toBe("unconfirmed");
     started.setTime(later + MINUTE);
-    expect(await write(later + MINUTE, summary({ extent: 4 }))).toBe("doubted");
+    expect(await write(later + MINUTE, summary({ extent: 4 }))).toBe("unconfirmed");
     expect(await write(later + MINUTE, summary())).toBe("stored");
     started.setTime(later + 2 * MINUTE);
-    expect(await write(later + 2 * MINUTE, summary({ extent: 4 }))).toBe("doubted");
+    expect(await write(later + 2 * MINUTE, summary({ extent: 4 }))).toBe("unconfirmed");
   });
 
   it("holds the lease for a minute, so that the page is fetched again", async () => {

@@ -30,7 +30,8 @@ async function start({
   });
   return {
     permits,
-    acquire: (client = "me", replaces?: Permit) => permits.acquire({ client, priority: "answer" }, replaces),
+    acquire: (client = "me", replaces?: Permit) =>
+      permits.acquire({ client, priority: "known-page" }, replaces),
     acquireForRefresh: () => permits.acquire({ client: "me", priority: "refresh" }),
     settle: (permit: Permit, wasted = false) => connection.evalAll([permits.settleScript(permit, wasted)]),
     rule,

@@ -105,7 +105,7 @@ describe("/metrics", () => {
   it("has zero counts at first", async () => {
     expect(await metrics(await startWithKey())).toEqual({
       upstream_calls_total: 0,
-      permits_left: 30,
+      permits_available: 30,
       circuit_open_seconds: 0,
       webhook_messages_pending: 0,
     });
@@ -117,7 +117,7 @@ describe("/metrics", () => {
     expect(await metrics(service)).toMatchObject({
       upstream_calls_total: 2,
       'refusals_total{code="client_quota_exceeded"}': 1,
-      permits_left: 1,
+      permits_available: 1,
     });
   });
 
@@ -139,7 +139,7 @@ describe("/metrics", () => {
     expect(await metrics(service)).toMatchObject({
       'fetch_failures_total{code="upstream_quota_exceeded"}': 1,
       'refusals_total{code="upstream_quota_exceeded"}': 1,
-      permits_left: 0,
+      permits_available: 0,
     });
   });
 
@@ -154,7 +154,7 @@ describe("/metrics", () => {
     expect((await open.get(path)).status).toBe(200);
     const counted = (series: string) => open.upstash.redis("HGET", "short-interest:counts", series);
     await vi.waitFor(async () => {
-      expect(await counted('stale_answers_total{reason="revalidating"}')).toBe("1");
+      expect(await counted('stale_pages_total{reason="revalidating"}')).toBe("1");
       expect(await counted('fetch_failures_total{code="opend_unreachable"}')).toBe("1");
       expect(await counted("upstream_calls_total")).toBe("2");
     });

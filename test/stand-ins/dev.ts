@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import { parseEnv, VARIABLE_NAMES } from "../../functions/env.ts";
 import { Failure } from "../../functions/errors.ts";
-import { variable } from "../../scripts/vars.ts";
+import { variable } from "../../scripts/dev-vars.ts";
 import { startOpend } from "./opend.ts";
 import { startRedis } from "./redis.ts";
 import { SAMPLE_SYMBOLS } from "./sample-data.ts";

@@ -2,7 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { expect, vi } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
 import { Failure } from "../../functions/errors.ts";
-import { createPageSource } from "../../functions/page-source/create.ts";
+import { createPageSource } from "../../functions/page-source/create-page-source.ts";
 import { FIRST } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { DEADLINES, type Deadlines } from "../../functions/timeout.ts";

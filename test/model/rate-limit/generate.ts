@@ -1,4 +1,4 @@
-import type { SlidingWindowLog } from "../../../functions/rate-limit/sliding-window-log.ts";
+import type { SlidingWindowRule } from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { Random } from "../random.ts";
 import type { Profile, RateLimitOperation, RateLimitSetting, WorkerIndex } from "./history.ts";
 import type { RateLimitWorld } from "./world.ts";
@@ -17,27 +17,27 @@ const MIXED: Omit<Profile, "priorityWeights" | "wasteProbability"> = {
 };
 const NORMAL: Profile = {
   ...MIXED,
-  priorityWeights: { answer: 8, refresh: 1, "new-symbol": 1, "unknown-cursor": 0 },
+  priorityWeights: { "known-page": 8, refresh: 1, "new-symbol": 1, "unknown-cursor": 0 },
   wasteProbability: 0,
 };
 const PROFILES: readonly Profile[] = [
   NORMAL,
   {
     ...MIXED,
-    priorityWeights: { answer: 4, refresh: 3, "new-symbol": 2, "unknown-cursor": 2 },
+    priorityWeights: { "known-page": 4, refresh: 3, "new-symbol": 2, "unknown-cursor": 2 },
     wasteProbability: 0.3,
     limitRange: [1, 8],
   },
   {
     ...MIXED,
-    priorityWeights: { answer: 1, refresh: 1, "new-symbol": 7, "unknown-cursor": 2 },
+    priorityWeights: { "known-page": 1, refresh: 1, "new-symbol": 7, "unknown-cursor": 2 },
     wasteProbability: 0.9,
   },
 ];
 /** Clients that repeatedly request symbols that do not exist. */
 const WASTEFUL: Profile = {
   operationWeights: { acquire: 45, wait: 10, settle: 45, release: 0, repeat: 0, block: 0, count: 0 },
-  priorityWeights: { answer: 1, refresh: 0, "new-symbol": 20, "unknown-cursor": 1 },
+  priorityWeights: { "known-page": 1, refresh: 0, "new-symbol": 20, "unknown-cursor": 1 },
   wasteProbability: 1,
   lengthRange: [40, 90],
   limitRange: [8, 30],
@@ -49,7 +49,7 @@ export function chooseSetting(random: Random): RateLimitSetting {
   const profile = random.chance(0.01) ? WASTEFUL : random.pick(PROFILES);
   const { limitRange, isSequential } = profile;
   const windowMs = isSequential ? 2_000 : random.pick([2, 10, 100, 1_000, 2_000]);
-  const ruleOf = (): SlidingWindowLog => {
+  const ruleOf = (): SlidingWindowRule => {
     const limit = random.integer(...limitRange);
     return {
       limit,

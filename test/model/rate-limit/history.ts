@@ -1,5 +1,5 @@
 import type { Priority } from "../../../functions/rate-limit/permits.ts";
-import type { SlidingWindowLog } from "../../../functions/rate-limit/sliding-window-log.ts";
+import type { SlidingWindowRule } from "../../../functions/rate-limit/sliding-window-log.ts";
 
 /** Probabilities and ranges for the operations of a history. */
 export interface Profile {
@@ -18,7 +18,7 @@ export interface Profile {
 /** The two Workers of a history share one log. Their rules have the same window, and may differ otherwise. */
 export interface RateLimitSetting {
   readonly profile: Profile;
-  readonly rules: readonly [SlidingWindowLog, SlidingWindowLog];
+  readonly rules: readonly [SlidingWindowRule, SlidingWindowRule];
   /** Whether a key expires at the end of its TTL. In Redis it exists for one more millisecond. */
   readonly keysEndEarly: boolean;
 }
@@ -66,7 +66,7 @@ export function describeRule({
   maxInFlightMs,
   waitMs,
   clientShare,
-}: SlidingWindowLog): string {
+}: SlidingWindowRule): string {
   return `limit ${limit}, share ${clientShare}, window ${windowMs} ms, in flight for ${maxInFlightMs} ms, wait ${waitMs} ms`;
 }
 

@@ -54,7 +54,7 @@ export class RateLimitOracle {
   reserveOf({ worker, priority }: AcquireOperation, nowMs: number): readonly [number, number] {
     const half = Math.floor(this.#setting.rules[worker].limit / 2);
     if (priority !== "new-symbol") {
-      const reserve = { answer: 0, refresh: Math.min(5, half), "unknown-cursor": half }[priority];
+      const reserve = { "known-page": 0, refresh: Math.min(5, half), "unknown-cursor": half }[priority];
       return [reserve, reserve];
     }
     // The wasted calls of two clients can reserve half of the limit, those of one client a quarter.

@@ -144,7 +144,7 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     const { worker, priority } = request;
     const { waitMs, limit } = this.setting.rules[worker];
     // A limit of 1 has no reserve.
-    const mayWait = limit === 1 || priority === "answer" || priority === "new-symbol";
+    const mayWait = limit === 1 || priority === "known-page" || priority === "new-symbol";
     const isTooLate = ms > (mayWait ? waitMs : 0);
     if (ms < 0 || isTooLate) throw new Error(`The permit starts in ${ms} ms`);
     const start = this.#nowMs + ms;

@@ -104,7 +104,7 @@ ${call.script}`;
 }
 
 const LOG = "log";
-const PRIORITIES: readonly Priority[] = ["answer", "refresh", "new-symbol", "unknown-cursor"];
+const PRIORITIES: readonly Priority[] = ["known-page", "refresh", "new-symbol", "unknown-cursor"];
 
 async function runRateLimitHistory(random: Random, both: Both) {
   const upstash = createVirtualUpstash(both);
@@ -169,8 +169,8 @@ async function runSharedCacheHistory(random: Random, both: Both) {
     }
     if (kind === "release") {
       const outcome = random.pick(["failed", "failed", "failed", "answered", "not-called"] as const);
-      const pause = random.chance(0.5) ? ({ ms: HOUR, code: "opend_failed" } as const) : undefined;
-      await cache.release(key, lease(), { outcome, ...(pause && { pause }) }, []);
+      const backoff = random.chance(0.5) ? ({ ms: HOUR, code: "opend_failed" } as const) : undefined;
+      await cache.release(key, lease(), { outcome, ...(backoff && { backoff }) }, []);
     }
     await both.compareKeys();
   }

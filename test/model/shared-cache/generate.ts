@@ -132,8 +132,8 @@ export function* generateOperations(
 
 function failure(random: Random, fetch: number): SharedCacheOperation {
   const outcome = random.pick(["failed", "failed", "failed", "not-called", "answered"] as const);
-  const pause = random.chance(0.5) ? ({ ms: 5_000, code: "opend_unreachable" } as const) : undefined;
-  return { kind: "release", fetch, outcome, ...(pause && { pause }) };
+  const backoff = random.chance(0.5) ? ({ ms: 5_000, code: "opend_unreachable" } as const) : undefined;
+  return { kind: "release", fetch, outcome, ...(backoff && { backoff }) };
 }
 
 function chooseKey(random: Random, { securities }: SharedCacheWorld): PageKey {

@@ -35,7 +35,7 @@ export type SharedCacheOperation =
       readonly kind: "release";
       readonly fetch: number;
       readonly outcome: FetchEnd["outcome"];
-      readonly pause?: NonNullable<FetchEnd["pause"]>;
+      readonly backoff?: NonNullable<FetchEnd["backoff"]>;
     }
   | { readonly kind: "publish" | "split"; readonly symbol: string }
   | { readonly kind: "peek"; readonly key: PageKey };
@@ -58,7 +58,7 @@ export function describeOperation(operation: SharedCacheOperation): string {
     case "store":
       return `f${operation.fetch} stores the answer`;
     case "release":
-      return `f${operation.fetch} releases its lease: ${operation.outcome}, pause ${operation.pause?.ms ?? 0} ms`;
+      return `f${operation.fetch} releases its lease: ${operation.outcome}, backoff ${operation.backoff?.ms ?? 0} ms`;
     case "peek":
       return `peek at ${describeKey(operation.key)}`;
     default:

@@ -11,7 +11,7 @@ import type { SharedCacheSetting } from "./history.ts";
 import { parseReply } from "./upstream-history.ts";
 
 /** A contradicting reply is stored if it repeats after this time, in milliseconds. */
-const DOUBT_MS = 60_000;
+const CONFIRM_AFTER_MS = 60_000;
 
 interface Page {
   readonly key: PageKey;
@@ -32,7 +32,11 @@ export class SharedCacheOracle {
   readonly #pages = new Map<string, Page>();
   readonly #leases = new Map<
     string,
-    { readonly lease: string; readonly until: number; readonly pausedBy?: SharedCacheRead["pausedBy"] }
+    {
+      readonly lease: string;
+      readonly until: number;
+      readonly backoffCause?: SharedCacheRead["backoffCause"];
+    }
   >();
   readonly #contradictions = new Map<string, Contradiction>();
   /** Symbols of stored pages, and their `next` cursors. */
@@ -93,14 +97,14 @@ export class SharedCacheOracle {
    * @throws Error if the result is wrong
    */
   read(key: PageKey, lease: string, result: SharedCacheRead, now: number): void {
-    const { cached, state, waitMs, pausedBy, isKnown } = result;
+    const { cached, state, waitMs, backoffCause, isKnown } = result;
     this.checkFound(key, cached, now);
     const pages = [...this.#pages.values()].filter((page) => page.cached.staleUntil > now);
     if (cached === undefined && pages.some((page) => this.#covers(page, key))) {
       throw new Error("A stored page that has the row is not found");
     }
     const expected = this.#expectedState(SharedCacheOracle.nameOf(key, cached), cached, lease, now);
-    if (state !== expected.state || waitMs !== expected.waitMs || pausedBy !== expected.pausedBy) {
+    if (state !== expected.state || waitMs !== expected.waitMs || backoffCause !== expected.backoffCause) {
       throw new Error(
         `The read state is ${state} (${waitMs} ms), not ${expected.state} (${expected.waitMs} ms)`,
       );
@@ -126,11 +130,12 @@ export class SharedCacheOracle {
     cached: CachedReply | undefined,
     lease: string,
     now: number,
-  ): Pick<SharedCacheRead, "state" | "waitMs" | "pausedBy"> {
+  ): Pick<SharedCacheRead, "state" | "waitMs" | "backoffCause"> {
     if (cached && cached.freshUntil > now) return { state: "fresh", waitMs: 0 };
     const leaseMs = this.leaseMs(name, now);
-    const pausedBy = this.#leases.get(name)?.pausedBy;
-    if (leaseMs !== undefined && pausedBy) return { state: "paused", waitMs: Math.max(leaseMs, 1), pausedBy };
+    const backoffCause = this.#leases.get(name)?.backoffCause;
+    if (leaseMs !== undefined && backoffCause)
+      return { state: "backoff", waitMs: Math.max(leaseMs, 1), backoffCause };
     if (leaseMs !== undefined) return { state: "lease-held", waitMs: 0 };
     const openMs = this.circuit.admit(lease, now);
     return openMs === undefined
@@ -154,8 +159,8 @@ export class SharedCacheOracle {
     const expected = this.#expectedResult(name, cached, summary, now);
     if (result !== expected) throw new Error(`The write result is ${result}, not ${expected}`);
     this.circuit.close();
-    if (result === "doubted") {
-      this.#endLease(name, lease, { ms: DOUBT_MS, code: "opend_failed" }, now);
+    if (result === "unconfirmed") {
+      this.#endLease(name, lease, { ms: CONFIRM_AFTER_MS, code: "opend_failed" }, now);
       return;
     }
     this.#endLease(name, lease, undefined, now);
@@ -166,7 +171,7 @@ export class SharedCacheOracle {
     if (summary.next !== null || summary.range !== undefined) this.#everKnown.add(key.symbol);
   }
 
-  /** An older reply is superseded. A contradicting one is doubted until it repeats after a minute. */
+  /** An older reply is superseded. A contradicting one is unconfirmed until it repeats after a minute. */
   #expectedResult(
     name: string,
     cached: CachedReply,
@@ -179,22 +184,22 @@ export class SharedCacheOracle {
     if (newest >= page.summary.newest && extent >= page.summary.extent) return "stored";
     const earlier = this.#contradictions.get(name);
     if (earlier?.newest === newest && earlier.extent === extent) {
-      return now - earlier.since >= DOUBT_MS ? "stored" : "doubted";
+      return now - earlier.since >= CONFIRM_AFTER_MS ? "stored" : "unconfirmed";
     }
     this.#contradictions.set(name, { newest, extent, since: now });
-    return "doubted";
+    return "unconfirmed";
   }
 
-  release(key: PageKey, lease: string, { outcome, pause }: FetchEnd, now: number): void {
-    this.#endLease(nameOf(key), lease, pause, now);
+  release(key: PageKey, lease: string, { outcome, backoff }: FetchEnd, now: number): void {
+    this.#endLease(nameOf(key), lease, backoff, now);
     if (outcome === "answered") this.circuit.close();
     else this.circuit.record(lease, outcome === "failed", now);
   }
 
-  /** Only the holder of a lease can release it, or turn it into a pause. */
-  #endLease(name: string, lease: string, pause: FetchEnd["pause"], now: number): void {
+  /** Only the holder of a lease can release it, or turn it into a backoff. */
+  #endLease(name: string, lease: string, backoff: FetchEnd["backoff"], now: number): void {
     if (this.leaseMs(name, now) === undefined || this.#leases.get(name)?.lease !== lease) return;
-    if (pause) this.#leases.set(name, { lease: "", until: now + pause.ms, pausedBy: pause.code });
+    if (backoff) this.#leases.set(name, { lease: "", until: now + backoff.ms, backoffCause: backoff.code });
     else this.#leases.delete(name);
   }
 }

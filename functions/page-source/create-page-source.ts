@@ -21,7 +21,7 @@ export interface PageSourceRequest {
   readonly client: string;
   readonly stats?: RequestStats;
   readonly budget?: SubrequestBudget;
-  /** Whether a stale page is no answer. */
+  /** Whether only fresh pages are acceptable. */
   readonly freshOnly?: boolean;
   readonly deadlines?: Deadlines;
   /** Unix time, milliseconds. */
@@ -50,7 +50,7 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
   const permits = createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now });
   const source = pageSourceOf({
     edge: { ...edge, get: (key) => stats.time("edge", edge.get(key)) },
-    sharedCache: { ...sharedCache, read: (key, lease) => stats.time("store", sharedCache.read(key, lease)) },
+    sharedCache: { ...sharedCache, read: (key, lease) => stats.time("shared", sharedCache.read(key, lease)) },
     upstream: createUpstream({ opend: config.opend, permits, deadlines, waitUntil, stats }),
     permits,
     requestMs: deadlines.request,

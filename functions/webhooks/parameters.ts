@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { symbolList } from "../http/parameters.ts";
-import { MAX_URL_LENGTH } from "../webhooks/endpoint-url.ts";
-import { SECRET } from "../webhooks/signature.ts";
+import { MAX_URL_LENGTH } from "./endpoint-url.ts";
+import { SECRET } from "./signature.ts";
 
 /** JSON bodies of `/v1/webhooks`. */
 

@@ -1,0 +1,141 @@
+import { Failure } from "../errors.ts";
+import type { Priority } from "../rate-limit/permits.ts";
+import { FIRST } from "../short-interest/page.ts";
+import type { SecuritySymbol } from "../short-interest/symbol.ts";
+import { type CachedReply, type PageKey, summaryOf } from "./cached-reply.ts";
+import { circuitOpenFailure } from "./circuit-breaker.ts";
+import { type FetchDeps, fetchAndCache, readPage } from "./fetch.ts";
+import { isShortLived } from "./freshness.ts";
+import type { SubrequestBudget } from "./subrequest-budget.ts";
+
+/** The cache that had a reply, or `opend`. A `collapsed` request shared the lookup of another one. */
+export type CacheTier = "edge" | "shared" | "collapsed" | "opend";
+
+export interface LookupResult {
+  readonly cached: CachedReply;
+  readonly tier: CacheTier;
+  /** Why a stale reply is served; absent for a fresh one. */
+  readonly stale?: string | undefined;
+}
+
+export interface LookupDeps extends FetchDeps {
+  /** The deadline of a lookup, waiting included, in milliseconds. */
+  readonly requestMs: number;
+  /** Whether only fresh pages are acceptable. */
+  readonly freshOnly: boolean;
+  readonly budget: SubrequestBudget;
+  /** Only lookups of the same scope are coalesced: an isolate may serve several configurations. */
+  readonly flightScope: string;
+}
+
+/** The interval at which a reader polls a lease that another one holds: at first, and at most. Half of it is random. */
+const LEASE_POLL_MS = 200;
+const MAX_LEASE_POLL_MS = 1_000;
+/**
+ * Looks up a reply in the shared cache, then at OpenD. It ends when `signal` aborts.
+ * @param onCall called when it starts to wait for OpenD
+ * @throws Failure of the shared cache or the fetch; the reason of `signal`
+ */
+export async function lookUpShared(
+  deps: LookupDeps,
+  symbol: SecuritySymbol,
+  key: PageKey,
+  signal: AbortSignal,
+  onCall: () => void,
+): Promise<LookupResult> {
+  return (await lookUpWhileRefused(deps, symbol, key)) ?? findOrFetch(deps, symbol, key, signal, onCall);
+}
+
+/**
+ * While the rate limiter refuses, a lookup costs a few plain commands: no lease, no permit.
+ * @returns undefined if the limiter might grant a permit for the page
+ * @throws Failure the remembered refusal, if no reply is stored
+ */
+async function lookUpWhileRefused(
+  deps: LookupDeps,
+  symbol: SecuritySymbol,
+  key: PageKey,
+): Promise<LookupResult | undefined> {
+  const { edge, sharedCache, permits, client } = deps;
+  const refusalOf = (priority: Priority) => permits.refusal({ client, priority });
+  const refusal = refusalOf("known-page");
+  const refreshRefusal = refusalOf("refresh");
+  const unknownRefusal = refusalOf(key.cursor === FIRST ? "new-symbol" : "unknown-cursor");
+  if (!refreshRefusal && !unknownRefusal) return undefined;
+  // Other clients may refresh the page.
+  const mayRefresh = refreshRefusal?.code === "client_quota_exceeded";
+  // The shared cache has no page of an unknown cursor, and an invented cursor has no row.
+  const isKnown = refusal || (await edge.isKnown(key)) || (await sharedCache.isKnown(key));
+  const cached = isKnown || key.num === undefined ? await sharedCache.peek(key) : undefined;
+  if (cached && deps.now() < cached.freshUntil) {
+    await putInEdgeCache(deps, symbol, key, cached);
+    return { cached, tier: "shared" };
+  }
+  if (cached && refreshRefusal && !deps.freshOnly) {
+    if (!mayRefresh) await putInEdgeCache(deps, symbol, key, cached);
+    return { cached, tier: "shared", stale: refreshRefusal.code };
+  }
+  if (refusal) throw refusal;
+  if (!cached && !isKnown && unknownRefusal) throw unknownRefusal;
+  return undefined;
+}
+
+/** Reads the shared cache until it has the page, or fetches the page with its lease. */
+async function findOrFetch(
+  deps: LookupDeps,
+  symbol: SecuritySymbol,
+  key: PageKey,
+  signal: AbortSignal,
+  onCall: () => void,
+): Promise<LookupResult> {
+  const lease = crypto.randomUUID();
+  for (let pollMs = LEASE_POLL_MS; !signal.aborted; pollMs = Math.min(2 * pollMs, MAX_LEASE_POLL_MS)) {
+    const { cached, state, waitMs, backoffCause, isKnown } = await deps.sharedCache.read(key, lease);
+    if (cached && (state === "fresh" || !deps.freshOnly)) {
+      await putInEdgeCache(deps, symbol, key, cached, waitMs);
+      if (state === "lease-acquired") {
+        const entryKey = { ...key, cursor: cached.cursor };
+        const context = { lease, stored: cached, priority: "refresh" } as const;
+        const refresh = fetchAndCache(deps, symbol, entryKey, context);
+        deps.waitUntil(deps.budget.track(refresh.catch(() => undefined)));
+      }
+      const stale = {
+        fresh: undefined,
+        "lease-acquired": "revalidating",
+        "lease-held": "revalidating",
+        "circuit-open": "circuit-open",
+        backoff: backoffCause,
+      };
+      return { cached, tier: "shared", stale: stale[state] };
+    }
+    if (state === "lease-acquired") {
+      onCall();
+      const unknown = key.cursor === FIRST ? "new-symbol" : "unknown-cursor";
+      const priority = isKnown || (await deps.edge.isKnown(key)) ? "known-page" : unknown;
+      const entryKey = cached ? { ...key, cursor: cached.cursor } : key;
+      const fetching = fetchAndCache(deps, symbol, entryKey, { lease, stored: cached, priority });
+      // The fetch ends on its own, even after this lookup timed out: its reply is stored for the next request.
+      deps.waitUntil(fetching.catch(() => undefined));
+      return { cached: await fetching, tier: "opend" };
+    }
+    if (state === "circuit-open" && waitMs > 0) throw circuitOpenFailure(waitMs);
+    if (backoffCause) {
+      throw new Failure(backoffCause, "The last attempt to fetch this page failed; the next one waits", {
+        retryAfterMs: waitMs,
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMs * (0.5 + Math.random() / 2)));
+  }
+  throw signal.reason;
+}
+
+function putInEdgeCache(
+  { edge }: LookupDeps,
+  symbol: SecuritySymbol,
+  key: PageKey,
+  cached: CachedReply,
+  waitMs = 0,
+): Promise<void> {
+  const summary = isShortLived(cached) ? undefined : summaryOf(readPage(symbol, cached), key);
+  return edge.put(key, cached, summary, waitMs);
+}
