@@ -50,31 +50,6 @@ export const RETRY_MS = HOUR_MS / 4;
  * Kong may have no trading day, or an unforeseen closure moved a settlement date. Otherwise polls are a day apart,
  * because the security may have left the market.
  *
- * @param newest date of the newest row, Unix time in seconds
- * @returns Unix time in milliseconds
- * @throws Failure `opend_protocol_error` if `newest` is not a time
- */
-export function publicationAfter(market: Market, newest: bigint): number {
-  return publicationOf(market, rowAfter(market, dayOf(market, newest)));
-}
-
-/** How long after an expected publication polls follow the page's expiry. */
-const FREQUENT_POLLING_MS = 7 * DAY_MS;
-/**
- * Delay of the next poll after a failure, and while the cached page is stale. The same as the interval of the cron in
- * wrangler.toml: a shorter delay has no effect.
- */
-export const RETRY_MS = HOUR_MS / 4;
-
-/**
- * When to poll again for a row after `newest`.
- *
- * The first poll is at its publication. For a week, polls follow whenever the cached page expires, so the fresh
- * lifetime of first pages (`page-source/freshness.ts`) sets their interval. If the row is missing, the same applies to the publication of the row
- * after it: OpenD may have US rows monthly, a week in Hong Kong may have no trading day, and the calendar may expect a
- * settlement date that an unforeseen closure moved. Otherwise polls are a day apart, because the security may have left
- * the market.
- *
  * @param newest date of the newest row, Unix time in seconds; undefined if there is no row
  * @param freshUntil when the cached page expires, Unix time in milliseconds
  * @param now Unix time in milliseconds

@@ -4,7 +4,7 @@ import { Redis } from "@upstash/redis";
 import { createPermits } from "../../functions/rate-limit/permits.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
-import { maxCallsInWindow } from "./measure.ts";
+import { maxCallsInWindow } from "../support/max-calls.ts";
 import type { Report } from "./report.ts";
 import { type Remotes, Resources } from "./resources.ts";
 

@@ -6,7 +6,8 @@ import type { LookupDeps } from "../../functions/page-source/shared-lookup.ts";
 import { pageSourceOf } from "../../functions/page-source/source.ts";
 import { createSubrequestBudget } from "../../functions/page-source/subrequest-budget.ts";
 import { randomFrom } from "../stand-ins/sample-data.ts";
-import { maxCallsInWindow, zipf } from "./measure.ts";
+import { maxCallsInWindow } from "../support/max-calls.ts";
+import { zipf } from "./measure.ts";
 import type { Report } from "./report.ts";
 import { replyOf } from "./sample.ts";
 

@@ -17,7 +17,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
     "errors.ts",
     "gen",
   ],
-  openapi: ["routes", "webhooks", "http", "short-interest", "errors.ts"],
+  openapi: ["webhooks", "http", "short-interest", "errors.ts"],
   routes: [
     "middleware",
     "webhooks",

@@ -9,6 +9,7 @@ import * as Login from "../../gen/InitWebSocket_pb.js";
 import * as KeepAlive from "../../gen/KeepAlive_pb.js";
 import { QotMarket } from "../../gen/Qot_Common_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
+import { maxCallsInWindow } from "../support/max-calls.ts";
 import {
   CALL_FAULTS,
   type FaultEffect,
@@ -274,7 +275,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
       calls: arrivals.length,
       refused,
       wrongReplies: [...wrongReplyCounts.values()].reduce((sum, times) => sum + times, 0),
-      maxCallsInWindow: maxCallsInAnyWindow(arrivals, options.windowMs ?? 30_000),
+      maxCallsInWindow: maxCallsInWindow(arrivals, options.windowMs ?? 30_000),
       bodies,
     }),
     async close() {
@@ -291,12 +292,4 @@ function reply(request: RequestFrame, body: Uint8Array): Uint8Array {
 function send(socket: WebSocket, frames: FaultEffect): void {
   if (frames === "drop") socket.terminate();
   else if (frames !== "silence") for (const frame of frames) socket.send(frame);
-}
-
-function maxCallsInAnyWindow(arrivals: readonly number[], windowMs: number): number {
-  let oldest = 0;
-  return arrivals.reduce((max, now, index) => {
-    while (now - (arrivals[oldest] ?? now) > windowMs) oldest += 1;
-    return Math.max(max, index - oldest + 1);
-  }, 0);
 }

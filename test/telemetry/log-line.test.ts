@@ -26,7 +26,7 @@ describe("log line", () => {
         subrequests: expect.any(Number),
         ms: {
           edge: expect.any(Number),
-          store: expect.any(Number),
+          shared: expect.any(Number),
           limit: expect.any(Number),
           connect: expect.any(Number),
           call: expect.any(Number),
