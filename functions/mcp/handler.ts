@@ -10,7 +10,7 @@ const SERVER = {
     "Short interest of Hong Kong and US stocks and funds. A symbol is a market and a code: HK.00700, US.AAPL.",
     "Rows are dated in the market's time zone. Numbers of shares are whole shares and can exceed 2^53.",
     "Ratios are percentages: 0.56 means 0.56%. null means unknown, never zero.",
-    "stale: true means that the data is cached and past its freshness lifetime. A failed tool call returns problem details:",
+    "stale: true means that the data is cached and may be outdated. A failed tool call returns problem details:",
     "code names the error, detail explains it, and retry_after is the number of seconds to wait.",
   ].join(" "),
   tools: TOOLS.map(({ listed }) => listed),

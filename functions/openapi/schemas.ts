@@ -64,7 +64,8 @@ const freshness = {
   },
   stale: {
     type: "boolean",
-    description: "Whether some rows are stale: served from the cache after their freshness lifetime.",
+    description:
+      "Whether some rows are stale: past their freshness lifetime, or not revalidated because Redis failed.",
   },
 };
 const ending = {

@@ -86,7 +86,7 @@ export function outcomeOf(code: FailureCode): "failed" | "not-called" {
 
 /** @param openMs for how long the circuit is open, in milliseconds */
 export function circuitOpenFailure(openMs: number): Failure {
-  return new Failure("opend_unreachable", "OpenD failed repeatedly; calls are paused for a moment", {
+  return new Failure("opend_unreachable", "OpenD failed repeatedly; the circuit breaker is open", {
     retryAfterMs: openMs,
   });
 }

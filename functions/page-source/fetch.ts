@@ -123,8 +123,8 @@ async function cacheFailure(
 }
 
 /**
- * Waits for the write of a reply only if it replaces a stored page, because the shared cache may doubt it.
- * @throws Failure `opend_failed` if the reply is unconfirmed; any failure of the write
+ * Waits for the write of a reply only if it replaces a stored page, because it may contradict that page.
+ * @throws Failure `opend_failed` for an unconfirmed reply; any failure of the write
  */
 async function awaitWrite(
   deps: FetchDeps,

@@ -26,7 +26,7 @@ export interface SharedCacheRead {
    * - `lease-acquired`: this reader fetches the page.
    * - `lease-held`: another reader fetches it.
    * - `circuit-open`: OpenD is not called for `waitMs` milliseconds; 0 while another lease probes.
-   * - `paused`: the last fetch failed with `backoffCause`, and the next one waits for `waitMs` milliseconds.
+   * - `backoff`: the last fetch failed with `backoffCause`, and the next one waits for `waitMs` milliseconds.
    */
   readonly state: "fresh" | "lease-acquired" | "lease-held" | "circuit-open" | "backoff";
   readonly waitMs: number;
