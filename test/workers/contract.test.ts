@@ -22,7 +22,7 @@ beforeAll(async () => {
   );
   keyed = await startLocalService({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "1", API_KEYS: `me:${DIGEST}` });
   rateLimited = await startLocalService({}, {}, { requestsPerMinute: 1 });
-  misconfigured = await startLocalService({}, { UPSTASH_REDIS_REST_TOKEN: "" });
+  misconfigured = await startLocalService({}, { OPEND_URL: "" });
   withAllowedOrigins = await startLocalService({}, { ALLOWED_ORIGINS: "https://a.example" });
   contract = await readContract(open.origin);
 }, 120_000);
@@ -143,6 +143,8 @@ describe.each([
     open.opend.set({ fault });
     await ask(open, template, path(newSymbol()));
     open.opend.set({ fault: "" });
+    // After a refusal by OpenD, the service refuses by itself.
+    if (code === "upstream_quota_exceeded") await ask(open, template, path(newSymbol()));
     await open.upstash.redis.call("FLUSHDB");
     // The isolate remembers a refusal of OpenD for one window.
     await vi.waitFor(async () => expect((await get(newSymbol())).status).toBe(200), { timeout: 5_000 });
@@ -230,5 +232,9 @@ describe("other responses", () => {
   it("include every described response", () => {
     const operations = contract.operations((path) => !path.startsWith("/v1/webhooks"));
     for (const operation of operations) contract.expectAllObserved(operation);
+  });
+
+  it("include the detail of every example of a problem", () => {
+    contract.expectExampleDetailsObserved(contract.operations((path) => !path.startsWith("/v1/webhooks")));
   });
 });
