@@ -1,5 +1,4 @@
 import type { FailureCode } from "../errors.ts";
-import { metricsText } from "../routes/metrics.ts";
 import { HEADERS, inFormat, problems } from "./parts.ts";
 import { nullable, object, ref, type Schema } from "./schemas.ts";
 
@@ -38,15 +37,13 @@ const unreachable = {
   code: "opend_unreachable",
   detail: "Cannot connect to OpenD",
 };
-const METRICS = metricsText(
-  new Map([
-    ["upstream_calls_total", 42],
-    ['refusals_total{code="client_quota_exceeded"}', 3],
-    ['stale_answers_total{reason="revalidating"}', 17],
-    ['fetch_failures_total{code="opend_timeout"}', 1],
-  ]),
-  { permits_left: 28, circuit_open_seconds: 0, webhook_messages_pending: 0 },
-);
+const METRICS = `# HELP short_interest_upstream_calls_total Calls sent to OpenD.
+# TYPE short_interest_upstream_calls_total counter
+short_interest_upstream_calls_total 42
+# HELP short_interest_permits_left Calls that the rate limit allows right now.
+# TYPE short_interest_permits_left gauge
+short_interest_permits_left 28
+`;
 
 const response = (description: string, content: ReturnType<typeof inFormat>) => ({
   description,

@@ -27,8 +27,11 @@ export async function getMetrics({ req, body, var: scope }: AppContext): Promise
   parseQuery(NoQuery, req.url);
   await limitExpensive(scope.client, "metrics requests", scope.config.access);
   const [counts, gauges] = await Promise.all([readCounters(scope), readGauges(scope)]);
-  const text = metricsText(new Map([...INITIAL_COUNTS, ...counts]), gauges);
-  return body(text, 200, { "Content-Type": TYPE, "Cache-Control": "no-store" });
+  const text = [
+    ...familiesOf("counter", COUNTERS, new Map([...INITIAL_COUNTS, ...counts])),
+    ...familiesOf("gauge", GAUGES, new Map(Object.entries(gauges))),
+  ].join("\n");
+  return body(`${text}\n`, 200, { "Content-Type": TYPE, "Cache-Control": "no-store" });
 }
 
 async function readCounters({ config, stats, waitUntil }: AppContext["var"]) {
@@ -51,15 +54,6 @@ async function readGauges({ config, stats, waitUntil }: AppContext["var"]) {
     circuit_open_seconds: openMs / 1_000,
     webhook_messages_pending: pending,
   };
-}
-
-/** Metrics in Prometheus' text format. */
-export function metricsText(counts: Counts, gauges: Readonly<Record<keyof typeof GAUGES, number>>): string {
-  const lines = [
-    ...familiesOf("counter", COUNTERS, counts),
-    ...familiesOf("gauge", GAUGES, new Map(Object.entries(gauges))),
-  ];
-  return `${lines.join("\n")}\n`;
 }
 
 /** The lines of each metric: help, type, and its series, sorted. */

@@ -94,6 +94,16 @@ describe("OpenAPI document", () => {
   });
 });
 
+describe("OpenAPI example of /metrics", () => {
+  it("has the help and type of real metrics", async () => {
+    const { content } = contract.operationOf("/metrics").responses["200"] ?? {};
+    const comments = String(content?.["text/plain"]?.example).match(/^#.*$/gm);
+    const text = await (await fetch(`${keyed.origin}/metrics`, { headers: { "X-API-Key": KEY } })).text();
+    expect(comments).not.toBeNull();
+    expect(text.split("\n")).toEqual(expect.arrayContaining(comments ?? []));
+  });
+});
+
 describe.each([
   ["page", PAGE, "", ["json", "csv", "ndjson", "protobuf"], "num=0"],
   ["history", HISTORY, "/history", ["json", "csv", "ndjson"], "from=yesterday"],
