@@ -1,4 +1,5 @@
 import { Redis } from "@upstash/redis";
+import { Failure } from "../functions/errors.ts";
 import { INDEX_KEYS, LEASE_KEYS, PAGE_KEYS } from "../functions/page-source/shared-cache.ts";
 import { formatSymbol, parseSymbol } from "../functions/short-interest/symbol.ts";
 import { variable } from "./dev-vars.ts";
@@ -28,15 +29,15 @@ for (const argument of symbols) {
       : patternsOf(argument);
   let pages = 0;
   for (const pattern of patterns) pages += await deleteMatching(pattern);
-  console.log(`${name}: ${pages} cached pages deleted`);
+  console.log(`${name}: ${pages} cached ${pages === 1 ? "page" : "pages"} deleted`);
 }
 
 function patternsOf(text: string): [string, string[]] {
   try {
     const symbol = formatSymbol(parseSymbol(text));
     return [symbol, [`${PAGE_KEYS}${symbol}/*`, `${LEASE_KEYS}${symbol}/*`, `${INDEX_KEYS}${symbol}`]];
-  } catch {
-    return stop(`Invalid symbol: ${text} (expected a market and a code, such as HK.00700)`);
+  } catch (thrown) {
+    return stop(`${text}: ${Failure.from(thrown).detail}`);
   }
 }
 

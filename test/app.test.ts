@@ -1,6 +1,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { startService } from "./support/service.ts";
+import { sha256 } from "./support/sha256.ts";
 
 describe("route", () => {
   it.each(["/", "/v1", "/v1/short-interest/US.AAPL/", "/v2/short-interest/US.AAPL"])(
@@ -17,6 +18,15 @@ describe("route", () => {
     expect(response.status).toBe(405);
     expect(response.headers.get("Allow")).toBe("GET, HEAD");
     expect(await response.json()).toMatchObject({ code: "method_not_allowed" });
+  });
+
+  it.each([
+    ["/v1/short-interest/US.AAPL", "use GET or HEAD"],
+    ["/v1/webhooks", "use GET, HEAD or POST"],
+  ])("%s names the allowed methods in the detail of a 405: %s", async (path, advice) => {
+    const service = await startService({}, { API_KEYS: `me:${await sha256("key")}` });
+    const response = await service.get(path, { method: "PUT", headers: { "X-API-Key": "key" } });
+    expect(await response.json()).toMatchObject({ detail: `This path does not support PUT: ${advice}` });
   });
 
   it("of a page supports HEAD", async () => {

@@ -6,6 +6,9 @@ import type { AppContext } from "./app-env.ts";
 /** Bytes of a request body. */
 const MAX_BODY_BYTES = 65_536;
 
+/** Joins names: GET, HEAD or POST. */
+const ALTERNATIVES = new Intl.ListFormat("en-GB", { type: "disjunction" });
+
 /** Responds with a problem for a path without a route. */
 export function handleNotFound(context: AppContext): Response {
   return respond(context, new Failure("not_found", "Unknown path"));
@@ -19,7 +22,7 @@ export function handleError(thrown: unknown, context: AppContext): Response {
 /** Responds with 405 to a method that no route of the path has. */
 export function methodNotAllowed(methods: readonly string[]) {
   return (context: AppContext): Response => {
-    const detail = `This path does not support ${context.req.method}: use ${methods.join(" or ")}`;
+    const detail = `This path does not support ${context.req.method}: use ${ALTERNATIVES.format(methods)}`;
     const response = respond(context, new Failure("method_not_allowed", detail));
     response.headers.set("Allow", methods.join(", "));
     return response;

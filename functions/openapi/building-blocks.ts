@@ -53,13 +53,17 @@ const QUOTA = {
 
 const VARY = { Vary: header("Accept: the response depends on this request header.") };
 
-export function problems(codes: readonly FailureCode[]) {
+/** @param details example details that differ from those in `examples.ts` */
+export function problems(
+  codes: readonly FailureCode[],
+  details: Readonly<Partial<Record<FailureCode, string>>> = {},
+) {
   const statuses = new Set(codes.map((code) => PROBLEMS[code].status));
   const responses = Array.from(statuses, (status) => {
     const ofStatus = codes.filter((code) => PROBLEMS[code].status === status);
     const examples = ofStatus.map((code) => [
       code,
-      { summary: PROBLEMS[code].title, value: exampleProblem(code) },
+      { summary: PROBLEMS[code].title, value: exampleProblem(code, details[code]) },
     ]);
     const content = { schema: ref("Problem"), examples: Object.fromEntries(examples) };
     const response = {

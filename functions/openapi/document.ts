@@ -122,7 +122,7 @@ const getProblem = {
       headers: HEADERS,
       content: { "text/plain": { schema: text, example: explainProblem("unknown_symbol") } },
     },
-    ...problems(["not_found", "internal"]),
+    ...problems(["not_found", "internal"], { not_found: "Unknown error code" }),
   },
 };
 

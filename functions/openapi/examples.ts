@@ -68,7 +68,7 @@ const DETAILS: Readonly<
   Record<FailureCode, [detail: string, facts?: ConstructorParameters<typeof Failure>[2]]>
 > = {
   invalid_symbol: [
-    "symbol must be a market and a code, such as HK.00700 or US.AAPL",
+    "A symbol must be a market and a code, such as HK.00700 or US.AAPL",
     { parameter: "symbol" },
   ],
   invalid_parameter: ["num must be an integer from 1 to 50", { parameter: "num" }],
@@ -76,13 +76,16 @@ const DETAILS: Readonly<
   unauthorized: ["Missing API key: send Authorization: Bearer or X-API-Key"],
   forbidden_origin: ["Requests from this web origin are not allowed"],
   unknown_symbol: ["OpenD knows no such security, or has no short interest for it"],
-  not_found: ["Unknown path"],
-  method_not_allowed: ["This path does not support POST: use GET or HEAD"],
-  not_acceptable: ["Accept matches none of application/json, text/csv", { parameter: "Accept" }],
-  limit_reached: ["An API key can have at most 20 webhooks"],
-  duplicate_webhook: ["Webhook wh_0f5c6ad0b1f64d5f9a53a8f4b7c1e2d3 has the same URL and symbols"],
+  not_found: ["No webhook with this ID"],
+  method_not_allowed: ["This path does not support PUT: use GET, HEAD or POST"],
+  not_acceptable: [
+    "Accept matches none of application/json, text/csv, application/x-ndjson, application/x-protobuf",
+    { parameter: "Accept" },
+  ],
+  limit_reached: ["A key has at most 20 webhooks"],
+  duplicate_webhook: ["The webhook wh_0f5c6ad0b1f64d5f9a53a8f4b7c1e2d3 has the same URL and symbols"],
   unverified_endpoint: [
-    "The endpoint answered the test message with 500; it must answer with 2xx",
+    "The test message was answered with status 500; the receiver must respond with 2xx",
     { parameter: "url" },
   ],
   content_too_large: ["The request body exceeds 65536 bytes"],
@@ -92,13 +95,16 @@ const DETAILS: Readonly<
     "Your share of OpenD's rate limit is used up; cached pages are still served",
     { retryAfterMs: 12_000 },
   ],
-  upstream_quota_exceeded: ["OpenD's rate limit is used up", { retryAfterMs: 7_000 }],
+  upstream_quota_exceeded: [
+    "OpenD's rate limit is used up; cached pages are still served",
+    { retryAfterMs: 7_000 },
+  ],
   internal: ["An unexpected error occurred"],
-  misconfigured: ["OPEND_URL is not set", { parameter: "OPEND_URL" }],
-  opend_unreachable: ["Cannot connect to OpenD"],
+  misconfigured: ["OPEND_URL is not a URL that begins with ws:// or wss://", { parameter: "OPEND_URL" }],
+  opend_unreachable: ["OpenD dropped the connection"],
   opend_key_refused: ["OpenD refused the configured key"],
   opend_protocol_error: ["Cannot decode OpenD's reply"],
-  opend_failed: ["OpenD refused the request"],
+  opend_failed: ["OpenD refused the call (retType -1)"],
   opend_no_permission: ["OpenD's account has no permission for quotes of this market"],
   opend_timeout: ["OpenD did not answer in time"],
   request_timeout: ["The request exceeded its deadline of 15 s"],
@@ -109,7 +115,8 @@ const DETAILS: Readonly<
   store_unavailable: ["Upstash Redis did not answer"],
 };
 
-export function exampleProblem(code: FailureCode) {
-  const [detail, facts] = DETAILS[code];
-  return problemOf(new Failure(code, detail, facts));
+/** @param detail of an operation that words this problem in its own way */
+export function exampleProblem(code: FailureCode, detail?: string) {
+  const [usual, facts] = DETAILS[code];
+  return problemOf(new Failure(code, detail ?? usual, facts));
 }

@@ -40,7 +40,7 @@ const unreachable = {
 const METRICS = `# HELP short_interest_upstream_calls_total Calls sent to OpenD.
 # TYPE short_interest_upstream_calls_total counter
 short_interest_upstream_calls_total 42
-# HELP short_interest_permits_available Calls that the rate limit currently allows.
+# HELP short_interest_permits_available Calls that the rate limit allows right now.
 # TYPE short_interest_permits_available gauge
 short_interest_permits_available 28
 `;

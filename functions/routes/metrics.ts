@@ -3,8 +3,9 @@ import { NoQuery, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { circuitOpenMs } from "../page-source/circuit-breaker.ts";
 import { createPermits } from "../rate-limit/permits.ts";
-import { COUNTERS } from "../telemetry/counters.ts";
+import { COUNTERS, INITIAL_COUNTS } from "../telemetry/counters.ts";
 import { countersOf } from "../telemetry/request-logger.ts";
+import type { Counts } from "../telemetry/request-stats.ts";
 import { DEADLINES } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
 import { createOutbox } from "../webhooks/outbox.ts";
@@ -14,10 +15,11 @@ const PREFIX = "short_interest_";
 const TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 export const GAUGES = {
-  permits_available: "Calls that the rate limit allows right now.",
-  circuit_open_seconds:
-    "Seconds until the circuit breaker lets a call to OpenD through; 0 if it is closed or half-open.",
-  webhook_messages_pending: "Undelivered messages, without those of paused webhooks.",
+  permits_available: { help: "Calls that the rate limit allows right now." },
+  circuit_open_seconds: {
+    help: "Seconds until the circuit breaker lets a call to OpenD through; 0 if it is closed or half-open.",
+  },
+  webhook_messages_pending: { help: "Undelivered messages, without those of paused webhooks." },
 } as const;
 
 /** `GET /metrics`: the counters of all data centers together, and the current gauges. */
@@ -26,8 +28,7 @@ export async function getMetrics({ req, body, var: scope }: AppContext): Promise
   await limitExpensive(scope.client, "metrics requests", scope.config.access);
   const [counts, gauges] = await Promise.all([readCounters(scope), readGauges(scope)]);
   const text = [
-    // The hash has no series before the first call.
-    ...familiesOf("counter", COUNTERS, new Map([["upstream_calls_total", 0], ...counts])),
+    ...familiesOf("counter", COUNTERS, new Map([...INITIAL_COUNTS, ...counts])),
     ...familiesOf("gauge", GAUGES, new Map(Object.entries(gauges))),
   ].join("\n");
   return body(`${text}\n`, 200, { "Content-Type": TYPE, "Cache-Control": "no-store" });
@@ -58,11 +59,11 @@ async function readGauges({ config, stats, waitUntil }: AppContext["var"]) {
 /** The lines of each metric: help, type, and its series, sorted. */
 function familiesOf(
   type: "counter" | "gauge",
-  help: Readonly<Record<string, string>>,
-  values: ReadonlyMap<string, number>,
+  metrics: Readonly<Record<string, { readonly help: string }>>,
+  values: Counts,
 ): string[] {
-  return Object.entries(help).flatMap(([name, text]) => [
-    `# HELP ${PREFIX}${name} ${text}`,
+  return Object.entries(metrics).flatMap(([name, { help }]) => [
+    `# HELP ${PREFIX}${name} ${help}`,
     `# TYPE ${PREFIX}${name} ${type}`,
     ...[...values]
       .filter(([series]) => series.replace(/\{.*/, "") === name)

@@ -6,15 +6,35 @@ import { type Counts, increment, type RequestStats } from "./request-stats.ts";
 /** The counts of all data centers: a hash of series and their values. */
 const COUNTS = "short-interest:counts";
 
-/** Prometheus counters, without the prefix of all metrics, and their help texts. */
-export const COUNTERS = {
-  upstream_calls_total: "Calls sent to OpenD.",
-  refusals_total: "Pages and requests refused because a quota or limit is used up, by code.",
-  stale_pages_total: "Pages served stale, by reason.",
-  fetch_failures_total: "Failed fetches, including those that failed before the call, by code.",
-} as const;
+interface Counter {
+  readonly help: string;
+  /** The label of its series. A counter without a label is one series. */
+  readonly label?: string;
+}
 
-type CounterName = keyof typeof COUNTERS;
+/** Prometheus counters, without the prefix of all metrics. */
+export const COUNTERS = {
+  upstream_calls_total: { help: "Calls sent to OpenD." },
+  refusals_total: {
+    help: "Pages and requests refused because a quota or limit is used up, by code.",
+    label: "code",
+  },
+  stale_pages_total: { help: "Pages served stale, by reason.", label: "reason" },
+  fetch_failures_total: {
+    help: "Failed fetches, including those that failed before the call, by code.",
+    label: "code",
+  },
+} as const satisfies Readonly<Record<string, Counter>>;
+
+/** The counts before the first write: 0 for each counter without a label. */
+export const INITIAL_COUNTS: Counts = new Map(
+  Object.entries<Counter>(COUNTERS).flatMap(([name, { label }]) => (label === undefined ? [[name, 0]] : [])),
+);
+
+/** The names of the counters with a label. */
+type LabelledCounter = {
+  [Name in keyof typeof COUNTERS]: (typeof COUNTERS)[Name] extends { label: string } ? Name : never;
+}[keyof typeof COUNTERS];
 
 const REFUSALS: ReadonlySet<string> = new Set<FailureCode>([
   "too_many_requests",
@@ -26,14 +46,15 @@ const REFUSALS: ReadonlySet<string> = new Set<FailureCode>([
 /** The counts that a request adds. A fresh page from a cache adds none, so it costs no Redis command. */
 export function countsOf(stats: RequestStats, code: FailureCode | undefined): Counts {
   const counts = new Map<string, number>();
-  const add = (name: CounterName, label: string, values: Counts) => {
+  const add = (name: LabelledCounter, values: Counts) => {
+    const { label } = COUNTERS[name];
     for (const [value, times] of values) increment(counts, `${name}{${label}="${value}"}`, times);
   };
   if (stats.calls > 0) increment(counts, "upstream_calls_total", stats.calls);
-  add("stale_pages_total", "reason", stats.stale);
-  add("fetch_failures_total", "code", stats.fetchFailures);
+  add("stale_pages_total", stats.stale);
+  add("fetch_failures_total", stats.fetchFailures);
   const refusals = [...stats.failed].filter(([failed]) => REFUSALS.has(failed));
-  add("refusals_total", "code", new Map(refusals));
+  add("refusals_total", new Map(refusals));
   if (code !== undefined && REFUSALS.has(code) && !stats.failed.has(code)) {
     increment(counts, `refusals_total{code="${code}"}`);
   }

@@ -83,6 +83,8 @@ function explainProblem(path: string, response: Response, body: unknown): Findin
   const { code, detail } = problem.output;
   return failed(
     `${path} returned ${response.status} ${code}: ${detail}`,
-    `/problems/${code} explains the error.`,
+    code === "unauthorized"
+      ? "Set API_KEY to a key of the service: API_KEY=si_… npm run doctor -- URL (the key, not its API_KEYS entry)."
+      : `/problems/${code} explains the error.`,
   );
 }

@@ -23,6 +23,13 @@ describe("doctor with the address of a deployed service", () => {
     });
   });
 
+  it("advises to set API_KEY if the service refuses the key", async () => {
+    for (const vars of [{}, { API_KEY: "wrong" }]) {
+      const { checks } = await report(vars, service.origin);
+      expect(checks.find(({ status }) => status === "failed")?.advice).toMatch(/^Set API_KEY to a key/);
+    }
+  });
+
   it("fails check service readyz if OpenD drops connections", async () => {
     service.opend.set({ fault: "login: drop" });
     const { exit, checks } = await report({ API_KEY: KEY }, service.origin);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createSecretCipher } from "../../functions/webhooks/secret-cipher.ts";
 import { type OpendOptions, type StandInOpend, startOpend } from "../stand-ins/opend.ts";
 import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
 import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
@@ -216,8 +217,11 @@ describe.concurrent("doctor with a fault of OpenD", () => {
 });
 
 describe.concurrent("doctor check webhook key", () => {
-  const stored = async ({ upstash }: Started) =>
-    upstash.redis.call("HSET", "short-interest:webhooks:webhook:wh_1", "url", "https://example.com/");
+  const [key, otherKey] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+  const stored = async ({ upstash }: Started) => {
+    const secrets = await createSecretCipher([new Uint8Array(key)]).encrypt("wh_1", "whsec_1");
+    await upstash.redis.call("HSET", "short-interest:webhooks:webhook:wh_1", "secrets", secrets);
+  };
   const resultOf = async (vars: Record<string, string>) => {
     const { exit, checks } = await report(vars);
     return [exit, checks.find(({ name }) => name === "webhook key")?.status];
@@ -229,11 +233,23 @@ describe.concurrent("doctor check webhook key", () => {
     expect(await resultOf(started.vars)).toEqual([25, "failed"]);
   });
 
-  it("passes if WEBHOOK_SECRET_KEY is set", async () => {
+  it("passes if a key in WEBHOOK_SECRET_KEY decrypts the stored secrets", async () => {
     const started = await start();
     await stored(started);
-    const key = Buffer.alloc(32).toString("base64");
-    expect(await resultOf({ ...started.vars, WEBHOOK_SECRET_KEY: key })).toEqual([0, "ok"]);
+    const keys = [otherKey, key].map((bytes) => bytes.toString("base64")).join();
+    expect(await resultOf({ ...started.vars, WEBHOOK_SECRET_KEY: keys })).toEqual([0, "ok"]);
+  });
+
+  it("fails with exit code 25 if no key in WEBHOOK_SECRET_KEY decrypts the stored secrets", async () => {
+    const started = await start();
+    await stored(started);
+    const WEBHOOK_SECRET_KEY = otherKey.toString("base64");
+    expect(await resultOf({ ...started.vars, WEBHOOK_SECRET_KEY })).toEqual([25, "failed"]);
+  });
+
+  it("passes without webhooks if WEBHOOK_SECRET_KEY is set", async () => {
+    const { vars } = await start();
+    expect(await resultOf({ ...vars, WEBHOOK_SECRET_KEY: key.toString("base64") })).toEqual([0, "ok"]);
   });
 
   it("is skipped without webhooks and without WEBHOOK_SECRET_KEY", async () => {

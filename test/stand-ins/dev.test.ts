@@ -8,9 +8,12 @@ afterEach(() => {
   running = [];
 });
 
+type Command = readonly [string, ...string[]];
+const COMMAND: Command = [process.execPath, "test/stand-ins/dev.ts"];
+
 /** Starts `npm run dev` with these variables, and collects its output. */
-function dev(vars: Record<string, string>) {
-  const child = spawn(process.execPath, ["test/stand-ins/dev.ts"], {
+function dev(vars: Record<string, string>, [command, ...args] = COMMAND) {
+  const child = spawn(command, args, {
     env: { ...process.env, PORT: "0", DEV_VARS_FILE: "none", ...vars },
   });
   running.push(child);
@@ -25,7 +28,7 @@ function dev(vars: Record<string, string>) {
   return { child, printed, exit, origin };
 }
 
-it("npm run dev serves sample data, survives invalid cursors, and exits with 0 on SIGTERM", async () => {
+it("npm run dev serves sample data, survives invalid cursors, prints log lines, and exits with 0 on SIGTERM", async () => {
   const { child, printed, exit, origin } = dev({});
   const url = await origin();
   expect(printed.text).toMatch(
@@ -38,8 +41,21 @@ it("npm run dev serves sample data, survives invalid cursors, and exits with 0 o
     expect([200, 502]).toContain(status);
   }
   expect((await fetch(`${url}/v1/short-interest/HK.00700`)).status).toBe(200);
+  await vi.waitFor(() =>
+    expect(printed.text).toContain('{"route":"GET /v1/short-interest/:symbol","status":200'),
+  );
   child.kill("SIGTERM");
   expect(await exit).toBe(0);
+});
+
+it("npm run dev stops if npm ends without a signal to it", async () => {
+  // The second command keeps the shell, which npm runs as well.
+  const shell: Command = ["sh", "-c", `${COMMAND.join(" ")}; true`];
+  const { child, printed, origin } = dev({ npm_lifecycle_event: "dev" }, shell);
+  const url = await origin();
+  child.kill("SIGKILL");
+  await vi.waitFor(() => expect(printed.text).toContain("Shutting down"), 10_000);
+  await vi.waitFor(() => expect(fetch(url)).rejects.toThrow(), 10_000);
 });
 
 it("npm run dev enables webhooks with a random WEBHOOK_SECRET_KEY if API_KEYS is set", async () => {

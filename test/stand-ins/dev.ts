@@ -11,6 +11,9 @@ import { startLocalWorker } from "./worker.ts";
 
 /** `npm run dev` runs the Worker locally. Stand-ins replace OpenD and Upstash unless they are configured. */
 
+/** Milliseconds until this process notices the end of npm. */
+const PARENT_POLL_MS = 500;
+
 const port = Number(process.env.PORT ?? 8787);
 if (!(await canListenOn(port))) {
   console.error(
@@ -65,7 +68,7 @@ if (vars.UPSTASH_REDIS_REST_URL === undefined) {
   console.log(`Upstash:  ${vars.UPSTASH_REDIS_REST_URL}`);
 }
 
-const worker = await startLocalWorker(vars, { port });
+const worker = await startLocalWorker(vars, { port, console: true });
 cleanups.unshift(worker.close);
 console.log(`Worker:   ${worker.origin}, edge cache empty`);
 console.log(`\nWeb UI:   ${worker.origin}/?symbol=HK.00700`);
@@ -74,15 +77,24 @@ if (!usesRealOpend) console.log(`Symbols:  ${SAMPLE_SYMBOLS.join(", ")}`);
 console.log("\nPress Ctrl+C to stop.\n");
 
 let isStopping = false;
+async function stop(): Promise<void> {
+  if (isStopping) return;
+  isStopping = true;
+  for (const cleanUp of cleanups) await cleanUp().catch(console.error);
+  process.exit(0);
+}
+
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   // The development server's own listeners exit at once, and would leave Redis running.
   process.removeAllListeners(signal);
-  process.on(signal, async () => {
-    if (isStopping) return;
-    isStopping = true;
-    for (const cleanUp of cleanups) await cleanUp().catch(console.error);
-    process.exit(0);
-  });
+  process.on(signal, stop);
+}
+// npm does not pass on SIGTERM.
+const parent = process.ppid;
+if (process.env.npm_lifecycle_event === "dev") {
+  setInterval(() => {
+    if (process.ppid !== parent) void stop();
+  }, PARENT_POLL_MS).unref();
 }
 
 /** The development server waits for a busy port without a message. */

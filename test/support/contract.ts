@@ -34,12 +34,30 @@ export interface ContractRequest {
   readonly body?: string;
 }
 
+interface Problem {
+  readonly code: string;
+  readonly detail: string;
+}
+
+function exampleProblemsOf({ responses }: Operation): Problem[] {
+  return Object.values(responses)
+    .flatMap(({ content }) => Object.values(content?.["application/problem+json"]?.examples ?? {}))
+    .map(({ value }) => value as Problem);
+}
+
+/** A detail with placeholders for its numbers and IDs. */
+function withoutVariables(detail: string): string {
+  return detail.replace(/wh_[0-9a-f]+/g, "{id}").replace(/\d+/g, "{n}");
+}
+
 export async function readContract(origin: string) {
   const description = (await (await fetch(`${origin}/openapi.json`)).json()) as OpenApiDescription;
   const ajv = new Ajv2020({ allowUnionTypes: true, keywords: ["components", "discriminator"] });
   addFormats.default(ajv);
   /** The observed responses of each operation: codes of problems, otherwise media types, or the status without a body. */
   const observed = new Map<string, Set<string>>();
+  /** The observed details of problems, by code. */
+  const details = new Map<string, Set<string>>();
 
   /** Expects `value` to match `schema`. */
   function expectValid(schema: object, value: unknown): void {
@@ -114,12 +132,32 @@ export async function readContract(origin: string) {
       else if (type.endsWith("json") && type !== "application/x-ndjson") {
         const body: unknown = await response.clone().json();
         expectValid(content.schema, body);
-        record(type === "application/problem+json" ? (body as { code: string }).code : type);
+        if (type === "application/problem+json") {
+          const { code, detail } = body as Problem;
+          record(code);
+          details.set(code, (details.get(code) ?? new Set()).add(withoutVariables(detail)));
+        } else record(type);
       } else {
         await expectValidBody(type, response.clone(), content.schema);
         record(type);
       }
       return response;
+    },
+
+    /**
+     * Expects that each example of a problem of `operations` has a detail that a response had.
+     * @param others operations whose examples another test checks
+     */
+    expectExampleDetailsObserved(operations: readonly Operation[], others: readonly Operation[] = []): void {
+      const checkedElsewhere = new Set(others.flatMap(exampleProblemsOf).map(({ detail }) => detail));
+      const unobserved = operations
+        .flatMap(exampleProblemsOf)
+        .filter(({ detail }) => !checkedElsewhere.has(detail))
+        // No request causes an internal error.
+        .filter(({ code }) => code !== "internal")
+        .filter(({ code, detail }) => !details.get(code)?.has(withoutVariables(detail)));
+      const instead = new Map(unobserved.map(({ code }) => [code, [...(details.get(code) ?? [])]]));
+      expect(unobserved, JSON.stringify([...instead])).toEqual([]);
     },
 
     /** Expects that every described response has occurred. */

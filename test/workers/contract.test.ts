@@ -22,7 +22,7 @@ beforeAll(async () => {
   );
   keyed = await startLocalService({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "1", API_KEYS: `me:${DIGEST}` });
   rateLimited = await startLocalService({}, {}, { requestsPerMinute: 1 });
-  misconfigured = await startLocalService({}, { UPSTASH_REDIS_REST_TOKEN: "" });
+  misconfigured = await startLocalService({}, { OPEND_URL: "" });
   withAllowedOrigins = await startLocalService({}, { ALLOWED_ORIGINS: "https://a.example" });
   contract = await readContract(open.origin);
 }, 120_000);
@@ -94,6 +94,16 @@ describe("OpenAPI document", () => {
   });
 });
 
+describe("OpenAPI example of /metrics", () => {
+  it("has the help and type of real metrics", async () => {
+    const { content } = contract.operationOf("/metrics").responses["200"] ?? {};
+    const comments = String(content?.["text/plain"]?.example).match(/^#.*$/gm);
+    const text = await (await fetch(`${keyed.origin}/metrics`, { headers: { "X-API-Key": KEY } })).text();
+    expect(comments).not.toBeNull();
+    expect(text.split("\n")).toEqual(expect.arrayContaining(comments ?? []));
+  });
+});
+
 describe.each([
   ["page", PAGE, "", ["json", "csv", "ndjson", "protobuf"], "num=0"],
   ["history", HISTORY, "/history", ["json", "csv", "ndjson"], "from=yesterday"],
@@ -143,6 +153,8 @@ describe.each([
     open.opend.set({ fault });
     await ask(open, template, path(newSymbol()));
     open.opend.set({ fault: "" });
+    // After a refusal by OpenD, the service refuses by itself.
+    if (code === "upstream_quota_exceeded") await ask(open, template, path(newSymbol()));
     await open.upstash.redis.call("FLUSHDB");
     // The isolate remembers a refusal of OpenD for one window.
     await vi.waitFor(async () => expect((await get(newSymbol())).status).toBe(200), { timeout: 5_000 });
@@ -230,5 +242,9 @@ describe("other responses", () => {
   it("include every described response", () => {
     const operations = contract.operations((path) => !path.startsWith("/v1/webhooks"));
     for (const operation of operations) contract.expectAllObserved(operation);
+  });
+
+  it("include the detail of every example of a problem", () => {
+    contract.expectExampleDetailsObserved(contract.operations((path) => !path.startsWith("/v1/webhooks")));
   });
 });

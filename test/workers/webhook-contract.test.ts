@@ -162,4 +162,9 @@ it("every described webhook response has been returned", async () => {
   await send(running, ONE, `${LIST}/${id}`, { method: "DELETE" });
   const own = contract.operations((path) => path.startsWith(LIST));
   for (const operation of own) contract.expectAllObserved(operation);
+  // `contract.test.ts` checks the other examples.
+  contract.expectExampleDetailsObserved(
+    own,
+    contract.operations((path) => !path.startsWith(LIST)),
+  );
 });
