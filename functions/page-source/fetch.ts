@@ -14,7 +14,7 @@ import {
 } from "./cached-reply.ts";
 import { outcomeOf } from "./circuit-breaker.ts";
 import type { EdgeCache } from "./edge-cache.ts";
-import { negativeTtl, REFRESH_BACKOFF_MS, refusesUnknownCursor } from "./freshness.ts";
+import { negativeTtl, REFRESH_BACKOFF_MS } from "./freshness.ts";
 import type { SharedCache } from "./shared-cache.ts";
 import type { Fetched, Upstream } from "./upstream.ts";
 
@@ -119,14 +119,7 @@ async function cacheFailure(
   const negative = cacheNegative(reply, key.cursor, fetchedAt, ttlMs);
   const writing = sharedCache.write(key, lease, negative, EMPTY_SUMMARY, scripts);
   if ((await awaitWrite(deps, writing, stored)) === "stored") await edge.put(key, negative, undefined);
-  return withCursorHint(failure, negative);
-}
-
-/** Names the likely cause in the refusal of a cursor that OpenD may not have issued. */
-function withCursorHint(failure: Failure, negative: CachedReply): Failure {
-  const { code, detail } = failure;
-  if (code !== "opend_failed" || !refusesUnknownCursor(negative, negative.fetchedAt)) return failure;
-  return new Failure(code, `${detail}. Check next_key: OpenD may not have issued it`);
+  return failure;
 }
 
 /**
@@ -160,13 +153,7 @@ const parsedPages = new WeakMap<CachedReply, Page>();
 
 /** @throws Failure of the reply: a refusal, or a reply that cannot be read */
 export function readPage(symbol: SecuritySymbol, cached: CachedReply): Page {
-  const known = parsedPages.get(cached);
-  if (known) return known;
-  try {
-    const page = pageOf(symbol.market, cached.cursor, parsePageReply(cached.reply));
-    parsedPages.set(cached, page);
-    return page;
-  } catch (thrown) {
-    throw thrown instanceof Failure ? withCursorHint(thrown, cached) : thrown;
-  }
+  const page = parsedPages.get(cached) ?? pageOf(symbol.market, cached.cursor, parsePageReply(cached.reply));
+  parsedPages.set(cached, page);
+  return page;
 }

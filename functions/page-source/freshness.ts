@@ -79,14 +79,6 @@ export function negativeTtl(code: FailureCode, isUnknownCursor: boolean): number
   return code === "opend_failed" && !isUnknownCursor ? NEGATIVE_KNOWN_CURSOR_MS : NEGATIVE_MS[code];
 }
 
-/**
- * Whether a stored `opend_failed` refuses a cursor that no stored page leads to. Its other refusals expire sooner.
- * @param fetchedAt Unix time, milliseconds
- */
-export function refusesUnknownCursor({ freshUntil }: Lifetime, fetchedAt: number): boolean {
-  return freshUntil - fetchedAt > NEGATIVE_KNOWN_CURSOR_MS;
-}
-
 /** Whether the reply is never served stale: a refusal, or the page of an unknown cursor. No index names it. */
 export function isShortLived({ freshUntil, staleUntil }: Lifetime): boolean {
   return staleUntil === freshUntil;

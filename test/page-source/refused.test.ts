@@ -29,32 +29,6 @@ describe("refusal by OpenD", () => {
     expect(await calls(service)).toBe(2);
   });
 
-  it("of an unknown cursor names next_key in its detail, also from the cache", async () => {
-    const { dataCenters } = await start(2);
-    for (const dataCenter of dataCenters) {
-      const { failure } = await dataCenter.page("US.AAPL", { cursor: "no-such-cursor" });
-      expect(failure?.detail).toBe(
-        "OpenD refused the call (retType -1). Check next_key: OpenD may not have issued it",
-      );
-    }
-  });
-
-  it("of a first page or a known next page does not name next_key", async () => {
-    const { service, dataCenters } = await start(2);
-    const first = await dataCenters[0]?.page("HK.00700", { num: 50 });
-    const cursor = first?.result?.page.next ?? "";
-    await service.opend.set({ fault: "other refusal" });
-    for (const dataCenter of dataCenters) {
-      for (const [symbol, query] of [
-        ["US.AAPL", {}],
-        ["HK.00700", { num: 50, cursor }],
-      ] as const) {
-        const { failure } = await dataCenter.page(symbol, query);
-        expect(failure?.detail).toBe("OpenD refused the call (retType -1)");
-      }
-    }
-  });
-
   it.each([
     ["no permission", ""],
     ["", "no-such-cursor"],
