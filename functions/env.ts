@@ -20,7 +20,7 @@ export interface Config {
     readonly limit: number;
     readonly windowMs: number;
     /** How long a request waits for a permit at most. */
-    readonly waitMs: number;
+    readonly maxWaitMs: number;
     /** Calls per window for one client. */
     readonly clientShare: number;
   };
@@ -187,7 +187,7 @@ function readEnv(env: unknown): Config {
     allowedOrigins: vars.ALLOWED_ORIGINS,
     access: {
       apiKeys: vars.API_KEYS,
-      requests: vars.REQUESTS_PER_CLIENT,
+      requestsPerClient: vars.REQUESTS_PER_CLIENT,
       requestsPerKey: vars.REQUESTS_PER_KEY,
     },
     opend: { url: vars.OPEND_URL, key: vars.OPEND_KEY || undefined, access: accessOf(vars) },
@@ -195,7 +195,7 @@ function readEnv(env: unknown): Config {
     quota: {
       limit: vars.UPSTREAM_LIMIT,
       windowMs: vars.UPSTREAM_WINDOW_SECONDS * 1_000,
-      waitMs: vars.UPSTREAM_WAIT_MS,
+      maxWaitMs: vars.UPSTREAM_WAIT_MS,
       clientShare: vars.CLIENT_SHARE,
     },
     webhooks: {

@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import { addressOf } from "./client.ts";
+import { clientIdOfAddress } from "./client-address.ts";
 
 /** An API key. The key itself is not stored. */
 export interface ApiKey {
@@ -19,7 +19,7 @@ export interface AuthConfig {
    * Cloudflare's rate limit per location, `REQUESTS_PER_CLIENT`. Without keys it counts all requests of an address;
    * with keys, failed authentications of an address and expensive operations of a key.
    */
-  readonly requests: RateLimiter | undefined;
+  readonly requestsPerClient: RateLimiter | undefined;
   /** Cloudflare's rate limit per location for requests with a key, `REQUESTS_PER_KEY`. */
   readonly requestsPerKey: RateLimiter | undefined;
 }
@@ -58,7 +58,7 @@ export async function authenticateClient(headers: Headers, config: AuthConfig): 
  */
 export async function limitRequests(client: string, config: AuthConfig): Promise<void> {
   if (config.apiKeys) await count(config.requestsPerKey, client, "requests with your API key");
-  else await count(config.requests, client, FROM_ADDRESS);
+  else await count(config.requestsPerClient, client, FROM_ADDRESS);
 }
 
 /**
@@ -72,7 +72,7 @@ export async function authenticateOpendClient(
   md5: string,
   config: AuthConfig,
 ): Promise<string> {
-  if (!config.apiKeys) return addressOf(headers);
+  if (!config.apiKeys) return clientIdOfAddress(headers);
   const client = clientOfKey(md5 || undefined, config.apiKeys, ({ opendDigest }) => opendDigest);
   return client.catch((refusal: unknown) => countFailed(headers, config, refusal));
 }
@@ -88,9 +88,9 @@ async function countFailed(headers: Headers, config: AuthConfig, refusal: unknow
  * @returns the client ID of the address
  * @throws Failure `too_many_requests`
  */
-export async function limitAddress(headers: Headers, { requests }: AuthConfig): Promise<string> {
-  const client = addressOf(headers);
-  await count(requests, client, FROM_ADDRESS);
+export async function limitAddress(headers: Headers, { requestsPerClient }: AuthConfig): Promise<string> {
+  const client = clientIdOfAddress(headers);
+  await count(requestsPerClient, client, FROM_ADDRESS);
   return client;
 }
 
@@ -101,9 +101,9 @@ export async function limitAddress(headers: Headers, { requests }: AuthConfig): 
 export async function limitExpensive(
   client: string,
   operation: "test messages" | "readiness checks" | "metrics requests",
-  { requests }: AuthConfig,
+  { requestsPerClient }: AuthConfig,
 ): Promise<void> {
-  await count(requests, `${operation} ${client}`, `${operation} with your API key`);
+  await count(requestsPerClient, `${operation} ${client}`, `${operation} with your API key`);
 }
 
 async function count(limiter: RateLimiter | undefined, key: string, what: string): Promise<void> {

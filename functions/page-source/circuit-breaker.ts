@@ -28,11 +28,11 @@ const CIRCUIT_MEMORY_MS = 3_600_000;
 
 /**
  * Lua functions for scripts that declare the circuit's key. Times are Unix times in milliseconds.
- * `allowCall(circuit, lease, now, leaseMs)` → nil if the lease may call OpenD, else for how long the circuit is open:
- * 0 while another lease probes.
+ * `claimCall(circuit, lease, now, leaseMs)` claims the call, or the probe of a half-open circuit. It returns nil if
+ * granted, else for how long the circuit is open: 0 while another lease probes.
  */
-export const ALLOW_CALL = `
-local function allowCall(circuit, lease, now, leaseMs)
+export const CLAIM_CALL_FUNCTION = `
+local function claimCall(circuit, lease, now, leaseMs)
   local state = redis.call('HMGET', circuit, 'open', 'probing')
   if not state[1] then return nil end
   if tonumber(state[1]) > now then return state[1] - now end
@@ -42,8 +42,8 @@ local function allowCall(circuit, lease, now, leaseMs)
 end
 `;
 
-/** `record(circuit, lease, now, failed)` records that the fetch of a lease ended without a reply. */
-export const RECORD = `
+/** `record(circuit, lease, now, failed)` records that the fetch of a lease ended without a usable reply. */
+export const RECORD_FUNCTION = `
 local function record(circuit, lease, now, failed)
   local state = redis.call('HMGET', circuit, 'failures', 'probe')
   local probed = state[2] == lease
@@ -62,7 +62,7 @@ end
 `;
 
 /** `close(circuit)` closes the circuit after a reply. */
-export const CLOSE = `
+export const CLOSE_FUNCTION = `
 local function close(circuit) redis.call('DEL', circuit) end
 `;
 
@@ -77,11 +77,11 @@ export async function circuitOpenMs(upstash: Upstash, now: number): Promise<numb
 }
 
 /**
- * The outcome of a fetch without a reply: the call `failed` (no connection, no login or no reply), or OpenD was
- * `not-called`.
+ * The outcome of a fetch without a usable reply. `failed`: no connection, no login or no reply. `inconclusive`: no call,
+ * or a reply that cannot be decoded; the circuit does not change.
  */
-export function outcomeOf(code: FailureCode): "failed" | "not-called" {
-  return TRIPS_BREAKER.has(code) ? "failed" : "not-called";
+export function outcomeOf(code: FailureCode): "failed" | "inconclusive" {
+  return TRIPS_BREAKER.has(code) ? "failed" : "inconclusive";
 }
 
 /** @param openMs for how long the circuit is open, in milliseconds */

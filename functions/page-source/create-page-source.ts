@@ -8,7 +8,7 @@ import { DEADLINES, type Deadlines } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
 import { createEdgeCache, NO_EDGE_CACHE } from "./edge-cache.ts";
 import { createSharedCache } from "./shared-cache.ts";
-import { type PageSource, pageSourceOf } from "./source.ts";
+import { createLookupPageSource, type PageSource } from "./source.ts";
 import { budgetFor, type SubrequestBudget } from "./subrequest-budget.ts";
 import { createUpstream } from "./upstream.ts";
 
@@ -48,7 +48,7 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
   const sharedCache = createSharedCache(upstash, deadlines.request, now);
   const rule = { ...config.quota, maxInFlightMs: PERMIT_MAX_AGE_MS + deadlines.call };
   const permits = createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now });
-  const source = pageSourceOf({
+  const source = createLookupPageSource({
     edge: { ...edge, get: (key) => stats.time("edge", edge.get(key)) },
     sharedCache: { ...sharedCache, read: (key, lease) => stats.time("shared", sharedCache.read(key, lease)) },
     upstream: createUpstream({ opend: config.opend, permits, deadlines, waitUntil, stats }),

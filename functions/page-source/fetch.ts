@@ -34,7 +34,7 @@ export interface FetchDeps {
 
 export interface FetchContext {
   /** The lease that allows the fetch. */
-  readonly lease: string;
+  readonly leaseId: string;
   /** The reply in the shared cache. */
   readonly stored: CachedReply | undefined;
   readonly priority: Priority;
@@ -50,7 +50,7 @@ export async function fetchAndCache(
   key: PageKey,
   context: FetchContext,
 ): Promise<CachedReply> {
-  const { lease, stored, priority } = context;
+  const { leaseId, stored, priority } = context;
   const { sharedCache } = deps;
   const request = { symbol, cursor: key.cursor, num: key.num ?? MAX_ROWS };
 
@@ -64,7 +64,7 @@ export async function fetchAndCache(
     const backoff = isBackedOff ? { ms: REFRESH_BACKOFF_MS, code } : undefined;
     inBackground(
       deps,
-      sharedCache.release(key, lease, { outcome: outcomeOf(code), ...(backoff && { backoff }) }),
+      sharedCache.release(key, leaseId, { outcome: outcomeOf(code), ...(backoff && { backoff }) }),
     );
     throw failure;
   });
@@ -79,14 +79,14 @@ export async function fetchAndCache(
   // The page that leads to the cursor may have been stored during the call.
   if (priority === "unknown-cursor" && !(await sharedCache.isKnown(key).catch(() => false))) {
     const cached = cacheUnknownCursor(reply, key.cursor, fetchedAt);
-    inBackground(deps, sharedCache.release(key, lease, { outcome: "answered" }, [settleScript(true)]));
+    inBackground(deps, sharedCache.release(key, leaseId, { outcome: "answered" }, [settleScript(true)]));
     await deps.edge.put(key, cached, undefined);
     return cached;
   }
   const cached = cachePage(reply, key.cursor, fetchedAt);
   parsedPages.set(cached, page);
   const summary = summaryOf(page, key);
-  const writing = sharedCache.write(key, lease, cached, summary, [settleScript(false)]);
+  const writing = sharedCache.write(key, leaseId, cached, summary, [settleScript(false)]);
   if ((await awaitWrite(deps, writing, stored)) === "stored") await deps.edge.put(key, cached, summary);
   return cached;
 }
@@ -95,7 +95,7 @@ export async function fetchAndCache(
 async function cacheFailure(
   deps: FetchDeps,
   key: PageKey,
-  { lease, stored, priority }: FetchContext,
+  { leaseId, stored, priority }: FetchContext,
   { reply, settleScript }: Fetched,
   fetchedAt: number,
   failure: Failure,
@@ -113,11 +113,11 @@ async function cacheFailure(
     const retryAfterMs = code === "upstream_quota_exceeded" ? await permits.block() : undefined;
     const backoff = stored && { ms: ttlMs ?? REFRESH_BACKOFF_MS, code };
     const end = { outcome: "answered", ...(backoff && { backoff }) } as const;
-    inBackground(deps, sharedCache.release(key, lease, end, scripts));
+    inBackground(deps, sharedCache.release(key, leaseId, end, scripts));
     return retryAfterMs === undefined ? failure : new Failure(code, detail, { retryAfterMs });
   }
   const negative = cacheNegative(reply, key.cursor, fetchedAt, ttlMs);
-  const writing = sharedCache.write(key, lease, negative, EMPTY_SUMMARY, scripts);
+  const writing = sharedCache.write(key, leaseId, negative, EMPTY_SUMMARY, scripts);
   if ((await awaitWrite(deps, writing, stored)) === "stored") await edge.put(key, negative, undefined);
   return failure;
 }

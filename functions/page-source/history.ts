@@ -36,7 +36,7 @@ export interface WalkEnd {
   readonly failure?: Failure;
 }
 
-export type Walk = AsyncGenerator<HistoryPage, WalkEnd>;
+export type HistoryWalk = AsyncGenerator<HistoryPage, WalkEnd>;
 
 /** How long a walk may retry a page while a quota is used up. */
 export interface RetryBudget {
@@ -48,7 +48,7 @@ export interface RetryBudget {
  * Walks through a history, newest row first. A page is read when the reader requests it.
  * @throws Failure of the first page; a later one ends the walk
  */
-export async function* walk(pages: PageSource, range: DateRange, retryBudget: RetryBudget): Walk {
+export async function* walk(pages: PageSource, range: DateRange, retryBudget: RetryBudget): HistoryWalk {
   const { symbol, cursor: start } = range;
   const seen = new Set<string>();
   const release = pages.reuseConnection();
@@ -79,7 +79,7 @@ export async function* walk(pages: PageSource, range: DateRange, retryBudget: Re
  * @throws Failure of the first page
  */
 export async function collect(
-  pages: Walk,
+  pages: HistoryWalk,
   maxRows: number,
 ): Promise<{ rows: Row[]; end: WalkEnd; freshness: Freshness }> {
   const rows: Row[] = [];

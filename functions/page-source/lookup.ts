@@ -3,12 +3,12 @@ import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import { requestTimeout, withTimeout } from "../timeout.ts";
 import { nameOf, type PageKey } from "./cached-reply.ts";
 import type { EdgeEntry } from "./edge-cache.ts";
-import { REVALIDATE_GRACE_MS } from "./freshness.ts";
-import { type LookupDeps, type LookupResult, lookUpShared } from "./shared-lookup.ts";
+import { isShortLived, REVALIDATE_GRACE_MS } from "./freshness.ts";
+import { type LookupResult, lookUpShared, type SharedLookupDeps } from "./shared-lookup.ts";
 
-export interface LookupContext extends LookupDeps {
-  /** Set by the first lookup of the invocation that finds Redis hanging: the others do not wait for it again. */
-  readonly redisHang: { failure?: Failure };
+export interface LookupDeps extends SharedLookupDeps {
+  /** Set when Redis hung or failed in this invocation: the other lookups do not wait for it again. */
+  readonly redisFailure: { failure?: Failure };
 }
 
 /** A request waits this long for a fresh page if it has a stale one. */
@@ -21,26 +21,23 @@ interface Flight {
   readonly client: string;
   readonly since: number;
   readonly result: Promise<LookupResult>;
-  /** Whether it waits for OpenD; before that, it waits for the shared cache. */
-  callsOpend: boolean;
+  /** Whether it waits for a fetch, of its own or of another lease holder; before that, it waits for Redis. */
+  awaitsFetch: boolean;
 }
 
 const inFlight = new Map<string, Flight>();
-const flightKeyOf = ({ flightScope }: LookupDeps, key: PageKey) => `${flightScope} ${nameOf(key)}`;
+const flightKeyOf = ({ flightScope }: SharedLookupDeps, key: PageKey) => `${flightScope} ${nameOf(key)}`;
 
 /** Looks up a reply: in the edge cache, in the shared cache, then at OpenD. */
-export async function lookUp(
-  deps: LookupContext,
-  symbol: SecuritySymbol,
-  key: PageKey,
-): Promise<LookupResult> {
+export async function lookUp(deps: LookupDeps, symbol: SecuritySymbol, key: PageKey): Promise<LookupResult> {
   const entry = await deps.edge.get(key);
   const now = deps.now();
   if (entry === undefined || now >= entry.staleUntil) return coalesce(deps, symbol, key);
   if (now < entry.revalidateAfter) return fromEdge(entry, now);
-  if (deps.redisHang.failure) return { cached: entry, tier: "edge", stale: deps.redisHang.failure.code };
+  if (deps.redisFailure.failure)
+    return { cached: entry, tier: "edge", stale: deps.redisFailure.failure.code };
   const timeoutError = () =>
-    inFlight.get(flightKeyOf(deps, key))?.callsOpend
+    inFlight.get(flightKeyOf(deps, key))?.awaitsFetch
       ? new Failure("opend_timeout", "OpenD did not answer in time")
       : new Failure("store_unavailable", "Upstash Redis did not answer in time");
   // It may join the flight of a request that was cut off, which never settles.
@@ -49,14 +46,14 @@ export async function lookUp(
     () => requestTimeout(deps.requestMs),
     () => coalesce(deps, symbol, key),
   );
-  if (now < entry.revalidateAfter + REVALIDATE_GRACE_MS) {
+  if (now < entry.revalidateAfter + (isShortLived(entry) ? 0 : REVALIDATE_GRACE_MS)) {
     deps.waitUntil(deps.budget.track(lookup.catch(() => deps.edge.postponeRevalidation(key, entry))));
     return fromEdge(entry, now);
   }
   return withTimeout(STALE_WAIT_MS, timeoutError, () => lookup).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
     deps.edge.postponeRevalidation(key, entry);
-    if (failure.code === "store_unavailable") deps.redisHang.failure = failure;
+    if (failure.code === "store_unavailable") deps.redisFailure.failure = failure;
     return { cached: entry, tier: "edge", stale: failure.code };
   });
 }
@@ -66,7 +63,7 @@ function fromEdge(cached: EdgeEntry, now: number): LookupResult {
 }
 
 /** Joins the lookup in flight for this page, or starts one. */
-async function coalesce(deps: LookupContext, symbol: SecuritySymbol, key: PageKey): Promise<LookupResult> {
+async function coalesce(deps: LookupDeps, symbol: SecuritySymbol, key: PageKey): Promise<LookupResult> {
   const name = flightKeyOf(deps, key);
   for (;;) {
     const other = inFlight.get(name);
@@ -81,7 +78,7 @@ async function coalesce(deps: LookupContext, symbol: SecuritySymbol, key: PageKe
       if (inFlight.get(name) === other) inFlight.delete(name);
     }
   }
-  if (deps.redisHang.failure) throw deps.redisHang.failure;
+  if (deps.redisFailure.failure) throw deps.redisFailure.failure;
   const since = deps.now();
   const result = withTimeout(
     deps.requestMs,
@@ -89,15 +86,15 @@ async function coalesce(deps: LookupContext, symbol: SecuritySymbol, key: PageKe
     (signal) =>
       lookUpShared(deps, symbol, key, signal, () => {
         const flight = inFlight.get(name);
-        if (flight) flight.callsOpend = true;
+        if (flight) flight.awaitsFetch = true;
       }),
   ).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
     const hangs = failure.code === "store_unavailable" && deps.now() - since >= REDIS_HANG_MS;
-    if (hangs) deps.redisHang.failure = failure;
+    if (hangs) deps.redisFailure.failure = failure;
     throw failure;
   });
-  const flight = { client: deps.client, since, result, callsOpend: false };
+  const flight = { client: deps.client, since, result, awaitsFetch: false };
   inFlight.set(name, flight);
   const ended = result
     .catch(() => undefined)

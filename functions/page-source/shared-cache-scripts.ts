@@ -1,4 +1,4 @@
-import { ALLOW_CALL, CLOSE, RECORD } from "./circuit-breaker.ts";
+import { CLAIM_CALL_FUNCTION, CLOSE_FUNCTION, RECORD_FUNCTION } from "./circuit-breaker.ts";
 import { SHARED_INDEX_MS } from "./freshness.ts";
 
 /**
@@ -7,7 +7,7 @@ import { SHARED_INDEX_MS } from "./freshness.ts";
  *
  * - A page is a hash: `cursor`, `fetched`, `fresh`, `stale`, `reply` (base64); `newest` and `extent` for comparisons;
  *   `entry`, its member in the index; `unconfirmed` and `unconfirmed_since`, the last reply that contradicted it.
- * - A lease is a string that expires by itself: the name of its holder, or `backoff CODE` after a failed refresh, with
+ * - A lease is a string that expires by itself: the ID of the lease, or `backoff CODE` after a failed refresh, with
  *   the code of its failure.
  * - The index of a symbol is a sorted set. A page with a range has the member `newest name` with its oldest timestamp
  *   (seconds) as the score. A cursor that a stored page leads to has the member `next cursor` with the time of the
@@ -20,15 +20,15 @@ const SECONDS_END = 100_000_000_000;
 /**
  * KEYS: index, circuit, then pairs of page and lease, the requested page last.
  *
- * ARGV: 1 lease token, 2 leaseMs, 3 now, 4 timestamp to search the index for or '', 5 maximum candidates, 6 index member
+ * ARGV: 1 lease ID, 2 leaseMs, 3 now, 4 timestamp to search the index for or '', 5 maximum candidates, 6 index member
  * of the requested cursor or '', from 7 the index entry of each pair but the last.
  *
  * Returns {state, waitMs, known 0|1, code of the backoff or '', cursor, fetched, fresh, stale, reply}, or {'indexed',
  * entries} if another page may have the row.
  */
-export const READ_SCRIPT = `${ALLOW_CALL}
+export const READ_SCRIPT = `${CLAIM_CALL_FUNCTION}
 local index, circuit = KEYS[1], KEYS[2]
-local token, leaseMs, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local leaseId, leaseMs, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local timestamp, maxCandidates, cursorMember = ARGV[4], ARGV[5], ARGV[6]
 local page, leaseKey = nil, KEYS[#KEYS]
 for i = 3, #KEYS, 2 do
@@ -53,12 +53,12 @@ local function result(state, waitMs, known, code)
   return {state, waitMs, known, code or '', page[1], page[2], page[3], page[4], page[5]}
 end
 if page and tonumber(page[3]) > now then return result('fresh', 0, 1) end
-if not redis.call('SET', leaseKey, token, 'NX', 'PX', leaseMs) then
+if not redis.call('SET', leaseKey, leaseId, 'NX', 'PX', leaseMs) then
   local code = string.match(redis.call('GET', leaseKey) or '', '^backoff (.*)$')
   if code then return result('backoff', math.max(redis.call('PTTL', leaseKey), 1), 1, code) end
   return result('lease-held', 0, 1)
 end
-local openMs = allowCall(circuit, token, now, leaseMs)
+local openMs = claimCall(circuit, leaseId, now, leaseMs)
 if openMs then
   redis.call('DEL', leaseKey)
   return result('circuit-open', openMs, 1)
@@ -71,19 +71,19 @@ return result('lease-acquired', 0, redis.call('ZSCORE', index, cursorMember) and
 /**
  * KEYS: page, lease, index, circuit.
  *
- * ARGV: 1 lease token, 2 cursor, 3 fetched, 4 fresh, 5 stale, 6 reply, 7 newest, 8 extent, 9 index entry or '', 10 oldest
+ * ARGV: 1 lease ID, 2 cursor, 3 fetched, 4 fresh, 5 stale, 6 reply, 7 newest, 8 extent, 9 index entry or '', 10 oldest
  * or '', 11 index member of the next cursor or '', 12 now, 13 confirmAfterMs.
  *
  * Returns 'stored', 'unconfirmed' or 'superseded'.
  */
-export const WRITE_SCRIPT = `${CLOSE}
+export const WRITE_SCRIPT = `${CLOSE_FUNCTION}
 local page, leaseKey, index, circuit = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local token, fetched, newest, extent = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local leaseId, fetched, newest, extent = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local entry, oldest, nextMember, now, confirmAfterMs = ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12]), tonumber(ARGV[13])
 close(circuit)
 local stored = redis.call('HMGET', page,
   'fetched', 'stale', 'newest', 'extent', 'unconfirmed', 'unconfirmed_since', 'entry')
-local isLeaseHolder = redis.call('GET', leaseKey) == token
+local isLeaseHolder = redis.call('GET', leaseKey) == leaseId
 local function release()
   if isLeaseHolder then redis.call('DEL', leaseKey) end
 end
@@ -123,18 +123,18 @@ return 'stored'
 /**
  * KEYS: lease, circuit.
  *
- * ARGV: 1 lease token, 2 backoffMs, 3 'answered'|'failed'|'not-called', 4 now, 5 code of the failure.
+ * ARGV: 1 lease ID, 2 backoffMs, 3 'answered'|'failed'|'inconclusive', 4 now, 5 code of the failure.
  */
-export const RELEASE_SCRIPT = `${RECORD}${CLOSE}
+export const RELEASE_SCRIPT = `${RECORD_FUNCTION}${CLOSE_FUNCTION}
 local leaseKey, circuit = KEYS[1], KEYS[2]
-local token, backoffMs, outcome, now, code = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
-if redis.call('GET', leaseKey) == token then
+local leaseId, backoffMs, outcome, now, code = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
+if redis.call('GET', leaseKey) == leaseId then
   if backoffMs > 0 then
     redis.call('SET', leaseKey, 'backoff ' .. code, 'PX', backoffMs)
   else
     redis.call('DEL', leaseKey)
   end
 end
-if outcome == 'answered' then close(circuit) else record(circuit, token, now, outcome == 'failed') end
+if outcome == 'answered' then close(circuit) else record(circuit, leaseId, now, outcome == 'failed') end
 return 0
 `;

@@ -44,7 +44,7 @@ export type WriteResult = "stored" | "unconfirmed" | "superseded";
 /** The end of a fetch without a reply to store. */
 export interface FetchEnd {
   /** For the circuit breaker; see `outcomeOf`. */
-  readonly outcome: "answered" | "failed" | "not-called";
+  readonly outcome: "answered" | "failed" | "inconclusive";
   /** For how long the page is not fetched again, in milliseconds, and because of which failure. */
   readonly backoff?: { readonly ms: number; readonly code: FailureCode };
 }
@@ -54,10 +54,10 @@ export interface SharedCache {
   /**
    * Reads a page, and acquires its lease if the page is missing or stale. A page stored under another cursor whose
    * rows continue past the requested one is found as well; the lease is then that page's.
-   * @param lease a name for the lease, unique to this lookup
+   * @param leaseId a name for the lease, unique to this lookup
    * @throws Failure `store_unavailable`
    */
-  read(key: PageKey, lease: string): Promise<SharedCacheRead>;
+  read(key: PageKey, leaseId: string): Promise<SharedCacheRead>;
   /**
    * Reads a page with plain commands, without a lease: one command for a page stored under this key, three at most.
    * @throws Failure `store_unavailable`
@@ -75,13 +75,13 @@ export interface SharedCache {
    */
   write(
     key: PageKey,
-    lease: string,
+    leaseId: string,
     cached: CachedReply,
     summary: PageSummary,
     scripts: readonly ScriptCall[],
   ): Promise<WriteResult>;
   /** Releases the lease without a reply, in one round trip with other scripts. */
-  release(key: PageKey, lease: string, end: FetchEnd, scripts?: readonly ScriptCall[]): Promise<void>;
+  release(key: PageKey, leaseId: string, end: FetchEnd, scripts?: readonly ScriptCall[]): Promise<void>;
 }
 
 /** Prefixes of the keys of pages, their leases, and the index of a symbol's pages; `npm run purge` deletes them. */
@@ -121,11 +121,11 @@ const nameIn = (entry: string) => entry.slice(entry.indexOf(" ") + 1);
  */
 export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => number): SharedCache {
   /** @param entries of the index, whose pages are tried first */
-  async function readOnce(key: PageKey, lease: string, timestamp: number | undefined, entries: string[]) {
+  async function readOnce(key: PageKey, leaseId: string, timestamp: number | undefined, entries: string[]) {
     const names = [...entries.map(nameIn), nameOf(key)];
     const keys = [indexKeyOf(key), CIRCUIT, ...names.flatMap((name) => [pageKeyOf(name), leaseKeyOf(name)])];
     const args = [
-      lease,
+      leaseId,
       leaseMs,
       now(),
       timestamp ?? "",
@@ -148,10 +148,10 @@ export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => 
   }
 
   return {
-    async read(key, lease) {
+    async read(key, leaseId) {
       const timestamp = key.num === undefined ? timestampOf(key.cursor) : undefined;
-      let reply = await readOnce(key, lease, timestamp, []);
-      if (reply[0] === "indexed") reply = await readOnce(key, lease, undefined, reply[1]);
+      let reply = await readOnce(key, leaseId, timestamp, []);
+      if (reply[0] === "indexed") reply = await readOnce(key, leaseId, undefined, reply[1]);
       if (reply[0] === "indexed") throw new Error("A read without an index search has no index entries");
       const [state, waitMs, isKnown, code, ...page] = reply;
       return {
@@ -180,9 +180,9 @@ export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => 
       );
       return found !== null && Number(found) > 0;
     },
-    async write(key, lease, cached, { newest, extent, next, range }, scripts) {
+    async write(key, leaseId, cached, { newest, extent, next, range }, scripts) {
       const args = [
-        lease,
+        leaseId,
         cached.cursor,
         cached.fetchedAt,
         cached.freshUntil,
@@ -203,8 +203,8 @@ export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => 
       ]);
       return parse(picklist(["stored", "unconfirmed", "superseded"]), result);
     },
-    async release(key, lease, { outcome, backoff }, scripts = []) {
-      const args = [lease, backoff?.ms ?? 0, outcome, now(), backoff?.code ?? ""].map(String);
+    async release(key, leaseId, { outcome, backoff }, scripts = []) {
+      const args = [leaseId, backoff?.ms ?? 0, outcome, now(), backoff?.code ?? ""].map(String);
       await upstash.evalAll([
         { script: RELEASE_SCRIPT, keys: [leaseKeyOf(nameOf(key)), CIRCUIT], args },
         ...scripts,

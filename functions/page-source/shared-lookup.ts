@@ -18,7 +18,7 @@ export interface LookupResult {
   readonly stale?: string | undefined;
 }
 
-export interface LookupDeps extends FetchDeps {
+export interface SharedLookupDeps extends FetchDeps {
   /** The deadline of a lookup, waiting included, in milliseconds. */
   readonly requestMs: number;
   /** Whether only fresh pages are acceptable. */
@@ -33,17 +33,17 @@ const LEASE_POLL_MS = 200;
 const MAX_LEASE_POLL_MS = 1_000;
 /**
  * Looks up a reply in the shared cache, then at OpenD. It ends when `signal` aborts.
- * @param onCall called when it starts to wait for OpenD
+ * @param onFetch called when it starts to wait for a fetch, of its own or of another lease holder
  * @throws Failure of the shared cache or the fetch; the reason of `signal`
  */
 export async function lookUpShared(
-  deps: LookupDeps,
+  deps: SharedLookupDeps,
   symbol: SecuritySymbol,
   key: PageKey,
   signal: AbortSignal,
-  onCall: () => void,
+  onFetch: () => void,
 ): Promise<LookupResult> {
-  return (await lookUpWhileRefused(deps, symbol, key)) ?? findOrFetch(deps, symbol, key, signal, onCall);
+  return (await lookUpWhileRefused(deps, symbol, key)) ?? findOrFetch(deps, symbol, key, signal, onFetch);
 }
 
 /**
@@ -52,7 +52,7 @@ export async function lookUpShared(
  * @throws Failure the remembered refusal, if no reply is stored
  */
 async function lookUpWhileRefused(
-  deps: LookupDeps,
+  deps: SharedLookupDeps,
   symbol: SecuritySymbol,
   key: PageKey,
 ): Promise<LookupResult | undefined> {
@@ -82,20 +82,20 @@ async function lookUpWhileRefused(
 
 /** Reads the shared cache until it has the page, or fetches the page with its lease. */
 async function findOrFetch(
-  deps: LookupDeps,
+  deps: SharedLookupDeps,
   symbol: SecuritySymbol,
   key: PageKey,
   signal: AbortSignal,
-  onCall: () => void,
+  onFetch: () => void,
 ): Promise<LookupResult> {
-  const lease = crypto.randomUUID();
+  const leaseId = crypto.randomUUID();
   for (let pollMs = LEASE_POLL_MS; !signal.aborted; pollMs = Math.min(2 * pollMs, MAX_LEASE_POLL_MS)) {
-    const { cached, state, waitMs, backoffCause, isKnown } = await deps.sharedCache.read(key, lease);
+    const { cached, state, waitMs, backoffCause, isKnown } = await deps.sharedCache.read(key, leaseId);
     if (cached && (state === "fresh" || !deps.freshOnly)) {
       await putInEdgeCache(deps, symbol, key, cached, waitMs);
       if (state === "lease-acquired") {
         const entryKey = { ...key, cursor: cached.cursor };
-        const context = { lease, stored: cached, priority: "refresh" } as const;
+        const context = { leaseId, stored: cached, priority: "refresh" } as const;
         const refresh = fetchAndCache(deps, symbol, entryKey, context);
         deps.waitUntil(deps.budget.track(refresh.catch(() => undefined)));
       }
@@ -109,11 +109,11 @@ async function findOrFetch(
       return { cached, tier: "shared", stale: stale[state] };
     }
     if (state === "lease-acquired") {
-      onCall();
+      onFetch();
       const unknown = key.cursor === FIRST ? "new-symbol" : "unknown-cursor";
       const priority = isKnown || (await deps.edge.isKnown(key)) ? "known-page" : unknown;
       const entryKey = cached ? { ...key, cursor: cached.cursor } : key;
-      const fetching = fetchAndCache(deps, symbol, entryKey, { lease, stored: cached, priority });
+      const fetching = fetchAndCache(deps, symbol, entryKey, { leaseId, stored: cached, priority });
       // The fetch ends on its own, even after this lookup timed out: its reply is stored for the next request.
       deps.waitUntil(fetching.catch(() => undefined));
       return { cached: await fetching, tier: "opend" };
@@ -124,13 +124,14 @@ async function findOrFetch(
         retryAfterMs: waitMs,
       });
     }
+    onFetch();
     await new Promise((resolve) => setTimeout(resolve, pollMs * (0.5 + Math.random() / 2)));
   }
   throw signal.reason;
 }
 
 function putInEdgeCache(
-  { edge }: LookupDeps,
+  { edge }: SharedLookupDeps,
   symbol: SecuritySymbol,
   key: PageKey,
   cached: CachedReply,

@@ -1,4 +1,3 @@
-import { Failure } from "../errors.ts";
 import {
   concatenate,
   END,
@@ -15,7 +14,8 @@ import { type PageKey, timestampOf } from "./cached-reply.ts";
 import { readPage } from "./fetch.ts";
 import { pageLifetime } from "./freshness.ts";
 import { lookUp } from "./lookup.ts";
-import type { CacheTier, LookupDeps, LookupResult } from "./shared-lookup.ts";
+import type { CacheTier, LookupResult, SharedLookupDeps } from "./shared-lookup.ts";
+import { subrequestLimit } from "./subrequest-budget.ts";
 
 /** A page, and its age. Times are Unix times in milliseconds. */
 export interface PageResult {
@@ -35,7 +35,7 @@ export interface PageSource {
   /**
    * @param cursor `FIRST`, `END`, or the cursor of an earlier page
    * @param num requested rows, 1 to 50; absent for all rows that are cached together, 50 at most
-   * @throws Failure of the lookup; `subrequest_limit`; `request_timeout`
+   * @throws Failure of the lookup; `subrequest_limit`, also if no lookup starts before the deadline; `request_timeout`
    */
   page(symbol: SecuritySymbol, cursor: string, num?: number): Promise<PageResult>;
   /** Uses one connection to OpenD for several pages, until the returned function is called. */
@@ -45,14 +45,15 @@ export interface PageSource {
 /** Near to far. */
 const TIERS: readonly CacheTier[] = ["edge", "shared", "collapsed", "opend"];
 
-export function pageSourceOf(sharedDeps: LookupDeps): PageSource {
-  const deps = { ...sharedDeps, redisHang: {} };
+/** The page source without stats; see `create-page-source.ts`. */
+export function createLookupPageSource(sharedDeps: SharedLookupDeps): PageSource {
+  const deps = { ...sharedDeps, redisFailure: {} };
   return {
     page(symbol, cursor, num) {
       let isWaiting = true;
       const timeoutError = () =>
         isWaiting
-          ? new Failure("subrequest_limit", "The request needs more lookups than its deadline allows")
+          ? subrequestLimit("The request needs more lookups than its deadline allows")
           : requestTimeout(deps.requestMs);
       return withTimeout(deps.requestMs, timeoutError, (signal) => {
         const lookup: Lookup = (key) =>
@@ -72,7 +73,7 @@ export function pageSourceOf(sharedDeps: LookupDeps): PageSource {
 type Lookup = (key: PageKey) => Promise<LookupResult>;
 
 async function findPage(
-  deps: LookupDeps,
+  deps: SharedLookupDeps,
   lookup: Lookup,
   symbol: SecuritySymbol,
   cursor: string,

@@ -72,10 +72,8 @@ export function createSubrequestBudget(
     async run(work) {
       while (foreground >= maxConcurrent || !fits(running + 1)) {
         if (running === 0) {
-          throw new Failure(
-            "subrequest_limit",
+          throw subrequestLimit(
             "The request needs more pages than one request may fetch; fetched pages are cached",
-            { retryAfterMs: RETRY_AFTER_MS },
           );
         }
         await new Promise<void>((resolve) => waiting.push(resolve));
@@ -89,4 +87,8 @@ export function createSubrequestBudget(
     },
     hasCapacity: () => fits(1),
   };
+}
+
+export function subrequestLimit(detail: string): Failure {
+  return new Failure("subrequest_limit", detail, { retryAfterMs: RETRY_AFTER_MS });
 }

@@ -86,8 +86,8 @@ const ACCOUNT_LOG = `${PREFIX}:${ACCOUNT}`;
 const REFRESH_RESERVE = 5;
 
 /**
- * For how long a refusal of the whole account is remembered at most, in milliseconds: permits that other isolates
- * release become free earlier.
+ * How long a refusal by the limiter for the whole account is remembered, in milliseconds: permits that other isolates
+ * release become free earlier. A refusal by OpenD itself is remembered for the window.
  */
 const ACCOUNT_MEMORY_MS = 2_000;
 
@@ -97,12 +97,12 @@ const scopeOf = (client: string) => `client ${client}`;
 /** How many permits each priority leaves to others. */
 export function reservesOf(
   limit: number,
-): Record<Priority, Pick<AcquireOptions, "reserve" | "wasteReserve">> {
+): Record<Priority, Pick<AcquireOptions, "reserve" | "maxWasteReserve">> {
   const half = Math.floor(limit / 2);
   return {
     "known-page": { reserve: 0 },
     refresh: { reserve: Math.min(REFRESH_RESERVE, half) },
-    "new-symbol": { reserve: 0, wasteReserve: half },
+    "new-symbol": { reserve: 0, maxWasteReserve: half },
     "unknown-cursor": { reserve: half },
   };
 }
@@ -147,8 +147,8 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
   }
 
   function refuse(scope: string, failure: Failure, maxMs = Number.POSITIVE_INFINITY): Failure {
-    // Within the last waitMs a permit can be granted ahead of its start.
-    refusals.remember(scope, failure, Math.min((failure.retryAfterMs ?? 0) - rule.waitMs, maxMs));
+    // Within the last maxWaitMs a permit can be granted ahead of its start.
+    refusals.remember(scope, failure, Math.min((failure.retryAfterMs ?? 0) - rule.maxWaitMs, maxMs));
     return failure;
   }
 

@@ -21,7 +21,7 @@ export interface PermittedCall<Session, Reply> {
  *
  * 1. Acquire the permit, while the connection opens.
  * 2. Wait for the permit's start, and check that OpenD has not refused a call in the meantime.
- * 3. If connecting took longer than `PERMIT_MAX_AGE_MS`, exchange the permit for a new one, once.
+ * 3. If the permit is older than `PERMIT_MAX_AGE_MS` (a slow connection or Redis), replace it by a new one, once.
  * 4. Call. From here the permit counts until `SlidingWindowLog.maxInFlightMs` has passed, or until it is settled.
  * 5. Release a permit that no call has used.
  *

@@ -20,7 +20,7 @@ export interface SlidingWindowRule {
   /** The longest time from a permit's start to the arrival of its call. */
   readonly maxInFlightMs: number;
   /** A permit is granted at most this far ahead of its start. */
-  readonly waitMs: number;
+  readonly maxWaitMs: number;
   /** Permits per window for one client. The client has a log of its own under the same rule. */
   readonly clientShare: number;
 }
@@ -36,7 +36,7 @@ export interface AcquireOptions {
   /** Permits that this request leaves to others. If there are any, it is never granted ahead of its start. */
   readonly reserve: number;
   /** Permits that it leaves to others at most while calls are wasted: one for each wasted call. */
-  readonly wasteReserve?: number;
+  readonly maxWasteReserve?: number;
 }
 
 /** A wasted call lowers the limit of new symbols for this long, in milliseconds. */
@@ -68,19 +68,19 @@ const wastedKey = (log: string) => `${log}:wasted`;
 
 /** The script that grants or refuses one permit. */
 export function acquireScript(log: string, rule: SlidingWindowRule, options: AcquireOptions): ScriptCall {
-  const { limit, windowMs, maxInFlightMs, waitMs, clientShare } = rule;
-  const { id, clientLog, replaces = "", reserve, wasteReserve = 0 } = options;
+  const { limit, windowMs, maxInFlightMs, maxWaitMs, clientShare } = rule;
+  const { id, clientLog, replaces = "", reserve, maxWasteReserve = 0 } = options;
   const args = [
     id,
     limit,
     windowMs,
     maxInFlightMs,
-    waitMs,
+    maxWaitMs,
     replaces,
     clientShare,
     EXPECTED_CALL_MS,
     reserve,
-    wasteReserve,
+    maxWasteReserve,
     WASTE_MEMORY_MS,
     EXPIRY_MARGIN_MS,
   ];

@@ -15,7 +15,7 @@ end
  *
  * KEYS: account's log, block, client's log, wasted calls.
  *
- * ARGV: 1 permit, 2 limit, 3 windowMs, 4 maxInFlightMs, 5 waitMs, 6 permit to release first or '', 7 limit of the client,
+ * ARGV: 1 permit, 2 limit, 3 windowMs, 4 maxInFlightMs, 5 maxWaitMs, 6 permit to release first or '', 7 limit of the client,
  * 8 expectedCallMs, 9 reserve, 10 maximum reserve for wasted calls, 11 wasteMemoryMs, 12 expiryMarginMs.
  *
  * Returns {granted 0|1, ms until the start, remaining, remaining for the client, reason of a refusal: 0 the limit | 1 the

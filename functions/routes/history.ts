@@ -8,7 +8,7 @@ import {
   combineFreshness,
   type Freshness,
   type HistoryPage,
-  type Walk,
+  type HistoryWalk,
   type WalkEnd,
   walk,
 } from "../page-source/history.ts";
@@ -58,7 +58,7 @@ export async function getHistory(context: AppContext, symbolText: string): Promi
 }
 
 /** A body that fetches a page when the client reads it. */
-function streamOf(pages: Walk, texts: AsyncGenerator<string>, disconnect: AbortController) {
+function streamOf(pages: HistoryWalk, texts: AsyncGenerator<string>, disconnect: AbortController) {
   const encoder = new TextEncoder();
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const stream = new ReadableStream<Uint8Array>(
@@ -87,7 +87,7 @@ function streamOf(pages: Walk, texts: AsyncGenerator<string>, disconnect: AbortC
 
 /** @param first the first page, which was read already */
 async function* textsOf(
-  pages: Walk,
+  pages: HistoryWalk,
   first: IteratorResult<HistoryPage, WalkEnd>,
   writer: SeriesWriter,
 ): AsyncGenerator<string> {

@@ -110,7 +110,7 @@ async function testLimiter(redis: Redis, windowMs: number): Promise<Finding> {
   const name = randomUUID();
   const prefix = "short-interest:doctor";
   const clientLog = `${prefix}:${name}:client`;
-  const rule = { limit: TEST_LIMIT, windowMs, maxInFlightMs: 0, waitMs: 0, clientShare: TEST_REQUESTS };
+  const rule = { limit: TEST_LIMIT, windowMs, maxInFlightMs: 0, maxWaitMs: 0, clientShare: TEST_REQUESTS };
   const acquire = async () => {
     const request = { id: randomUUID(), clientLog, reserve: 0 };
     const limiter = new Ratelimit({

@@ -54,7 +54,7 @@ export async function benchLimiter(report: Report): Promise<void> {
 async function ownLimiter(resources: Resources, { redis }: Remotes): Promise<Acquire> {
   const { url, token } = resources.add(await startUpstash(await redis.open()));
   const upstash = createUpstash({ url, token }, 3_000);
-  const rule = { limit: LIMIT, windowMs: WINDOW_MS, clientShare: LIMIT, waitMs: 0, maxInFlightMs: 6_000 };
+  const rule = { limit: LIMIT, windowMs: WINDOW_MS, clientShare: LIMIT, maxWaitMs: 0, maxInFlightMs: 6_000 };
   const permits = createPermits({
     upstash,
     database: url,

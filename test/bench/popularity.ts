@@ -2,8 +2,8 @@ import { Failure } from "../../functions/errors.ts";
 import { type CachedReply, nameOf, type PageKey } from "../../functions/page-source/cached-reply.ts";
 import { createEdgeCache } from "../../functions/page-source/edge-cache.ts";
 import type { SharedCache } from "../../functions/page-source/shared-cache.ts";
-import type { LookupDeps } from "../../functions/page-source/shared-lookup.ts";
-import { pageSourceOf } from "../../functions/page-source/source.ts";
+import type { SharedLookupDeps } from "../../functions/page-source/shared-lookup.ts";
+import { createLookupPageSource } from "../../functions/page-source/source.ts";
 import { createSubrequestBudget } from "../../functions/page-source/subrequest-budget.ts";
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { maxCallsInWindow } from "../support/max-calls.ts";
@@ -53,12 +53,12 @@ async function week(dataCenters: number, shared: boolean) {
   const calls: number[] = [];
   let oldest = 0;
   const pending: Promise<unknown>[] = [];
-  const permits: LookupDeps["permits"] = {
+  const permits: SharedLookupDeps["permits"] = {
     block: async () => WINDOW_MS,
     refusal: () => undefined,
   };
   const sharedCache = memorySharedCache(() => now);
-  const upstream: LookupDeps["upstream"] = {
+  const upstream: SharedLookupDeps["upstream"] = {
     async fetch() {
       while ((calls[oldest] ?? now) < now - WINDOW_MS) oldest += 1;
       if (calls.length - oldest >= LIMIT) {
@@ -70,7 +70,7 @@ async function week(dataCenters: number, shared: boolean) {
     reuseConnection: () => () => {},
   };
   const sources = Array.from({ length: dataCenters }, (_, index) =>
-    pageSourceOf({
+    createLookupPageSource({
       edge: createEdgeCache(
         memoryCacheApi(() => now),
         `https://${index}.of-${dataCenters}.${shared}.test`,

@@ -56,7 +56,7 @@ describe("circuit breaker", () => {
 
   it("ignores calls that were answered or never made", async () => {
     for (let call = 0; call < 10; call += 1) {
-      const outcome = call % 2 === 0 ? "answered" : "not-called";
+      const outcome = call % 2 === 0 ? "answered" : "inconclusive";
       await started.store.read(keyOf(call), "a");
       await started.store.release(keyOf(call), "a", { outcome }, []);
     }
@@ -82,7 +82,7 @@ describe("circuit breaker", () => {
     await failTimes(5);
     started.setTime(NOW + 10_000);
     await started.store.read(keyOf(20), "refused");
-    await started.store.release(keyOf(20), "refused", { outcome: "not-called" }, []);
+    await started.store.release(keyOf(20), "refused", { outcome: "inconclusive" }, []);
     expect(await started.store.read(keyOf(21), "dead")).toMatchObject({ state: "lease-acquired" });
     expect(await started.store.read(keyOf(22), "next")).toMatchObject({ state: "circuit-open", waitMs: 0 });
     started.setTime(NOW + 10_000 + HOUR);

@@ -159,6 +159,16 @@ describe("edge cache entry", () => {
     expect((await dataCenter?.page("US.AAPL"))?.result?.tier).toBe("opend");
   });
 
+  it("of a refusal is looked up again 5 min after it was stored, before it is served", async () => {
+    const { service, clock, dataCenters } = await start(1);
+    await service.opend.set({ fault: "unknown stock" });
+    expect((await dataCenters[0]?.page("US.AAPL"))?.failure?.code).toBe("unknown_symbol");
+    await service.opend.set({ fault: "" });
+    await service.upstash.redis("FLUSHALL"); // Like a purge.
+    clock.forward(5.5 * MINUTE);
+    expect((await dataCenters[0]?.page("US.AAPL"))?.result?.tier).toBe("opend");
+  });
+
   it("is served at once with store_unavailable for 5 s after a lookup that hung", async () => {
     const { service, clock, dataCenters } = await start(1);
     await dataCenters[0]?.page("US.AAPL");

@@ -14,12 +14,12 @@ async function start({
   limit = 3,
   windowMs = HOUR,
   maxInFlightMs = 6_000,
-  waitMs = 0,
+  maxWaitMs = 0,
   clientShare = 30,
 } = {}) {
   const upstash = await control.startUpstash();
   const background: Promise<void>[] = [];
-  const rule = { limit, windowMs, maxInFlightMs, waitMs, clientShare };
+  const rule = { limit, windowMs, maxInFlightMs, maxWaitMs, clientShare };
   const connection = createUpstash(upstash, 1_000);
   const permits = createPermits({
     upstash: connection,
@@ -92,7 +92,12 @@ describe("permit", () => {
   });
 
   it("that becomes free within the wait limit is booked ahead, one after another", async () => {
-    const { acquire, command } = await start({ limit: 2, windowMs: 500, maxInFlightMs: 100, waitMs: 2_000 });
+    const { acquire, command } = await start({
+      limit: 2,
+      windowMs: 500,
+      maxInFlightMs: 100,
+      maxWaitMs: 2_000,
+    });
     for (let count = 0; count < 6; count += 1) await acquire();
     // Compare the times in the log, which are Redis's: replies arrive later.
     const entries = (await command("ZRANGE", PERMIT_LOG, "0", "-1", "WITHSCORES")) as string[];
@@ -122,7 +127,7 @@ describe("permit", () => {
   });
 
   it("stays in the log until its call can have arrived, then expires", async () => {
-    const { acquire, command } = await start({ limit: 1, windowMs: 300, maxInFlightMs: 700, waitMs: 0 });
+    const { acquire, command } = await start({ limit: 1, windowMs: 300, maxInFlightMs: 700, maxWaitMs: 0 });
     await acquire();
     const expiresAt = Number(
       await command("ZRANGE", PERMIT_LOG, "0", "-1", "WITHSCORES").then((entry) => (entry as string[])[1]),
@@ -135,7 +140,11 @@ describe("permit", () => {
   });
 
   it("never shortens the expiry of a log with a permit booked ahead", async () => {
-    const { permits, acquire, settle, command } = await start({ limit: 6, waitMs: 2 * HOUR, clientShare: 1 });
+    const { permits, acquire, settle, command } = await start({
+      limit: 6,
+      maxWaitMs: 2 * HOUR,
+      clientShare: 1,
+    });
     const client = "short-interest:client:me";
     const first = await acquire();
     await acquire();
@@ -238,7 +247,12 @@ describe("permit", () => {
   });
 
   it("for a new symbol can be booked ahead, even after a wasted call", async () => {
-    const { permits, settle } = await start({ limit: 2, windowMs: 500, maxInFlightMs: 100, waitMs: 2_000 });
+    const { permits, settle } = await start({
+      limit: 2,
+      windowMs: 500,
+      maxInFlightMs: 100,
+      maxWaitMs: 2_000,
+    });
     const acquire = () => permits.acquire({ client: "me", priority: "new-symbol" });
     await settle(await acquire(), true);
     expect((await acquire()).startsAt).toBeGreaterThan(Date.now() + 100);

@@ -55,7 +55,7 @@ export function chooseSetting(random: Random): RateLimitSetting {
       limit,
       windowMs,
       maxInFlightMs: random.pick([0, 1, Math.ceil(windowMs / 2), windowMs, 1_500, 6_000]),
-      waitMs: random.pick([0, 1, Math.ceil(windowMs / 2), 3 * windowMs, 10_000]),
+      maxWaitMs: random.pick([0, 1, Math.ceil(windowMs / 2), 3 * windowMs, 10_000]),
       clientShare: random.integer(isSequential ? Math.ceil(limit / 2) : 1, limit + 1),
     };
   };
@@ -67,7 +67,7 @@ export function chooseSetting(random: Random): RateLimitSetting {
       : {
           ...first,
           ...(random.chance(0.5) && { limit: other.limit, clientShare: other.clientShare }),
-          ...(random.chance(0.5) && { waitMs: other.waitMs }),
+          ...(random.chance(0.5) && { maxWaitMs: other.maxWaitMs }),
           ...(random.chance(0.5) && { maxInFlightMs: other.maxInFlightMs }),
         };
   return { profile, rules: [first, second], keysEndEarly: random.chance(0.5) };

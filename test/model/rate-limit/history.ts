@@ -64,10 +64,10 @@ export function describeRule({
   limit,
   windowMs,
   maxInFlightMs,
-  waitMs,
+  maxWaitMs,
   clientShare,
 }: SlidingWindowRule): string {
-  return `limit ${limit}, share ${clientShare}, window ${windowMs} ms, in flight for ${maxInFlightMs} ms, wait ${waitMs} ms`;
+  return `limit ${limit}, share ${clientShare}, window ${windowMs} ms, in flight for ${maxInFlightMs} ms, wait ${maxWaitMs} ms`;
 }
 
 export function describeOperation(operation: RateLimitOperation): string {

@@ -5,7 +5,7 @@ import {
 } from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { Mutant } from "../mutants.ts";
 
-const RULE: SlidingWindowRule = { limit: 1, windowMs: 1, maxInFlightMs: 1, waitMs: 1, clientShare: 1 };
+const RULE: SlidingWindowRule = { limit: 1, windowMs: 1, maxInFlightMs: 1, maxWaitMs: 1, clientShare: 1 };
 const ACQUIRE = acquireScript("", RULE, { id: "", clientLog: "", reserve: 0 }).script;
 const SETTLE = settleScript("", RULE, "", "", false).script;
 

@@ -142,10 +142,10 @@ export class RateLimitWorld implements World<RateLimitOperation> {
 
   #checkStart(request: AcquireOperation, ms: number): void {
     const { worker, priority } = request;
-    const { waitMs, limit } = this.setting.rules[worker];
+    const { maxWaitMs, limit } = this.setting.rules[worker];
     // A limit of 1 has no reserve.
     const mayWait = limit === 1 || priority === "known-page" || priority === "new-symbol";
-    const isTooLate = ms > (mayWait ? waitMs : 0);
+    const isTooLate = ms > (mayWait ? maxWaitMs : 0);
     if (ms < 0 || isTooLate) throw new Error(`The permit starts in ${ms} ms`);
     const start = this.#nowMs + ms;
     if (start < this.oracle.blockedUntil) throw new Error("The permit starts while the log is blocked");
@@ -254,7 +254,7 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     const [rule] = this.setting.rules;
     oracle.check();
     const maxPermitMs = Math.max(
-      ...this.setting.rules.map(({ waitMs, maxInFlightMs }) => waitMs + maxInFlightMs),
+      ...this.setting.rules.map(({ maxWaitMs, maxInFlightMs }) => maxWaitMs + maxInFlightMs),
     );
     const end = Math.ceil(this.micros / 1_000);
     this.#redis.micros = (end + maxPermitMs + rule.windowMs + 1) * 1_000;

@@ -114,7 +114,7 @@ async function runRateLimitHistory(random: Random, both: Both) {
     limit,
     windowMs: 5 * HOUR,
     maxInFlightMs: HOUR + hours(5),
-    waitMs: hours(9),
+    maxWaitMs: hours(9),
     clientShare: random.integer(1, 5),
   };
   let micros = 1_800_000_000_000_000;
@@ -168,7 +168,7 @@ async function runSharedCacheHistory(random: Random, both: Both) {
       await cache.write(key, lease(), cached, { newest, extent: random.integer(0, 3), next, range }, []);
     }
     if (kind === "release") {
-      const outcome = random.pick(["failed", "failed", "failed", "answered", "not-called"] as const);
+      const outcome = random.pick(["failed", "failed", "failed", "answered", "inconclusive"] as const);
       const backoff = random.chance(0.5) ? ({ ms: HOUR, code: "opend_failed" } as const) : undefined;
       await cache.release(key, lease(), { outcome, ...(backoff && { backoff }) }, []);
     }

@@ -131,7 +131,7 @@ export function* generateOperations(
 }
 
 function failure(random: Random, fetch: number): SharedCacheOperation {
-  const outcome = random.pick(["failed", "failed", "failed", "not-called", "answered"] as const);
+  const outcome = random.pick(["failed", "failed", "failed", "inconclusive", "answered"] as const);
   const backoff = random.chance(0.5) ? ({ ms: 5_000, code: "opend_unreachable" } as const) : undefined;
   return { kind: "release", fetch, outcome, ...(backoff && { backoff }) };
 }

@@ -23,7 +23,7 @@ export const SHARED_CACHE_MUTANTS: readonly Mutant[] = [
   {
     defect: "a Worker releases the lease of another Worker",
     script: RELEASE_SCRIPT,
-    original: "if redis.call('GET', leaseKey) == token then",
+    original: "if redis.call('GET', leaseKey) == leaseId then",
     replacement: "if true then",
     expectedMessage: "The TTL of the lease is",
   },

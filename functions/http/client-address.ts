@@ -5,7 +5,7 @@ const IPV6_PREFIX_GROUPS = 4;
  * The client ID of a request without a key: its IPv4 address, or the /64 of its IPv6 address.
  * Outside Cloudflare, `CF-Connecting-IP` is missing and all callers share the ID `unknown`.
  */
-export function addressOf(headers: Headers): string {
+export function clientIdOfAddress(headers: Headers): string {
   const address = headers.get("CF-Connecting-IP") ?? "unknown";
   if (!address.includes(":")) return address;
   const [head = "", tail = ""] = address.toLowerCase().split("::");

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { addressOf } from "../../functions/http/client.ts";
+import { clientIdOfAddress } from "../../functions/http/client-address.ts";
 
 it.each([
   ["203.0.113.7", "203.0.113.7"],
@@ -11,5 +11,7 @@ it.each([
   ["::ffff:203.0.113.7", "0:0:0:0::/64"],
   [undefined, "unknown"],
 ])("address %s has client ID %s", (address, client) => {
-  expect(addressOf(new Headers(address === undefined ? {} : { "CF-Connecting-IP": address }))).toBe(client);
+  expect(clientIdOfAddress(new Headers(address === undefined ? {} : { "CF-Connecting-IP": address }))).toBe(
+    client,
+  );
 });
