@@ -78,7 +78,7 @@ export async function circuitOpenMs(upstash: Upstash, now: number): Promise<numb
 
 /**
  * The outcome of a fetch without a usable reply. `failed`: no connection, no login or no reply. `inconclusive`: no call,
- * or a reply that cannot be decoded; the circuit does not change.
+ * or an unreadable frame; the circuit does not change.
  */
 export function outcomeOf(code: FailureCode): "failed" | "inconclusive" {
   return TRIPS_BREAKER.has(code) ? "failed" : "inconclusive";

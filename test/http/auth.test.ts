@@ -244,7 +244,7 @@ describe("every response", () => {
         ?.replaceAll(/;dur=\d+/g, "")
         .split(", ")
         .sort();
-    expect(await phases()).toEqual(["call", "connect", "edge", "limit", "store"]);
+    expect(await phases()).toEqual(["call", "connect", "edge", "limit", "shared"]);
     expect(await phases()).toEqual(["edge"]);
   });
 });

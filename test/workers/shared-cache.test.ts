@@ -81,7 +81,7 @@ describe(`${WORKERS} Workers with one shared cache`, () => {
       promisify(execFile)(process.execPath, ["scripts/purge.ts", ...args], {
         env: { ...process.env, UPSTASH_REDIS_REST_URL: upstash.url, UPSTASH_REDIS_REST_TOKEN: upstash.token },
       });
-    expect((await run("us.aapl")).stdout).toBe("US.AAPL: 1 cached pages deleted\n");
+    expect((await run("us.aapl")).stdout).toBe("US.AAPL: 1 cached page deleted\n");
     expect(await upstash.redis.call("KEYS", "short-interest:*US.AAPL*")).toEqual([]);
     expect((await run("--all")).stdout).toBe("all pages: 21 cached pages deleted\n");
     expect(await upstash.redis.call("KEYS", "short-interest:page:*")).toEqual([]);
