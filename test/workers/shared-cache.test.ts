@@ -85,7 +85,7 @@ describe(`${WORKERS} Workers with one shared cache`, () => {
     expect(await upstash.redis.call("KEYS", "short-interest:*US.AAPL*")).toEqual([]);
     expect((await run("--all")).stdout).toBe("all pages: 21 cached pages deleted\n");
     expect(await upstash.redis.call("KEYS", "short-interest:page:*")).toEqual([]);
-    await expect(run("nonsense")).rejects.toThrow("Invalid symbol: nonsense");
+    await expect(run("nonsense")).rejects.toThrow("nonsense: A symbol must be");
     await expect(run()).rejects.toThrow("usage");
   });
 });
