@@ -6,7 +6,7 @@ import { lint, readConfig } from "markdownlint/sync";
  * Lints the Markdown files with the rules of `.markdownlint.json` and exits with 1 after an error.
  * With `--fix` it first applies the fixes that markdownlint offers.
  *
- * This uses the library because markdownlint-cli2 brings packages under licences that `licences.test.ts` rejects.
+ * This uses the library because markdownlint-cli2 brings packages under licenses that `licenses.test.ts` rejects.
  */
 const files = globSync(["*.md", "docs/**/*.md", ".github/**/*.md"]).sort();
 const config = readConfig(".markdownlint.json");

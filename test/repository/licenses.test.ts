@@ -28,19 +28,19 @@ const packages = Object.entries(lock.packages).filter(
   ([path, { link }]) => path.includes("node_modules/") && !link,
 );
 
-/** Whether `known` has one alternative of an SPDX expression: each licence that `AND` joins. */
+/** Whether `known` has one alternative of an SPDX expression: each license that `AND` joins. */
 function isAmong(known: ReadonlySet<string>, license = ""): boolean {
   const choices = license.replace(/[()]/g, "").split(" OR ");
   return choices.some((choice) => choice.split(" AND ").every((name) => known.has(name)));
 }
 
-it("bundled packages have a permissive licence", () => {
+it("bundled packages have a permissive license", () => {
   const shipped = packages.filter(([, { dev }]) => dev !== true);
   expect(shipped.length).toBeGreaterThan(0);
   expect(shipped.filter(([, { license }]) => !isAmong(PERMISSIVE, license))).toEqual([]);
 });
 
-it("development tools have a permissive licence or one allowed for tools", () => {
+it("development tools have a permissive license or one allowed for tools", () => {
   const known = new Set([...PERMISSIVE, ...FOR_TOOLS]);
   expect(packages.filter(([, { license }]) => !isAmong(known, license))).toEqual([]);
 });
