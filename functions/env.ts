@@ -70,33 +70,37 @@ const integer = (min: number, max: number, fallback: string) => {
   );
 };
 
-const ORIGINS = "is neither * nor a comma-separated list of origins such as https://example.com";
+const INVALID_ORIGINS = "is neither * nor a comma-separated list of origins such as https://example.com";
 const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
 const list = v.transform((text: string) => text.split(",").map((item) => item.trim()));
 const origins = v.pipe(
-  v.optional(v.string(ORIGINS), "*"),
+  v.optional(v.string(INVALID_ORIGINS), "*"),
   list,
-  v.check((all) => all.join() === "*" || all.every(isOrigin), ORIGINS),
+  v.check((all) => all.join() === "*" || all.every(isOrigin), INVALID_ORIGINS),
   v.transform((all) => (all.join() === "*" ? ("*" as const) : all)),
 );
-const TRUSTED = "is not a comma-separated list of origins such as http://localhost:9000";
-const trustedOrigins = v.pipe(v.string(TRUSTED), list, v.everyItem(isOrigin, TRUSTED));
-
-const HOSTS = "is not a comma-separated list of host names such as short-interest.example.com";
-const ownHosts = v.pipe(
-  v.string(HOSTS),
+const INVALID_TRUSTED_ORIGINS = "is not a comma-separated list of origins such as http://localhost:9000";
+const trustedOrigins = v.pipe(
+  v.string(INVALID_TRUSTED_ORIGINS),
   list,
-  v.everyItem((host) => canonicalHost(host) !== undefined, HOSTS),
+  v.everyItem(isOrigin, INVALID_TRUSTED_ORIGINS),
 );
 
-const KEYS =
+const INVALID_HOSTS = "is not a comma-separated list of host names such as short-interest.example.com";
+const ownHosts = v.pipe(
+  v.string(INVALID_HOSTS),
+  list,
+  v.everyItem((host) => canonicalHost(host) !== undefined, INVALID_HOSTS),
+);
+
+const INVALID_API_KEYS =
   "is not a comma-separated list of name:digest:digest, as `npm run key` prints them, each name once";
 const HEX = "[0-9a-fA-F]{64}";
 const ENTRY = new RegExp(`^[\\w.-]{1,64}:${HEX}(?::${HEX})?$`);
 const apiKeys = v.pipe(
-  v.string(KEYS),
+  v.string(INVALID_API_KEYS),
   list,
-  v.everyItem((entry) => ENTRY.test(entry), KEYS),
+  v.everyItem((entry) => ENTRY.test(entry), INVALID_API_KEYS),
   v.transform((all) =>
     all.map((entry): ApiKey => {
       const [name = "", digest = "", opendDigest] = entry.split(":");
@@ -107,15 +111,15 @@ const apiKeys = v.pipe(
       };
     }),
   ),
-  v.check((all) => new Set(all.map(({ name }) => name)).size === all.length, KEYS),
+  v.check((all) => new Set(all.map(({ name }) => name)).size === all.length, INVALID_API_KEYS),
 );
 
-const SECRET_KEYS =
+const INVALID_SECRET_KEYS =
   "is not a comma-separated list of 32 bytes in base64 each, as `openssl rand -base64 32` prints them";
 const secretKeys = v.pipe(
-  v.string(SECRET_KEYS),
+  v.string(INVALID_SECRET_KEYS),
   list,
-  v.everyItem((key) => /^[A-Za-z0-9+/]{43}=$/.test(key), SECRET_KEYS),
+  v.everyItem((key) => /^[A-Za-z0-9+/]{43}=$/.test(key), INVALID_SECRET_KEYS),
   v.transform((all) => all.map((key) => Uint8Array.from(atob(key), (char) => char.charCodeAt(0)))),
 );
 

@@ -5,8 +5,8 @@ import { formatSymbol, parseSymbol } from "../functions/short-interest/symbol.ts
 import { variable } from "./dev-vars.ts";
 
 /**
- * `npm run purge -- HK.00700 …` or `npm run purge -- --all`: deletes pages from the shared cache. Copies in edge caches
- * expire within five minutes.
+ * `npm run purge -- HK.00700 …` or `npm run purge -- --all`: deletes pages from the shared cache. Edge caches revalidate
+ * their copies within five minutes.
  */
 
 /** Keys that one SCAN command examines, and one DEL command deletes at most. */

@@ -14,10 +14,10 @@ export interface History {
 }
 
 /** A tab that stays open reloads a history after this time. */
-const MAX_AGE_MS = 3_600_000;
+const RELOAD_AFTER_MS = 3_600_000;
 
 export function isExpired({ loadedAt }: History, now: number): boolean {
-  return now - loadedAt > MAX_AGE_MS;
+  return now - loadedAt > RELOAD_AFTER_MS;
 }
 
 export const RANGES = ["3M", "1Y", "3Y", "all"] as const;

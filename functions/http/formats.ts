@@ -11,6 +11,10 @@ const MEDIA_TYPES = {
 
 export type FormatName = keyof typeof MEDIA_TYPES;
 
+/** The formats of a page and of a history. The first is the default; the order decides between equal Accept weights. */
+export const PAGE_FORMATS = ["json", "csv", "ndjson", "protobuf"] as const;
+export const SERIES_FORMATS = ["json", "csv", "ndjson"] as const;
+
 export function mediaTypeOf(format: FormatName): string {
   return MEDIA_TYPES[format][0];
 }

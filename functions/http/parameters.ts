@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { Failure } from "../errors.ts";
 import { MAX_ROWS } from "../short-interest/page.ts";
 import { MAX_SYMBOL_LENGTH, SYMBOL } from "../short-interest/symbol.ts";
-import { requireJson } from "./formats.ts";
+import { PAGE_FORMATS, requireJson, SERIES_FORMATS } from "./formats.ts";
 import { readQuery } from "./query.ts";
 
 /** Parameters of all routes: their validation, and their descriptions in `/openapi.json` and MCP. */
@@ -21,23 +21,23 @@ export const symbolText = v.pipe(
 );
 export const symbol = v.pipe(symbolText, v.regex(SYMBOL), v.maxLength(MAX_SYMBOL_LENGTH));
 
-const NUM = `num must be an integer from 1 to ${MAX_ROWS}`;
+const INVALID_NUM = `num must be an integer from 1 to ${MAX_ROWS}`;
 export const rowCount = v.pipe(
-  v.number(NUM),
-  v.integer(NUM),
-  v.minValue(1, NUM),
-  v.maxValue(MAX_ROWS, NUM),
+  v.number(INVALID_NUM),
+  v.integer(INVALID_NUM),
+  v.minValue(1, INVALID_NUM),
+  v.maxValue(MAX_ROWS, INVALID_NUM),
   v.description(`Number of rows, 1 to ${MAX_ROWS}.`),
 );
-const num = v.pipe(v.string(), v.regex(/^[1-9]\d?$/, NUM), v.transform(Number), rowCount);
+const num = v.pipe(v.string(), v.regex(/^[1-9]\d?$/, INVALID_NUM), v.transform(Number), rowCount);
 
-const NEXT_KEY = `next_key must be the next_key of a response: at most ${MAX_CURSOR_LENGTH} printable characters`;
+const INVALID_NEXT_KEY = `next_key must be the next_key of a response: at most ${MAX_CURSOR_LENGTH} printable characters`;
 export const nextKey = v.pipe(
-  v.string(NEXT_KEY),
-  v.maxLength(MAX_CURSOR_LENGTH, NEXT_KEY),
+  v.string(INVALID_NEXT_KEY),
+  v.maxLength(MAX_CURSOR_LENGTH, INVALID_NEXT_KEY),
   // Not a pattern: few readers of JSON Schema support \P. U+FFFD replaces bytes that are not UTF-8, so no response
   // has a cursor with it.
-  v.check((text) => /^[^\p{C}\uFFFD]*$/u.test(text), NEXT_KEY),
+  v.check((text) => /^[^\p{C}\uFFFD]*$/u.test(text), INVALID_NEXT_KEY),
   v.description("Cursor: the next_key of the previous response. Omit it for the newest rows."),
   v.examples(["1777478400"]),
 );
@@ -46,8 +46,8 @@ function oneOf<const Names extends readonly string[]>(parameter: string, names: 
   return v.picklist(names, `${parameter} must be one of ${names.join(", ")}`);
 }
 const FORMAT = "Response format. Overrides the Accept header.";
-const pageFormat = v.pipe(oneOf("format", ["json", "csv", "ndjson", "protobuf"]), v.description(FORMAT));
-const seriesFormat = v.pipe(oneOf("format", ["json", "csv", "ndjson"]), v.description(FORMAT));
+const pageFormat = v.pipe(oneOf("format", PAGE_FORMATS), v.description(FORMAT));
+const seriesFormat = v.pipe(oneOf("format", SERIES_FORMATS), v.description(FORMAT));
 
 export const order = v.pipe(
   oneOf("order", ["desc", "asc"]),
@@ -67,20 +67,20 @@ const day = (parameter: string, description: string) => {
 };
 export const from = day("from", "First day (inclusive), YYYY-MM-DD in the market's time zone.");
 export const to = day("to", "Last day (inclusive), YYYY-MM-DD in the market's time zone.");
-const LIST = `symbols must be a list of 1 to ${MAX_SYMBOLS} symbols`;
+const INVALID_LIST = `symbols must be a list of 1 to ${MAX_SYMBOLS} symbols`;
 export const symbolList = v.pipe(
-  v.array(v.string(LIST), LIST),
-  v.minLength(1, LIST),
-  v.maxLength(MAX_SYMBOLS, LIST),
+  v.array(v.string(INVALID_LIST), INVALID_LIST),
+  v.minLength(1, INVALID_LIST),
+  v.maxLength(MAX_SYMBOLS, INVALID_LIST),
   v.description(`1 to ${MAX_SYMBOLS} symbols, each a market and a code.`),
   v.examples([["HK.00700", "US.AAPL"]]),
 );
-const SYMBOLS = `symbols must be a comma-separated list of 1 to ${MAX_SYMBOLS} symbols`;
+const INVALID_SYMBOLS = `symbols must be a comma-separated list of 1 to ${MAX_SYMBOLS} symbols`;
 const symbols = v.pipe(
-  v.string(SYMBOLS),
-  v.maxLength(MAX_LIST_LENGTH, SYMBOLS),
+  v.string(INVALID_SYMBOLS),
+  v.maxLength(MAX_LIST_LENGTH, INVALID_SYMBOLS),
   v.transform((text) => [...new Set(text.split(",").map((item) => item.trim()))]),
-  v.check((list) => !list.includes(""), SYMBOLS),
+  v.check((list) => !list.includes(""), INVALID_SYMBOLS),
   symbolList,
 );
 

@@ -15,9 +15,9 @@ import { problemOf } from "../http/problem.ts";
 import { DATED_PAGE, inlined, jsonSchemaOf, ref, type Schema } from "../openapi/schemas.ts";
 import { collect, walk } from "../page-source/history.ts";
 import { latestOf } from "../page-source/latest.ts";
-import type { PageSource } from "../page-source/source.ts";
+import type { PageSource } from "../page-source/page-source.ts";
 import { pageObject, rowsObject, stringify } from "../short-interest/json.ts";
-import { FIRST } from "../short-interest/page.ts";
+import { FIRST_CURSOR } from "../short-interest/page.ts";
 import { trailer } from "../short-interest/series.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
 
@@ -26,7 +26,7 @@ import { parseSymbol } from "../short-interest/symbol.ts";
 /** Limits how much of a model's context one result fills. */
 const MAX_TOOL_ROWS = 500;
 /** How long a history waits for OpenD's rate limit, in milliseconds. MCP clients time out earlier than HTTP clients. */
-const MAX_WAIT_MS = 10_000;
+const MCP_QUOTA_WAIT_MS = 10_000;
 
 export interface Tool {
   /** The tool as `tools/list` returns it. */
@@ -69,9 +69,9 @@ const getShortInterest = tool(
   DATED_PAGE,
   async ({ symbol: text, num, next_key }, pages) => {
     const symbol = parseSymbol(text);
-    const { page, fetchedAt, stale } = await pages.page(symbol, next_key ?? FIRST, num);
+    const { page, fetchedAt, staleReason } = await pages.page(symbol, next_key ?? FIRST_CURSOR, num);
     const fetched_at = Math.floor(fetchedAt / 1_000);
-    return { ...pageObject(symbol, page), fetched_at, stale: stale !== undefined };
+    return { ...pageObject(symbol, page), fetched_at, stale: staleReason !== undefined };
   },
 );
 
@@ -95,8 +95,8 @@ const getHistory = tool(
   async (input, pages) => {
     const symbol = parseSymbol(input.symbol);
     checkRange(input);
-    const range = { symbol, from: input.from, to: input.to, cursor: input.next_key ?? FIRST };
-    const retryBudget = { maxWaitMs: MAX_WAIT_MS, signal: new AbortController().signal };
+    const range = { symbol, from: input.from, to: input.to, cursor: input.next_key ?? FIRST_CURSOR };
+    const retryBudget = { maxWaitMs: MCP_QUOTA_WAIT_MS, signal: new AbortController().signal };
     const { rows, end, freshness } = await collect(walk(pages, range, retryBudget), MAX_TOOL_ROWS);
     const { next, failure } = end;
     if (input.order === "asc" && next !== null) throw failure ?? tooManyRows();

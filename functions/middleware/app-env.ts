@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { Config } from "../env.ts";
 import type { FailureCode } from "../errors.ts";
-import type { PageSource } from "../page-source/source.ts";
+import type { PageSource } from "../page-source/page-source.ts";
 import type { RequestStats } from "../telemetry/request-stats.ts";
 
 declare module "hono" {

@@ -14,9 +14,9 @@ import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
 import { Failure } from "../errors.ts";
 import { OpendQuery, parseInput } from "../http/parameters.ts";
 import { GET_SHORT_INTEREST } from "../opend/short-interest.ts";
-import type { PageSource } from "../page-source/source.ts";
+import type { PageSource } from "../page-source/page-source.ts";
 import type { SubrequestBudget } from "../page-source/subrequest-budget.ts";
-import { FIRST } from "../short-interest/page.ts";
+import { FIRST_CURSOR } from "../short-interest/page.ts";
 import { pageProtobuf } from "../short-interest/protobuf.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
 import type { CommandHandler, CommandReply } from "./connection.ts";
@@ -72,7 +72,7 @@ export function createCommandHandler({ logIn, pagesFor, budget, now }: CommandHa
   async function page(body: Uint8Array, name: string): Promise<CommandReply> {
     const { c2s } = read(ShortInterest.RequestSchema, body);
     const { market = QotMarket.QotMarket_Unknown, code = "" } = c2s?.security ?? {};
-    const { nextKey = FIRST } = c2s ?? {};
+    const { nextKey = FIRST_CURSOR } = c2s ?? {};
     const num = c2s && isFieldSet(c2s, ShortInterest.C2SSchema.field.num) ? c2s.num : DEFAULT_ROWS;
     parseInput(OpendQuery, { num, next_key: nextKey });
     const marketName = MARKETS.get(market);

@@ -3,7 +3,7 @@ import { Failure, type FailureCode } from "../errors.ts";
 import { authenticateOpendClient, limitAddress, limitRequests } from "../http/auth.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { createPageSource } from "../page-source/create-page-source.ts";
-import type { PageSource } from "../page-source/source.ts";
+import type { PageSource } from "../page-source/page-source.ts";
 import { budgetFor, type SubrequestBudget } from "../page-source/subrequest-budget.ts";
 import { createRequestLogger } from "../telemetry/request-logger.ts";
 import { createRequestStats } from "../telemetry/request-stats.ts";

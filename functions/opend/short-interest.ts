@@ -2,7 +2,7 @@ import { create, fromBinary, isFieldSet, toBinary } from "@bufbuild/protobuf";
 import { QotMarket } from "../../gen/Qot_Common_pb.js";
 import { RequestSchema, type Response, ResponseSchema, type S2C } from "../../gen/Qot_GetShortInterest_pb.js";
 import { Failure } from "../errors.ts";
-import { FIRST } from "../short-interest/page.ts";
+import { FIRST_CURSOR } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import { failureOfReply } from "./errors.ts";
 
@@ -24,7 +24,7 @@ export interface PageRequest {
 export function encodePageRequest({ symbol, cursor, num }: PageRequest): Uint8Array {
   const c2s = {
     security: { market: MARKETS[symbol.market], code: symbol.code },
-    ...(cursor === FIRST ? {} : { nextKey: cursor }),
+    ...(cursor === FIRST_CURSOR ? {} : { nextKey: cursor }),
     num,
   };
   return toBinary(RequestSchema, create(RequestSchema, { c2s }));

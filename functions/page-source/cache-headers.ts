@@ -8,7 +8,7 @@ const CACHE = "short-interest-edge";
 interface CacheFacts {
   readonly tier: CacheTier;
   /** Why it is stale; absent while it is fresh. */
-  readonly stale?: string | undefined;
+  readonly staleReason?: string | undefined;
   readonly fetchedAt: number;
   readonly freshUntil: number;
 }
@@ -32,8 +32,8 @@ export function cacheHeaders(
   };
 }
 
-function cacheStatus({ tier, stale }: CacheFacts, ttl: number): string {
-  if (stale !== undefined) return `${CACHE}; fwd=stale; ttl=${ttl}; detail=${stale}`;
+function cacheStatus({ tier, staleReason }: CacheFacts, ttl: number): string {
+  if (staleReason !== undefined) return `${CACHE}; fwd=stale; ttl=${ttl}; detail=${staleReason}`;
   if (tier === "edge") return `${CACHE}; hit; ttl=${ttl}`;
   if (tier === "shared") return `${CACHE}-shared; hit; ttl=${ttl}, ${CACHE}; fwd=miss; stored`;
   return `${CACHE}; fwd=miss; ${tier === "collapsed" ? "collapsed" : "stored"}`;

@@ -11,7 +11,7 @@ import type { Upstash } from "../upstash.ts";
 /** A hash: `failures` (times of the last ones), `open` (until when), `probe` and `probing` (its lease, and its end). */
 export const CIRCUIT = "short-interest:circuit";
 
-/** These failures mean that OpenD did not answer. A used-up quota or a refusal is an answer. */
+/** These failures mean that no call can succeed now: no connection, no login or no reply. A refused call is a reply. */
 const TRIPS_BREAKER: ReadonlySet<FailureCode> = new Set([
   "opend_unreachable",
   "opend_timeout",

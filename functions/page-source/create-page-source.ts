@@ -7,8 +7,8 @@ import { createRequestStats, increment, type RequestStats } from "../telemetry/r
 import { DEADLINES, type Deadlines } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
 import { createEdgeCache, NO_EDGE_CACHE } from "./edge-cache.ts";
+import { createLookupPageSource, type PageSource } from "./page-source.ts";
 import { createSharedCache } from "./shared-cache.ts";
-import { createLookupPageSource, type PageSource } from "./source.ts";
 import { budgetFor, type SubrequestBudget } from "./subrequest-budget.ts";
 import { createUpstream } from "./upstream.ts";
 
@@ -74,7 +74,7 @@ function withStats(source: PageSource, { symbols, pages, stale, failed }: Reques
       try {
         const result = await source.page(symbol, cursor, num);
         increment(pages, result.tier);
-        if (result.stale !== undefined) increment(stale, result.stale);
+        if (result.staleReason !== undefined) increment(stale, result.staleReason);
         return result;
       } catch (thrown) {
         increment(failed, Failure.from(thrown).code);

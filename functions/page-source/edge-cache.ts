@@ -1,4 +1,5 @@
 import { array, type InferOutput, nullable, number, object, parse, string } from "valibot";
+import { FIRST_CURSOR } from "../short-interest/page.ts";
 import { type CachedReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./cached-reply.ts";
 import { EDGE_INDEX_MS, MIN_STALE_REVALIDATE_MS, revalidateAfter } from "./freshness.ts";
 
@@ -153,7 +154,7 @@ export function createEdgeCache(
     },
     async isKnown({ symbol, cursor }) {
       const entries = (await readIndex(symbol).catch(ignoreFailure)) ?? [];
-      return cursor === "" ? entries.length > 0 : entries.some(({ next }) => next === cursor);
+      return cursor === FIRST_CURSOR ? entries.length > 0 : entries.some(({ next }) => next === cursor);
     },
     async put(key, cached, summary, waitMs = 0) {
       const entryKey = { ...key, cursor: cached.cursor };

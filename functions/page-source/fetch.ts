@@ -22,7 +22,7 @@ export interface FetchDeps {
   readonly edge: EdgeCache;
   readonly sharedCache: SharedCache;
   readonly upstream: Upstream;
-  readonly permits: Pick<Permits, "block" | "refusal">;
+  readonly permits: Pick<Permits, "block" | "rememberedRefusal">;
   /** The client, for its share of the calls. */
   readonly client: string;
   /** Unix time, milliseconds. */
@@ -59,7 +59,7 @@ export async function fetchAndCache(
     const { code } = failure;
     // A refused permit is not a failed call.
     if (!QUOTA_CODES.has(code)) deps.onFetchFailure(code);
-    // Another client may have a share left.
+    // A refused permit delays the next refresh too, unless another client may have a share left.
     const isBackedOff = stored !== undefined && code !== "client_quota_exceeded";
     const backoff = isBackedOff ? { ms: REFRESH_BACKOFF_MS, code } : undefined;
     inBackground(

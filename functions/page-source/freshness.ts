@@ -1,9 +1,9 @@
 import type { FailureCode } from "../errors.ts";
-import { FIRST } from "../short-interest/page.ts";
+import { FIRST_CURSOR } from "../short-interest/page.ts";
 
 /**
- * Every lifetime of a cached page. A page is fresh, then stale, then gone. A purged page can be served from a data
- * center for at most `EDGE_REVALIDATE_MS` and `REVALIDATE_GRACE_MS` together.
+ * Every lifetime of a cached page. A page is fresh, then stale, then gone. After `EDGE_REVALIDATE_MS` and
+ * `REVALIDATE_GRACE_MS` together, a data center serves a purged page only if the revalidation fails.
  */
 
 const SECOND = 1_000;
@@ -13,8 +13,8 @@ const DAY = 24 * HOUR;
 
 /**
  * The first page of a symbol is fresh for this long: new rows appear on it, weekly or less often. Also `max-age` of its
- * response. The webhook poller accepts fresh pages only. So this is also the minimum time between two calls for one
- * subscribed symbol, and it adds up to this time to the delay of a message.
+ * response. The webhook poller accepts fresh pages only. So this is also the minimum time between two successful fetches
+ * of the first page of a subscribed symbol, and it adds up to this time to the delay of a message.
  */
 export const FIRST_PAGE_FRESH_MS = HOUR;
 /** Older pages are fresh for this long: their rows rarely change. */
@@ -48,7 +48,7 @@ export const EDGE_INDEX_MS = 8 * DAY;
 
 /** The edge cache serves a fresh copy for this long before it asks the shared cache again. */
 export const EDGE_REVALIDATE_MS = 4 * MINUTE;
-/** For this long after, a copy is served once more while the shared cache is read in the background. */
+/** For this long after, a copy is still served while the shared cache is read in the background. */
 export const REVALIDATE_GRACE_MS = MINUTE;
 /**
  * The edge cache serves a stale copy for a tenth of its staleness, within these bounds, before it asks the shared
@@ -67,7 +67,7 @@ interface Lifetime {
 
 /** @param fetchedAt Unix time, milliseconds */
 export function pageLifetime(cursor: string, fetchedAt: number): Lifetime {
-  const freshUntil = fetchedAt + (cursor === FIRST ? FIRST_PAGE_FRESH_MS : OLDER_PAGE_FRESH_MS);
+  const freshUntil = fetchedAt + (cursor === FIRST_CURSOR ? FIRST_PAGE_FRESH_MS : OLDER_PAGE_FRESH_MS);
   return { freshUntil, staleUntil: freshUntil + STALE_MS };
 }
 

@@ -2,7 +2,7 @@ import { Failure, QUOTA_CODES } from "../errors.ts";
 import { isSliceable, type Page, type Row } from "../short-interest/page.ts";
 import { dateOf, type SecuritySymbol } from "../short-interest/symbol.ts";
 import { delay } from "../timeout.ts";
-import type { PageResult, PageSource } from "./source.ts";
+import type { PageResult, PageSource } from "./page-source.ts";
 
 /** A part of a history. */
 export interface DateRange {
@@ -56,9 +56,9 @@ export async function* walk(pages: PageSource, range: DateRange, retryBudget: Re
     let result = await pages.page(symbol, start);
     let rows = rowsWithin(result.page, range);
     for (;;) {
-      const { page, fetchedAt, stale } = result;
+      const { page, fetchedAt, staleReason } = result;
       const next = endsBefore(page, range) ? null : page.next;
-      yield { rows, next, fetchedAt, stale: stale !== undefined };
+      yield { rows, next, fetchedAt, stale: staleReason !== undefined };
       if (next === null) return { next };
       if (seen.has(next)) return { next, failure: cursorCycle() };
       seen.add(next);

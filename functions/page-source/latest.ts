@@ -2,9 +2,9 @@ import { Failure } from "../errors.ts";
 import { problemOf } from "../http/problem.ts";
 import { sharesIn } from "../short-interest/columns.ts";
 import { rowObject } from "../short-interest/json.ts";
-import { FIRST, type Page } from "../short-interest/page.ts";
+import { FIRST_CURSOR, type Page } from "../short-interest/page.ts";
 import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
-import type { PageResult, PageSource } from "./source.ts";
+import type { PageResult, PageSource } from "./page-source.ts";
 
 export interface Latest {
   /** The item of the response: the newest row and its change, or a problem. */
@@ -25,9 +25,9 @@ export async function latestOf(pages: PageSource, symbols: readonly string[]): P
 async function latest(pages: PageSource, text: string): Promise<Latest> {
   try {
     const symbol = parseSymbol(text);
-    const result = await pages.page(symbol, FIRST, 2);
+    const result = await pages.page(symbol, FIRST_CURSOR, 2);
     const { market } = symbol;
-    const stale = result.stale !== undefined;
+    const stale = result.staleReason !== undefined;
     const item = { symbol: formatSymbol(symbol), market, ...newestIn(result.page), stale, error: null };
     return { item, result };
   } catch (thrown) {

@@ -28,14 +28,18 @@ interface Flight {
 const inFlight = new Map<string, Flight>();
 const flightKeyOf = ({ flightScope }: SharedLookupDeps, key: PageKey) => `${flightScope} ${nameOf(key)}`;
 
-/** Looks up a reply: in the edge cache, in the shared cache, then at OpenD. */
+/**
+ * Looks up a reply. A recent edge copy is served at once, and for one more minute while it is revalidated in the
+ * background. Otherwise the shared cache is read; the edge copy is served if that fails or takes `STALE_WAIT_MS`.
+ * @throws Failure if there is no copy
+ */
 export async function lookUp(deps: LookupDeps, symbol: SecuritySymbol, key: PageKey): Promise<LookupResult> {
   const entry = await deps.edge.get(key);
   const now = deps.now();
   if (entry === undefined || now >= entry.staleUntil) return coalesce(deps, symbol, key);
   if (now < entry.revalidateAfter) return fromEdge(entry, now);
   if (deps.redisFailure.failure)
-    return { cached: entry, tier: "edge", stale: deps.redisFailure.failure.code };
+    return { cached: entry, tier: "edge", staleReason: deps.redisFailure.failure.code };
   const timeoutError = () =>
     inFlight.get(flightKeyOf(deps, key))?.awaitsFetch
       ? new Failure("opend_timeout", "OpenD did not answer in time")
@@ -54,12 +58,12 @@ export async function lookUp(deps: LookupDeps, symbol: SecuritySymbol, key: Page
     const failure = Failure.from(thrown);
     deps.edge.postponeRevalidation(key, entry);
     if (failure.code === "store_unavailable") deps.redisFailure.failure = failure;
-    return { cached: entry, tier: "edge", stale: failure.code };
+    return { cached: entry, tier: "edge", staleReason: failure.code };
   });
 }
 
 function fromEdge(cached: EdgeEntry, now: number): LookupResult {
-  return { cached, tier: "edge", stale: now < cached.freshUntil ? undefined : "revalidating" };
+  return { cached, tier: "edge", staleReason: now < cached.freshUntil ? undefined : "revalidating" };
 }
 
 /** Joins the lookup in flight for this page, or starts one. */

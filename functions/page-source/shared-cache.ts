@@ -11,6 +11,7 @@ import {
   union,
 } from "valibot";
 import { FAILURE_CODES, type FailureCode } from "../errors.ts";
+import { FIRST_CURSOR } from "../short-interest/page.ts";
 import type { ScriptCall, Upstash } from "../upstash.ts";
 import { type CachedReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./cached-reply.ts";
 import { CIRCUIT } from "./circuit-breaker.ts";
@@ -93,9 +94,9 @@ export const INDEX_KEYS = "short-interest:index:";
 const MAX_CANDIDATES = 8;
 
 const FIELDS = ["entry", "cursor", "fetched", "fresh", "stale", "reply"] as const;
-const Page = tuple([string(), string(), string(), string(), string()]);
+const PageFields = tuple([string(), string(), string(), string(), string()]);
 /** A missing hash has null in each field. */
-const Stored = tuple([string(), ...Page.items]);
+const StoredFields = tuple([string(), ...PageFields.items]);
 const ReadReply = union([
   tuple([literal("indexed"), array(string())]),
   tuple([
@@ -103,7 +104,7 @@ const ReadReply = union([
     number(),
     number(),
     union([literal(""), picklist(FAILURE_CODES)]),
-    ...Page.items,
+    ...PageFields.items,
   ]),
 ]);
 
@@ -111,7 +112,7 @@ const pageKeyOf = (name: string) => PAGE_KEYS + name;
 const leaseKeyOf = (name: string) => LEASE_KEYS + name;
 const indexKeyOf = ({ symbol }: PageKey) => INDEX_KEYS + symbol;
 /** The member by which an index knows that a stored page leads to a cursor; '' for the first page. */
-const nextMemberOf = (cursor: string) => (cursor === "" ? "" : `next ${cursor}`);
+const nextMemberOf = (cursor: string) => (cursor === FIRST_CURSOR ? "" : `next ${cursor}`);
 /** An index entry is `newest name`. */
 const nameIn = (entry: string) => entry.slice(entry.indexOf(" ") + 1);
 
@@ -139,7 +140,7 @@ export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => 
   /** @param member the index entry that led to the page */
   async function load(name: string, member?: string): Promise<CachedReply | undefined> {
     const reply = await upstash.exec((redis) => redis.exec<unknown>(["HMGET", pageKeyOf(name), ...FIELDS]));
-    const { success, output } = safeParse(Stored, reply);
+    const { success, output } = safeParse(StoredFields, reply);
     if (!success) return undefined;
     const [entry, ...page] = output;
     if (member !== undefined && member !== entry) return undefined;
@@ -213,7 +214,7 @@ export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => 
   };
 }
 
-function cachedReplyOf([cursor, fetchedAt, freshUntil, staleUntil, base64]: InferOutput<typeof Page>) {
+function cachedReplyOf([cursor, fetchedAt, freshUntil, staleUntil, base64]: InferOutput<typeof PageFields>) {
   if (base64 === "") return undefined;
   return {
     cursor,

@@ -1,6 +1,6 @@
 import { Failure } from "../errors.ts";
 import type { Priority } from "../rate-limit/permits.ts";
-import { FIRST } from "../short-interest/page.ts";
+import { FIRST_CURSOR } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import { type CachedReply, type PageKey, summaryOf } from "./cached-reply.ts";
 import { circuitOpenFailure } from "./circuit-breaker.ts";
@@ -15,7 +15,7 @@ export interface LookupResult {
   readonly cached: CachedReply;
   readonly tier: CacheTier;
   /** Why a stale reply is served; absent for a fresh one. */
-  readonly stale?: string | undefined;
+  readonly staleReason?: string | undefined;
 }
 
 export interface SharedLookupDeps extends FetchDeps {
@@ -57,10 +57,10 @@ async function lookUpWhileRefused(
   key: PageKey,
 ): Promise<LookupResult | undefined> {
   const { edge, sharedCache, permits, client } = deps;
-  const refusalOf = (priority: Priority) => permits.refusal({ client, priority });
+  const refusalOf = (priority: Priority) => permits.rememberedRefusal({ client, priority });
   const refusal = refusalOf("known-page");
   const refreshRefusal = refusalOf("refresh");
-  const unknownRefusal = refusalOf(key.cursor === FIRST ? "new-symbol" : "unknown-cursor");
+  const unknownRefusal = refusalOf(key.cursor === FIRST_CURSOR ? "new-symbol" : "unknown-cursor");
   if (!refreshRefusal && !unknownRefusal) return undefined;
   // Other clients may refresh the page.
   const mayRefresh = refreshRefusal?.code === "client_quota_exceeded";
@@ -73,7 +73,7 @@ async function lookUpWhileRefused(
   }
   if (cached && refreshRefusal && !deps.freshOnly) {
     if (!mayRefresh) await putInEdgeCache(deps, symbol, key, cached);
-    return { cached, tier: "shared", stale: refreshRefusal.code };
+    return { cached, tier: "shared", staleReason: refreshRefusal.code };
   }
   if (refusal) throw refusal;
   if (!cached && !isKnown && unknownRefusal) throw unknownRefusal;
@@ -99,18 +99,18 @@ async function findOrFetch(
         const refresh = fetchAndCache(deps, symbol, entryKey, context);
         deps.waitUntil(deps.budget.track(refresh.catch(() => undefined)));
       }
-      const stale = {
+      const staleReasons = {
         fresh: undefined,
         "lease-acquired": "revalidating",
         "lease-held": "revalidating",
         "circuit-open": "circuit-open",
         backoff: backoffCause,
       };
-      return { cached, tier: "shared", stale: stale[state] };
+      return { cached, tier: "shared", staleReason: staleReasons[state] };
     }
     if (state === "lease-acquired") {
       onFetch();
-      const unknown = key.cursor === FIRST ? "new-symbol" : "unknown-cursor";
+      const unknown = key.cursor === FIRST_CURSOR ? "new-symbol" : "unknown-cursor";
       const priority = isKnown || (await deps.edge.isKnown(key)) ? "known-page" : unknown;
       const entryKey = cached ? { ...key, cursor: cached.cursor } : key;
       const fetching = fetchAndCache(deps, symbol, entryKey, { leaseId, stored: cached, priority });

@@ -55,7 +55,7 @@ export interface Permits {
    */
   acquire(request: PermitRequest, replaces?: Permit): Promise<Permit>;
   /** The refusal that `acquire` would repeat, as far as this isolate remembers; undefined if there is none. */
-  refusal(request: PermitRequest): Failure | undefined;
+  rememberedRefusal(request: PermitRequest): Failure | undefined;
   /**
    * Checks a permit again after waiting for its start.
    * @throws Failure `upstream_quota_exceeded` if OpenD itself has refused a call in the meantime
@@ -142,22 +142,22 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
   }
 
   /** Every refusal of the highest priority holds for the others as well. */
-  function refusal({ client, priority }: PermitRequest): Failure | undefined {
+  function rememberedRefusal({ client, priority }: PermitRequest): Failure | undefined {
     return refusals.find(scopeOf(client)) ?? refusals.find("known-page") ?? refusals.find(priority);
   }
 
-  function refuse(scope: string, failure: Failure, maxMs = Number.POSITIVE_INFINITY): Failure {
+  function rememberRefusal(scope: string, failure: Failure, maxMs = Number.POSITIVE_INFINITY): Failure {
     // Within the last maxWaitMs a permit can be granted ahead of its start.
     refusals.remember(scope, failure, Math.min((failure.retryAfterMs ?? 0) - rule.maxWaitMs, maxMs));
     return failure;
   }
 
   return {
-    refusal,
+    rememberedRefusal,
     async acquire(request, replaces) {
       const { client, priority } = request;
       // A permit in exchange for another one may be granted when the log is full.
-      const remembered = replaces ? undefined : refusal(request);
+      const remembered = replaces ? undefined : rememberedRefusal(request);
       if (remembered) throw remembered;
       const id = crypto.randomUUID();
       const requestedAt = Date.now();
@@ -171,10 +171,11 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
           throw failure;
         });
       const waitMs = reset - Date.now();
-      if (!success && refusedBy === "share") throw refuse(scopeOf(client), clientQuotaExceeded(waitMs));
+      if (!success && refusedBy === "share")
+        throw rememberRefusal(scopeOf(client), clientQuotaExceeded(waitMs));
       if (!success) {
         const scope = refusedBy === "limit" ? "known-page" : priority;
-        throw refuse(scope, upstreamQuotaExceeded(waitMs), ACCOUNT_MEMORY_MS);
+        throw rememberRefusal(scope, upstreamQuotaExceeded(waitMs), ACCOUNT_MEMORY_MS);
       }
       return {
         id,
@@ -186,7 +187,7 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
     },
     async assertNotBlocked() {
       const ms = await upstash.exec((redis) => blockedMs(redis, ACCOUNT_LOG));
-      if (ms > 0) throw refuse("known-page", upstreamQuotaExceeded(ms));
+      if (ms > 0) throw rememberRefusal("known-page", upstreamQuotaExceeded(ms));
     },
     release: ({ id, client }) => releaseById(id, client),
     settleScript: ({ id, client }, wasted) =>
@@ -197,7 +198,7 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
       return remaining;
     },
     async block() {
-      refuse("known-page", upstreamQuotaExceeded(rule.windowMs));
+      rememberRefusal("known-page", upstreamQuotaExceeded(rule.windowMs));
       // If Redis does not answer, OpenD goes on refusing by itself.
       await upstash.exec((redis) => blockLog(redis, ACCOUNT_LOG, rule.windowMs)).catch(ignoreFailure);
       return rule.windowMs;

@@ -22,7 +22,8 @@ export interface PermittedCall<Session, Reply> {
  * 1. Acquire the permit, while the connection opens.
  * 2. Wait for the permit's start, and check that OpenD has not refused a call in the meantime.
  * 3. If the permit is older than `PERMIT_MAX_AGE_MS` (a slow connection or Redis), replace it by a new one, once.
- * 4. Call. From here the permit counts until `SlidingWindowLog.maxInFlightMs` has passed, or until it is settled.
+ * 4. Call. Until it is settled, the entry keeps its score: start + `SlidingWindowRule.maxInFlightMs`. It counts for a
+ *    window after its score.
  * 5. Release a permit that no call has used.
  *
  * The caller settles the permit after a reply (`Permits.settleScript`), in the round trip that stores the reply.

@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import { contentTypeOf, negotiate } from "../http/formats.ts";
+import { contentTypeOf, negotiate, SERIES_FORMATS } from "../http/formats.ts";
 import { checkRange, HistoryQuery, parseQuery } from "../http/parameters.ts";
 import { problemOf } from "../http/problem.ts";
 import type { AppContext } from "../middleware/app-env.ts";
@@ -12,15 +12,17 @@ import {
   type WalkEnd,
   walk,
 } from "../page-source/history.ts";
-import { FIRST } from "../short-interest/page.ts";
+import { FIRST_CURSOR } from "../short-interest/page.ts";
 import { type SeriesWriter, seriesCsv, seriesJson, seriesNdjson } from "../short-interest/series.ts";
-import { parseSymbol } from "../short-interest/symbol.ts";
+import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 
-const WRITERS = { json: seriesJson, csv: seriesCsv, ndjson: seriesNdjson } as const;
-const SERIES_FORMATS = ["json", "csv", "ndjson"] as const;
+const WRITERS = { json: seriesJson, csv: seriesCsv, ndjson: seriesNdjson } as const satisfies Record<
+  (typeof SERIES_FORMATS)[number],
+  (symbol: SecuritySymbol) => SeriesWriter
+>;
 
 /** A history waits this long for a page while a quota is used up, in milliseconds. */
-const QUOTA_RETRY_MS = 30_000;
+const MAX_QUOTA_WAIT_MS = 30_000;
 
 /** `GET /v1/short-interest/{symbol}/history`: all rows of a range, streamed page by page. */
 export async function getHistory(context: AppContext, symbolText: string): Promise<Response> {
@@ -29,8 +31,8 @@ export async function getHistory(context: AppContext, symbolText: string): Promi
   checkRange(query);
   const format = query.format ?? negotiate(SERIES_FORMATS, context.req.header("Accept"));
   const disconnect = new AbortController();
-  const { from, to, next_key: cursor = FIRST } = query;
-  const retryBudget = { maxWaitMs: QUOTA_RETRY_MS, signal: disconnect.signal };
+  const { from, to, next_key: cursor = FIRST_CURSOR } = query;
+  const retryBudget = { maxWaitMs: MAX_QUOTA_WAIT_MS, signal: disconnect.signal };
   const pages = walk(context.var.pageSource, { symbol, from, to, cursor }, retryBudget);
   const writer = WRITERS[format](symbol);
   const headers = {

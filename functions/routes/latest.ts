@@ -3,7 +3,7 @@ import { LatestQuery, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { cacheHeaders } from "../page-source/cache-headers.ts";
 import { latestOf } from "../page-source/latest.ts";
-import type { PageResult } from "../page-source/source.ts";
+import type { PageResult } from "../page-source/page-source.ts";
 import { stringify } from "../short-interest/json.ts";
 
 /** `GET /v1/short-interest?symbols=…`: the newest row of each symbol. */
@@ -28,7 +28,7 @@ export async function getLatest(context: AppContext): Promise<Response> {
 function combined(results: readonly PageResult[]) {
   return {
     tier: results.every(({ tier }) => tier === "edge") ? ("edge" as const) : ("opend" as const),
-    stale: results.find(({ stale }) => stale !== undefined)?.stale,
+    staleReason: results.find(({ staleReason }) => staleReason !== undefined)?.staleReason,
     fetchedAt: Math.min(...results.map(({ fetchedAt }) => fetchedAt)),
     freshUntil: Math.min(...results.map(({ freshUntil }) => freshUntil)),
   };

@@ -1,11 +1,11 @@
 import { entityTag } from "../http/entity-tag.ts";
-import { contentTypeOf, type FormatName, negotiate } from "../http/formats.ts";
+import { contentTypeOf, type FormatName, negotiate, PAGE_FORMATS } from "../http/formats.ts";
 import { PageQuery, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { cacheHeaders } from "../page-source/cache-headers.ts";
 import { pageCsv } from "../short-interest/csv.ts";
 import { pageJson, pageNdjson } from "../short-interest/json.ts";
-import { FIRST, type Page } from "../short-interest/page.ts";
+import { FIRST_CURSOR, type Page } from "../short-interest/page.ts";
 import { pageProtobuf } from "../short-interest/protobuf.ts";
 import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 
@@ -17,14 +17,13 @@ const RENDER: Readonly<Record<FormatName, Render>> = {
   ndjson: (_, page) => pageNdjson(page),
   protobuf: (_, page) => pageProtobuf(page),
 };
-const PAGE_FORMATS = ["json", "csv", "ndjson", "protobuf"] as const;
 
 /** `GET /v1/short-interest/{symbol}`: one page. */
 export async function getPage(context: AppContext, symbolText: string): Promise<Response> {
   const symbol = parseSymbol(symbolText);
   const query = parseQuery(PageQuery, context.req.url);
   const format = query.format ?? negotiate(PAGE_FORMATS, context.req.header("Accept"));
-  const result = await context.var.pageSource.page(symbol, query.next_key ?? FIRST, query.num);
+  const result = await context.var.pageSource.page(symbol, query.next_key ?? FIRST_CURSOR, query.num);
   const body = RENDER[format](symbol, result.page);
   return context.body(body, 200, {
     "Content-Type": contentTypeOf(format),

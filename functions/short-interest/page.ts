@@ -14,9 +14,9 @@ export interface Page {
 }
 
 /** The cursor of the first page. */
-export const FIRST = "";
+export const FIRST_CURSOR = "";
 /** OpenD's cursor after the last page. */
-export const END = "-1";
+export const END_CURSOR = "-1";
 
 /** The maximum of `num`. A call costs one permit at any `num`. */
 export const MAX_ROWS = 50;
@@ -32,10 +32,14 @@ export function pageOf(market: Market, cursor: string, reply: S2C): Page {
   if (reply.hkItemList.length + reply.usItemList.length !== rows.length) {
     throw new Failure("opend_protocol_error", "OpenD returned rows of another market");
   }
-  if (reply.nextKey !== FIRST && reply.nextKey === cursor) {
+  if (reply.nextKey !== FIRST_CURSOR && reply.nextKey === cursor) {
     throw new Failure("opend_protocol_error", "OpenD's cursor leads back to the same page");
   }
-  return { market, rows, next: reply.nextKey === END || reply.nextKey === FIRST ? null : reply.nextKey };
+  return {
+    market,
+    rows,
+    next: reply.nextKey === END_CURSOR || reply.nextKey === FIRST_CURSOR ? null : reply.nextKey,
+  };
 }
 
 /**

@@ -38,7 +38,7 @@ export interface SymbolStatus {
  * unavailable.
  */
 export interface PollSchedule {
-  /** Claims symbols whose poll is due, the longest overdue first, at most `limit`. A claim expires after 5 minutes. */
+  /** Claims symbols whose poll is due, the longest overdue first, at most `limit`. A claim expires after `POLL_CLAIM_MS`. */
   claimDue(limit: number): Promise<DueSymbol[]>;
   /**
    * Records a poll. If the newest timestamp advances, the same script adds the message to the outbox of every

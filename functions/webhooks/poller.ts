@@ -1,7 +1,7 @@
 import { Failure, type FailureCode, QUOTA_CODES } from "../errors.ts";
-import type { PageResult, PageSource } from "../page-source/source.ts";
+import type { PageResult, PageSource } from "../page-source/page-source.ts";
 import type { SubrequestBudget } from "../page-source/subrequest-budget.ts";
-import { FIRST } from "../short-interest/page.ts";
+import { FIRST_CURSOR } from "../short-interest/page.ts";
 import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 import { nextPollTime, RETRY_MS } from "./calendar.ts";
 import { publishedMessage } from "./messages.ts";
@@ -102,7 +102,7 @@ async function pollSymbol(
 async function fetchNewest(deps: PollDeps, symbol: SecuritySymbol, deadline: number): Promise<PageResult> {
   for (;;) {
     try {
-      return await deps.pages.page(symbol, FIRST, 2);
+      return await deps.pages.page(symbol, FIRST_CURSOR, 2);
     } catch (thrown) {
       const { code, retryAfterMs } = Failure.from(thrown);
       const canWait = QUOTA_CODES.has(code) && retryAfterMs !== undefined;

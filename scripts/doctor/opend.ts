@@ -7,7 +7,7 @@ import {
   GET_SHORT_INTEREST,
   parsePageReply,
 } from "../../functions/opend/short-interest.ts";
-import { FIRST, MAX_ROWS, pageOf } from "../../functions/short-interest/page.ts";
+import { FIRST_CURSOR, MAX_ROWS, pageOf } from "../../functions/short-interest/page.ts";
 import { DEADLINES } from "../../functions/timeout.ts";
 import { type Check, compareClocks, type Finding, failed, ok, skipped, warning } from "./check.ts";
 import { networkChecks } from "./network.ts";
@@ -107,7 +107,7 @@ export function opendChecks(
       async run() {
         if (!withPermit) return skipped("not run: a call needs a permit from Upstash");
         if (session === undefined || session instanceof Failure) return skipped("not run: no session");
-        const body = encodePageRequest({ symbol: SYMBOL, cursor: FIRST, num: MAX_ROWS });
+        const body = encodePageRequest({ symbol: SYMBOL, cursor: FIRST_CURSOR, num: MAX_ROWS });
         const { call: send } = session;
         const reply = await withPermit(() => send(GET_SHORT_INTEREST, body, signal)).catch(Failure.from);
         if (reply instanceof Failure) {
@@ -116,7 +116,7 @@ export function opendChecks(
             : explainFailure(reply);
         }
         try {
-          const { rows } = pageOf(SYMBOL.market, FIRST, parsePageReply(reply));
+          const { rows } = pageOf(SYMBOL.market, FIRST_CURSOR, parsePageReply(reply));
           return ok(`Qot_GetShortInterest (3249) returned ${rows.length} rows of HK.00700`);
         } catch (thrown) {
           return explainFailure(Failure.from(thrown));

@@ -1,9 +1,9 @@
 import { Failure } from "../../functions/errors.ts";
 import { type CachedReply, nameOf, type PageKey } from "../../functions/page-source/cached-reply.ts";
 import { createEdgeCache } from "../../functions/page-source/edge-cache.ts";
+import { createLookupPageSource } from "../../functions/page-source/page-source.ts";
 import type { SharedCache } from "../../functions/page-source/shared-cache.ts";
 import type { SharedLookupDeps } from "../../functions/page-source/shared-lookup.ts";
-import { createLookupPageSource } from "../../functions/page-source/source.ts";
 import { createSubrequestBudget } from "../../functions/page-source/subrequest-budget.ts";
 import { randomFrom } from "../stand-ins/sample-data.ts";
 import { maxCallsInWindow } from "../support/max-calls.ts";
@@ -55,7 +55,7 @@ async function week(dataCenters: number, shared: boolean) {
   const pending: Promise<unknown>[] = [];
   const permits: SharedLookupDeps["permits"] = {
     block: async () => WINDOW_MS,
-    refusal: () => undefined,
+    rememberedRefusal: () => undefined,
   };
   const sharedCache = memorySharedCache(() => now);
   const upstream: SharedLookupDeps["upstream"] = {
@@ -100,7 +100,7 @@ async function week(dataCenters: number, shared: boolean) {
     try {
       const result = await source?.page({ market: "US", code: `T${pick()}` }, "", 10);
       if (result) counts[result.tier] += 1;
-      if (result?.stale !== undefined) counts.stale += 1;
+      if (result?.staleReason !== undefined) counts.stale += 1;
     } catch {
       counts.refused += 1;
     }

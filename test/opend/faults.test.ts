@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
 import { Failure, type FailureCode } from "../../functions/errors.ts";
 import { createPageSource } from "../../functions/page-source/create-page-source.ts";
-import { FIRST } from "../../functions/short-interest/page.ts";
+import { FIRST_CURSOR } from "../../functions/short-interest/page.ts";
 import { CALL_FAULTS, LOGIN_FAULTS } from "../stand-ins/opend-faults.ts";
 import { startService } from "../support/service.ts";
 import { control } from "../support/stand-ins.ts";
@@ -72,7 +72,7 @@ async function requestPage(service: Awaited<ReturnType<typeof startService>>, sy
   });
   const began = Date.now();
   const outcome = await source
-    .page({ market: "US", code: symbol }, FIRST, 10)
+    .page({ market: "US", code: symbol }, FIRST_CURSOR, 10)
     .then(() => "answered" as const, Failure.from);
   const ms = Date.now() - began;
   await waitOnExecutionContext(context);

@@ -21,7 +21,7 @@ describe("cache headers", () => {
     [{ tier: "collapsed", ...fresh }, "short-interest-edge; fwd=miss; collapsed"],
     [{ tier: "opend", ...fresh }, "short-interest-edge; fwd=miss; stored"],
     [
-      { tier: "edge", stale: "revalidating", fetchedAt: NOW - 7_200_000, freshUntil: NOW - 3_600_000 },
+      { tier: "edge", staleReason: "revalidating", fetchedAt: NOW - 7_200_000, freshUntil: NOW - 3_600_000 },
       "short-interest-edge; fwd=stale; ttl=-3600; detail=revalidating",
     ],
   ] as const)("have the tier of %j in Cache-Status", (facts, status) => {

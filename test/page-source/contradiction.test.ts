@@ -19,7 +19,7 @@ async function startStale(faults: OpendOptions) {
     ...started,
     first,
     second,
-    /** Passes the time after which every data center revalidates, and ends the lease of a unconfirmed page. */
+    /** Passes the time after which every data center revalidates, and ends the lease of an unconfirmed page. */
     async expireCopies() {
       started.clock.forward(3 * MINUTE);
       await started.service.upstash.redis("DEL", "short-interest:lease:US.AAPL/");
@@ -41,13 +41,13 @@ describe.each([
     for (const dataCenter of [first, second, first, second]) {
       const { result } = await dataCenter.page("US.AAPL");
       expect(result?.page.rows).toEqual(before?.page.rows);
-      expect(result?.stale).toBeDefined();
+      expect(result?.staleReason).toBeDefined();
     }
     expect(await calls()).toBe(2);
     await expireCopies();
     for (const dataCenter of [first, second, first, second]) await dataCenter.page("US.AAPL");
     expect(await calls()).toBe(3);
-    expect((await first.page("US.AAPL")).result).toMatchObject({ stale: undefined });
+    expect((await first.page("US.AAPL")).result).toMatchObject({ staleReason: undefined });
   });
 
   it("replaces the stored page when it repeats a minute later", async () => {
@@ -71,7 +71,7 @@ describe("refresh after a split, with the same dates and other values", () => {
   it("replaces the stored page at once", async () => {
     const { first, clock, calls } = await startStale(NO_FAULT);
     await first.page("US.AAPL");
-    expect((await first.page("US.AAPL")).result?.stale).toBeUndefined();
+    expect((await first.page("US.AAPL")).result?.staleReason).toBeUndefined();
     clock.forward(DAY);
     expect(await calls()).toBe(2);
   });
@@ -84,7 +84,7 @@ describe("refresh that OpenD refuses with no permission", () => {
       clock.forward(10 * MINUTE);
       await service.upstash.redis("DEL", "short-interest:lease:US.AAPL/");
       for (const dataCenter of [first, second, first, second]) {
-        expect((await dataCenter.page("US.AAPL")).result?.stale).toBeDefined();
+        expect((await dataCenter.page("US.AAPL")).result?.staleReason).toBeDefined();
       }
     }
     expect(await calls()).toBe(5);

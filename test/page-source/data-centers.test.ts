@@ -71,13 +71,13 @@ describe("stale page", () => {
     await Promise.all(dataCenters.map((dataCenter) => dataCenter.page("US.AAPL")));
     clock.forward(2 * HOUR);
     const results = await Promise.all(dataCenters.map((dataCenter) => dataCenter.page("US.AAPL")));
-    for (const { result } of results) expect(result?.stale).toBe("revalidating");
+    for (const { result } of results) expect(result?.staleReason).toBe("revalidating");
     expect((await service.opend.stats()).calls).toBe(2);
     // A copy that has been stale for an hour is revalidated after a minute, and served once meanwhile.
     clock.forward(MINUTE);
     for (const dataCenter of dataCenters) await dataCenter.page("US.AAPL");
     for (const dataCenter of dataCenters)
-      expect((await dataCenter.page("US.AAPL")).result?.stale).toBeUndefined();
+      expect((await dataCenter.page("US.AAPL")).result?.staleReason).toBeUndefined();
     expect((await service.opend.stats()).calls).toBe(2);
   });
 
@@ -88,7 +88,7 @@ describe("stale page", () => {
     await service.opend.set({ fault: "not a WebSocket" });
     clock.forward(6 * DAY);
     for (const dataCenter of [first, second])
-      expect((await dataCenter?.page("US.AAPL"))?.result?.stale).toBeDefined();
+      expect((await dataCenter?.page("US.AAPL"))?.result?.staleReason).toBeDefined();
     clock.forward(2 * DAY);
     // Redis runs on real time, so keys that would have expired are deleted.
     for (const kind of ["page", "lease"])
@@ -104,7 +104,7 @@ describe("stale page", () => {
     // Four of seven permits are used, two of them by refreshes. Three remain for missing pages.
     expect((await service.opend.stats()).calls).toBe(4);
     clock.forward(2 * HOUR);
-    expect((await dataCenters[0]?.page("US.AAPL"))?.result?.stale).toBe("revalidating");
+    expect((await dataCenters[0]?.page("US.AAPL"))?.result?.staleReason).toBe("revalidating");
     expect((await service.opend.stats()).calls).toBe(4);
     for (const symbol of ["US.T1", "US.T2", "US.T3"]) {
       expect((await dataCenters[0]?.page(symbol))?.result?.tier).toBe("opend");
@@ -175,7 +175,7 @@ describe("edge cache entry", () => {
     clock.forward(30 * MINUTE);
     await service.upstash.fail("hang");
     const { result, ms = 0 } = (await dataCenters[0]?.page("US.AAPL")) ?? {};
-    expect(result).toMatchObject({ tier: "edge", stale: "store_unavailable" });
+    expect(result).toMatchObject({ tier: "edge", staleReason: "store_unavailable" });
     expect(ms).toBeGreaterThanOrEqual(990);
     const before = await service.upstash.requests();
     for (let request = 0; request < 5; request += 1) {
@@ -197,7 +197,7 @@ describe("edge cache entry", () => {
     const before = await service.upstash.requests();
     for (let request = 0; request < 720; request += 1) {
       clock.forward(5_000);
-      expect((await dataCenters[0]?.page("US.AAPL"))?.result?.stale).toBeDefined();
+      expect((await dataCenters[0]?.page("US.AAPL"))?.result?.staleReason).toBeDefined();
     }
     const commands = (await service.upstash.requests()) - before;
     // A lookup, and for a fetch: a permit, its release and the release of the lease.
@@ -211,7 +211,7 @@ describe("edge cache entry", () => {
     clock.forward(30 * MINUTE);
     expect((await dataCenters[0]?.page("US.AAPL"))?.result).toMatchObject({
       tier: "edge",
-      stale: "store_unavailable",
+      staleReason: "store_unavailable",
     });
     expect((await dataCenters[0]?.page("US.TSLA"))?.failure?.code).toBe("store_unavailable");
   });
@@ -229,7 +229,7 @@ describe("cursor between two rows", () => {
     const cursor = String(rows[49]?.timestamp);
     for (const dataCenter of [...dataCenters, ...dataCenters]) {
       const { result } = await dataCenter.page("HK.00700", { num: 1, cursor });
-      expect(result?.stale).toBeUndefined();
+      expect(result?.staleReason).toBeUndefined();
     }
     expect((await service.opend.stats()).calls).toBe(calls + 1);
   });

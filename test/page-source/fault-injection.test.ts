@@ -40,7 +40,7 @@ describe("permit log", () => {
     const booked = dataCenter?.page("US.TSLA", { client: "waiting" });
     await vi.waitFor(async () => expect(await service.upstash.redis("ZCARD", PERMIT_LOG)).toBe(3));
     const before = Number(await service.upstash.redis("PTTL", PERMIT_LOG));
-    expect((await dataCenter?.page("US.SPY", { client: "other" }))?.result?.stale).toBe("revalidating");
+    expect((await dataCenter?.page("US.SPY", { client: "other" }))?.result?.staleReason).toBe("revalidating");
     expect((await service.opend.stats()).calls).toBe(3);
     expect(Number(await service.upstash.redis("PTTL", PERMIT_LOG))).toBeGreaterThan(before - 1_000);
     expect((await booked)?.result?.tier).toBe("opend");
@@ -92,7 +92,7 @@ describe("client", () => {
     const [first, second] = dataCenters;
     for (const symbol of ["US.AAPL", "US.TSLA"]) await first?.page(symbol, { client: "greedy" });
     clock.forward(2 * HOUR);
-    expect((await first?.page("US.AAPL", { client: "greedy" }))?.result?.stale).toBe("revalidating");
+    expect((await first?.page("US.AAPL", { client: "greedy" }))?.result?.staleReason).toBe("revalidating");
     expect((await service.opend.stats()).calls).toBe(2);
     await second?.page("US.AAPL", { client: "other" });
     expect((await service.opend.stats()).calls).toBe(3);
@@ -160,7 +160,7 @@ describe("failed refresh", () => {
     clock.forward(2 * HOUR);
     await service.opend.set({ fault: "no permission" });
     const stale = [];
-    for (const dataCenter of dataCenters) stale.push((await dataCenter.page("US.AAPL")).result?.stale);
+    for (const dataCenter of dataCenters) stale.push((await dataCenter.page("US.AAPL")).result?.staleReason);
     expect(stale).toEqual(["revalidating", "opend_no_permission", "opend_no_permission"]);
     expect((await service.opend.stats()).calls).toBe(2);
   });
@@ -200,7 +200,7 @@ describe("lease", () => {
     await service.opend.set({ fault: "silence" });
     const results = await Promise.all(dataCenters.map((dataCenter) => dataCenter.page("US.AAPL")));
     for (const { result, ms } of results) {
-      expect(result?.stale).toBeDefined();
+      expect(result?.staleReason).toBeDefined();
       expect(ms).toBeLessThan(2_000);
     }
   });
@@ -227,7 +227,7 @@ describe("cached pages under load", () => {
         requests += 1;
         // The load shares its isolate with the Worker, whose timers a busy loop would starve.
         await scheduler.wait(10);
-        if (cached.includes(symbol)) expect(result?.stale ?? failure).toEqual(expect.any(String));
+        if (cached.includes(symbol)) expect(result?.staleReason ?? failure).toEqual(expect.any(String));
         else expect(failure?.code).toMatch(/^(opend_timeout|store_unavailable|opend_unreachable)$/);
         expect(ms).toBeLessThan(3_500);
       }
@@ -246,7 +246,7 @@ describe("cached pages under load", () => {
         for (const symbol of [...cached, "US.BRK.B"]) {
           const { result, failure } = (await dataCenters[0]?.page(symbol)) ?? {};
           expect(failure).toBeUndefined();
-          expect(result?.stale).toBeUndefined();
+          expect(result?.staleReason).toBeUndefined();
           expect(result && isSliceable(result.page)).toBe(true);
         }
       },

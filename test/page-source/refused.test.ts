@@ -95,10 +95,10 @@ describe("refused client", () => {
     expect((await service.upstash.requests()) - before).toBe(20);
     expect(await service.upstash.redis("KEYS", "short-interest:lease:*")).toEqual([]);
     const cached = await first?.page("US.SPY", { client: "greedy" });
-    expect(cached?.result).toMatchObject({ tier: "shared", stale: undefined });
+    expect(cached?.result).toMatchObject({ tier: "shared", staleReason: undefined });
     await service.upstash.redis("HSET", "short-interest:page:US.SPY/", "fresh", String(clock.now() - 1));
     const stale = (await dataCenters[2]?.page("US.SPY", { client: "greedy" }))?.result;
-    expect(stale).toMatchObject({ tier: "shared", stale: "client_quota_exceeded" });
+    expect(stale).toMatchObject({ tier: "shared", staleReason: "client_quota_exceeded" });
     expect(await calls(service)).toBe(3);
   });
 
@@ -108,9 +108,11 @@ describe("refused client", () => {
     await second?.page("US.SPY", { client: "other" });
     for (const symbol of ["US.AAPL", "US.TSLA", "US.BRK.B"]) await first?.page(symbol, { client: "greedy" });
     await service.upstash.redis("HSET", "short-interest:page:US.SPY/", "fresh", String(clock.now() - 1));
-    expect((await first?.page("US.SPY", { client: "greedy" }))?.result?.stale).toBe("client_quota_exceeded");
+    expect((await first?.page("US.SPY", { client: "greedy" }))?.result?.staleReason).toBe(
+      "client_quota_exceeded",
+    );
     await first?.page("US.SPY", { client: "other" });
-    expect((await first?.page("US.SPY", { client: "other" }))?.result?.stale).toBeUndefined();
+    expect((await first?.page("US.SPY", { client: "other" }))?.result?.staleReason).toBeUndefined();
     expect(await calls(service)).toBe(4);
   });
 

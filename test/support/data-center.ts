@@ -3,7 +3,7 @@ import { expect, vi } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
 import { Failure } from "../../functions/errors.ts";
 import { createPageSource } from "../../functions/page-source/create-page-source.ts";
-import { FIRST } from "../../functions/short-interest/page.ts";
+import { FIRST_CURSOR } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { DEADLINES, type Deadlines } from "../../functions/timeout.ts";
 import { type Service, startService } from "./service.ts";
@@ -32,7 +32,7 @@ export function createDataCenter(service: Service, clock = new Clock(), deadline
   const origin = `https://${crypto.randomUUID()}.test`;
   return {
     /** Reads a page from the page source, and waits for background work. `ms` is the time without that work. */
-    async page(symbol: string, { cursor = FIRST, num = 10, client = "me" } = {}) {
+    async page(symbol: string, { cursor = FIRST_CURSOR, num = 10, client = "me" } = {}) {
       const context = createExecutionContext();
       const source = createPageSource(parseEnv(service.env), {
         origin,

@@ -37,7 +37,7 @@ async function requestFreshPage(service: Service, clock: Clock, symbol: string) 
   return { code, ms: Date.now() - began };
 }
 
-describe("paused page", () => {
+describe("page in backoff", () => {
   it.each([
     [{ fault: "no permission" }, "opend_no_permission"],
     [{ fault: "unknown stock" }, "opend_failed"],
@@ -59,7 +59,7 @@ describe("paused page", () => {
     await dataCenters[0]?.page("US.AAPL");
     clock.forward(7 * DAY + HOUR - MINUTE);
     await service.opend.set({ fault: "no permission" });
-    expect((await dataCenters[0]?.page("US.AAPL"))?.result?.stale).toBeDefined();
+    expect((await dataCenters[0]?.page("US.AAPL"))?.result?.staleReason).toBeDefined();
     clock.forward(2 * MINUTE);
     const { failure, ms } = (await dataCenters[0]?.page("US.AAPL")) ?? {};
     expect(failure).toMatchObject({ code: "opend_no_permission", retryAfterMs: expect.any(Number) });
@@ -102,7 +102,7 @@ async function startBatch() {
     const began = Date.now();
     const lookups = batch.map((symbol) =>
       pages.page(parseSymbol(symbol), "", 2).then(
-        ({ stale }) => stale,
+        ({ staleReason }) => staleReason,
         (thrown: unknown) => `failed: ${Failure.from(thrown).code}`,
       ),
     );

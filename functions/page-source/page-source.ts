@@ -1,7 +1,7 @@
 import {
   concatenate,
-  END,
-  FIRST,
+  END_CURSOR,
+  FIRST_CURSOR,
   firstRows,
   isSliceable,
   MAX_ROWS,
@@ -23,7 +23,7 @@ export interface PageResult {
   /** The farthest tier that a part of it came from. */
   readonly tier: CacheTier;
   /** Why a part of it is stale; absent if all of it is fresh. */
-  readonly stale?: string | undefined;
+  readonly staleReason?: string | undefined;
   /** When its oldest part was fetched. */
   readonly fetchedAt: number;
   /** Until when all of it is fresh. */
@@ -79,12 +79,12 @@ async function findPage(
   cursor: string,
   num: number | undefined,
 ): Promise<PageResult> {
-  if (cursor === END) {
+  if (cursor === END_CURSOR) {
     const fetchedAt = deps.now();
     const page = { market: symbol.market, rows: [], next: null };
     return { page, tier: "edge", fetchedAt, freshUntil: pageLifetime(cursor, fetchedAt).freshUntil };
   }
-  if (cursor !== FIRST && timestampOf(cursor) === undefined) {
+  if (cursor !== FIRST_CURSOR && timestampOf(cursor) === undefined) {
     return rowsFrom(lookup, symbol, cursor, num ?? MAX_ROWS);
   }
   const head = await rowsFrom(lookup, symbol, cursor, undefined);
@@ -106,7 +106,7 @@ async function findPage(
   return {
     page: firstRows(concatenate(head.page, tail.page), num),
     tier: TIERS.indexOf(head.tier) > TIERS.indexOf(tail.tier) ? head.tier : tail.tier,
-    stale: head.stale ?? tail.stale,
+    staleReason: head.staleReason ?? tail.staleReason,
     fetchedAt: Math.min(head.fetchedAt, tail.fetchedAt),
     freshUntil: Math.min(head.freshUntil, tail.freshUntil),
   };
@@ -123,12 +123,12 @@ async function rowsFrom(
   num: number | undefined,
 ): Promise<PageResult> {
   const key = { symbol: formatSymbol(symbol), cursor, num };
-  const { cached, tier, stale } = await lookup(key);
+  const { cached, tier, staleReason } = await lookup(key);
   const { fetchedAt, freshUntil } = cached;
   const page = readPage(symbol, cached);
-  if (cached.cursor === cursor) return { page, tier, stale, fetchedAt, freshUntil };
+  if (cached.cursor === cursor) return { page, tier, staleReason, fetchedAt, freshUntil };
   const rest = rowsAfter(page, cursor);
-  if (rest) return { page: rest, tier, stale, fetchedAt, freshUntil };
+  if (rest) return { page: rest, tier, staleReason, fetchedAt, freshUntil };
   // The cursor lies between two rows of a cached page, so only OpenD knows its meaning.
   return rowsFrom(lookup, symbol, cursor, MAX_ROWS);
 }
