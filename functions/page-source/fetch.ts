@@ -79,14 +79,17 @@ export async function fetchAndCache(
   // The page that leads to the cursor may have been stored during the call.
   if (priority === "unknown-cursor" && !(await sharedCache.isKnown(key).catch(() => false))) {
     const cached = cacheUnknownCursor(reply, key.cursor, fetchedAt);
-    inBackground(deps, sharedCache.release(key, leaseId, { outcome: "answered" }, [settleScript(true)]));
+    inBackground(
+      deps,
+      sharedCache.release(key, leaseId, { outcome: "answered" }, [settleScript({ wasted: true })]),
+    );
     await deps.edge.put(key, cached, undefined);
     return cached;
   }
   const cached = cachePage(reply, key.cursor, fetchedAt);
   parsedPages.set(cached, page);
   const summary = summaryOf(page, key);
-  const writing = sharedCache.write(key, leaseId, cached, summary, [settleScript(false)]);
+  const writing = sharedCache.write(key, leaseId, cached, summary, [settleScript({ wasted: false })]);
   if ((await awaitWrite(deps, writing, stored)) === "stored") await deps.edge.put(key, cached, summary);
   return cached;
 }
@@ -106,7 +109,7 @@ async function cacheFailure(
   const ttlMs = negativeTtl(code, isUnknownCursor);
   // A client wastes a call if it requests a symbol or cursor that does not exist; a refresh is not its request.
   const isWasted = ttlMs !== undefined && !stored && (code !== "opend_failed" || isUnknownCursor);
-  const scripts = [settleScript(isWasted)];
+  const scripts = [settleScript({ wasted: isWasted })];
   if (code !== "unknown_symbol") deps.onFetchFailure(code);
   if (ttlMs === undefined || (stored && code !== "unknown_symbol")) {
     // Other programs use the account too: no calls for a window. Set before the lease is released.

@@ -23,7 +23,7 @@ export interface Fetched {
    * The script that settles the permit of the call; run it with the write that stores the reply.
    * @param wasted whether the call requested a symbol or cursor that does not exist
    */
-  readonly settleScript: (wasted: boolean) => ScriptCall;
+  readonly settleScript: (call: { readonly wasted: boolean }) => ScriptCall;
 }
 
 /** OpenD, behind the rate limit. */
@@ -124,7 +124,7 @@ async function callOnce(
       signal: controller.signal,
       waitUntil,
     });
-    return { reply: reply.slice(), settleScript: (wasted) => permits.settleScript(permit, wasted) };
+    return { reply: reply.slice(), settleScript: ({ wasted }) => permits.settleScript(permit, wasted) };
   } finally {
     signal.removeEventListener("abort", abort);
     opening?.then((session) => idle.put(session), ignoreFailure);
