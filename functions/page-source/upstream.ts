@@ -21,7 +21,7 @@ export interface Fetched {
   readonly reply: Uint8Array<ArrayBuffer>;
   /**
    * The script that settles the permit of the call; run it with the write that stores the reply.
-   * @param wasted whether the call requested a symbol or cursor that does not exist
+   * `wasted`: whether the call requested a symbol or cursor that does not exist.
    */
   readonly settleScript: (call: { readonly wasted: boolean }) => ScriptCall;
 }
