@@ -12,7 +12,7 @@ export type DeliveryQueue<Job = unknown> = Pick<Queue<Job>, "send" | "sendBatch"
 export interface Config {
   /** Web origins whose scripts may read responses; `*` for all. */
   readonly allowedOrigins: "*" | readonly string[];
-  readonly access: AuthConfig;
+  readonly auth: AuthConfig;
   readonly opend: OpendAddress;
   readonly upstash: UpstashAddress;
   readonly quota: {
@@ -189,12 +189,12 @@ function readEnv(env: unknown): Config {
   const vars = result.output;
   return {
     allowedOrigins: vars.ALLOWED_ORIGINS,
-    access: {
+    auth: {
       apiKeys: vars.API_KEYS,
       requestsPerClient: vars.REQUESTS_PER_CLIENT,
       requestsPerKey: vars.REQUESTS_PER_KEY,
     },
-    opend: { url: vars.OPEND_URL, key: vars.OPEND_KEY || undefined, access: accessOf(vars) },
+    opend: { url: vars.OPEND_URL, key: vars.OPEND_KEY || undefined, accessToken: accessOf(vars) },
     upstash: { url: vars.UPSTASH_REDIS_REST_URL.href, token: vars.UPSTASH_REDIS_REST_TOKEN },
     quota: {
       limit: vars.UPSTREAM_LIMIT,
@@ -212,7 +212,7 @@ function readEnv(env: unknown): Config {
   };
 }
 
-function accessOf(vars: v.InferOutput<typeof Variables>): OpendAddress["access"] {
+function accessOf(vars: v.InferOutput<typeof Variables>): OpendAddress["accessToken"] {
   const { OPEND_ACCESS_CLIENT_ID: clientId, OPEND_ACCESS_CLIENT_SECRET: clientSecret } = vars;
   if (clientId === undefined && clientSecret === undefined) return undefined;
   if (clientId === undefined)

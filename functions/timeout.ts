@@ -4,7 +4,7 @@ import { Failure } from "./errors.ts";
 export const DEADLINES = {
   /**
    * A request. Three timers use it, one inside the other, because each one's work can outlive the work around it:
-   * a page with all its lookups (`page-source/source.ts`); a lookup, which other requests may join later
+   * a page with all its lookups (`page-source/page-source.ts`); a lookup, which other requests may join later
    * (`page-source/lookup.ts`); and a fetch, whose reply is stored even if no request waits for it any more
    * (`page-source/upstream.ts`). A revalidation uses it too, because the lookup that it joins may never settle. It is
    * also how long a lease lasts.

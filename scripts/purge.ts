@@ -1,6 +1,6 @@
 import { Redis } from "@upstash/redis";
 import { Failure } from "../functions/errors.ts";
-import { INDEX_KEYS, LEASE_KEYS, PAGE_KEYS } from "../functions/page-source/shared-cache.ts";
+import { INDEX_PREFIX, LEASE_PREFIX, PAGE_PREFIX } from "../functions/page-source/shared-cache.ts";
 import { formatSymbol, parseSymbol } from "../functions/short-interest/symbol.ts";
 import { variable } from "./dev-vars.ts";
 
@@ -25,7 +25,7 @@ for (const argument of symbols) {
   // Symbols contain no special characters of a pattern.
   const [name, patterns] =
     argument === "--all"
-      ? ["all pages", [`${PAGE_KEYS}*`, `${LEASE_KEYS}*`, `${INDEX_KEYS}*`]]
+      ? ["all pages", [`${PAGE_PREFIX}*`, `${LEASE_PREFIX}*`, `${INDEX_PREFIX}*`]]
       : patternsOf(argument);
   let pages = 0;
   for (const pattern of patterns) pages += await deleteMatching(pattern);
@@ -35,7 +35,7 @@ for (const argument of symbols) {
 function patternsOf(text: string): [string, string[]] {
   try {
     const symbol = formatSymbol(parseSymbol(text));
-    return [symbol, [`${PAGE_KEYS}${symbol}/*`, `${LEASE_KEYS}${symbol}/*`, `${INDEX_KEYS}${symbol}`]];
+    return [symbol, [`${PAGE_PREFIX}${symbol}/*`, `${LEASE_PREFIX}${symbol}/*`, `${INDEX_PREFIX}${symbol}`]];
   } catch (thrown) {
     return stop(`${text}: ${Failure.from(thrown).detail}`);
   }
@@ -48,7 +48,7 @@ async function deleteMatching(pattern: string): Promise<number> {
   do {
     const [next, keys] = await redis.scan(cursor, { match: pattern, count: BATCH });
     if (keys.length > 0) await redis.del(...keys);
-    pages += keys.filter((key) => key.startsWith(PAGE_KEYS)).length;
+    pages += keys.filter((key) => key.startsWith(PAGE_PREFIX)).length;
     cursor = next;
   } while (cursor !== "0");
   return pages;

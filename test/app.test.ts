@@ -131,7 +131,7 @@ describe("configuration", () => {
     });
     expect(config.opend.url.href).toBe("ws://127.0.0.1:33333/");
     expect(config.upstash.url).toBe("https://example.upstash.io/");
-    expect(config.quota).toEqual({ limit: 20, windowMs: 30_000, waitMs: 3_000, clientShare: 15 });
+    expect(config.quota).toEqual({ limit: 20, windowMs: 30_000, maxWaitMs: 3_000, clientShare: 15 });
   });
 
   it("without OPEND_URL is refused", async () => {

@@ -7,7 +7,7 @@ import type { Middleware } from "./app-env.ts";
  * @throws Failure `unauthorized`, `too_many_requests`
  */
 export const authenticate: Middleware = async (context, next) => {
-  context.set("client", await authenticateClient(context.req.raw.headers, context.var.config.access));
+  context.set("client", await authenticateClient(context.req.raw.headers, context.var.config.auth));
   await next();
 };
 
@@ -16,7 +16,7 @@ export const authenticate: Middleware = async (context, next) => {
  * @throws Failure `unauthorized` if no keys are configured
  */
 export const requireApiKey: Middleware = async ({ var: { config } }, next) => {
-  if (!config.access.apiKeys) {
+  if (!config.auth.apiKeys) {
     throw new Failure("unauthorized", "This endpoint requires an API key, and API_KEYS is not set");
   }
   await next();

@@ -8,6 +8,6 @@ import type { Middleware } from "./app-env.ts";
 export const loadConfig: Middleware = async (context, next) => {
   const config = parseEnv(context.env);
   context.set("config", config);
-  context.set("visibility", config.access.apiKeys ? "private" : "public");
+  context.set("visibility", config.auth.apiKeys ? "private" : "public");
   await next();
 };

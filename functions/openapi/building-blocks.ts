@@ -38,7 +38,7 @@ export const HEADERS = {
   "Cache-Control": header("Whether and for how long the response may be cached."),
 };
 export const TIMING = {
-  "Server-Timing": header("Milliseconds per phase: edge, store, limit, connect, call.", false),
+  "Server-Timing": header("Milliseconds per phase: edge, shared, limit, connect, call.", false),
 };
 export const CACHING = {
   ETag: header("Digest of the body. A request with this value in If-None-Match returns 304."),

@@ -25,13 +25,13 @@ export async function acceptOpendClient(context: AppContext): Promise<Response> 
   const { config, stats } = context.var;
   const { headers } = context.req.raw;
   // Even if keys are required: a connection costs memory before its key is checked.
-  await limitAddress(headers, config.access);
+  await limitAddress(headers, config.auth);
   const budget = budgetFor(stats, config.subrequests);
   const { 0: client, 1: server } = new WebSocketPair();
   const handler = createCommandHandler({
-    logIn: (md5) => authenticateOpendClient(headers, md5, config.access),
+    logIn: (md5) => authenticateOpendClient(headers, md5, config.auth),
     async pagesFor(name) {
-      await limitRequests(name, config.access);
+      await limitRequests(name, config.auth);
       return withRequestLog(context, name, budget);
     },
     budget,

@@ -8,7 +8,7 @@ export interface OpendAddress {
   /** The plain text of OpenD's WebSocket key; absent if OpenD has none. */
   readonly key?: string | undefined;
   /** Cloudflare Access service token, for an OpenD behind a tunnel. */
-  readonly access?: { readonly clientId: string; readonly clientSecret: string } | undefined;
+  readonly accessToken?: { readonly clientId: string; readonly clientSecret: string } | undefined;
 }
 
 /** The part of a WebSocket that a session uses. Other runtimes adapt theirs to it. */
@@ -41,9 +41,9 @@ export async function connect(
   const url = new URL(address.url);
   url.protocol = url.protocol === "wss:" ? "https:" : "http:";
   const headers = new Headers({ Upgrade: "websocket" });
-  if (address.access) {
-    headers.set("CF-Access-Client-Id", address.access.clientId);
-    headers.set("CF-Access-Client-Secret", address.access.clientSecret);
+  if (address.accessToken) {
+    headers.set("CF-Access-Client-Id", address.accessToken.clientId);
+    headers.set("CF-Access-Client-Secret", address.accessToken.clientSecret);
   }
   // The signal of an upgrade also aborts the socket later.
   const dropping = new AbortController();

@@ -14,7 +14,7 @@ const MARKETS = { HK: QotMarket.QotMarket_HK_Security, US: QotMarket.QotMarket_U
 /** A request for one page. */
 export interface PageRequest {
   readonly symbol: SecuritySymbol;
-  /** A `nextKey` of OpenD, or `FIRST`. */
+  /** A `nextKey` of OpenD, or `FIRST_CURSOR`. */
   readonly cursor: string;
   /** Requested rows, 1 to 50. */
   readonly num: number;

@@ -42,7 +42,7 @@ export interface PageSummary {
 export const EMPTY_SUMMARY: PageSummary = { newest: 0, extent: 0, next: null, range: undefined };
 
 /** A page to store. */
-export function cachePage(reply: Uint8Array<ArrayBuffer>, cursor: string, fetchedAt: number): CachedReply {
+export function cachedPage(reply: Uint8Array<ArrayBuffer>, cursor: string, fetchedAt: number): CachedReply {
   return { reply, cursor, fetchedAt, ...pageLifetime(cursor, fetchedAt) };
 }
 
@@ -50,7 +50,7 @@ export function cachePage(reply: Uint8Array<ArrayBuffer>, cursor: string, fetche
  * A refusal to store (negative caching). It is never served stale.
  * @param ttlMs its lifetime in milliseconds
  */
-export function cacheNegative(
+export function cachedRefusal(
   reply: Uint8Array<ArrayBuffer>,
   cursor: string,
   fetchedAt: number,
@@ -61,12 +61,12 @@ export function cacheNegative(
 }
 
 /** The page of a cursor that no stored page leads to. It is never served stale. */
-export function cacheUnknownCursor(
+export function cachedUnknownCursorPage(
   reply: Uint8Array<ArrayBuffer>,
   cursor: string,
   fetchedAt: number,
 ): CachedReply {
-  return cacheNegative(reply, cursor, fetchedAt, UNKNOWN_CURSOR_MS);
+  return cachedRefusal(reply, cursor, fetchedAt, UNKNOWN_CURSOR_MS);
 }
 
 export function summaryOf(page: Page, { num }: PageKey): PageSummary {

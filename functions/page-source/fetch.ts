@@ -5,9 +5,9 @@ import { MAX_ROWS, type Page, pageOf } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import {
   type CachedReply,
-  cacheNegative,
-  cachePage,
-  cacheUnknownCursor,
+  cachedPage,
+  cachedRefusal,
+  cachedUnknownCursorPage,
   EMPTY_SUMMARY,
   type PageKey,
   summaryOf,
@@ -78,7 +78,7 @@ export async function fetchAndCache(
   }
   // The page that leads to the cursor may have been stored during the call.
   if (priority === "unknown-cursor" && !(await sharedCache.isKnown(key).catch(() => false))) {
-    const cached = cacheUnknownCursor(reply, key.cursor, fetchedAt);
+    const cached = cachedUnknownCursorPage(reply, key.cursor, fetchedAt);
     inBackground(
       deps,
       sharedCache.release(key, leaseId, { outcome: "answered" }, [settleScript({ wasted: true })]),
@@ -86,7 +86,7 @@ export async function fetchAndCache(
     await deps.edge.put(key, cached, undefined);
     return cached;
   }
-  const cached = cachePage(reply, key.cursor, fetchedAt);
+  const cached = cachedPage(reply, key.cursor, fetchedAt);
   parsedPages.set(cached, page);
   const summary = summaryOf(page, key);
   const writing = sharedCache.write(key, leaseId, cached, summary, [settleScript({ wasted: false })]);
@@ -119,7 +119,7 @@ async function cacheFailure(
     inBackground(deps, sharedCache.release(key, leaseId, end, scripts));
     return retryAfterMs === undefined ? failure : new Failure(code, detail, { retryAfterMs });
   }
-  const negative = cacheNegative(reply, key.cursor, fetchedAt, ttlMs);
+  const negative = cachedRefusal(reply, key.cursor, fetchedAt, ttlMs);
   const writing = sharedCache.write(key, leaseId, negative, EMPTY_SUMMARY, scripts);
   if ((await awaitWrite(deps, writing, stored)) === "stored") await edge.put(key, negative, undefined);
   return failure;

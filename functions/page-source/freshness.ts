@@ -13,8 +13,8 @@ const DAY = 24 * HOUR;
 
 /**
  * The first page of a symbol is fresh for this long: new rows appear on it, weekly or less often. Also `max-age` of its
- * response. The webhook poller accepts fresh pages only. So this is also the minimum time between two successful fetches
- * of the first page of a subscribed symbol, and it adds up to this time to the delay of a message.
+ * response, and the minimum time between two successful fetches of it. The webhook poller accepts fresh pages only, so
+ * this adds up to this time to the delay of a message.
  */
 export const FIRST_PAGE_FRESH_MS = HOUR;
 /** Older pages are fresh for this long: their rows rarely change. */
@@ -31,10 +31,11 @@ export const UNKNOWN_CURSOR_MS = 5 * MINUTE;
 const NEGATIVE_MS: Partial<Record<FailureCode, number>> = {
   unknown_symbol: 10 * MINUTE,
   opend_no_permission: 5 * MINUTE,
-  opend_failed: 5 * MINUTE,
 };
-/** OpenD issued the cursor itself, so its refusal for an unknown reason may pass. */
-const NEGATIVE_KNOWN_CURSOR_MS = MINUTE / 2;
+/** `opend_failed` for a first page or a known cursor: the reason is unknown, and may pass. */
+const OPEND_FAILED_MS = MINUTE / 2;
+/** `opend_failed` for an unknown cursor: OpenD may not have issued it. */
+const OPEND_FAILED_UNKNOWN_CURSOR_MS = 5 * MINUTE;
 
 /** After a failed refresh, the next one waits for this long, and the stale page is served. */
 export const REFRESH_BACKOFF_MS = 5 * SECOND;
@@ -76,7 +77,8 @@ export function pageLifetime(cursor: string, fetchedAt: number): Lifetime {
  * @param isUnknownCursor whether no stored page leads to the refused cursor
  */
 export function negativeTtl(code: FailureCode, isUnknownCursor: boolean): number | undefined {
-  return code === "opend_failed" && !isUnknownCursor ? NEGATIVE_KNOWN_CURSOR_MS : NEGATIVE_MS[code];
+  if (code === "opend_failed") return isUnknownCursor ? OPEND_FAILED_UNKNOWN_CURSOR_MS : OPEND_FAILED_MS;
+  return NEGATIVE_MS[code];
 }
 
 /** Whether the reply is never served stale: a refusal, or the page of an unknown cursor. No index names it. */

@@ -10,7 +10,7 @@ export interface DateRange {
   /** First and last day, as `YYYY-MM-DD` in the market's time zone; absent for no bound. */
   readonly from?: string | undefined;
   readonly to?: string | undefined;
-  /** The start: `FIRST`, or the cursor at which an earlier walk ended. */
+  /** The start: `FIRST_CURSOR`, or the cursor at which an earlier walk ended. */
   readonly cursor: string;
 }
 

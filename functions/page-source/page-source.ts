@@ -33,7 +33,7 @@ export interface PageResult {
 /** The only way to a page: every route, protocol and job reads pages here. */
 export interface PageSource {
   /**
-   * @param cursor `FIRST`, `END`, or the cursor of an earlier page
+   * @param cursor `FIRST_CURSOR`, `END_CURSOR`, or the cursor of an earlier page
    * @param num requested rows, 1 to 50; absent for all rows that are cached together, 50 at most
    * @throws Failure of the lookup; `subrequest_limit`, also if no lookup starts before the deadline; `request_timeout`
    */

@@ -86,9 +86,9 @@ export interface SharedCache {
 }
 
 /** Prefixes of the keys of pages, their leases, and the index of a symbol's pages; `npm run purge` deletes them. */
-export const PAGE_KEYS = "short-interest:page:";
-export const LEASE_KEYS = "short-interest:lease:";
-export const INDEX_KEYS = "short-interest:index:";
+export const PAGE_PREFIX = "short-interest:page:";
+export const LEASE_PREFIX = "short-interest:lease:";
+export const INDEX_PREFIX = "short-interest:index:";
 
 /** Index entries that are tried for one cursor: pages overlap after new rows have moved their bounds. */
 const MAX_CANDIDATES = 8;
@@ -108,9 +108,9 @@ const ReadReply = union([
   ]),
 ]);
 
-const pageKeyOf = (name: string) => PAGE_KEYS + name;
-const leaseKeyOf = (name: string) => LEASE_KEYS + name;
-const indexKeyOf = ({ symbol }: PageKey) => INDEX_KEYS + symbol;
+const pageKeyOf = (name: string) => PAGE_PREFIX + name;
+const leaseKeyOf = (name: string) => LEASE_PREFIX + name;
+const indexKeyOf = ({ symbol }: PageKey) => INDEX_PREFIX + symbol;
 /** The member by which an index knows that a stored page leads to a cursor; '' for the first page. */
 const nextMemberOf = (cursor: string) => (cursor === FIRST_CURSOR ? "" : `next ${cursor}`);
 /** An index entry is `newest name`. */

@@ -58,25 +58,25 @@ async function lookUpWhileRefused(
 ): Promise<LookupResult | undefined> {
   const { edge, sharedCache, permits, client } = deps;
   const refusalOf = (priority: Priority) => permits.rememberedRefusal({ client, priority });
-  const refusal = refusalOf("known-page");
+  const refusalOfAll = refusalOf("known-page");
   const refreshRefusal = refusalOf("refresh");
-  const unknownRefusal = refusalOf(key.cursor === FIRST_CURSOR ? "new-symbol" : "unknown-cursor");
-  if (!refreshRefusal && !unknownRefusal) return undefined;
+  const refusalIfUnknown = refusalOf(key.cursor === FIRST_CURSOR ? "new-symbol" : "unknown-cursor");
+  if (!refreshRefusal && !refusalIfUnknown) return undefined;
   // Other clients may refresh the page.
-  const mayRefresh = refreshRefusal?.code === "client_quota_exceeded";
-  // The shared cache has no page of an unknown cursor, and an invented cursor has no row.
-  const isKnown = refusal || (await edge.isKnown(key)) || (await sharedCache.isKnown(key));
+  const othersMayRefresh = refreshRefusal?.code === "client_quota_exceeded";
+  // The shared cache has no page of an unknown cursor (only refusals), and an invented cursor has no row.
+  const isKnown = refusalOfAll || (await edge.isKnown(key)) || (await sharedCache.isKnown(key));
   const cached = isKnown || key.num === undefined ? await sharedCache.peek(key) : undefined;
   if (cached && deps.now() < cached.freshUntil) {
     await putInEdgeCache(deps, symbol, key, cached);
     return { cached, tier: "shared" };
   }
   if (cached && refreshRefusal && !deps.freshOnly) {
-    if (!mayRefresh) await putInEdgeCache(deps, symbol, key, cached);
+    if (!othersMayRefresh) await putInEdgeCache(deps, symbol, key, cached);
     return { cached, tier: "shared", staleReason: refreshRefusal.code };
   }
-  if (refusal) throw refusal;
-  if (!cached && !isKnown && unknownRefusal) throw unknownRefusal;
+  if (refusalOfAll) throw refusalOfAll;
+  if (!cached && !isKnown && refusalIfUnknown) throw refusalIfUnknown;
   return undefined;
 }
 

@@ -25,7 +25,7 @@ export const GAUGES = {
 /** `GET /metrics`: the counters of all data centers together, and the current gauges. */
 export async function getMetrics({ req, body, var: scope }: AppContext): Promise<Response> {
   parseQuery(NoQuery, req.url);
-  await limitExpensive(scope.client, "metrics requests", scope.config.access);
+  await limitExpensive(scope.client, "metrics requests", scope.config.auth);
   const [counts, gauges] = await Promise.all([readCounters(scope), readGauges(scope)]);
   const text = [
     ...familiesOf("counter", COUNTERS, new Map([...INITIAL_COUNTS, ...counts])),
@@ -47,7 +47,7 @@ async function readGauges({ config, stats, waitUntil }: AppContext["var"]) {
   const [permitsLeft, openMs, pending] = await Promise.all([
     permits.remaining(),
     circuitOpenMs(upstash, Date.now()),
-    createOutbox(upstash, Date.now).size(),
+    createOutbox(upstash, Date.now).pendingCount(),
   ]);
   return {
     permits_available: permitsLeft,

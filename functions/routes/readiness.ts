@@ -10,7 +10,7 @@ import { createUpstash } from "../upstash.ts";
 export async function getReadiness(context: AppContext): Promise<Response> {
   parseQuery(NoQuery, context.req.url);
   const { config, client, stats } = context.var;
-  await limitExpensive(client, "readiness checks", config.access);
+  await limitExpensive(client, "readiness checks", config.auth);
   const upstash = createUpstash(config.upstash, DEADLINES.upstash, stats.countSubrequest);
   const checks = await Promise.all([
     check("upstash", () => upstash.exec((redis) => redis.ping())),

@@ -203,7 +203,7 @@ async function sendTest(
   { id, url, storedSecrets }: Pick<Subscription, "id" | "url" | "storedSecrets">,
   { cipher, rules }: { readonly cipher: SecretCipher; readonly rules: EndpointRules },
 ): Promise<{ attempt: Attempt; entry: string }> {
-  await limitExpensive(client, "test messages", config.access);
+  await limitExpensive(client, "test messages", config.auth);
   const secrets = await signingSecrets(cipher, id, storedSecrets);
   const message = testMessage(id, Date.now());
   const attempt = await sendMessage({ url, message, secrets }, rules, DEADLINES.receiver, Date.now);

@@ -96,7 +96,7 @@ export async function runDeliveries(
   const { queue, trustedOrigins, secretKeys } = config.webhooks;
   if (!queue) throw new Failure("misconfigured", "WEBHOOK_QUEUE is not set", { parameter: "WEBHOOK_QUEUE" });
   // Otherwise every webhook would be disabled as revoked.
-  if (!config.access.apiKeys) {
+  if (!config.auth.apiKeys) {
     throw new Failure("misconfigured", "API_KEYS is not set, but webhooks need it", {
       parameter: "API_KEYS",
     });
@@ -106,7 +106,7 @@ export async function runDeliveries(
     queue,
     rules: { trustedOrigins, ownHosts: ownHosts(config) },
     cipher: createSecretCipher(secretKeys),
-    isOwner: (owner) => isKeyClient(owner, config.access),
+    isOwner: (owner) => isKeyClient(owner, config.auth),
     timeoutMs: deadlines.receiver,
     now,
   };

@@ -7,7 +7,7 @@ import { retryOnConflict } from "./retry-on-conflict.ts";
 import type { RetryDecision } from "./retry-policy.ts";
 import { activeSecrets } from "./subscriptions.ts";
 
-/** A claimed message to one webhook. */
+/** A claimed delivery: one message to one webhook. */
 export interface Delivery {
   /** Identifies the claim in `complete`. It is the claim's expiry (Unix time, milliseconds). */
   readonly claimToken: number;
@@ -26,8 +26,9 @@ export interface Delivery {
 }
 
 /**
- * Undelivered messages. A message stays until it is delivered, abandoned or 14 days old. Messages of a paused webhook
- * are parked: they are not due until the webhook is active again, and use no queue operations.
+ * Pending deliveries. A delivery is one message to one webhook. It stays until it succeeds, is abandoned or is 14 days
+ * old. Deliveries of a paused webhook are parked: they are not due until the webhook is active again, and use no queue
+ * operations.
  *
  * A delivery ID is `messageId webhookId`. All methods throw Failure `store_unavailable` if Redis is unavailable.
  */
@@ -56,8 +57,8 @@ export interface Outbox {
     url: string,
     entry: string,
   ): Promise<void>;
-  /** The number of scheduled messages, without parked ones. */
-  size(): Promise<number>;
+  /** The number of scheduled deliveries, without parked ones. */
+  pendingCount(): Promise<number>;
 }
 
 /** A dispatched delivery is due again after this time, in case the queue loses its job. */
@@ -215,7 +216,7 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
         const reply = await upstash.eval(call, CompleteReply);
         return reply === "conflict" ? reply : undefined;
       }),
-    size: () => upstash.exec((redis) => redis.zcard(KEYS.pending)),
+    pendingCount: () => upstash.exec((redis) => redis.zcard(KEYS.pending)),
   };
 }
 

@@ -9,7 +9,7 @@
  * - `poll-schedule`: sorted set, subscribed symbols by the time of their next poll;
  * - `symbol-status`: hash, symbol → last poll as `newestTimestamp checkedAt errorCode`;
  * - `event:{id}`: string, a message body, shared by all receivers. It expires after `MESSAGE_TTL_MS`;
- * - `pending`: sorted set, undelivered messages as `messageId webhookId`, by the time of their next check;
+ * - `pending`: sorted set, pending deliveries as `messageId webhookId`, by the time of their next check;
  * - `attempts:{webhook}`: hash, message ID → `attempts retryAt claimedUntil`, from the first attempt on. The messages of
  *   a paused webhook are parked: they are here, but not in `pending`;
  * - `deliveries:{webhook}`: list, the delivery log as JSON entries, newest first, at most `MAX_LOG_ENTRIES`.

@@ -144,8 +144,8 @@ function explainUpgrade({ status, error }: NoUpgrade): Finding {
   return failed(`WebSocket upgrade failed: HTTP ${status}`, advice);
 }
 
-function explainAccess({ access }: OpendAddress, { status }: NoUpgrade): Finding {
-  if (access) {
+function explainAccess({ accessToken }: OpendAddress, { status }: NoUpgrade): Finding {
+  if (accessToken) {
     return failed(
       `Cloudflare Access or a firewall rule refused the service token: HTTP ${status}`,
       "Check the token and its expiry, and that the Access application has a policy with the action Service Auth for it.",
@@ -158,8 +158,8 @@ function explainAccess({ access }: OpendAddress, { status }: NoUpgrade): Finding
 }
 
 /** Whether Access refuses connections without the token, or OpenD requires a key. */
-async function checkAccess({ access, ...open }: OpendAddress): Promise<Finding> {
-  if (access) {
+async function checkAccess({ accessToken, ...open }: OpendAddress): Promise<Finding> {
+  if (accessToken) {
     const withoutToken = await connectFromNode(open, DEADLINES.connect);
     if (withoutToken instanceof NoUpgrade) {
       return isAccess(withoutToken)

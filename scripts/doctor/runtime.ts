@@ -25,12 +25,12 @@ export function isAccess({ status, location }: NoUpgrade): boolean {
 
 /** Opens a WebSocket as the Worker does. */
 export function connectFromNode(
-  { url, access }: OpendAddress,
+  { url, accessToken }: OpendAddress,
   timeoutMs: number,
 ): Promise<Connection | NoUpgrade> {
-  const headers = access && {
-    "CF-Access-Client-Id": access.clientId,
-    "CF-Access-Client-Secret": access.clientSecret,
+  const headers = accessToken && {
+    "CF-Access-Client-Id": accessToken.clientId,
+    "CF-Access-Client-Secret": accessToken.clientSecret,
   };
   const webSocket = new WebSocket(url.href, { handshakeTimeout: timeoutMs, ...(headers && { headers }) });
   webSocket.binaryType = "arraybuffer";

@@ -1,4 +1,4 @@
-import { cachePage, summaryOf } from "../../functions/page-source/cached-reply.ts";
+import { cachedPage, summaryOf } from "../../functions/page-source/cached-reply.ts";
 import { readPage } from "../../functions/page-source/fetch.ts";
 import { createSharedCache } from "../../functions/page-source/shared-cache.ts";
 import { MAX_ROWS } from "../../functions/short-interest/page.ts";
@@ -158,7 +158,7 @@ async function warmMinimalPlan(origin: string, memory: LoadPlan): Promise<LoadPl
 async function fillSharedCache({ upstash }: Remotes): Promise<void> {
   const client = createUpstash({ url: upstash.url, token: upstash.token }, 3_000);
   const sharedCache = createSharedCache(client, 15_000, Date.now);
-  const cached = cachePage(replyOf(MAX_ROWS), "", Date.now());
+  const cached = cachedPage(replyOf(MAX_ROWS), "", Date.now());
   for (const path of PATHS) {
     const symbol = path.slice(path.lastIndexOf("/") + 1);
     const key = { symbol, cursor: "" };

@@ -153,7 +153,7 @@ describe("rate limit of an API key", () => {
 
   it("is disabled without the binding REQUESTS_PER_KEY", async () => {
     const config = parseEnv((await startService({}, { API_KEYS })).env);
-    await expect(limitRequests("key:reader", config.access)).resolves.toBeUndefined();
+    await expect(limitRequests("key:reader", config.auth)).resolves.toBeUndefined();
   });
 
   it("is misconfigured if REQUESTS_PER_KEY is not a rate-limit binding", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cacheNegative, cachePage, type PageSummary } from "../../functions/page-source/cached-reply.ts";
+import { cachedPage, cachedRefusal, type PageSummary } from "../../functions/page-source/cached-reply.ts";
 import { createEdgeCache } from "../../functions/page-source/edge-cache.ts";
 
 const NOW = 1_800_000_000_000;
@@ -36,7 +36,7 @@ describe("edge cache", () => {
     const symbols = ["US.NOSUCH", "US.AAPL", "US.TSLA"];
     for (const [index, symbol] of symbols.entries()) {
       const reply = new Uint8Array([index]);
-      await edge.put({ symbol, cursor }, { ...cachePage(reply, cursor, NOW) }, undefined);
+      await edge.put({ symbol, cursor }, { ...cachedPage(reply, cursor, NOW) }, undefined);
     }
     for (const [index, symbol] of symbols.entries()) {
       expect((await edge.get({ symbol, cursor }))?.reply).toEqual(new Uint8Array([index]));
@@ -65,8 +65,8 @@ describe("edge cache", () => {
       origin,
       () => NOW,
     );
-    await recording.put(ownKey, cachePage(REPLY, "", NOW), SUMMARY);
-    await recording.put(foreignKey, cachePage(new Uint8Array([9]), "", NOW), SUMMARY);
+    await recording.put(ownKey, cachedPage(REPLY, "", NOW), SUMMARY);
+    await recording.put(foreignKey, cachedPage(new Uint8Array([9]), "", NOW), SUMMARY);
     const [pageUrl = "", indexUrl = "", foreignPageUrl = "", foreignIndexUrl = ""] = urls;
     for (const [to, from] of [
       [pageUrl, foreignPageUrl],
@@ -86,7 +86,7 @@ describe("edge cache", () => {
 
   it("knows the cursors that its pages lead to, and no others", async () => {
     const { edge, otherIsolate } = start();
-    await edge.put({ symbol: "US.AAPL", cursor: "" }, cachePage(REPLY, "", NOW), SUMMARY);
+    await edge.put({ symbol: "US.AAPL", cursor: "" }, cachedPage(REPLY, "", NOW), SUMMARY);
     const isKnown = (cursor: string, symbol = "US.AAPL") => otherIsolate().isKnown({ symbol, cursor });
     expect(await isKnown("1600000000")).toBe(true);
     expect(await isKnown("")).toBe(true);
@@ -97,7 +97,7 @@ describe("edge cache", () => {
   it("does not index an entry without a summary", async () => {
     const { edge, otherIsolate } = start();
     const key = { symbol: "US.AAPL", cursor: "1650000000" };
-    await edge.put(key, cacheNegative(REPLY, key.cursor, NOW, MINUTE), undefined);
+    await edge.put(key, cachedRefusal(REPLY, key.cursor, NOW, MINUTE), undefined);
     expect(await otherIsolate().isKnown({ ...key, cursor: "" })).toBe(false);
   });
 
@@ -110,7 +110,7 @@ describe("edge cache", () => {
     ["as long as the circuit is open", 1, 10 * SECOND, 10 * SECOND],
   ])("serves an entry without a lookup for: %s", async (_, staleMs, openMs, lookupAfterMs) => {
     const { edge, setTime } = start();
-    const cached = { ...cachePage(REPLY, "", NOW), freshUntil: NOW - staleMs };
+    const cached = { ...cachedPage(REPLY, "", NOW), freshUntil: NOW - staleMs };
     await edge.put({ symbol: "US.AAPL", cursor: "" }, cached, SUMMARY, openMs);
     setTime(NOW + 1);
     const entry = await edge.get({ symbol: "US.AAPL", cursor: "" });
@@ -120,7 +120,7 @@ describe("edge cache", () => {
   it("serves an entry without a lookup for 5 s after a failed lookup", async () => {
     const { edge, setTime } = start();
     const key = { symbol: "US.AAPL", cursor: "" };
-    await edge.put(key, cachePage(REPLY, "", NOW), SUMMARY);
+    await edge.put(key, cachedPage(REPLY, "", NOW), SUMMARY);
     setTime(NOW + 30 * MINUTE);
     const entry = await edge.get(key);
     if (!entry) throw new Error("The entry is stored");

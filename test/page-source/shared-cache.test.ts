@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import {
-  cacheNegative,
-  cachePage,
+  cachedPage,
+  cachedRefusal,
   EMPTY_SUMMARY,
   type PageSummary,
 } from "../../functions/page-source/cached-reply.ts";
@@ -29,13 +29,13 @@ const summary = (changes: Partial<PageSummary> = {}): PageSummary => ({
 });
 const summaryOfRange = (newest: number, oldest: number) =>
   summary({ newest, next: String(oldest), range: { newest, oldest } });
-const negativeReply = (fetchedAt: number) => cacheNegative(REPLY, "", fetchedAt, 10 * MINUTE);
+const negativeReply = (fetchedAt: number) => cachedRefusal(REPLY, "", fetchedAt, 10 * MINUTE);
 
 async function start(leaseMs = HOUR) {
   const upstash = await control.startUpstash();
   let now = NOW;
   return {
-    store: createSharedCache(createUpstash(upstash, 1_000), leaseMs, () => now),
+    cache: createSharedCache(createUpstash(upstash, 1_000), leaseMs, () => now),
     setTime: (ms: number) => {
       now = ms;
     },
@@ -50,52 +50,62 @@ beforeEach(async () => {
 
 describe("lease", () => {
   it("goes to one reader of a missing page", async () => {
-    const { store } = started;
-    expect(await store.read(KEY, "a")).toEqual({
+    const { cache } = started;
+    expect(await cache.read(KEY, "a")).toEqual({
       state: "lease-acquired",
       waitMs: 0,
       isKnown: false,
       cached: undefined,
     });
-    expect(await store.read(KEY, "b")).toMatchObject({ state: "lease-held" });
-    expect(await store.read({ ...KEY, cursor: "1777478400" }, "b")).toMatchObject({
+    expect(await cache.read(KEY, "b")).toMatchObject({ state: "lease-held" });
+    expect(await cache.read({ ...KEY, cursor: "1777478400" }, "b")).toMatchObject({
       state: "lease-acquired",
     });
   });
 
   it("goes to one reader of a stale page, together with the page", async () => {
-    const { store, setTime } = started;
-    await store.read(KEY, "a");
-    const cached = cachePage(REPLY, "", NOW);
-    await store.write(KEY, "a", cached, summary(), []);
-    expect(await store.read(KEY, "b")).toEqual({ state: "fresh", waitMs: 0, isKnown: true, cached });
+    const { cache, setTime } = started;
+    await cache.read(KEY, "a");
+    const cached = cachedPage(REPLY, "", NOW);
+    await cache.write(KEY, "a", cached, summary(), []);
+    expect(await cache.read(KEY, "b")).toEqual({ state: "fresh", waitMs: 0, isKnown: true, cached });
     setTime(NOW + HOUR);
-    expect(await store.read(KEY, "b")).toEqual({ state: "lease-acquired", waitMs: 0, isKnown: true, cached });
-    expect(await store.read(KEY, "c")).toEqual({ state: "lease-held", waitMs: 0, isKnown: true, cached });
+    expect(await cache.read(KEY, "b")).toEqual({
+      state: "lease-acquired",
+      waitMs: 0,
+      isKnown: true,
+      cached,
+    });
+    expect(await cache.read(KEY, "c")).toEqual({
+      state: "lease-held",
+      waitMs: 0,
+      isKnown: true,
+      cached,
+    });
   });
 
   it("is released by its holder only", async () => {
-    const { store } = started;
-    await store.read(KEY, "a");
-    await store.release(KEY, "b", ANSWERED, []);
-    await store.write({ ...KEY, cursor: "1" }, "b", cachePage(REPLY, "1", NOW), summary(), []);
-    expect(await store.read(KEY, "b")).toMatchObject({ state: "lease-held" });
-    await store.release(KEY, "a", ANSWERED, []);
-    expect(await store.read(KEY, "b")).toMatchObject({ state: "lease-acquired" });
+    const { cache } = started;
+    await cache.read(KEY, "a");
+    await cache.release(KEY, "b", ANSWERED, []);
+    await cache.write({ ...KEY, cursor: "1" }, "b", cachedPage(REPLY, "1", NOW), summary(), []);
+    expect(await cache.read(KEY, "b")).toMatchObject({ state: "lease-held" });
+    await cache.release(KEY, "a", ANSWERED, []);
+    expect(await cache.read(KEY, "b")).toMatchObject({ state: "lease-acquired" });
   });
 
   it("of a crashed holder expires", async () => {
-    const { store } = await start(50);
-    await store.read(KEY, "crashed");
+    const { cache } = await start(50);
+    await cache.read(KEY, "crashed");
     await vi.waitFor(async () =>
-      expect(await store.read(KEY, "next")).toMatchObject({ state: "lease-acquired" }),
+      expect(await cache.read(KEY, "next")).toMatchObject({ state: "lease-acquired" }),
     );
   });
 
   it("is held for the pause after a failed refresh", async () => {
-    const { store, command } = started;
-    await store.read(KEY, "a");
-    await store.release(KEY, "a", { outcome: "answered", backoff: { ms: 5_000, code: "opend_failed" } }, []);
+    const { cache, command } = started;
+    await cache.read(KEY, "a");
+    await cache.release(KEY, "a", { outcome: "answered", backoff: { ms: 5_000, code: "opend_failed" } }, []);
     const remainingMs = await command("PTTL", LEASE);
     expect(remainingMs).toBeGreaterThan(4_000);
     expect(remainingMs).toBeLessThanOrEqual(5_000);
@@ -104,82 +114,82 @@ describe("lease", () => {
 
 describe("stored page", () => {
   it("expires 7 days after it became stale, and a negative reply at once", async () => {
-    const { store, setTime, command } = started;
-    await store.write(KEY, "", cachePage(REPLY, "", NOW), summary(), []);
+    const { cache, setTime, command } = started;
+    await cache.write(KEY, "", cachedPage(REPLY, "", NOW), summary(), []);
     expect(await command("PTTL", PAGE)).toBeGreaterThan(7 * DAY);
     const other = { ...KEY, symbol: "US.NOSUCH" };
-    await store.write(other, "", negativeReply(NOW), EMPTY_SUMMARY, []);
+    await cache.write(other, "", negativeReply(NOW), EMPTY_SUMMARY, []);
     expect(await command("PTTL", "short-interest:page:US.NOSUCH/")).toBeLessThanOrEqual(10 * MINUTE);
     setTime(NOW + 10 * MINUTE);
-    expect(await store.read(other, "a")).toMatchObject({ state: "lease-acquired", cached: undefined });
+    expect(await cache.read(other, "a")).toMatchObject({ state: "lease-acquired", cached: undefined });
   });
 
   it("is found by every cursor within it, but not from its last row on", async () => {
-    const { store } = started;
-    const cached = cachePage(REPLY, "1700000000", NOW);
+    const { cache } = started;
+    const cached = cachedPage(REPLY, "1700000000", NOW);
     const key = { ...KEY, cursor: "1700000000" };
-    await store.write(key, "", cached, summaryOfRange(1_690_000_000, 1_600_000_000), []);
-    const read = (cursor: string) => store.read({ ...KEY, cursor }, crypto.randomUUID());
+    await cache.write(key, "", cached, summaryOfRange(1_690_000_000, 1_600_000_000), []);
+    const read = (cursor: string) => cache.read({ ...KEY, cursor }, crypto.randomUUID());
     expect((await read("1690000000")).cached).toEqual(cached);
     expect((await read("1600000001")).cached).toEqual(cached);
     expect((await read("1600000000")).cached).toBeUndefined();
     expect((await read("1690000001")).cached).toBeUndefined();
-    expect((await store.read({ ...KEY, cursor: "1690000000", num: 5 }, "x")).cached).toBeUndefined();
-    expect((await store.read({ symbol: "HK.00001", cursor: "1690000000" }, "x")).cached).toBeUndefined();
-    expect(await store.peek({ ...KEY, cursor: "1690000000" })).toEqual(cached);
-    expect(await store.peek({ ...KEY, cursor: "1690000001" })).toBeUndefined();
+    expect((await cache.read({ ...KEY, cursor: "1690000000", num: 5 }, "x")).cached).toBeUndefined();
+    expect((await cache.read({ symbol: "HK.00001", cursor: "1690000000" }, "x")).cached).toBeUndefined();
+    expect(await cache.peek({ ...KEY, cursor: "1690000000" })).toEqual(cached);
+    expect(await cache.peek({ ...KEY, cursor: "1690000001" })).toBeUndefined();
   });
 
   it("found by a cursor within it is leased under its own cursor", async () => {
-    const { store, setTime, command } = started;
+    const { cache, setTime, command } = started;
     const key = { ...KEY, cursor: "1700000000" };
-    await store.write(
+    await cache.write(
       key,
       "",
-      cachePage(REPLY, key.cursor, NOW),
+      cachedPage(REPLY, key.cursor, NOW),
       summaryOfRange(1_690_000_000, 1_600_000_000),
       [],
     );
     setTime(NOW + 2 * DAY);
-    expect(await store.read({ ...KEY, cursor: "1650000000" }, "a")).toMatchObject({
+    expect(await cache.read({ ...KEY, cursor: "1650000000" }, "a")).toMatchObject({
       state: "lease-acquired",
     });
     expect(await command("GET", `${LEASE}1700000000`)).toBe("a");
-    expect(await store.read(key, "b")).toMatchObject({ state: "lease-held" });
+    expect(await cache.read(key, "b")).toMatchObject({ state: "lease-held" });
   });
 
   it("that has expired is removed from the index when a cursor leads to it", async () => {
-    const { store, command } = started;
+    const { cache, command } = started;
     const index = "short-interest:index:HK.00700";
     const oldest = 1_600_000_000;
     for (let gone = 0; gone < 6; gone += 1) {
       await command("ZADD", index, String(oldest + gone), `1690000000 HK.00700/gone${gone}`);
     }
-    const cached = cachePage(REPLY, "1700000000", NOW);
-    await store.write(
+    const cached = cachedPage(REPLY, "1700000000", NOW);
+    await cache.write(
       { ...KEY, cursor: "1700000000" },
       "",
       cached,
       summaryOfRange(1_690_000_000, oldest),
       [],
     );
-    expect((await store.read({ ...KEY, cursor: "1690000000" }, "a")).cached).toEqual(cached);
+    expect((await cache.read({ ...KEY, cursor: "1690000000" }, "a")).cached).toEqual(cached);
     expect(await command("ZRANGEBYSCORE", index, "-inf", String(oldest + 10))).toHaveLength(1);
   });
 
   it("that has expired does not serve cursors from a newer page under its key", async () => {
-    const { store, command } = started;
-    await store.write(KEY, "", cachePage(REPLY, "", NOW), summaryOfRange(1_700_000_000, 1_600_000_000), []);
+    const { cache, command } = started;
+    await cache.write(KEY, "", cachedPage(REPLY, "", NOW), summaryOfRange(1_700_000_000, 1_600_000_000), []);
     await command("DEL", PAGE);
-    await store.write(
+    await cache.write(
       KEY,
       "",
-      cachePage(OTHER_REPLY, "", NOW),
+      cachedPage(OTHER_REPLY, "", NOW),
       summaryOfRange(1_700_000_700, 1_600_000_700),
       [],
     );
-    expect((await store.peek({ ...KEY, cursor: "1600000700" }))?.reply).toBeUndefined();
-    expect(await store.read({ ...KEY, cursor: "1600000700" }, "a")).toMatchObject({
+    expect((await cache.peek({ ...KEY, cursor: "1600000700" }))?.reply).toBeUndefined();
+    expect(await cache.read({ ...KEY, cursor: "1600000700" }, "a")).toMatchObject({
       state: "lease-acquired",
       isKnown: true,
       cached: undefined,
@@ -189,40 +199,40 @@ describe("stored page", () => {
   });
 
   it("is removed from the index when it is replaced", async () => {
-    const { store, command } = started;
-    await store.write(KEY, "", cachePage(REPLY, "", NOW), summaryOfRange(1_700_000_000, 1_600_000_000), []);
-    await store.write(KEY, "", cachePage(REPLY, "", NOW), summaryOfRange(1_700_000_007, 1_600_000_007), []);
+    const { cache, command } = started;
+    await cache.write(KEY, "", cachedPage(REPLY, "", NOW), summaryOfRange(1_700_000_000, 1_600_000_000), []);
+    await cache.write(KEY, "", cachedPage(REPLY, "", NOW), summaryOfRange(1_700_000_007, 1_600_000_007), []);
     const entries = await command("ZRANGEBYSCORE", "short-interest:index:HK.00700", "-inf", "99999999999");
     expect(entries).toEqual(["1700000007 HK.00700/"]);
   });
 
   it("makes its symbol and its next cursor known, and no other cursor", async () => {
-    const { store } = started;
-    await store.write(KEY, "", cachePage(REPLY, "", NOW), summary({ next: "after-50" }), []);
+    const { cache } = started;
+    await cache.write(KEY, "", cachedPage(REPLY, "", NOW), summary({ next: "after-50" }), []);
     const isKnown = async (cursor: string) => {
-      const read = await store.read({ ...KEY, cursor, num: 50 }, "a");
-      const known = await store.isKnown({ ...KEY, cursor });
+      const read = await cache.read({ ...KEY, cursor, num: 50 }, "a");
+      const known = await cache.isKnown({ ...KEY, cursor });
       expect(read.isKnown).toBe(known);
       return known;
     };
     expect(await isKnown("after-50")).toBe(true);
     expect(await isKnown("after-51")).toBe(false);
     expect(await isKnown("")).toBe(true);
-    expect(await store.isKnown({ symbol: "HK.00001", cursor: "" })).toBe(false);
+    expect(await cache.isKnown({ symbol: "HK.00001", cursor: "" })).toBe(false);
   });
 });
 
 describe("reply that contradicts the stored page", () => {
-  const stored = cachePage(REPLY, "", NOW);
+  const stored = cachedPage(REPLY, "", NOW);
   const later = NOW + 2 * HOUR;
 
   async function writeStored() {
-    await started.store.write(KEY, "", stored, summary(), []);
+    await started.cache.write(KEY, "", stored, summary(), []);
     started.setTime(later);
   }
   const write = (fetchedAt: number, next: PageSummary) =>
-    started.store.write(KEY, "", cachePage(OTHER_REPLY, "", fetchedAt), next, []);
-  const read = () => started.store.peek(KEY);
+    started.cache.write(KEY, "", cachedPage(OTHER_REPLY, "", fetchedAt), next, []);
+  const read = () => started.cache.peek(KEY);
 
   it.each([
     ["is empty", summary({ extent: 0, newest: 0 })],
@@ -241,10 +251,10 @@ describe("reply that contradicts the stored page", () => {
 
   it("and denies that the security exists is unconfirmed, and stored when it repeats after a minute", async () => {
     await writeStored();
-    expect(await started.store.write(KEY, "", negativeReply(later), EMPTY_SUMMARY, [])).toBe("unconfirmed");
+    expect(await started.cache.write(KEY, "", negativeReply(later), EMPTY_SUMMARY, [])).toBe("unconfirmed");
     expect(await read()).toEqual(stored);
     started.setTime(later + MINUTE);
-    expect(await started.store.write(KEY, "", negativeReply(later + MINUTE), EMPTY_SUMMARY, [])).toBe(
+    expect(await started.cache.write(KEY, "", negativeReply(later + MINUTE), EMPTY_SUMMARY, [])).toBe(
       "stored",
     );
     expect((await read())?.staleUntil).toBe(later + 11 * MINUTE);
@@ -262,8 +272,8 @@ describe("reply that contradicts the stored page", () => {
 
   it("holds the lease for a minute, so that the page is fetched again", async () => {
     await writeStored();
-    await started.store.read(KEY, "a");
-    await started.store.write(KEY, "a", negativeReply(later), EMPTY_SUMMARY, []);
+    await started.cache.read(KEY, "a");
+    await started.cache.write(KEY, "a", negativeReply(later), EMPTY_SUMMARY, []);
     const remainingMs = await started.command("PTTL", LEASE);
     expect(remainingMs).toBeGreaterThan(MINUTE - 1_000);
     expect(remainingMs).toBeLessThanOrEqual(MINUTE);

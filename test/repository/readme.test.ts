@@ -15,6 +15,7 @@ import {
   tableRowsOf,
 } from "../support/readme.ts";
 
+const SOURCES = globSync("{functions,scripts,test,web}/**/*.ts");
 const read = (path: string) => readFileSync(path, "utf8");
 const ALL = [...DOCUMENTS, "README.ja.md"];
 
@@ -80,6 +81,9 @@ describe.each(ALL)("%s", (path) => {
     const prose = proseOf(text);
     const files = [...prose.matchAll(/`((?:functions|test|scripts|web|public|docs|proto)\/[\w./-]+)`/g)];
     const missing = files.map(([, file = ""]) => file).filter((file) => !existsSync(file));
+    // A file may be named without the folders above it.
+    const modules = [...prose.matchAll(/`([\w/-]+(?:\.test)?\.ts)`/g)].map(([, file = ""]) => file);
+    missing.push(...modules.filter((file) => !SOURCES.some((path) => `/${path}`.endsWith(`/${file}`))));
     // Recipes name files to create.
     expect(missing.filter((file) => !/NAME|tsv|\/generated\/|screenshots/.test(file))).toEqual([]);
   });

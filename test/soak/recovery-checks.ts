@@ -1,5 +1,5 @@
 import { nameOf } from "../../functions/page-source/cached-reply.ts";
-import { LEASE_KEYS, PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
+import { LEASE_PREFIX, PAGE_PREFIX } from "../../functions/page-source/shared-cache.ts";
 import { KEYS } from "../../functions/webhooks/redis-keys.ts";
 import { print } from "../support/progress.ts";
 import type { CallMonitor } from "./call-monitor.ts";
@@ -49,8 +49,8 @@ async function recoveryMs(
 ): Promise<number> {
   const { redis } = world.deps.upstash;
   const page = nameOf({ symbol, cursor: "" });
-  const leaseMs = Math.max(0, Number(await redis.call("PTTL", LEASE_KEYS + page)));
-  const staleMs = Math.max(0, Date.now() - Number(await redis.call("HGET", PAGE_KEYS + page, "fresh")));
+  const leaseMs = Math.max(0, Number(await redis.call("PTTL", LEASE_PREFIX + page)));
+  const staleMs = Math.max(0, Date.now() - Number(await redis.call("HGET", PAGE_PREFIX + page, "fresh")));
   const edgeMs = isShortened ? MAX_REVALIDATE_MS : revalidateAfterMs(Date.now() - startedAt);
   const firstMs = Math.max(leaseMs, CIRCUIT_OPEN_MS, edgeMs);
   const intervals = (await isCircuitOpen(world)) ? 3 : 2;
@@ -64,7 +64,7 @@ async function recoveryMs(
 async function shortenPauses({ deps: { upstash } }: World): Promise<ReadonlySet<string>> {
   const shortened = new Set<string>();
   for (const symbol of STORED_SYMBOLS) {
-    const lease = LEASE_KEYS + nameOf({ symbol, cursor: "" });
+    const lease = LEASE_PREFIX + nameOf({ symbol, cursor: "" });
     if (Number(await upstash.redis.call("PTTL", lease)) <= MAX_PAUSE_MS) continue;
     await upstash.redis.call("PEXPIRE", lease, String(SHORTENED_PAUSE_MS));
     shortened.add(symbol);

@@ -1,4 +1,4 @@
-import { INDEX_KEYS, LEASE_KEYS, PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
+import { INDEX_PREFIX, LEASE_PREFIX, PAGE_PREFIX } from "../../functions/page-source/shared-cache.ts";
 import { delay } from "./fairness.ts";
 import { expectedHistory } from "./oracle.ts";
 import type { World } from "./world.ts";
@@ -15,7 +15,7 @@ const MAX_REFUSAL_CHARS = 200;
 /** Maximum TTL of a lease that is paused by a refusal. */
 const MAX_LEASE_MS = 300_000;
 /** Prefixes of keys that must have a TTL. */
-const EXPIRING = [PAGE_KEYS, LEASE_KEYS, INDEX_KEYS, "short-interest:client:", "short-interest:opend"];
+const EXPIRING = [PAGE_PREFIX, LEASE_PREFIX, INDEX_PREFIX, "short-interest:client:", "short-interest:opend"];
 
 /** Checks the keys in Redis until the run ends. */
 export async function watchStorage(world: World): Promise<void> {
@@ -36,10 +36,10 @@ export async function checkStorage(world: World): Promise<void> {
   let refusals = 0;
   for (const key of keys) {
     const ttlMs = Number(await call("PTTL", key));
-    if (key.startsWith(LEASE_KEYS) && ttlMs > MAX_LEASE_MS)
+    if (key.startsWith(LEASE_PREFIX) && ttlMs > MAX_LEASE_MS)
       report.violation("exhaustedResource", `${key} has a TTL of ${Math.round(ttlMs / 1_000)} s`);
     if (ttlMs === -1) report.violation("exhaustedResource", `${key} has no TTL`);
-    if (!key.startsWith(PAGE_KEYS) || isPage(world, key.slice(PAGE_KEYS.length))) continue;
+    if (!key.startsWith(PAGE_PREFIX) || isPage(world, key.slice(PAGE_PREFIX.length))) continue;
     refusals += 1;
     const reply = String((await call("HGET", key, "reply")) ?? "");
     if (ttlMs > MAX_REFUSAL_MS)
@@ -49,7 +49,7 @@ export async function checkStorage(world: World): Promise<void> {
   }
   report.countMax(
     "maximum number of keys in Redis: pages",
-    keys.filter((key) => key.startsWith(PAGE_KEYS)).length - refusals,
+    keys.filter((key) => key.startsWith(PAGE_PREFIX)).length - refusals,
   );
   report.countMax("maximum number of keys in Redis: refusals", refusals);
   report.countMax("maximum number of keys in Redis: in total", keys.length);

@@ -1,5 +1,5 @@
 import { nameOf } from "../../functions/page-source/cached-reply.ts";
-import { PAGE_KEYS } from "../../functions/page-source/shared-cache.ts";
+import { PAGE_PREFIX } from "../../functions/page-source/shared-cache.ts";
 import type { StandInOpend } from "../stand-ins/opend.ts";
 import type { StandInUpstash } from "../stand-ins/upstash.ts";
 import type { DataCenters } from "./data-centers.ts";
@@ -117,7 +117,7 @@ export class World {
 
   /** Makes the stored first page of a symbol stale. */
   async makeStale(symbol: string): Promise<void> {
-    const page = PAGE_KEYS + nameOf({ symbol, cursor: "" });
+    const page = PAGE_PREFIX + nameOf({ symbol, cursor: "" });
     const { redis } = this.deps.upstash;
     if ((await redis.call("EXISTS", page)) === 1)
       await redis.call("HSET", page, "fresh", `${Date.now() - 1}`);

@@ -153,7 +153,7 @@ it("a random sequence of pauses, crashes and losses delivers each message, and s
         }
       }
       expect(model.delivered).toEqual(model.published);
-      expect(await model.outbox.size()).toBe(0);
+      expect(await model.outbox.pendingCount()).toBe(0);
       expect(await model.attemptsKeyExists()).toBe(0);
     }),
     { numRuns: 60 },

@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { cachePage, type PageKey } from "../../../functions/page-source/cached-reply.ts";
+import { cachedPage, type PageKey } from "../../../functions/page-source/cached-reply.ts";
 import { createSharedCache } from "../../../functions/page-source/shared-cache.ts";
 import { type Priority, reservesOf } from "../../../functions/rate-limit/permits.ts";
 import {
@@ -160,7 +160,7 @@ async function runSharedCacheHistory(random: Random, both: Both) {
       const newest = 1_700_000_000 + random.integer(0, 9);
       const range = random.chance(0.7) ? { newest, oldest: newest - random.integer(0, 9) } : undefined;
       const next = random.chance(0.7) ? random.pick(cursors.slice(1)) : null;
-      const cached = cachePage(
+      const cached = cachedPage(
         new Uint8Array([random.integer(0, 255)]),
         key.cursor,
         now - random.integer(0, HOUR),

@@ -1,6 +1,6 @@
 import {
-  cacheNegative,
-  cachePage,
+  cachedPage,
+  cachedRefusal,
   nameOf,
   type PageKey,
 } from "../../../functions/page-source/cached-reply.ts";
@@ -8,7 +8,7 @@ import { circuitOpenMs } from "../../../functions/page-source/circuit-breaker.ts
 import {
   createSharedCache,
   type FetchEnd,
-  LEASE_KEYS,
+  LEASE_PREFIX,
   type SharedCache,
 } from "../../../functions/page-source/shared-cache.ts";
 import type { Upstash } from "../../../functions/upstash.ts";
@@ -133,8 +133,8 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
     }
     const bytes = encodeReply(reply);
     const cached = reply.isDenial
-      ? cacheNegative(bytes, key.cursor, answeredAt, REFUSAL_MS)
-      : cachePage(bytes, key.cursor, answeredAt);
+      ? cachedRefusal(bytes, key.cursor, answeredAt, REFUSAL_MS)
+      : cachedPage(bytes, key.cursor, answeredAt);
     const summary = summarize(reply, key);
     const result = await this.#cache.write(key, lease, cached, summary, []);
     this.#oracle.write(key, lease, cached, summary, result, this.now);
@@ -157,7 +157,7 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
 
   /** Compares the TTL of a lease with the expected one. */
   #checkLease(key: PageKey): void {
-    const ms = this.#redis.command("PTTL", `${LEASE_KEYS}${nameOf(key)}`);
+    const ms = this.#redis.command("PTTL", `${LEASE_PREFIX}${nameOf(key)}`);
     const expected = this.#oracle.leaseMs(nameOf(key), this.now) ?? -2;
     if (ms !== expected) throw new Error(`The TTL of the lease is ${ms} ms, not ${expected} ms`);
   }
