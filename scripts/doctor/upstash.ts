@@ -142,13 +142,13 @@ export function createWithPermit({ upstash: address, quota }: Config): WithPermi
   return async (call) => {
     const { signal } = new AbortController();
     const steps = { connect: async () => undefined, call, signal, waitUntil };
-    const { reply, permit } = await callWithPermit(
-      permits,
-      { client: "doctor", priority: "known-page" },
-      steps,
-    );
-    await upstash.evalAll([permits.settleScript(permit, false)]);
-    await Promise.all(background);
-    return reply;
+    const request = { client: "doctor", priority: "known-page" } as const;
+    try {
+      const { reply, permit } = await callWithPermit(permits, request, steps);
+      await upstash.evalAll([permits.settleScript(permit, false)]);
+      return reply;
+    } finally {
+      await Promise.all(background);
+    }
   };
 }

@@ -189,6 +189,16 @@ describe("edge cache entry", () => {
     expect((await dataCenters[0]?.page("US.AAPL"))?.result?.tier).toBe("shared");
   });
 
+  it("is served with opend_timeout after 1 s while another lease holder fetches the page", async () => {
+    const { service, clock, dataCenters } = await start(1);
+    await dataCenters[0]?.page("US.AAPL");
+    clock.forward(30 * MINUTE);
+    await service.upstash.redis("FLUSHALL");
+    await service.upstash.redis("SET", "short-interest:lease:US.AAPL/", "another", "PX", "60000");
+    const { result } = (await dataCenters[0]?.page("US.AAPL")) ?? {};
+    expect(result).toMatchObject({ tier: "edge", staleReason: "opend_timeout" });
+  });
+
   it("that is stale causes at most one lookup a minute while OpenD is down", async () => {
     const { service, clock, dataCenters } = await start(1);
     await dataCenters[0]?.page("US.AAPL");
