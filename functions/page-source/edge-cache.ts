@@ -157,8 +157,8 @@ export function createEdgeCache(
       return cursor === FIRST_CURSOR ? entries.length > 0 : entries.some(({ next }) => next === cursor);
     },
     async put(key, cached, summary, waitMs = 0) {
-      const entryKey = { ...key, cursor: cached.cursor };
-      const [url, name] = [pageUrl(entryKey), nameOf(entryKey)];
+      const storedKey = { ...key, cursor: cached.cursor };
+      const [url, name] = [pageUrl(storedKey), nameOf(storedKey)];
       const known = memory.get(url);
       // A slow lookup must not replace the copy of a later fetch.
       if (known?.name === name && known.entry.fetchedAt > cached.fetchedAt) return;
@@ -169,12 +169,12 @@ export function createEdgeCache(
       // A header is ASCII, and a cursor may have any character.
       const headers = { ...maxAge(cached.staleUntil - now()), [METADATA_HEADER]: encodeURIComponent(stored) };
       await cache.put(url, new Response(reply, { headers })).catch(ignoreFailure);
-      if (summary) await addToIndex(entryKey, summary).catch(ignoreFailure);
+      if (summary) await addToIndex(storedKey, summary).catch(ignoreFailure);
     },
     postponeRevalidation(key, entry) {
-      const entryKey = { ...key, cursor: entry.cursor };
+      const storedKey = { ...key, cursor: entry.cursor };
       const postponed = { ...entry, revalidateAfter: now() + MIN_STALE_REVALIDATE_MS };
-      remember(pageUrl(entryKey), nameOf(entryKey), postponed);
+      remember(pageUrl(storedKey), nameOf(storedKey), postponed);
     },
   };
 }

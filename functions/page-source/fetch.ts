@@ -15,6 +15,7 @@ import {
 import { outcomeOf } from "./circuit-breaker.ts";
 import type { EdgeCache } from "./edge-cache.ts";
 import { negativeTtl, REFRESH_BACKOFF_MS } from "./freshness.ts";
+import { keepParsed } from "./parsed-page.ts";
 import type { SharedCache } from "./shared-cache.ts";
 import type { Fetched, Upstream } from "./upstream.ts";
 
@@ -74,7 +75,7 @@ export async function fetchAndCache(
   try {
     page = pageOf(symbol.market, key.cursor, parsePageReply(reply));
   } catch (thrown) {
-    throw await cacheFailure(deps, key, context, fetched, fetchedAt, Failure.from(thrown));
+    throw await handleRefusal(deps, key, context, fetched, fetchedAt, Failure.from(thrown));
   }
   // The page that leads to the cursor may have been stored during the call.
   if (priority === "unknown-cursor" && !(await sharedCache.isKnown(key).catch(() => false))) {
@@ -87,15 +88,18 @@ export async function fetchAndCache(
     return cached;
   }
   const cached = cachedPage(reply, key.cursor, fetchedAt);
-  parsedPages.set(cached, page);
+  keepParsed(cached, page);
   const summary = summaryOf(page, key);
   const writing = sharedCache.write(key, leaseId, cached, summary, [settleScript({ wasted: false })]);
   if ((await awaitWrite(deps, writing, stored)) === "stored") await deps.edge.put(key, cached, summary);
   return cached;
 }
 
-/** Caches a refusal that lasts (negative caching), and releases the lease. Returns the failure to throw. */
-async function cacheFailure(
+/**
+ * Ends a fetch that OpenD refused: caches a refusal that lasts, unless a stored page stays; otherwise releases the lease,
+ * with a backoff if a page is stored. Returns the failure to throw.
+ */
+async function handleRefusal(
   deps: FetchDeps,
   key: PageKey,
   { leaseId, stored, priority }: FetchContext,
@@ -149,14 +153,4 @@ async function awaitWrite(
 
 function inBackground({ waitUntil }: FetchDeps, work: Promise<unknown>): void {
   waitUntil(work.catch(() => undefined));
-}
-
-/** The pages of the copies that this isolate has in memory: parsing a page takes longer than serving it. */
-const parsedPages = new WeakMap<CachedReply, Page>();
-
-/** @throws Failure of the reply: a refusal, or a reply that cannot be read */
-export function readPage(symbol: SecuritySymbol, cached: CachedReply): Page {
-  const page = parsedPages.get(cached) ?? pageOf(symbol.market, cached.cursor, parsePageReply(cached.reply));
-  parsedPages.set(cached, page);
-  return page;
 }

@@ -42,7 +42,7 @@ export const REFRESH_BACKOFF_MS = 5 * SECOND;
 /** A reply that contradicts the stored page is accepted if it repeats after this time. */
 export const CONFIRM_AFTER_MS = MINUTE;
 
-/** The shared index of a symbol knows a cursor for this long, and outlives its last page by this time. */
+/** The shared index of a symbol expires this long after its last write, and knows a cursor for this long. */
 export const SHARED_INDEX_MS = 16 * DAY;
 /** The edge index of a symbol expires after this time; a missing index costs a read of the shared cache. */
 export const EDGE_INDEX_MS = 8 * DAY;

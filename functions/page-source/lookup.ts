@@ -7,7 +7,10 @@ import { isShortLived, REVALIDATE_GRACE_MS } from "./freshness.ts";
 import { type LookupResult, lookUpShared, type SharedLookupDeps } from "./shared-lookup.ts";
 
 export interface LookupDeps extends SharedLookupDeps {
-  /** Set when Redis hung or failed in this invocation: the other lookups do not wait for it again. */
+  /**
+   * Set when Redis hung, or failed while an edge copy was served, in this invocation: the other lookups do not wait for
+   * it again.
+   */
   readonly redisFailure: { failure?: Failure };
 }
 

@@ -11,9 +11,9 @@ import {
 import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 import { requestTimeout, withTimeout } from "../timeout.ts";
 import { type PageKey, timestampOf } from "./cached-reply.ts";
-import { readPage } from "./fetch.ts";
 import { pageLifetime } from "./freshness.ts";
 import { lookUp } from "./lookup.ts";
+import { readPage } from "./parsed-page.ts";
 import type { CacheTier, LookupResult, SharedLookupDeps } from "./shared-lookup.ts";
 import { subrequestLimit } from "./subrequest-budget.ts";
 

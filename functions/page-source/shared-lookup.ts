@@ -4,8 +4,9 @@ import { FIRST_CURSOR } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import { type CachedReply, type PageKey, summaryOf } from "./cached-reply.ts";
 import { circuitOpenFailure } from "./circuit-breaker.ts";
-import { type FetchDeps, fetchAndCache, readPage } from "./fetch.ts";
+import { type FetchDeps, fetchAndCache } from "./fetch.ts";
 import { isShortLived } from "./freshness.ts";
+import { readPage } from "./parsed-page.ts";
 import type { SubrequestBudget } from "./subrequest-budget.ts";
 
 /** The cache that had a reply, or `opend`. A `collapsed` request shared the lookup of another one. */
@@ -65,8 +66,8 @@ async function lookUpWhileRefused(
   // Other clients may refresh the page.
   const othersMayRefresh = refreshRefusal?.code === "client_quota_exceeded";
   // The shared cache has no page of an unknown cursor (only refusals), and an invented cursor has no row.
-  const isKnown = refusalOfAll || (await edge.isKnown(key)) || (await sharedCache.isKnown(key));
-  const cached = isKnown || key.num === undefined ? await sharedCache.peek(key) : undefined;
+  const mayBeStored = refusalOfAll || (await edge.isKnown(key)) || (await sharedCache.isKnown(key));
+  const cached = mayBeStored || key.num === undefined ? await sharedCache.peek(key) : undefined;
   if (cached && deps.now() < cached.freshUntil) {
     await putInEdgeCache(deps, symbol, key, cached);
     return { cached, tier: "shared" };
@@ -76,7 +77,7 @@ async function lookUpWhileRefused(
     return { cached, tier: "shared", staleReason: refreshRefusal.code };
   }
   if (refusalOfAll) throw refusalOfAll;
-  if (!cached && !isKnown && refusalIfUnknown) throw refusalIfUnknown;
+  if (!cached && !mayBeStored && refusalIfUnknown) throw refusalIfUnknown;
   return undefined;
 }
 
@@ -94,9 +95,9 @@ async function findOrFetch(
     if (cached && (state === "fresh" || !deps.freshOnly)) {
       await putInEdgeCache(deps, symbol, key, cached, waitMs);
       if (state === "lease-acquired") {
-        const entryKey = { ...key, cursor: cached.cursor };
+        const storedKey = { ...key, cursor: cached.cursor };
         const context = { leaseId, stored: cached, priority: "refresh" } as const;
-        const refresh = fetchAndCache(deps, symbol, entryKey, context);
+        const refresh = fetchAndCache(deps, symbol, storedKey, context);
         deps.waitUntil(deps.budget.track(refresh.catch(() => undefined)));
       }
       const staleReasons = {
@@ -112,8 +113,8 @@ async function findOrFetch(
       onFetch();
       const unknown = key.cursor === FIRST_CURSOR ? "new-symbol" : "unknown-cursor";
       const priority = isKnown || (await deps.edge.isKnown(key)) ? "known-page" : unknown;
-      const entryKey = cached ? { ...key, cursor: cached.cursor } : key;
-      const fetching = fetchAndCache(deps, symbol, entryKey, { leaseId, stored: cached, priority });
+      const storedKey = cached ? { ...key, cursor: cached.cursor } : key;
+      const fetching = fetchAndCache(deps, symbol, storedKey, { leaseId, stored: cached, priority });
       // The fetch ends on its own, even after this lookup timed out: its reply is stored for the next request.
       deps.waitUntil(fetching.catch(() => undefined));
       return { cached: await fetching, tier: "opend" };

@@ -29,7 +29,8 @@ export interface Fetched {
 /** OpenD, behind the rate limit. */
 export interface Upstream {
   /**
-   * Fetches one page: a permit, a connection, one call. Nothing stays open or acquired after it.
+   * Fetches one page: a permit, a connection, one call. The permit counts until the caller settles it. The connection
+   * closes, unless `reuseConnection` keeps it.
    * @throws Failure as the permits and the session do; `request_timeout`
    */
   fetch(request: PageRequest, permitRequest: PermitRequest): Promise<Fetched>;

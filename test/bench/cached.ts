@@ -1,5 +1,5 @@
 import { cachedPage, summaryOf } from "../../functions/page-source/cached-reply.ts";
-import { readPage } from "../../functions/page-source/fetch.ts";
+import { readPage } from "../../functions/page-source/parsed-page.ts";
 import { createSharedCache } from "../../functions/page-source/shared-cache.ts";
 import { MAX_ROWS } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
