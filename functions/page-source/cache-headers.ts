@@ -7,7 +7,7 @@ const CACHE = "short-interest-edge";
 /** Times are Unix times in milliseconds. */
 interface CacheFacts {
   readonly tier: CacheTier;
-  /** Why it is stale; absent while it is fresh. */
+  /** Why it counts as stale; also set for a fresh page that could not be revalidated. */
   readonly staleReason?: string | undefined;
   readonly fetchedAt: number;
   readonly freshUntil: number;

@@ -50,7 +50,10 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
   const permits = createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now });
   const source = createLookupPageSource({
     edge: { ...edge, get: (key) => stats.time("edge", edge.get(key)) },
-    sharedCache: { ...sharedCache, read: (key, lease) => stats.time("shared", sharedCache.read(key, lease)) },
+    sharedCache: {
+      ...sharedCache,
+      readOrLease: (key, lease) => stats.time("shared", sharedCache.readOrLease(key, lease)),
+    },
     upstream: createUpstream({ opend: config.opend, permits, deadlines, waitUntil, stats }),
     permits,
     requestMs: deadlines.request,

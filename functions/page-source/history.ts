@@ -24,7 +24,7 @@ export interface HistoryPage extends Freshness {
 export interface Freshness {
   /** When it was fetched (Unix time, milliseconds). */
   readonly fetchedAt: number;
-  /** Whether it was served stale. */
+  /** Whether it counts as stale; see `PageResult.staleReason`. */
   readonly stale: boolean;
 }
 

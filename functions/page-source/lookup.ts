@@ -14,8 +14,8 @@ export interface LookupDeps extends SharedLookupDeps {
   readonly redisFailure: { failure?: Failure };
 }
 
-/** A request waits this long for a fresh page if it has a stale one. */
-const STALE_WAIT_MS = 1_000;
+/** A request that has an edge copy, fresh or stale, waits this long for its revalidation. */
+const REVALIDATE_WAIT_MS = 1_000;
 /** Redis hangs if it fails after this time. If it fails sooner, it refuses or is unreachable. */
 const REDIS_HANG_MS = 1_000;
 
@@ -33,7 +33,7 @@ const flightKeyOf = ({ flightScope }: SharedLookupDeps, key: PageKey) => `${flig
 
 /**
  * Looks up a reply. A recent edge copy is served at once, and for one more minute while it is revalidated in the
- * background. Otherwise the shared cache is read; the edge copy is served if that fails or takes `STALE_WAIT_MS`.
+ * background. Otherwise the shared cache is read; the edge copy is served if that fails or takes `REVALIDATE_WAIT_MS`.
  * @throws Failure if there is no copy
  */
 export async function lookUp(deps: LookupDeps, symbol: SecuritySymbol, key: PageKey): Promise<LookupResult> {
@@ -57,7 +57,7 @@ export async function lookUp(deps: LookupDeps, symbol: SecuritySymbol, key: Page
     deps.waitUntil(deps.budget.track(lookup.catch(() => deps.edge.postponeRevalidation(key, entry))));
     return fromEdge(entry, now);
   }
-  return withTimeout(STALE_WAIT_MS, timeoutError, () => lookup).catch((thrown: unknown) => {
+  return withTimeout(REVALIDATE_WAIT_MS, timeoutError, () => lookup).catch((thrown: unknown) => {
     const failure = Failure.from(thrown);
     deps.edge.postponeRevalidation(key, entry);
     if (failure.code === "store_unavailable") deps.redisFailure.failure = failure;

@@ -22,7 +22,7 @@ export interface PageResult {
   readonly page: Page;
   /** The farthest tier that a part of it came from. */
   readonly tier: CacheTier;
-  /** Why a part of it is stale; absent if all of it is fresh. */
+  /** Why a part of it counts as stale; also set for a fresh part that could not be revalidated. */
   readonly staleReason?: string | undefined;
   /** When its oldest part was fetched. */
   readonly fetchedAt: number;

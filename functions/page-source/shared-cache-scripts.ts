@@ -26,7 +26,7 @@ const SECONDS_END = 100_000_000_000;
  * Returns {state, waitMs, known 0|1, code of the backoff or '', cursor, fetched, fresh, stale, reply}, or {'indexed',
  * entries} if another page may have the row.
  */
-export const READ_SCRIPT = `${CLAIM_CALL_FUNCTION}
+export const READ_OR_LEASE_SCRIPT = `${CLAIM_CALL_FUNCTION}
 local index, circuit = KEYS[1], KEYS[2]
 local leaseId, leaseMs, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local timestamp, maxCandidates, cursorMember = ARGV[4], ARGV[5], ARGV[6]

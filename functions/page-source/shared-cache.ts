@@ -16,7 +16,7 @@ import type { ScriptCall, Upstash } from "../upstash.ts";
 import { type CachedReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./cached-reply.ts";
 import { CIRCUIT } from "./circuit-breaker.ts";
 import { CONFIRM_AFTER_MS } from "./freshness.ts";
-import { READ_SCRIPT, RELEASE_SCRIPT, WRITE_SCRIPT } from "./shared-cache-scripts.ts";
+import { READ_OR_LEASE_SCRIPT, RELEASE_SCRIPT, WRITE_SCRIPT } from "./shared-cache-scripts.ts";
 
 /** A page of the shared cache, and whether the reader may fetch it. */
 export interface SharedCacheRead {
@@ -58,7 +58,7 @@ export interface SharedCache {
    * @param leaseId a name for the lease, unique to this lookup
    * @throws Failure `store_unavailable`
    */
-  read(key: PageKey, leaseId: string): Promise<SharedCacheRead>;
+  readOrLease(key: PageKey, leaseId: string): Promise<SharedCacheRead>;
   /**
    * Reads a page with plain commands, without a lease: one command for a page stored under this key, three at most.
    * @throws Failure `store_unavailable`
@@ -134,7 +134,7 @@ export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => 
       nextMemberOf(key.cursor),
       ...entries,
     ];
-    return upstash.eval({ script: READ_SCRIPT, keys, args: args.map(String) }, ReadReply);
+    return upstash.eval({ script: READ_OR_LEASE_SCRIPT, keys, args: args.map(String) }, ReadReply);
   }
 
   /** @param member the index entry that led to the page */
@@ -149,7 +149,7 @@ export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => 
   }
 
   return {
-    async read(key, leaseId) {
+    async readOrLease(key, leaseId) {
       const timestamp = key.num === undefined ? timestampOf(key.cursor) : undefined;
       let reply = await readOnce(key, leaseId, timestamp, []);
       if (reply[0] === "indexed") reply = await readOnce(key, leaseId, undefined, reply[1]);

@@ -15,7 +15,7 @@ export type CacheTier = "edge" | "shared" | "collapsed" | "opend";
 export interface LookupResult {
   readonly cached: CachedReply;
   readonly tier: CacheTier;
-  /** Why a stale reply is served; absent for a fresh one. */
+  /** Why the reply counts as stale: it is past `freshUntil`, or its edge copy could not be revalidated. */
   readonly staleReason?: string | undefined;
 }
 
@@ -91,7 +91,7 @@ async function findOrFetch(
 ): Promise<LookupResult> {
   const leaseId = crypto.randomUUID();
   for (let pollMs = LEASE_POLL_MS; !signal.aborted; pollMs = Math.min(2 * pollMs, MAX_LEASE_POLL_MS)) {
-    const { cached, state, waitMs, backoffCause, isKnown } = await deps.sharedCache.read(key, leaseId);
+    const { cached, state, waitMs, backoffCause, isKnown } = await deps.sharedCache.readOrLease(key, leaseId);
     if (cached && (state === "fresh" || !deps.freshOnly)) {
       await putInEdgeCache(deps, symbol, key, cached, waitMs);
       if (state === "lease-acquired") {

@@ -78,7 +78,7 @@ export interface Permits {
 }
 
 const PREFIX = "short-interest";
-const ACCOUNT = "opend";
+const ACCOUNT = "permits";
 /** The key that `@upstash/ratelimit` makes of the two. */
 const ACCOUNT_LOG = `${PREFIX}:${ACCOUNT}`;
 

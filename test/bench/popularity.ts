@@ -116,7 +116,7 @@ function memorySharedCache(now: () => number): SharedCache {
     return page !== undefined && now() < page.staleUntil ? page : undefined;
   };
   return {
-    async read(key) {
+    async readOrLease(key) {
       const page = find(key);
       const state = page && now() < page.freshUntil ? "fresh" : "lease-acquired";
       return { cached: page, state, waitMs: 0, isKnown: true };

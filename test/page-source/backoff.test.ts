@@ -115,7 +115,7 @@ async function startBatch() {
     await readBatch(BATCH.slice(14 * index, 14 * index + 14), client);
   }
   clock.forward(2 * HOUR);
-  await service.upstash.redis("DEL", "short-interest:opend");
+  await service.upstash.redis("DEL", "short-interest:permits");
   return { service, readBatch };
 }
 

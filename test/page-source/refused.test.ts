@@ -64,7 +64,7 @@ describe("refusal by OpenD", () => {
     await service.opend.set({ fault: "no permission" });
     await dataCenters[0]?.page("US.AAPL");
     expect(await service.upstash.redis("ZCARD", "short-interest:client:me")).toBe(4);
-    expect(await service.upstash.redis("EXISTS", "short-interest:opend:wasted")).toBe(0);
+    expect(await service.upstash.redis("EXISTS", "short-interest:permits:wasted")).toBe(0);
   });
 
   it("of a first page for an unknown reason is cached for 30 s", async () => {

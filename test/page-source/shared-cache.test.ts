@@ -51,32 +51,32 @@ beforeEach(async () => {
 describe("lease", () => {
   it("goes to one reader of a missing page", async () => {
     const { cache } = started;
-    expect(await cache.read(KEY, "a")).toEqual({
+    expect(await cache.readOrLease(KEY, "a")).toEqual({
       state: "lease-acquired",
       waitMs: 0,
       isKnown: false,
       cached: undefined,
     });
-    expect(await cache.read(KEY, "b")).toMatchObject({ state: "lease-held" });
-    expect(await cache.read({ ...KEY, cursor: "1777478400" }, "b")).toMatchObject({
+    expect(await cache.readOrLease(KEY, "b")).toMatchObject({ state: "lease-held" });
+    expect(await cache.readOrLease({ ...KEY, cursor: "1777478400" }, "b")).toMatchObject({
       state: "lease-acquired",
     });
   });
 
   it("goes to one reader of a stale page, together with the page", async () => {
     const { cache, setTime } = started;
-    await cache.read(KEY, "a");
+    await cache.readOrLease(KEY, "a");
     const cached = cachedPage(REPLY, "", NOW);
     await cache.write(KEY, "a", cached, summary(), []);
-    expect(await cache.read(KEY, "b")).toEqual({ state: "fresh", waitMs: 0, isKnown: true, cached });
+    expect(await cache.readOrLease(KEY, "b")).toEqual({ state: "fresh", waitMs: 0, isKnown: true, cached });
     setTime(NOW + HOUR);
-    expect(await cache.read(KEY, "b")).toEqual({
+    expect(await cache.readOrLease(KEY, "b")).toEqual({
       state: "lease-acquired",
       waitMs: 0,
       isKnown: true,
       cached,
     });
-    expect(await cache.read(KEY, "c")).toEqual({
+    expect(await cache.readOrLease(KEY, "c")).toEqual({
       state: "lease-held",
       waitMs: 0,
       isKnown: true,
@@ -86,25 +86,25 @@ describe("lease", () => {
 
   it("is released by its holder only", async () => {
     const { cache } = started;
-    await cache.read(KEY, "a");
+    await cache.readOrLease(KEY, "a");
     await cache.release(KEY, "b", ANSWERED, []);
     await cache.write({ ...KEY, cursor: "1" }, "b", cachedPage(REPLY, "1", NOW), summary(), []);
-    expect(await cache.read(KEY, "b")).toMatchObject({ state: "lease-held" });
+    expect(await cache.readOrLease(KEY, "b")).toMatchObject({ state: "lease-held" });
     await cache.release(KEY, "a", ANSWERED, []);
-    expect(await cache.read(KEY, "b")).toMatchObject({ state: "lease-acquired" });
+    expect(await cache.readOrLease(KEY, "b")).toMatchObject({ state: "lease-acquired" });
   });
 
   it("of a crashed holder expires", async () => {
     const { cache } = await start(50);
-    await cache.read(KEY, "crashed");
+    await cache.readOrLease(KEY, "crashed");
     await vi.waitFor(async () =>
-      expect(await cache.read(KEY, "next")).toMatchObject({ state: "lease-acquired" }),
+      expect(await cache.readOrLease(KEY, "next")).toMatchObject({ state: "lease-acquired" }),
     );
   });
 
   it("is held for the pause after a failed refresh", async () => {
     const { cache, command } = started;
-    await cache.read(KEY, "a");
+    await cache.readOrLease(KEY, "a");
     await cache.release(KEY, "a", { outcome: "answered", backoff: { ms: 5_000, code: "opend_failed" } }, []);
     const remainingMs = await command("PTTL", LEASE);
     expect(remainingMs).toBeGreaterThan(4_000);
@@ -121,7 +121,7 @@ describe("stored page", () => {
     await cache.write(other, "", negativeReply(NOW), EMPTY_SUMMARY, []);
     expect(await command("PTTL", "short-interest:page:US.NOSUCH/")).toBeLessThanOrEqual(10 * MINUTE);
     setTime(NOW + 10 * MINUTE);
-    expect(await cache.read(other, "a")).toMatchObject({ state: "lease-acquired", cached: undefined });
+    expect(await cache.readOrLease(other, "a")).toMatchObject({ state: "lease-acquired", cached: undefined });
   });
 
   it("is found by every cursor within it, but not from its last row on", async () => {
@@ -129,13 +129,15 @@ describe("stored page", () => {
     const cached = cachedPage(REPLY, "1700000000", NOW);
     const key = { ...KEY, cursor: "1700000000" };
     await cache.write(key, "", cached, summaryOfRange(1_690_000_000, 1_600_000_000), []);
-    const read = (cursor: string) => cache.read({ ...KEY, cursor }, crypto.randomUUID());
+    const read = (cursor: string) => cache.readOrLease({ ...KEY, cursor }, crypto.randomUUID());
     expect((await read("1690000000")).cached).toEqual(cached);
     expect((await read("1600000001")).cached).toEqual(cached);
     expect((await read("1600000000")).cached).toBeUndefined();
     expect((await read("1690000001")).cached).toBeUndefined();
-    expect((await cache.read({ ...KEY, cursor: "1690000000", num: 5 }, "x")).cached).toBeUndefined();
-    expect((await cache.read({ symbol: "HK.00001", cursor: "1690000000" }, "x")).cached).toBeUndefined();
+    expect((await cache.readOrLease({ ...KEY, cursor: "1690000000", num: 5 }, "x")).cached).toBeUndefined();
+    expect(
+      (await cache.readOrLease({ symbol: "HK.00001", cursor: "1690000000" }, "x")).cached,
+    ).toBeUndefined();
     expect(await cache.peek({ ...KEY, cursor: "1690000000" })).toEqual(cached);
     expect(await cache.peek({ ...KEY, cursor: "1690000001" })).toBeUndefined();
   });
@@ -151,11 +153,11 @@ describe("stored page", () => {
       [],
     );
     setTime(NOW + 2 * DAY);
-    expect(await cache.read({ ...KEY, cursor: "1650000000" }, "a")).toMatchObject({
+    expect(await cache.readOrLease({ ...KEY, cursor: "1650000000" }, "a")).toMatchObject({
       state: "lease-acquired",
     });
     expect(await command("GET", `${LEASE}1700000000`)).toBe("a");
-    expect(await cache.read(key, "b")).toMatchObject({ state: "lease-held" });
+    expect(await cache.readOrLease(key, "b")).toMatchObject({ state: "lease-held" });
   });
 
   it("that has expired is removed from the index when a cursor leads to it", async () => {
@@ -173,7 +175,7 @@ describe("stored page", () => {
       summaryOfRange(1_690_000_000, oldest),
       [],
     );
-    expect((await cache.read({ ...KEY, cursor: "1690000000" }, "a")).cached).toEqual(cached);
+    expect((await cache.readOrLease({ ...KEY, cursor: "1690000000" }, "a")).cached).toEqual(cached);
     expect(await command("ZRANGEBYSCORE", index, "-inf", String(oldest + 10))).toHaveLength(1);
   });
 
@@ -189,7 +191,7 @@ describe("stored page", () => {
       [],
     );
     expect((await cache.peek({ ...KEY, cursor: "1600000700" }))?.reply).toBeUndefined();
-    expect(await cache.read({ ...KEY, cursor: "1600000700" }, "a")).toMatchObject({
+    expect(await cache.readOrLease({ ...KEY, cursor: "1600000700" }, "a")).toMatchObject({
       state: "lease-acquired",
       isKnown: true,
       cached: undefined,
@@ -210,7 +212,7 @@ describe("stored page", () => {
     const { cache } = started;
     await cache.write(KEY, "", cachedPage(REPLY, "", NOW), summary({ next: "after-50" }), []);
     const isKnown = async (cursor: string) => {
-      const read = await cache.read({ ...KEY, cursor, num: 50 }, "a");
+      const read = await cache.readOrLease({ ...KEY, cursor, num: 50 }, "a");
       const known = await cache.isKnown({ ...KEY, cursor });
       expect(read.isKnown).toBe(known);
       return known;
@@ -272,7 +274,7 @@ describe("reply that contradicts the stored page", () => {
 
   it("holds the lease for a minute, so that the page is fetched again", async () => {
     await writeStored();
-    await started.cache.read(KEY, "a");
+    await started.cache.readOrLease(KEY, "a");
     await started.cache.write(KEY, "a", negativeReply(later), EMPTY_SUMMARY, []);
     const remainingMs = await started.command("PTTL", LEASE);
     expect(remainingMs).toBeGreaterThan(MINUTE - 1_000);

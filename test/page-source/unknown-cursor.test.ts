@@ -30,7 +30,7 @@ describe("unknown cursor", () => {
     await service.upstash.redis("ZADD", index, String(Date.now()), `next ${cursor}`);
     expect((await second)?.result?.page.rows).toHaveLength(50);
     expect(await pagesIn(service)).toBe(2);
-    expect(await service.upstash.redis("EXISTS", "short-interest:opend:wasted")).toBe(0);
+    expect(await service.upstash.redis("EXISTS", "short-interest:permits:wasted")).toBe(0);
   });
 
   it("costs a refused client at most 2 commands", async () => {

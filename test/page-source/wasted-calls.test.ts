@@ -51,9 +51,9 @@ describe("wasted calls", () => {
       return (await calls(service)) - before;
     };
     // Every address wastes one call at a time, until the limit of wasted calls is reached.
-    while (((await service.upstash.redis("ZCARD", "short-interest:opend:wasted")) as number) < 15)
+    while (((await service.upstash.redis("ZCARD", "short-interest:permits:wasted")) as number) < 15)
       await attack(2);
-    expect(await service.upstash.redis("DEL", "short-interest:opend")).toBe(1);
+    expect(await service.upstash.redis("DEL", "short-interest:permits")).toBe(1);
     // The isolate remembers refusals, so it may use fewer permits than another one.
     expect(await attack(60)).toBeLessThanOrEqual(15);
     const next = await service.get(`/v1/short-interest/US.T1?num=50&next_key=${next_key}`);

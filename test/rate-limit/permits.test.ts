@@ -7,7 +7,7 @@ import { slidingWindowLog } from "../../functions/rate-limit/sliding-window-log.
 import { createUpstash } from "../../functions/upstash.ts";
 import { control } from "../support/stand-ins.ts";
 
-const PERMIT_LOG = "short-interest:opend";
+const PERMIT_LOG = "short-interest:permits";
 const HOUR = 3_600_000;
 
 async function start({
@@ -119,10 +119,10 @@ describe("permit", () => {
       ephemeralCache: false,
     });
     for (let attempt = 0; attempt < 5; attempt += 1)
-      expect((await limiter.limit("opend")).success).toBe(true);
+      expect((await limiter.limit("permits")).success).toBe(true);
     expect(await command("ZCARD", PERMIT_LOG)).toBe(1);
-    expect(await limiter.getRemaining("opend")).toMatchObject({ limit: 1, remaining: 0 });
-    await limiter.resetUsedTokens("opend");
+    expect(await limiter.getRemaining("permits")).toMatchObject({ limit: 1, remaining: 0 });
+    await limiter.resetUsedTokens("permits");
     expect(await command("EXISTS", PERMIT_LOG)).toBe(0);
   });
 
@@ -198,7 +198,7 @@ describe("permit", () => {
       await fail(fault);
       const failure = await failureOf(acquire());
       expect(failure?.code).toBe("store_unavailable");
-      expect(failure?.message).not.toMatch(/evalsha|redis\.call|WRONGPASS|short-interest:opend/i);
+      expect(failure?.message).not.toMatch(/evalsha|redis\.call|WRONGPASS|short-interest:permits/i);
       await fail(null);
       await backgroundDone();
       expect(await command("ZCARD", PERMIT_LOG)).toBe(1);

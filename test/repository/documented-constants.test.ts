@@ -126,7 +126,7 @@ describe("docs/storage.md", () => {
         ([, plain, template]) => plain ?? template ?? "",
       );
       // The limiter appends to the key of its log.
-      const logs = literals.map((literal) => literal.replace(/^\$\{log\}:/, "short-interest:opend:"));
+      const logs = literals.map((literal) => literal.replace(/^\$\{log\}:/, "short-interest:permits:"));
       return logs.map((literal) => resolve(literal).split("${")[0] ?? "");
     }),
   );

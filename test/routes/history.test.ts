@@ -178,7 +178,7 @@ describe("history beyond the quota", () => {
     expect(JSON.parse(lines[100] ?? "")).toMatchObject({ complete: false, next_key: first.next_key });
 
     // Passes a minute.
-    await service.upstash.redis("DEL", "short-interest:opend", "short-interest:client:unknown");
+    await service.upstash.redis("DEL", "short-interest:permits", "short-interest:client:unknown");
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
     const rest = await history(service, "HK.00700", `?next_key=${first.next_key}`).finally(vi.useRealTimers);
     expect(rest.items).toHaveLength(100);

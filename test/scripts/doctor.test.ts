@@ -75,7 +75,7 @@ describe.concurrent("doctor with working services", () => {
     expect(text).toContain("Qot_GetShortInterest (3249) returned 50 rows of HK.00700");
     const { calls, connections } = opend.stats();
     expect([calls, connections]).toEqual([1, 0]);
-    expect(await upstash.redis.call("ZCARD", "short-interest:opend")).toBe(1);
+    expect(await upstash.redis.call("ZCARD", "short-interest:permits")).toBe(1);
     expect(await upstash.redis.call("KEYS", "short-interest:doctor*")).toEqual([]);
   });
 
@@ -89,7 +89,7 @@ describe.concurrent("doctor with working services", () => {
   it("skips the call if the rate limit is used up", async () => {
     const { opend, upstash, vars } = await start();
     const now = Date.now() + 60_000;
-    await upstash.redis.call("ZADD", "short-interest:opend", String(now), "another");
+    await upstash.redis.call("ZADD", "short-interest:permits", String(now), "another");
     const { exit, checks } = await report({ ...vars, UPSTREAM_LIMIT: "1", UPSTREAM_WAIT_MS: "0" });
     expect(exit).toBe(0);
     expect(checks.at(-1)).toMatchObject({ name: "opend call", status: "skipped" });

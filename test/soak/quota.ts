@@ -5,7 +5,7 @@ import type { World } from "./world.ts";
 
 export const LIMIT = 30;
 export const WINDOW_MS = 30_000;
-const LOG = "short-interest:opend";
+const LOG = "short-interest:permits";
 /** A wasted call lowers the limit for new symbols for this time, in milliseconds. */
 const WASTE_MEMORY_MS = 300_000;
 /** Wasted calls lower the limit for new symbols by at most this. */

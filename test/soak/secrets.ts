@@ -36,7 +36,7 @@ const UPSTREAM_TEXTS = ["internal text", "WRONGPASS", "ERR internal", "<h1>Hello
 const INTERNAL_TEXTS = [
   "EVALSHA",
   "redis.call",
-  "short-interest:opend",
+  "short-interest:permits",
   "node_modules",
   "opend_key_",
   "    at ",

@@ -68,7 +68,7 @@ export async function startDataCenters(
 }
 
 /** The Redis key of the permit log. */
-export const PERMIT_LOG = "short-interest:opend";
+export const PERMIT_LOG = "short-interest:permits";
 
 /** Expects one permit in the log for each call to OpenD, and no open connection. */
 export async function expectOnePermitPerCall(service: Service): Promise<void> {

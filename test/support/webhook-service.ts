@@ -42,7 +42,7 @@ export async function startWebhookService(
     clock.forward(durationMs);
     if (durationMs < MINUTE) return;
     const leases = (await base.upstash.redis("KEYS", "short-interest:lease:*")) as string[];
-    await base.upstash.redis("DEL", "short-interest:opend", "short-interest:client:poller", ...leases);
+    await base.upstash.redis("DEL", "short-interest:permits", "short-interest:client:poller", ...leases);
   }
 
   const service = {

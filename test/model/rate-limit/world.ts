@@ -20,7 +20,7 @@ import {
 } from "./history.ts";
 import { type ModelPermit, RateLimitOracle } from "./oracle.ts";
 
-const LOG = "short-interest:opend";
+const LOG = "short-interest:permits";
 const WASTED = `${LOG}:wasted`;
 const clientLogOf = (client: number) => `short-interest:client:${client}`;
 const nameOf = (permit: number) => `p${permit}`;

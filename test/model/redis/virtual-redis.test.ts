@@ -153,7 +153,7 @@ async function runSharedCacheHistory(random: Random, both: Both) {
     const kind = random.weighted({ read: 5, write: 5, release: 4, peek: 2, isKnown: 2, wait: 3 });
     const key = keyOf();
     if (kind === "wait") now += random.integer(0, random.pick([10_000, 2 * HOUR, 48 * HOUR]));
-    if (kind === "read") await cache.read(key, lease());
+    if (kind === "read") await cache.readOrLease(key, lease());
     if (kind === "peek") await cache.peek(key);
     if (kind === "isKnown") await cache.isKnown(key);
     if (kind === "write") {

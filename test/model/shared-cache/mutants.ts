@@ -1,5 +1,5 @@
 import {
-  READ_SCRIPT,
+  READ_OR_LEASE_SCRIPT,
   RELEASE_SCRIPT,
   WRITE_SCRIPT,
 } from "../../../functions/page-source/shared-cache-scripts.ts";
@@ -29,14 +29,14 @@ export const SHARED_CACHE_MUTANTS: readonly Mutant[] = [
   },
   {
     defect: "a page is returned for a cursor newer than its rows",
-    script: READ_SCRIPT,
+    script: READ_OR_LEASE_SCRIPT,
     original: "if tonumber(string.match(entry, '^%d+')) >= tonumber(timestamp) then",
     replacement: "if true then",
     expectedMessage: "The reply lacks the row",
   },
   {
     defect: "a half-open circuit allows several probes at once",
-    script: READ_SCRIPT,
+    script: READ_OR_LEASE_SCRIPT,
     original: "if state[2] and tonumber(state[2]) > now then return 0 end",
     replacement: "",
     expectedMessage: "The read state is lease-acquired",

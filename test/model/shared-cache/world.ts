@@ -95,7 +95,7 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
 
   async #read(number: number, key: PageKey): Promise<string> {
     const lease = `lease of f${number}`;
-    const result = await this.#cache.read(key, lease);
+    const result = await this.#cache.readOrLease(key, lease);
     const { cached, state, isKnown } = result;
     this.#oracle.read(key, lease, result, this.now);
     const foundKey = { ...key, cursor: cached?.cursor ?? key.cursor };
