@@ -21,7 +21,7 @@ export interface PageSourceRequest {
   readonly client: string;
   readonly stats?: RequestStats;
   readonly budget?: SubrequestBudget;
-  /** Whether only fresh pages are acceptable. */
+  /** Whether only fresh pages are acceptable. They are read without the edge cache. */
   readonly freshOnly?: boolean;
   readonly deadlines?: Deadlines;
   /** Unix time, milliseconds. */
@@ -43,7 +43,8 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
       return caches.default.put(key, response);
     },
   };
-  const edge = origin === undefined ? NO_EDGE_CACHE : createEdgeCache(cache, origin, now);
+  // The edge cache also serves stale copies.
+  const edge = origin === undefined || freshOnly ? NO_EDGE_CACHE : createEdgeCache(cache, origin, now);
   const upstash = createUpstash(config.upstash, deadlines.upstash, stats.countSubrequest);
   const sharedCache = createSharedCache(upstash, deadlines.request, now);
   const rule = { ...config.quota, maxInFlightMs: PERMIT_MAX_AGE_MS + deadlines.call };

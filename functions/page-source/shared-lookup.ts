@@ -59,14 +59,14 @@ async function lookUpWhileRefused(
 ): Promise<LookupResult | undefined> {
   const { edge, sharedCache, permits, client } = deps;
   const refusalOf = (priority: Priority) => permits.rememberedRefusal({ client, priority });
-  const refusalOfAll = refusalOf("known-page");
+  const refusalIfKnown = refusalOf("known-page");
   const refreshRefusal = refusalOf("refresh");
   const refusalIfUnknown = refusalOf(key.cursor === FIRST_CURSOR ? "new-symbol" : "unknown-cursor");
   if (!refreshRefusal && !refusalIfUnknown) return undefined;
   // Other clients may refresh the page.
   const othersMayRefresh = refreshRefusal?.code === "client_quota_exceeded";
   // The shared cache has no page of an unknown cursor (only refusals), and an invented cursor has no row.
-  const mayBeStored = refusalOfAll || (await edge.isKnown(key)) || (await sharedCache.isKnown(key));
+  const mayBeStored = refusalIfKnown || (await edge.isKnown(key)) || (await sharedCache.isKnown(key));
   const cached = mayBeStored || key.num === undefined ? await sharedCache.peek(key) : undefined;
   if (cached && deps.now() < cached.freshUntil) {
     await putInEdgeCache(deps, symbol, key, cached);
@@ -76,7 +76,7 @@ async function lookUpWhileRefused(
     if (!othersMayRefresh) await putInEdgeCache(deps, symbol, key, cached);
     return { cached, tier: "shared", staleReason: refreshRefusal.code };
   }
-  if (refusalOfAll) throw refusalOfAll;
+  if (refusalIfKnown) throw refusalIfKnown;
   if (!cached && !mayBeStored && refusalIfUnknown) throw refusalIfUnknown;
   return undefined;
 }

@@ -26,7 +26,7 @@ const MAX_POLL_MS = 10 * 60_000;
  * the counters. A script counts twice when Redis does not have it cached.
  */
 const RESERVED_SUBREQUESTS = 13;
-/** Most subrequests of one polled symbol: a page that is not in the edge cache, and the record of the poll. */
+/** Most subrequests of one polled symbol: a fetched page (the poller has no edge cache), and the record of the poll. */
 const SUBREQUESTS_PER_POLL = 8;
 
 /** Replaceable in tests. */
