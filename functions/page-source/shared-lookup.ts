@@ -32,6 +32,7 @@ export interface SharedLookupDeps extends FetchDeps {
 /** The interval at which a reader polls a lease that another one holds: at first, and at most. Half of it is random. */
 const LEASE_POLL_MS = 200;
 const MAX_LEASE_POLL_MS = 1_000;
+
 /**
  * Looks up a reply in the shared cache, then at OpenD. It ends when `signal` aborts.
  * @param onFetch called when it starts to wait for a fetch, of its own or of another lease holder
