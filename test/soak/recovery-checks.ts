@@ -21,9 +21,9 @@ const MAX_CLOSE_MS = 10_000;
 const POLL_INTERVAL_MS = 500;
 /** Permits to revalidate all first pages, and the reserve of a refresh. */
 const REQUIRED_PERMITS = 14;
-/** Maximum pause of a page, except after a cached refusal. */
-const MAX_PAUSE_MS = 60_000;
-const SHORTENED_PAUSE_MS = 5_000;
+/** Maximum backoff of a page, except after a cached refusal. */
+const MAX_BACKOFF_MS = 60_000;
+const SHORTENED_BACKOFF_MS = 5_000;
 
 const nextPoll = () => new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
 const revalidateAfterMs = (staleMs: number) =>
@@ -33,9 +33,9 @@ const revalidateAfterMs = (staleMs: number) =>
  * Returns the time after which every data center must serve a fresh page of a symbol, if permits are available. An
  * edge cache serves a stale copy for a revalidation interval before it reads the shared cache again.
  *
- * 1. The lease or the pause of the page must end. A stopped Worker leaves a lease of 15 s, and a doubted reply pauses
- *    the page for 60 s. At the same time each edge cache may be in an interval. The staleness of its copy is unknown
- *    here, but at most the duration of the run. During a pause the interval is at most 60 s.
+ * 1. The lease or the backoff of the page must end. A stopped Worker leaves a lease of 15 s, and an unconfirmed
+ *    reply a backoff of 60 s. At the same time each edge cache may be in an interval. The staleness of its copy is unknown
+ *    here, but at most the duration of the run. During a backoff the interval is at most 60 s.
  * 2. An edge cache that read just before the end of the lease waits for another interval. Then it revalidates.
  * 3. Another edge cache that read during that fetch waits for another interval.
  * 4. If the circuit is half-open, only one data center may call OpenD. The others wait for another interval.
@@ -58,15 +58,15 @@ async function recoveryMs(
 }
 
 /**
- * Shortens pauses after cached refusals, which last for 5 minutes.
- * @returns the symbols with a shortened pause
+ * Shortens backoffs after cached refusals, which last for 5 minutes.
+ * @returns the symbols with a shortened backoff
  */
-async function shortenPauses({ deps: { upstash } }: World): Promise<ReadonlySet<string>> {
+async function shortenBackoffs({ deps: { upstash } }: World): Promise<ReadonlySet<string>> {
   const shortened = new Set<string>();
   for (const symbol of STORED_SYMBOLS) {
     const lease = LEASE_PREFIX + nameOf({ symbol, cursor: "" });
-    if (Number(await upstash.redis.call("PTTL", lease)) <= MAX_PAUSE_MS) continue;
-    await upstash.redis.call("PEXPIRE", lease, String(SHORTENED_PAUSE_MS));
+    if (Number(await upstash.redis.call("PTTL", lease)) <= MAX_BACKOFF_MS) continue;
+    await upstash.redis.call("PEXPIRE", lease, String(SHORTENED_BACKOFF_MS));
     shortened.add(symbol);
   }
   return shortened;
@@ -79,7 +79,7 @@ async function shortenPauses({ deps: { upstash } }: World): Promise<ReadonlySet<
 export async function checkRecovery(world: World, startedAt: number): Promise<void> {
   const { centers, callers, report } = world.deps;
   const endedAt = Date.now();
-  const shortened = await shortenPauses(world);
+  const shortened = await shortenBackoffs(world);
   let deadlines: ReadonlyMap<string, number> | undefined;
   let waiting = centers.all().flatMap((center) => STORED_SYMBOLS.map((symbol) => ({ center, symbol })));
   while (waiting.length > 0) {

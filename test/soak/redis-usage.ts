@@ -12,7 +12,7 @@ const INTERVAL_MS = 5_000;
 const MAX_REFUSAL_MS = 600_000;
 /** Maximum length of a refusal in base64. Pages are longer. */
 const MAX_REFUSAL_CHARS = 200;
-/** Maximum TTL of a lease that is paused by a refusal. */
+/** Maximum TTL of a lease: the backoff after a refusal. */
 const MAX_LEASE_MS = 300_000;
 /** Prefixes of keys that must have a TTL. */
 const EXPIRING = [
