@@ -1,22 +1,27 @@
 import { Ratelimit } from "@upstash/ratelimit";
-import { parse } from "valibot";
+import type { Redis } from "@upstash/redis/cloudflare";
+import { number, parse } from "valibot";
 import { Failure } from "../errors.ts";
-import type { ScriptCall, Upstash } from "../upstash.ts";
+import { pipelineScripts, type ScriptCall, type Upstash } from "../upstash.ts";
 import { createRefusalMemory } from "./refusal-memory.ts";
+import { LeaseNotAcquired, type RequiredLease } from "./required-lease.ts";
 import {
   type AcquireOptions,
   AcquireResult,
   blockedMs,
   blockLog,
-  releasePermit,
+  type GrantedPermit,
+  type RunScript,
+  releaseScript,
+  replyTime,
   type SlidingWindowRule,
+  settleArgs,
   settleScript,
   slidingWindowLog,
 } from "./sliding-window-log.ts";
 
 /** The right to make one call to OpenD. */
-export interface Permit {
-  readonly id: string;
+export interface Permit extends GrantedPermit {
   readonly client: string;
   /** The earliest possible start (Unix time, milliseconds). The permit's age counts from here. */
   readonly earliestStart: number;
@@ -41,6 +46,15 @@ export interface PermitRequest {
   /** The client that causes the call, as named by `http/auth.ts`. */
   readonly client: string;
   readonly priority: Priority;
+  readonly lease?: RequiredLease | undefined;
+}
+
+/** The part of a script that settles a permit: `SETTLE_FUNCTION` in `sliding-window-scripts.ts`. */
+export interface Settlement {
+  /** The key of the permit log. */
+  readonly key: string;
+  /** `SETTLE_ARGS` arguments. */
+  readonly args: readonly string[];
 }
 
 /**
@@ -52,6 +66,7 @@ export interface Permits {
    * @param replaces a permit that the same script releases first
    * @throws Failure `upstream_quota_exceeded`, or `client_quota_exceeded` if the client's own share is used up,
    *   with the time until a permit is free, if that is longer than a request may wait; `store_unavailable`
+   * @throws LeaseNotAcquired if the lease of the request was not acquired. After a Failure it may have been.
    */
   acquire(request: PermitRequest, replaces?: Permit): Promise<Permit>;
   /** The refusal that `acquire` would repeat, as far as this isolate remembers; undefined if there is none. */
@@ -64,9 +79,11 @@ export interface Permits {
   /** Releases a permit that was not used. */
   release(permit: Permit): Promise<void>;
   /**
-   * The script to run after the reply: the permit's window counts from then.
+   * The settlement to run after the reply, in the script that stores it: the permit's window counts from now.
    * @param wasted whether the call requested a symbol or cursor that does not exist: it counts twice for its client
    */
+  settlement(permit: Permit, wasted: boolean): Settlement;
+  /** The same settlement as a script of its own. */
   settleScript(permit: Permit, wasted: boolean): ScriptCall;
   /**
    * How many permits the account would get right now.
@@ -91,7 +108,6 @@ const REFRESH_RESERVE = 5;
  */
 const ACCOUNT_MEMORY_MS = 2_000;
 
-const clientLogOf = (client: string) => `${PREFIX}:client:${client}`;
 const scopeOf = (client: string) => `client ${client}`;
 
 /** How many permits each priority leaves to others. */
@@ -120,18 +136,15 @@ export interface PermitsDeps {
 export function createPermits({ upstash, database, rule, waitUntil, now }: PermitsDeps): Permits {
   const reserves = reservesOf(rule.limit);
   const refusals = createRefusalMemory(database, now);
-  const releaseById = (id: string, client: string) => {
+  const releaseById = async (id: string, client: string) => {
     for (const scope of [scopeOf(client), ...PRIORITIES]) refusals.forget(scope);
-    return upstash.exec((redis) => releasePermit(redis, ACCOUNT_LOG, clientLogOf(client), id));
+    await upstash.eval(releaseScript(ACCOUNT_LOG, rule, id), number());
   };
 
-  function limiterFor(
-    options: AcquireOptions,
-    redis: ConstructorParameters<typeof Ratelimit>[0]["redis"],
-  ): Ratelimit {
+  function limiterFor(options: AcquireOptions, redis: Redis, run?: RunScript): Ratelimit {
     return new Ratelimit({
       redis,
-      limiter: slidingWindowLog(rule, options),
+      limiter: slidingWindowLog(rule, options, run),
       prefix: PREFIX,
       // The library's own timeout would let the call through.
       timeout: 0,
@@ -152,18 +165,37 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
     return failure;
   }
 
+  /** Runs the acquire script, after the script of the lease if there is one. Returns the reply of the latter too. */
+  async function runAcquire(redis: Redis, options: AcquireOptions, lease: RequiredLease | undefined) {
+    let leaseReply: unknown;
+    const withLease =
+      lease &&
+      (async (call: ScriptCall) => {
+        const [first, second] = await pipelineScripts(redis, [lease.script, call]);
+        leaseReply = first;
+        return second;
+      });
+    const result = parse(AcquireResult, await limiterFor(options, redis, withLease).limit(ACCOUNT));
+    return { ...result, leaseReply };
+  }
+
+  const settlement: Permits["settlement"] = (permit, wasted) => ({
+    key: ACCOUNT_LOG,
+    args: settleArgs(rule, permit.id, replyTime(permit, Date.now()), wasted),
+  });
+
   return {
     rememberedRefusal,
     async acquire(request, replaces) {
-      const { client, priority } = request;
+      const { client, priority, lease } = request;
       // A permit in exchange for another one may be granted when the log is full.
       const remembered = replaces ? undefined : rememberedRefusal(request);
       if (remembered) throw remembered;
       const id = crypto.randomUUID();
       const requestedAt = Date.now();
-      const options = { id, clientLog: clientLogOf(client), replaces: replaces?.id, ...reserves[priority] };
-      const { success, refusedBy, remaining, clientRemaining, reset } = await upstash
-        .exec(async (redis) => parse(AcquireResult, await limiterFor(options, redis).limit(ACCOUNT)))
+      const options = { id, client, replaces: replaces?.id, lease, ...reserves[priority] };
+      const { success, refusedBy, remaining, clientRemaining, reset, decidedAt, leaseReply } = await upstash
+        .exec((redis) => runAcquire(redis, options, lease))
         .catch((failure: unknown) => {
           // Redis may have granted it before the failure.
           waitUntil(releaseById(id, client).catch(ignoreFailure));
@@ -171,6 +203,7 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
           throw failure;
         });
       const waitMs = reset - Date.now();
+      if (!success && refusedBy === "lease") throw new LeaseNotAcquired(leaseReply);
       if (!success && refusedBy === "share")
         throw rememberRefusal(scopeOf(client), clientQuotaExceeded(waitMs));
       if (!success) {
@@ -180,6 +213,8 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
       return {
         id,
         client,
+        requestedAt,
+        grantedAt: decidedAt,
         startsAt: reset,
         earliestStart: requestedAt + waitMs,
         remaining: { client: clientRemaining, upstream: remaining },
@@ -190,10 +225,10 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
       if (ms > 0) throw rememberRefusal("known-page", upstreamQuotaExceeded(ms));
     },
     release: ({ id, client }) => releaseById(id, client),
-    settleScript: ({ id, client }, wasted) =>
-      settleScript(ACCOUNT_LOG, rule, clientLogOf(client), id, wasted),
+    settlement,
+    settleScript: (permit, wasted) => settleScript(ACCOUNT_LOG, settlement(permit, wasted).args),
     async remaining() {
-      const options = { id: "", clientLog: "", reserve: 0 };
+      const options = { id: "", client: "", reserve: 0 };
       const { remaining } = await upstash.exec((redis) => limiterFor(options, redis).getRemaining(ACCOUNT));
       return remaining;
     },

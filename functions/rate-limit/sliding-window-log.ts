@@ -2,7 +2,7 @@ import type { Ratelimit } from "@upstash/ratelimit";
 import type { Redis } from "@upstash/redis/cloudflare";
 import { boolean, number, object, parse, picklist, tuple } from "valibot";
 import type { ScriptCall } from "../upstash.ts";
-import { ACQUIRE_SCRIPT, REMAINING_SCRIPT, SETTLE_SCRIPT } from "./sliding-window-scripts.ts";
+import { ACQUIRE_SCRIPT, RELEASE_SCRIPT, REMAINING_SCRIPT, SETTLE_SCRIPT } from "./sliding-window-scripts.ts";
 
 /** `@upstash/ratelimit` exports the type of its algorithms only under contexts that it does not. */
 type Algorithm = ConstructorParameters<typeof Ratelimit>[0]["limiter"];
@@ -17,61 +17,79 @@ export interface SlidingWindowRule {
   /** Permits per window. */
   readonly limit: number;
   readonly windowMs: number;
-  /** The longest time from a permit's start to the arrival of its call. */
+  /** The longest time from a permit's start to the arrival of its call. With `maxWaitMs`, at most `WASTE_MEMORY_MS`. */
   readonly maxInFlightMs: number;
   /** A permit is granted at most this far ahead of its start. */
   readonly maxWaitMs: number;
-  /** Permits per window for one client. The client has a log of its own under the same rule. */
+  /** Permits per window for one client, under the same rule. */
   readonly clientShare: number;
 }
 
 /** The arguments of one acquire. */
 export interface AcquireOptions {
-  /** The ID of the permit. A script that repeats with the same ID is the same grant, and counts once. */
+  /** The ID of the permit, without a space. A script that repeats with the same ID is the same grant, and counts once. */
   readonly id: string;
-  /** The key of the client's log. */
-  readonly clientLog: string;
+  /** The client that causes the call. Without a line break. */
+  readonly client: string;
   /** A permit that is released first. */
   readonly replaces?: string | undefined;
   /** Permits that this request leaves to others. If there are any, it is never granted ahead of its start. */
   readonly reserve: number;
   /** Permits that it leaves to others at most while calls are wasted: one for each wasted call. */
   readonly maxWasteReserve?: number;
+  /** The permit is only granted while the key `lease.key` has the value `lease.id`. */
+  readonly lease?: { readonly key: string; readonly id: string } | undefined;
+}
+
+/** The part of a permit that its settlement needs. Times are in milliseconds. */
+export interface GrantedPermit {
+  readonly id: string;
+  /** When the permit was requested, by the clock of this machine. */
+  readonly requestedAt: number;
+  /** When it was granted, by the clock of Redis, rounded down. */
+  readonly grantedAt: number;
 }
 
 /** A wasted call lowers the limit of new symbols for this long, in milliseconds. */
-const WASTE_MEMORY_MS = 5 * 60_000;
+export const WASTE_MEMORY_MS = 5 * 60_000;
 /** The usual duration of a call, in milliseconds: for the retry time of a refusal. */
 const EXPECTED_CALL_MS = 1_000;
-/** A log outlives its last entry by this margin, in milliseconds. */
-const EXPIRY_MARGIN_MS = 1_000;
+/** The rounding errors of three clock readings, in milliseconds. */
+const ROUNDING_MS = 2;
+
+/**
+ * The lifetime of the log after each write, in milliseconds. A permit counts for a window after its score, which is less
+ * than `WASTE_MEMORY_MS` ahead.
+ */
+export const logTtlMs = ({ windowMs }: Pick<SlidingWindowRule, "windowMs">) => windowMs + WASTE_MEMORY_MS;
 
 /** The result of the algorithm. `@upstash/ratelimit` returns it unchanged. */
 export const AcquireResult = object({
   success: boolean(),
-  /** The reason of a refusal: the limit, the client's share, or the reserve for others. */
-  refusedBy: picklist(["limit", "share", "reserve"]),
+  /** The reason of a refusal: the limit, the client's share, the reserve for others, or the lease. */
+  refusedBy: picklist(["limit", "share", "reserve", "lease"]),
   /** Permits left in the window, and of them for this client. */
   remaining: number(),
   clientRemaining: number(),
   /** Unix time in milliseconds, by the clock of this machine. */
   reset: number(),
+  /** When Redis decided: Unix time in milliseconds by its clock, rounded down. */
+  decidedAt: number(),
 });
 
-const REFUSED_BY = ["limit", "share", "reserve"] as const;
-const AcquireReply = tuple([number(), number(), number(), number(), number()]);
+const REFUSED_BY = ["limit", "share", "reserve", "lease"] as const;
+const AcquireReply = tuple([number(), number(), number(), number(), number(), number()]);
 
 /** The key that remembers a frequency refusal by OpenD itself. */
 const blockKey = (log: string) => `${log}:blocked`;
-/** The key of the calls for symbols and cursors that do not exist. */
-const wastedKey = (log: string) => `${log}:wasted`;
 
 /** The script that grants or refuses one permit. */
 export function acquireScript(log: string, rule: SlidingWindowRule, options: AcquireOptions): ScriptCall {
   const { limit, windowMs, maxInFlightMs, maxWaitMs, clientShare } = rule;
-  const { id, clientLog, replaces = "", reserve, maxWasteReserve = 0 } = options;
+  const { id, client, replaces = "", reserve, maxWasteReserve = 0, lease } = options;
   const args = [
     id,
+    client,
     limit,
     windowMs,
     maxInFlightMs,
@@ -82,11 +100,14 @@ export function acquireScript(log: string, rule: SlidingWindowRule, options: Acq
     reserve,
     maxWasteReserve,
     WASTE_MEMORY_MS,
-    EXPIRY_MARGIN_MS,
+    Math.floor(limit / 2),
+    wasteSlots(rule),
+    logTtlMs(rule),
+    lease?.id ?? "",
   ];
   return {
     script: ACQUIRE_SCRIPT,
-    keys: [log, blockKey(log), clientLog, wastedKey(log)],
+    keys: [log, blockKey(log), ...(lease ? [lease.key] : [])],
     args: args.map(String),
   };
 }
@@ -96,17 +117,26 @@ export function remainingScript(log: string, { limit, windowMs }: SlidingWindowR
   return { script: REMAINING_SCRIPT, keys: [log, blockKey(log)], args: [limit, windowMs].map(String) };
 }
 
+/** Runs the acquire script, and returns its raw reply. */
+export type RunScript = (call: ScriptCall) => Promise<unknown>;
+
 /**
  * The log as an algorithm for `@upstash/ratelimit`. Its result is an `AcquireResult`: `reset` is the start of the granted
  * permit, or the likely time of the next free one.
+ * @param run runs the acquire script; by default alone, with its text only if Redis does not know it
  */
-export function slidingWindowLog(rule: SlidingWindowRule, options: AcquireOptions): Algorithm {
+export function slidingWindowLog(
+  rule: SlidingWindowRule,
+  options: AcquireOptions,
+  run?: RunScript,
+): Algorithm {
   const { limit, windowMs } = rule;
   return () => ({
     async limit({ redis }, log) {
-      const { script, keys, args } = acquireScript(log, rule, options);
-      const reply = await redis.createScript(script).exec([...keys], [...args]);
-      const [granted, startsInMs, remaining, clientRemaining, by] = parse(AcquireReply, reply);
+      const call = acquireScript(log, rule, options);
+      const reply = await (run?.(call) ??
+        redis.createScript(call.script).exec([...call.keys], [...call.args]));
+      const [granted, startsInMs, remaining, clientRemaining, by, decidedAt] = parse(AcquireReply, reply);
       const result = {
         success: granted === 1,
         refusedBy: REFUSED_BY[by],
@@ -114,6 +144,7 @@ export function slidingWindowLog(rule: SlidingWindowRule, options: AcquireOption
         remaining,
         clientRemaining,
         reset: Date.now() + startsInMs,
+        decidedAt,
         pending: Promise.resolve(),
       };
       return result;
@@ -130,38 +161,46 @@ export function slidingWindowLog(rule: SlidingWindowRule, options: AcquireOption
 }
 
 /**
- * The script that lowers a permit's score to now.
+ * The time of a reply by the clock of Redis, in milliseconds. It is never too early. Redis granted the permit after this
+ * machine had requested it, so the time since the request is at least the time since the grant. It is too late by the
+ * latency of that request.
+ * @param repliedAt when the reply arrived, by the clock of this machine
+ */
+export function replyTime({ requestedAt, grantedAt }: GrantedPermit, repliedAt: number): number {
+  return grantedAt + (repliedAt - requestedAt) + ROUNDING_MS;
+}
+
+/**
+ * The arguments of `settle`, which lowers a permit's score to the time of the reply.
+ * @param repliedAt that time, by the clock of Redis
  * @param wasted counts the call twice for its client, and once among the wasted calls
  */
-export function settleScript(
-  log: string,
-  { windowMs, ...rule }: SlidingWindowRule,
-  clientLog: string,
+export function settleArgs(
+  rule: SlidingWindowRule,
   permit: string,
+  repliedAt: number,
   wasted: boolean,
-): ScriptCall {
-  const second = wasted ? `${permit} again` : "";
-  const args = [permit, windowMs, second, WASTE_MEMORY_MS, EXPIRY_MARGIN_MS, wasteSlots(rule)].map(String);
-  return { script: SETTLE_SCRIPT, keys: [log, clientLog, wastedKey(log)], args };
+): readonly string[] {
+  return [permit, repliedAt, wasted ? 2 : 1, logTtlMs(rule)].map(String);
+}
+
+/** The script that settles a permit by itself. */
+export function settleScript(log: string, args: readonly string[]): ScriptCall {
+  return { script: SETTLE_SCRIPT, keys: [log], args };
+}
+
+/** The script that removes an unused permit. */
+export function releaseScript(log: string, rule: SlidingWindowRule, permit: string): ScriptCall {
+  return { script: RELEASE_SCRIPT, keys: [log], args: [permit, logTtlMs(rule)].map(String) };
 }
 
 /**
  * Wasted calls that are remembered for each client. Capped, so that one client cannot block all new symbols; two
  * wasteful clients leave half of the window.
  */
-function wasteSlots({ limit, clientShare }: Pick<SlidingWindowRule, "limit" | "clientShare">): number {
+function wasteSlots({ limit, clientShare }: SlidingWindowRule): number {
   const half = Math.floor(limit / 2);
   return Math.max(1, Math.ceil(half / 2), half - Math.max(0, limit - clientShare));
-}
-
-/** Removes an unused permit from its logs. */
-export async function releasePermit(
-  redis: Redis,
-  log: string,
-  clientLog: string,
-  permit: string,
-): Promise<void> {
-  await redis.pipeline().zrem(log, permit).zrem(clientLog, permit).exec();
 }
 
 /** Grants no permit in `log` that starts within `durationMs` milliseconds from now. */

@@ -109,10 +109,9 @@ async function runScript(redis: Redis): Promise<Finding> {
 async function testLimiter(redis: Redis, windowMs: number): Promise<Finding> {
   const name = randomUUID();
   const prefix = "short-interest:doctor";
-  const clientLog = `${prefix}:${name}:client`;
   const rule = { limit: TEST_LIMIT, windowMs, maxInFlightMs: 0, maxWaitMs: 0, clientShare: TEST_REQUESTS };
   const acquire = async () => {
-    const request = { id: randomUUID(), clientLog, reserve: 0 };
+    const request = { id: randomUUID(), client: "doctor", reserve: 0 };
     const limiter = new Ratelimit({
       redis,
       prefix,
@@ -123,7 +122,7 @@ async function testLimiter(redis: Redis, windowMs: number): Promise<Finding> {
     return parse(AcquireResult, await limiter.limit(name)).success;
   };
   const granted = (await Promise.all(Array.from({ length: TEST_REQUESTS }, acquire))).filter(Boolean).length;
-  await redis.del(`${prefix}:${name}`, clientLog);
+  await redis.del(`${prefix}:${name}`);
   const message = `${granted} of ${TEST_REQUESTS} concurrent requests got a permit; the limit was ${TEST_LIMIT}`;
   if (granted === TEST_LIMIT) return ok(message);
   return failed(
