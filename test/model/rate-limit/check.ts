@@ -16,8 +16,9 @@ const MODEL: Model<RateLimitSetting, RateLimitOperation, RateLimitWorld> = {
   simplerSettings({ rules: [first, second], ...setting }) {
     return first === second ? [] : [first, second].map((rule) => ({ ...setting, rules: [rule, rule] }));
   },
-  describeSetting: ({ rules, keysEndEarly }) => [
+  describeSetting: ({ rules, keysEndEarly, clockOffsetMicros }) => [
     ...rules.map((rule, worker) => `Worker ${worker}: ${describeRule(rule)}`),
+    `The clocks of the Workers are ${clockOffsetMicros / 1_000} ms ahead`,
     ...(keysEndEarly ? ["A key expires at the end of its TTL"] : []),
   ],
   describeOperation,

@@ -6,6 +6,7 @@ import type { RateLimitWorld } from "./world.ts";
 const CLIENTS = 3;
 /** Lifetime of the record of a wasted call, in milliseconds. */
 const WASTE_MEMORY_MS = 5 * 60_000;
+const LEASE_WEIGHTS = { none: 80, held: 12, missing: 4, other: 4 } as const;
 /** Offsets from a time at which a result changes, in microseconds. */
 const BOUNDARY_OFFSETS_MICROS = [-1_000, -1, 0, 1, 999, 1_000, 1_001] as const;
 
@@ -70,7 +71,12 @@ export function chooseSetting(random: Random): RateLimitSetting {
           ...(random.chance(0.5) && { maxWaitMs: other.maxWaitMs }),
           ...(random.chance(0.5) && { maxInFlightMs: other.maxInFlightMs }),
         };
-  return { profile, rules: [first, second], keysEndEarly: random.chance(0.5) };
+  return {
+    profile,
+    rules: [first, second],
+    keysEndEarly: random.chance(0.5),
+    clockOffsetMicros: random.integer(0, 999),
+  };
 }
 
 /** Generates the operations of one history. */
@@ -124,6 +130,7 @@ class Operations {
       client: random.integer(0, CLIENTS - 1),
       priority: random.weighted(this.#profile.priorityWeights),
       replaces: permit > 0 && random.chance(0.1) ? random.integer(0, permit - 1) : undefined,
+      lease: random.weighted(LEASE_WEIGHTS),
       isLost: random.chance(0.05),
       checksRetry: random.chance(0.3),
     };
@@ -146,7 +153,7 @@ class Operations {
     if (this.#profile.isSequential) return random.integer(1, 100_000);
     if (random.chance(0.3)) return random.integer(1, random.pick([3, 3_000, 2_000 * windowMs]));
     if (random.chance(0.02)) return 1_000 * WASTE_MEMORY_MS + random.pick(BOUNDARY_OFFSETS_MICROS);
-    if (random.chance(0.15)) return 1_000 * (Math.max(0, this.#world.expiresInMs()) + 1);
+    if (random.chance(0.03)) return 1_000 * (Math.max(0, this.#world.expiresInMs()) + 1);
     const times = [oracle.blockedUntil];
     for (const { start, countsUntil } of oracle.permits.values()) {
       if (countsUntil === undefined) continue;

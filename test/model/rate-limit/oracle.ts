@@ -1,3 +1,4 @@
+import type { SlidingWindowRule } from "../../../functions/rate-limit/sliding-window-log.ts";
 import { type Arrival, assertLimit } from "./arrivals.ts";
 import type { AcquireOperation, RateLimitSetting } from "./history.ts";
 
@@ -30,15 +31,25 @@ export interface ModelPermit {
   isUncertain: boolean;
   /** The number of permits that were reserved for other requests. */
   reserve: number;
+  /** Time of the request whose reply the caller has, by its own clock, and the time in that reply. In milliseconds. */
+  clocks: { readonly requestedAt: number; readonly grantedAt: number } | undefined;
+}
+
+/** A wasted call. */
+interface WastedCall {
+  readonly client: number;
+  /** The score of its log entry, in milliseconds. */
+  readonly countsUntil: number;
+  /** Whether the log had its entry when it was settled. */
+  readonly isCertain: boolean;
 }
 
 /** The expected results of the rate limiter, and OpenD's limit. */
 export class RateLimitOracle {
   readonly permits = new Map<number, ModelPermit>();
   readonly #setting: RateLimitSetting;
-  /** The second entries of wasted calls in the logs of their clients, by permit. */
-  readonly #extra = new Map<number, { readonly client: number; readonly countsUntil: number }>();
-  readonly #wasted: { readonly permit: number; readonly client: number; readonly settledAt: number }[] = [];
+  /** By permit. */
+  readonly #wasted = new Map<number, WastedCall>();
   /** No permit starts before this time, in milliseconds. */
   blockedUntil = 0;
 
@@ -57,19 +68,24 @@ export class RateLimitOracle {
       const reserve = { "known-page": 0, refresh: Math.min(5, half), "unknown-cursor": half }[priority];
       return [reserve, reserve];
     }
+    const { rules } = this.#setting;
+    const minHalf = Math.min(...rules.map(({ limit }) => Math.floor(limit / 2)));
     // The wasted calls of two clients can reserve half of the limit, those of one client a quarter.
-    const maxPerClient = Math.max(1, Math.ceil(half / 2));
-    const calls = new Map<number, Set<number>>();
-    let max = 0;
-    for (const { permit, client, settledAt } of this.#wasted) {
-      if (settledAt >= nowMs - WASTE_MEMORY_MS) max += 1;
-      // The key may expire a millisecond earlier, because times are rounded.
-      if (settledAt > nowMs - WASTE_MEMORY_MS + 1) {
-        calls.set(client, (calls.get(client) ?? new Set()).add(permit));
-      }
+    const min = this.#countWasted(nowMs, Math.max(1, Math.ceil(minHalf / 2)), true);
+    const max = this.#countWasted(nowMs, maxWastedPerClient(rules[worker]), false);
+    return [Math.min(minHalf, min), Math.min(half, max)];
+  }
+
+  /** Counts the wasted calls of the last minutes, with a maximum for each client. */
+  #countWasted(nowMs: number, maxPerClient: number, isCertain: boolean): number {
+    const perClient = new Map<number, number>();
+    for (const [permit, call] of this.#wasted) {
+      if (call.countsUntil < nowMs - WASTE_MEMORY_MS || (isCertain && !call.isCertain)) continue;
+      // A late repetition of the script adds a second entry.
+      const entries = !isCertain && this.permits.get(permit)?.isUncertain ? 2 : 1;
+      perClient.set(call.client, (perClient.get(call.client) ?? 0) + entries);
     }
-    const min = [...calls.values()].reduce((sum, { size }) => sum + Math.min(size, maxPerClient), 0);
-    return [Math.min(half, min), Math.min(half, max)];
+    return [...perClient.values()].reduce((sum, count) => sum + Math.min(count, maxPerClient), 0);
   }
 
   /** Whether a permit must start now: the log has fewer entries than the limit minus the reserve. */
@@ -81,13 +97,13 @@ export class RateLimitOracle {
       countsUntil !== undefined && countsUntil >= oldestMs;
     const counted = [...this.permits.values()].filter(isCounted);
     const own = counted.filter((permit) => permit.request.client === request.client);
-    const extra = [...this.#extra.values()].filter(
-      (entry) => entry.client === request.client && isCounted(entry),
+    const second = [...this.#wasted.values()].filter(
+      (call) => call.client === request.client && isCounted(call),
     );
     return (
       nowMs >= this.blockedUntil &&
       counted.length < limit - reserve &&
-      own.length + extra.length < clientShare
+      own.length + second.length < clientShare
     );
   }
 
@@ -99,8 +115,8 @@ export class RateLimitOracle {
     const settled = [...this.permits.values()].filter(
       ({ state, request, isUncertain }) => state === "settled" && request.client === client && !isUncertain,
     );
-    const extra = [...this.#extra.values()].filter((entry) => entry.client === client);
-    const counted = [...settled, ...extra].filter(
+    const second = [...this.#wasted.values()].filter((call) => call.client === client && call.isCertain);
+    const counted = [...settled, ...second].filter(
       ({ countsUntil }) => countsUntil !== undefined && countsUntil >= timeMs - this.windowMs,
     );
     return counted.length >= this.#setting.rules[worker].clientShare;
@@ -135,15 +151,17 @@ export class RateLimitOracle {
     permit.countsUntil = undefined;
   }
 
-  settle(permit: ModelPermit, nowMicros: number, isWasted: boolean): void {
-    const nowMs = Math.ceil(nowMicros / 1_000);
-    const { client } = permit.request;
+  /** @param repliedAt the time of the reply in milliseconds, as the caller has computed it */
+  settle(permit: ModelPermit, nowMicros: number, repliedAt: number, isWasted: boolean): void {
+    const nowMs = Math.floor(nowMicros / 1_000);
+    const { request, countsUntil, isUncertain } = permit;
+    const wasInLog = countsUntil !== undefined && countsUntil >= nowMs - this.windowMs && !isUncertain;
     permit.state = "settled";
     permit.latestMicros = Math.min(permit.latestMicros, nowMicros);
-    permit.countsUntil = Math.min(permit.countsUntil ?? nowMs, nowMs);
+    permit.countsUntil = Math.min(countsUntil ?? repliedAt, repliedAt);
     if (!isWasted) return;
-    this.#extra.set(permit.request.permit, { client, countsUntil: nowMs });
-    this.#wasted.push({ permit: permit.request.permit, client, settledAt: nowMs });
+    const isCertain = wasInLog || this.#wasted.get(request.permit)?.isCertain === true;
+    this.#wasted.set(request.permit, { client: request.client, countsUntil: permit.countsUntil, isCertain });
   }
 
   /**
@@ -181,6 +199,12 @@ export class RateLimitOracle {
       );
     }
   }
+}
+
+/** One client leaves a part of the limit to the new symbols of others. */
+function maxWastedPerClient({ limit, clientShare }: SlidingWindowRule): number {
+  const half = Math.floor(limit / 2);
+  return Math.max(1, Math.ceil(half / 2), half - Math.max(0, limit - clientShare));
 }
 
 function arrivalOf({ request, earliestMicros, latestMicros }: ModelPermit): Arrival {

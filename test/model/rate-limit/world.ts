@@ -3,11 +3,15 @@ import { reservesOf } from "../../../functions/rate-limit/permits.ts";
 import {
   acquireScript,
   blockLog,
-  releasePermit,
+  logTtlMs,
+  releaseScript,
   remainingScript,
+  replyTime,
+  settleArgs,
   settleScript,
 } from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { ScriptCall, Upstash } from "../../../functions/upstash.ts";
+import { PERMIT_LOG, permitsOf } from "../../support/permit-log.ts";
 import type { World } from "../check.ts";
 import type { VirtualRedis } from "../redis/virtual-redis.ts";
 import {
@@ -20,18 +24,21 @@ import {
 } from "./history.ts";
 import { type ModelPermit, RateLimitOracle } from "./oracle.ts";
 
-const LOG = "short-interest:permits";
-const WASTED = `${LOG}:wasted`;
-const clientLogOf = (client: number) => `short-interest:client:${client}`;
+const LEASE = "short-interest:lease:page";
+/** With a space, as a client may have one. */
+const clientOf = (client: number) => `client ${client}`;
 const nameOf = (permit: number) => `p${permit}`;
 /** The retry time of a refusal assumes that OpenD answers within this time, in milliseconds. */
 const ANSWER_MS = 1_000;
-/** A log expires this long after its last permit, in milliseconds. */
-const EXPIRY_MARGIN_MS = 1_000;
 /** Lifetime of the record of a wasted call, in milliseconds. */
 const WASTE_MEMORY_MS = 5 * 60_000;
 
-const Reply = tuple([number(), number(), number(), number(), number()]);
+/** A computed time of a reply is at most this late if no time passes between request and grant. In microseconds. */
+const MAX_ROUNDING_MICROS = 3_000;
+/** The code of a refusal because the lease is not held. */
+const BY_LEASE = 3;
+
+const Reply = tuple([number(), number(), number(), number(), number(), number()]);
 
 /** Two Workers and one virtual Redis. Operations run the Worker's scripts, and the oracle checks the replies. */
 export class RateLimitWorld implements World<RateLimitOperation> {
@@ -62,9 +69,14 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     return Math.floor(this.#redis.micros / 1_000);
   }
 
+  /** The clock of the Workers. */
+  get #localMs(): number {
+    return Math.floor((this.#redis.micros + this.setting.clockOffsetMicros) / 1_000);
+  }
+
   /** Remaining TTL of the log in milliseconds; negative if it does not exist. */
   expiresInMs(): number {
-    return parse(number(), this.#redis.command("PTTL", LOG));
+    return parse(number(), this.#redis.command("PTTL", PERMIT_LOG));
   }
 
   /**
@@ -80,7 +92,7 @@ export class RateLimitWorld implements World<RateLimitOperation> {
       case "acquire":
         return this.#acquire(operation);
       case "block":
-        await this.#upstash.exec((redis) => blockLog(redis, LOG, this.oracle.windowMs));
+        await this.#upstash.exec((redis) => blockLog(redis, PERMIT_LOG, this.oracle.windowMs));
         this.oracle.blockedUntil = this.#nowMs + this.oracle.windowMs;
         return "";
       case "count":
@@ -95,17 +107,40 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     }
   }
 
-  #callOf({ permit, worker, client, priority, replaces }: AcquireOperation): ScriptCall {
+  #callOf({ permit, worker, client, priority, replaces, lease }: AcquireOperation): ScriptCall {
     const rule = this.setting.rules[worker];
-    return acquireScript(LOG, rule, {
+    return acquireScript(PERMIT_LOG, rule, {
       id: nameOf(permit),
-      clientLog: clientLogOf(client),
+      client: clientOf(client),
       replaces: replaces === undefined ? undefined : nameOf(replaces),
+      lease: lease === "none" ? undefined : { key: LEASE, id: nameOf(permit) },
       ...reservesOf(rule.limit)[priority],
     });
   }
 
+  /** Runs the script with the lease in the state of the operation. */
+  #run(request: AcquireOperation, call: ScriptCall) {
+    const { lease, permit } = request;
+    if (lease === "held") this.#redis.command("SET", LEASE, nameOf(permit));
+    if (lease === "other") this.#redis.command("SET", LEASE, "other");
+    const reply = parse(Reply, this.#redis.run(call));
+    this.#redis.command("DEL", LEASE);
+    return reply;
+  }
+
+  /** Without the lease no permit is granted, and the log does not change. */
+  #acquireWithoutLease(request: AcquireOperation): string {
+    const before = this.#redis.command("GET", PERMIT_LOG);
+    const [isGranted, , , , reason] = this.#run(request, this.#callOf(request));
+    if (isGranted === 1 || reason !== BY_LEASE) throw new Error("The script ignores the lease");
+    if (this.#redis.command("GET", PERMIT_LOG) !== before)
+      throw new Error("A refusal because of the lease changes the log");
+    return "refused because of the lease";
+  }
+
   #acquire(operation: AcquireOperation): string {
+    if (operation.lease === "missing" || operation.lease === "other")
+      return this.#acquireWithoutLease(operation);
     const { oracle } = this;
     const { worker, client, isLost } = operation;
     const replaced = operation.replaces === undefined ? undefined : oracle.permits.get(operation.replaces);
@@ -124,18 +159,21 @@ export class RateLimitWorld implements World<RateLimitOperation> {
       countsUntil: undefined,
       isUncertain: false,
       reserve: 0,
+      clocks: undefined,
     };
     oracle.permits.set(request.permit, permit);
     const call = this.#callOf(request);
-    const [isGranted, ms, , , byClient] = parse(Reply, this.#redis.run(call));
+    const [isGranted, ms, , , reason, grantedAt] = this.#run(request, call);
     if (mustStartNow && (isGranted === 0 || ms > 0)) {
       throw new Error(`A permit is free, but the request ${isGranted === 0 ? "is refused" : "must wait"}`);
     }
     if (isGranted === 0) {
       if (request.checksRetry) this.#checkRetry(permit, call, ms);
-      return `refused by ${byClient === 1 ? "the client's log" : "the log"}, retry in ${ms} ms`;
+      return `refused because of ${reason === 1 ? "the client's share" : "the limit"}, retry in ${ms} ms`;
     }
     this.#checkStart(request, ms);
+    this.#checkLines(worker);
+    permit.clocks = { requestedAt: this.#localMs, grantedAt };
     oracle.grant(permit, this.micros, ms, !isLost);
     return `granted, starts in ${ms} ms`;
   }
@@ -152,6 +190,17 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     if (this.oracle.isShareUsed(request, start)) throw new Error("The permit exceeds the client's share");
   }
 
+  /** After each grant, the log has only lines that still count, and the last wasted calls. */
+  #checkLines(worker: WorkerIndex): void {
+    const outdated = permitsOf(this.#redis.command("GET", PERMIT_LOG)).filter(
+      ({ score }) => score < this.#nowMs - this.oracle.windowMs,
+    );
+    const isAllowed = ({ score, weight }: { score: number; weight: number }) =>
+      weight === 2 && score >= this.#nowMs - WASTE_MEMORY_MS;
+    if (outdated.length > this.setting.rules[worker].limit / 2 || !outdated.every(isAllowed))
+      throw new Error(`The log has ${outdated.length} outdated lines`);
+  }
+
   /** A refused request must be granted at the returned retry time if OpenD answers in time. */
   #checkRetry(permit: ModelPermit, call: ScriptCall, ms: number): void {
     const { maxInFlightMs } = this.setting.rules[permit.request.worker];
@@ -159,11 +208,13 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     const counted = [...this.oracle.permits.values()].filter(
       ({ countsUntil }) => countsUntil !== undefined && countsUntil >= this.#nowMs - windowMs,
     );
+    // The time of a reply is rounded up. Until then, its permit looks like one in flight.
     const areAnswered = counted.every(
-      ({ state, request, earliestMicros, latestMicros, isUncertain }) =>
+      ({ state, request, earliestMicros, latestMicros, countsUntil = 0, isUncertain }) =>
         !isUncertain &&
         this.setting.rules[request.worker].maxInFlightMs === maxInFlightMs &&
-        (state === "settled" || (state === "held" && earliestMicros <= latestMicros)),
+        ((state === "settled" && countsUntil <= this.#nowMs) ||
+          (state === "held" && earliestMicros <= latestMicros)),
     );
     if (!areAnswered) return;
     const nowMs = Math.ceil(this.micros / 1_000);
@@ -175,10 +226,10 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     const restore = this.#redis.save();
     for (const { held, timeMs } of answers) {
       this.#redis.micros = timeMs * 1_000;
-      this.#runSettle(held, false);
+      this.#runSettle(held, timeMs, false);
     }
     this.#redis.micros = (nowMs + ms) * 1_000;
-    const [isGranted, again] = parse(Reply, this.#redis.run(call));
+    const [isGranted, again] = this.#run(permit.request, call);
     restore();
     if (isGranted === 0) {
       throw new Error(
@@ -190,7 +241,7 @@ export class RateLimitWorld implements World<RateLimitOperation> {
   #repeat(permit: ModelPermit): string {
     const { oracle } = this;
     const { request, state } = permit;
-    const [isGranted, ms] = parse(Reply, this.#redis.run(this.#callOf(request)));
+    const [isGranted, ms, , , , grantedAt] = this.#run(request, this.#callOf(request));
     const isUsable = (state === "held" || state === "lost") && permit.earliestMicros <= permit.latestMicros;
     const until = permit.countsUntil;
     if (isUsable && !permit.isUncertain && until !== undefined && this.#nowMs <= until + oracle.windowMs) {
@@ -199,42 +250,46 @@ export class RateLimitWorld implements World<RateLimitOperation> {
         throw new Error("The repeated script grants another permit");
     }
     if (isGranted === 0) return `refused, retry in ${ms} ms`;
+    permit.clocks ??= { requestedAt: this.#localMs, grantedAt };
     oracle.grant(permit, this.micros, ms, true);
     return `granted, starts in ${ms} ms`;
   }
 
-  async #release(permit: ModelPermit): Promise<string> {
+  #release(permit: ModelPermit): string {
     if (permit.state !== "held" && permit.state !== "lost") return "skipped";
-    const { client, permit: id } = permit.request;
-    await this.#upstash.exec((redis) => releasePermit(redis, LOG, clientLogOf(client), nameOf(id)));
+    const { worker, permit: id } = permit.request;
+    this.#redis.run(releaseScript(PERMIT_LOG, this.setting.rules[worker], nameOf(id)));
     this.oracle.release(permit);
     return "";
   }
 
   #settle(permit: ModelPermit, isWasted: boolean): string {
-    const { state, earliestMicros, latestMicros } = permit;
+    const { state, earliestMicros, latestMicros, clocks, request } = permit;
     const isUsed = state === "held" && earliestMicros <= latestMicros && earliestMicros <= this.micros;
-    if (!isUsed && state !== "settled") return "skipped";
-    this.#runSettle(permit, isWasted);
-    this.oracle.settle(permit, this.micros, isWasted);
+    if (!clocks || (!isUsed && state !== "settled")) return "skipped";
+    const repliedAt = replyTime({ id: nameOf(request.permit), ...clocks }, this.#localMs);
+    const lateMicros = repliedAt * 1_000 - this.micros;
+    if (lateMicros < 0 || lateMicros > MAX_ROUNDING_MICROS)
+      throw new Error(`The time of a reply is ${lateMicros / 1_000} ms late`);
+    this.#runSettle(permit, repliedAt, isWasted);
+    this.oracle.settle(permit, this.micros, repliedAt, isWasted);
     return "";
   }
 
-  #runSettle({ request }: ModelPermit, isWasted: boolean): void {
-    const { worker, client, permit } = request;
-    const rule = this.setting.rules[worker];
-    this.#redis.run(settleScript(LOG, rule, clientLogOf(client), nameOf(permit), isWasted));
+  #runSettle({ request: { worker, permit } }: ModelPermit, repliedAt: number, isWasted: boolean): void {
+    const args = settleArgs(this.setting.rules[worker], nameOf(permit), repliedAt, isWasted);
+    this.#redis.run(settleScript(PERMIT_LOG, args));
   }
 
   /** Exactly the remaining permits can be acquired now. */
   #count(worker: WorkerIndex): string {
     const rule = this.setting.rules[worker];
-    const remaining = parse(number(), this.#redis.run(remainingScript(LOG, rule)));
+    const remaining = parse(number(), this.#redis.run(remainingScript(PERMIT_LOG, rule)));
     const restore = this.#redis.save();
     let started = 0;
     for (; started <= remaining; started += 1) {
-      const options = { id: `count ${started}`, clientLog: `count ${started}`, reserve: 0 };
-      const [isGranted, ms] = parse(Reply, this.#redis.run(acquireScript(LOG, rule, options)));
+      const options = { id: `count${started}`, client: `count ${started}`, reserve: 0 };
+      const [isGranted, ms] = parse(Reply, this.#redis.run(acquireScript(PERMIT_LOG, rule, options)));
       if (isGranted === 0 || ms > 0) break;
     }
     restore();
@@ -258,16 +313,12 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     );
     const end = Math.ceil(this.micros / 1_000);
     this.#redis.micros = (end + maxPermitMs + rule.windowMs + 1) * 1_000;
-    const remaining = parse(number(), this.#redis.run(remainingScript(LOG, rule)));
+    const remaining = parse(number(), this.#redis.run(remainingScript(PERMIT_LOG, rule)));
     if (remaining !== rule.limit) {
       throw new Error(`${remaining} of ${rule.limit} permits remain after all permits have ended`);
     }
-    this.#redis.micros += (EXPIRY_MARGIN_MS + 1) * 1_000;
-    let keys = this.#redis.keys();
-    if (keys.join() === WASTED) {
-      this.#redis.micros = Math.max(this.micros, (end + WASTE_MEMORY_MS + 1) * 1_000);
-      keys = this.#redis.keys();
-    }
+    this.#redis.micros = (end + logTtlMs(rule) + 1) * 1_000;
+    const keys = this.#redis.keys();
     if (keys.length > 0) throw new Error(`Keys have not expired: ${keys.join(", ")}`);
   }
 }

@@ -79,6 +79,15 @@ function commands.GET(key)
   return entry and entry.value or false
 end
 
+function commands.MGET(...)
+  local values = {}
+  for index, key in ipairs({...}) do
+    local entry = find(key)
+    values[index] = entry and entry.kind == 'string' and entry.value or false
+  end
+  return values
+end
+
 function commands.SET(key, value, ...)
   local ms, ifAbsent
   local options, index = {...}, 1

@@ -26,7 +26,7 @@ local globals = {
   select = select,
   unpack = table.unpack,
   math = {floor = math.floor, ceil = math.ceil, min = math.min, max = math.max, abs = math.abs},
-  table = {concat = table.concat, insert = table.insert, remove = table.remove},
+  table = {concat = table.concat, insert = table.insert, remove = table.remove, sort = table.sort},
   string = {
     format = string.format,
     match = string.match,

@@ -5,8 +5,9 @@ import { type Priority, reservesOf } from "../../../functions/rate-limit/permits
 import {
   acquireScript,
   blockLog,
-  releasePermit,
+  releaseScript,
   remainingScript,
+  settleArgs,
   settleScript,
 } from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { ScriptCall } from "../../../functions/upstash.ts";
@@ -127,14 +128,20 @@ async function runRateLimitHistory(random: Random, both: Both) {
     if (kind === "acquire") {
       const replaces = random.chance(0.2) ? id() : undefined;
       const reserves = reservesOf(limit)[random.pick(PRIORITIES)];
-      await run(acquireScript(LOG, rule, { id: id(), clientLog: client(), replaces, ...reserves }));
+      const lease = random.chance(0.2) ? { key: "lease", id: random.pick(["held", "lost"]) } : undefined;
+      await both.command("SET", "lease", "held");
+      await run(acquireScript(LOG, rule, { id: id(), client: client(), replaces, lease, ...reserves }));
     }
-    if (kind === "settle") await run(settleScript(LOG, rule, client(), id(), random.chance(0.5)));
-    if (kind === "release") await upstash.exec((redis) => releasePermit(redis, LOG, client(), id()));
+    if (kind === "settle") {
+      const repliedAt = Math.ceil(micros / 1_000) + random.integer(0, 3);
+      await run(settleScript(LOG, settleArgs(rule, id(), repliedAt, random.chance(0.5))));
+    }
+    if (kind === "release") await run(releaseScript(LOG, rule, id()));
     if (kind === "block") await upstash.exec((redis) => blockLog(redis, LOG, 5 * HOUR));
     if (kind === "remaining" || kind === "block") await run(remainingScript(LOG, rule));
     // While the key exists, replies depend on the clock of the database.
     if (kind === "block") await both.command("DEL", `${LOG}:blocked`);
+    await both.command("GET", LOG);
     await both.compareKeys();
   }
 }
@@ -191,6 +198,7 @@ async function runCommandHistory(random: Random, both: Both) {
     () => ["SET", key(), word(), "PX", ms()],
     () => ["SET", key(), word(), "NX", "PX", ms()],
     () => ["GET", key()],
+    () => ["MGET", key(), key()],
     () => ["DEL", key()],
     () => ["EXISTS", key()],
     () => ["PEXPIRE", key(), ms()],
@@ -215,8 +223,9 @@ async function runCommandHistory(random: Random, both: Both) {
     const command = random.pick(commands)();
     // A script that runs the same command.
     const script = "return redis.call(unpack(ARGV))";
+    const keys = command.slice(1, command[0] === "MGET" ? 3 : 2);
     if (random.chance(0.5)) await both.command(...command);
-    else await both.run({ script, keys: command.slice(1, 2), args: command });
+    else await both.run({ script, keys, args: command });
     await both.compareKeys();
   }
 }
