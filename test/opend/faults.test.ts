@@ -5,6 +5,7 @@ import { Failure, type FailureCode } from "../../functions/errors.ts";
 import { createPageSource } from "../../functions/page-source/create-page-source.ts";
 import { FIRST_CURSOR } from "../../functions/short-interest/page.ts";
 import { CALL_FAULTS, LOGIN_FAULTS } from "../stand-ins/opend-faults.ts";
+import { readPermits } from "../support/permit-log.ts";
 import { startService } from "../support/service.ts";
 import { control } from "../support/stand-ins.ts";
 
@@ -83,7 +84,7 @@ async function requestPage(service: Awaited<ReturnType<typeof startService>>, sy
 async function expectNothingOpen(service: Awaited<ReturnType<typeof startService>>) {
   await vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
   const { calls } = await service.opend.stats();
-  expect(await service.upstash.redis("ZCARD", "short-interest:permits")).toBe(calls);
+  expect(await readPermits(service.upstash.redis)).toHaveLength(calls);
 }
 
 describe("OpenD fault", () => {
@@ -178,7 +179,7 @@ describe("connection that takes longer than its permit lasts", () => {
     expect((await service.get("/v1/short-interest/US.AAPL")).status).toBe(200);
     // Lease, permit, second permit, write with settlement, counters.
     expect((await service.upstash.requests()) - before).toBe(5);
-    expect(await service.upstash.redis("ZCARD", "short-interest:permits")).toBe(2);
+    expect(await readPermits(service.upstash.redis)).toHaveLength(2);
   });
 });
 
@@ -190,9 +191,7 @@ describe("frequency refusal while another request waits for its permit", () => {
     );
     await service.get("/v1/short-interest/US.AAPL");
     const waiting = service.get("/v1/short-interest/US.TSLA");
-    await vi.waitFor(async () =>
-      expect(await service.upstash.redis("ZCARD", "short-interest:permits")).toBe(2),
-    );
+    await vi.waitFor(async () => expect(await readPermits(service.upstash.redis)).toHaveLength(2));
     await service.upstash.redis("SET", "short-interest:permits:blocked", "1", "PX", "30000");
     expect((await waiting).status).toBe(429);
     expect((await service.opend.stats()).calls).toBe(1);

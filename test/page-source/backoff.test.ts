@@ -10,6 +10,7 @@ import {
   SHORT_DEADLINES,
   startDataCenters as start,
 } from "../support/data-center.ts";
+import { PERMIT_LOG } from "../support/permit-log.ts";
 import { type Service, startService } from "../support/service.ts";
 import { startWebhookService } from "../support/webhook-service.ts";
 
@@ -115,7 +116,7 @@ async function startBatch() {
     await readBatch(BATCH.slice(14 * index, 14 * index + 14), client);
   }
   clock.forward(2 * HOUR);
-  await service.upstash.redis("DEL", "short-interest:permits");
+  await service.upstash.redis("DEL", PERMIT_LOG);
   return { service, readBatch };
 }
 

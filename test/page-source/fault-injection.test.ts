@@ -2,10 +2,10 @@ import { describe, expect, it, vi } from "vitest";
 import { isSliceable } from "../../functions/short-interest/page.ts";
 import {
   expectOnePermitPerCall,
-  PERMIT_LOG,
   SHORT_DEADLINES,
   startDataCenters as start,
 } from "../support/data-center.ts";
+import { PERMIT_LOG, readPermits } from "../support/permit-log.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -16,16 +16,10 @@ describe("call without a reply", () => {
     await service.opend.set({ fault: "silence" });
     const began = Date.now();
     await dataCenters[0]?.page("US.AAPL");
-    const [, until] = (await service.upstash.redis(
-      "ZRANGE",
-      PERMIT_LOG,
-      "0",
-      "-1",
-      "WITHSCORES",
-    )) as string[];
+    const [{ score: until = 0 } = {}] = await readPermits(service.upstash.redis);
     // A second of tolerance, and the deadline of the call.
-    expect(Number(until) - began).toBeGreaterThanOrEqual(1_000 + SHORT_DEADLINES.call);
-    expect(Number(until) - began).toBeLessThan(1_000 + SHORT_DEADLINES.call + 500);
+    expect(until - began).toBeGreaterThanOrEqual(1_000 + SHORT_DEADLINES.call);
+    expect(until - began).toBeLessThan(1_000 + SHORT_DEADLINES.call + 500);
   });
 });
 
@@ -38,7 +32,7 @@ describe("permit log", () => {
     clock.forward(2 * HOUR);
     await dataCenter?.page("US.AAPL", { client: "waiting" });
     const booked = dataCenter?.page("US.TSLA", { client: "waiting" });
-    await vi.waitFor(async () => expect(await service.upstash.redis("ZCARD", PERMIT_LOG)).toBe(3));
+    await vi.waitFor(async () => expect(await readPermits(service.upstash.redis)).toHaveLength(3));
     const before = Number(await service.upstash.redis("PTTL", PERMIT_LOG));
     expect((await dataCenter?.page("US.SPY", { client: "other" }))?.result?.staleReason).toBe("revalidating");
     expect((await service.opend.stats()).calls).toBe(3);

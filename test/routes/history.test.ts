@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { PERMIT_LOG } from "../support/permit-log.ts";
 import { type Service, startService } from "../support/service.ts";
 import { countSubrequests } from "../support/subrequests.ts";
 
@@ -178,7 +179,7 @@ describe("history beyond the quota", () => {
     expect(JSON.parse(lines[100] ?? "")).toMatchObject({ complete: false, next_key: first.next_key });
 
     // Passes a minute.
-    await service.upstash.redis("DEL", "short-interest:permits", "short-interest:client:unknown");
+    await service.upstash.redis("DEL", PERMIT_LOG);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
     const rest = await history(service, "HK.00700", `?next_key=${first.next_key}`).finally(vi.useRealTimers);
     expect(rest.items).toHaveLength(100);

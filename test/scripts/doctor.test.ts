@@ -10,6 +10,7 @@ import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
 import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
 import { CERTIFICATE, PRIVATE_KEY } from "../support/certificate.ts";
 import { doctor, failure, report, SECRETS } from "../support/doctor.ts";
+import { PERMIT_LOG, readPermits } from "../support/permit-log.ts";
 
 let directory: string;
 let redis: RedisHost;
@@ -75,7 +76,7 @@ describe.concurrent("doctor with working services", () => {
     expect(text).toContain("Qot_GetShortInterest (3249) returned 50 rows of HK.00700");
     const { calls, connections } = opend.stats();
     expect([calls, connections]).toEqual([1, 0]);
-    expect(await upstash.redis.call("ZCARD", "short-interest:permits")).toBe(1);
+    expect(await readPermits(upstash.redis.call)).toMatchObject([{ weight: 1, client: "doctor" }]);
     expect(await upstash.redis.call("KEYS", "short-interest:doctor*")).toEqual([]);
   });
 
@@ -89,7 +90,7 @@ describe.concurrent("doctor with working services", () => {
   it("skips the call if the rate limit is used up", async () => {
     const { opend, upstash, vars } = await start();
     const now = Date.now() + 60_000;
-    await upstash.redis.call("ZADD", "short-interest:permits", String(now), "another");
+    await upstash.redis.call("SET", PERMIT_LOG, `${now} another 1 me\n`);
     const { exit, checks } = await report({ ...vars, UPSTREAM_LIMIT: "1", UPSTREAM_WAIT_MS: "0" });
     expect(exit).toBe(0);
     expect(checks.at(-1)).toMatchObject({ name: "opend call", status: "skipped" });

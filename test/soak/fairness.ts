@@ -2,7 +2,7 @@ import { randomFrom } from "../stand-ins/sample-data.ts";
 import type { DataCenter } from "./data-centers.ts";
 import { InFlight } from "./in-flight.ts";
 import type { Period } from "./plan.ts";
-import { canCallOpend, countPermits, LIMIT, reservedPermits } from "./quota.ts";
+import { canCallOpend, countClientPermits, countPermits, LIMIT, reservedPermits } from "./quota.ts";
 import { PAGE_ROWS, readNewSymbol, readPage } from "./readers.ts";
 import { sendRequest } from "./requests.ts";
 import { checkPage } from "./response-checks.ts";
@@ -49,7 +49,7 @@ export async function runModestCaller(world: World): Promise<void> {
     const since = world.calmSince;
     if (since === lastCalm || Date.now() - since < RECOVERY_MS || world.phase?.kind !== "calm") continue;
     lastCalm = since;
-    const greedy = await countPermits(world, `short-interest:client:key:${GREEDY}`);
+    const greedy = await countClientPermits(world, `key:${GREEDY}`);
     const all = await countPermits(world);
     // Wasted calls lower the limit for new symbols. The greedy caller makes no more calls than its share.
     const required = Math.min(FREE_CALLS, 2 + Math.max(0, CLIENT_SHARE - greedy));

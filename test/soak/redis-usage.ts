@@ -15,13 +15,7 @@ const MAX_REFUSAL_CHARS = 200;
 /** Maximum TTL of a lease: the backoff after a refusal. */
 const MAX_LEASE_MS = 300_000;
 /** Prefixes of keys that must have a TTL. */
-const EXPIRING = [
-  PAGE_PREFIX,
-  LEASE_PREFIX,
-  INDEX_PREFIX,
-  "short-interest:client:",
-  "short-interest:permits",
-];
+const EXPIRING = [PAGE_PREFIX, LEASE_PREFIX, INDEX_PREFIX, "short-interest:permits"];
 
 /** Checks the keys in Redis until the run ends. */
 export async function watchStorage(world: World): Promise<void> {

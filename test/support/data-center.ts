@@ -6,6 +6,7 @@ import { createPageSource } from "../../functions/page-source/create-page-source
 import { FIRST_CURSOR } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { DEADLINES, type Deadlines } from "../../functions/timeout.ts";
+import { readPermits } from "./permit-log.ts";
 import { type Service, startService } from "./service.ts";
 
 /** For tests of servers that hang, in milliseconds. */
@@ -67,15 +68,12 @@ export async function startDataCenters(
   };
 }
 
-/** The Redis key of the permit log. */
-export const PERMIT_LOG = "short-interest:permits";
-
 /** Expects one permit in the log for each call to OpenD, and no open connection. */
 export async function expectOnePermitPerCall(service: Service): Promise<void> {
   // The last connection may still be closing.
   await vi.waitFor(async () => {
     const { calls, connections } = await service.opend.stats();
     expect(connections).toBe(0);
-    expect(await service.upstash.redis("ZCARD", PERMIT_LOG)).toBe(calls);
+    expect(await readPermits(service.upstash.redis)).toHaveLength(calls);
   });
 }

@@ -5,6 +5,7 @@ import type { OpendOptions } from "../stand-ins/opend.ts";
 import type { ReceiverResponse } from "../stand-ins/receiver.ts";
 import { Clock } from "./data-center.ts";
 import { CrashSwitch, countRequestsTo, FakeQueue } from "./fake-queue.ts";
+import { PERMIT_LOG } from "./permit-log.ts";
 import { startService } from "./service.ts";
 import { sha256 } from "./sha256.ts";
 import { control } from "./stand-ins.ts";
@@ -42,7 +43,7 @@ export async function startWebhookService(
     clock.forward(durationMs);
     if (durationMs < MINUTE) return;
     const leases = (await base.upstash.redis("KEYS", "short-interest:lease:*")) as string[];
-    await base.upstash.redis("DEL", "short-interest:permits", "short-interest:client:poller", ...leases);
+    await base.upstash.redis("DEL", PERMIT_LOG, ...leases);
   }
 
   const service = {

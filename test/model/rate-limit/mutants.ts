@@ -41,10 +41,10 @@ export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
     expectedMessage: "OpenD:",
   },
   {
-    defect: "a settled permit counts from 1 ms before its answer",
+    defect: "a settled permit counts from 2 ms before its time",
     script: SETTLE,
     original: "math.min(tonumber(score), repliedAt)",
-    replacement: "math.min(tonumber(score), repliedAt - 1)",
+    replacement: "math.min(tonumber(score), repliedAt - 2)",
     expectedMessage: "OpenD:",
   },
   {
@@ -84,7 +84,7 @@ export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
   },
   {
     defect: "a wasted call counts once for its client",
-    script: SETTLE,
+    script: ACQUIRE,
     original: "entry.client == client and entry.weight or 0",
     replacement: "entry.client == client and 1 or 0",
     expectedMessage: "The permit exceeds the client's share",
