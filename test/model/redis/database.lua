@@ -52,12 +52,21 @@ function commands.TIME()
   return {string.format('%d', redis.micros // 1000000), string.format('%d', redis.micros % 1000000)}
 end
 
-function commands.EXISTS(key) return find(key) and 1 or 0 end
+function commands.EXISTS(...)
+  local count = 0
+  for _, key in ipairs({...}) do
+    if find(key) then count = count + 1 end
+  end
+  return count
+end
 
-function commands.DEL(key)
-  if not find(key) then return 0 end
-  redis.keys[key] = nil
-  return 1
+function commands.DEL(...)
+  local count = 0
+  for _, key in ipairs({...}) do
+    if find(key) then count = count + 1 end
+    redis.keys[key] = nil
+  end
+  return count
 end
 
 function commands.PTTL(key)
@@ -109,6 +118,19 @@ function commands.SET(key, value, ...)
   return {ok = 'OK'}
 end
 
+function commands.INCRBY(key, increment)
+  local entry = find(key, 'string')
+  local value = integer(entry and entry.value or '0') + integer(increment)
+  if not entry then
+    entry = {kind = 'string'}
+    redis.keys[key] = entry
+  end
+  entry.value = string.format('%d', value)
+  return value
+end
+
+function commands.INCR(key) return commands.INCRBY(key, 1) end
+
 function commands.HSET(key, ...)
   local entry, pairs, added = find(key, 'hash'), {...}, 0
   if #pairs == 0 or #pairs % 2 == 1 then fail('wrong number of arguments for HSET') end
@@ -133,6 +155,13 @@ function commands.HMGET(key, ...)
   local entry, values = find(key, 'hash'), {}
   for index, field in ipairs({...}) do values[index] = entry and entry.fields[text(field)] or false end
   return values
+end
+
+function commands.HINCRBY(key, field, increment)
+  local entry = find(key, 'hash')
+  local value = integer(entry and entry.fields[text(field)] or '0') + integer(increment)
+  commands.HSET(key, field, string.format('%d', value))
+  return value
 end
 
 function commands.HDEL(key, ...)

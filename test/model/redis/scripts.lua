@@ -10,8 +10,16 @@ collectgarbage('incremental', 400, 400)
 
 local SEPARATOR = '\31'
 
+-- Command name → number of runs, as in `INFO commandstats` of Redis: a script, and each command inside it.
+local counts, total = {}, 0
+local function count(name)
+  counts[name] = (counts[name] or 0) + 1
+  total = total + 1
+end
+
 local function call(name, ...)
   local command = redis.commands[name] or fail('unknown command ' .. tostring(name))
+  count(name)
   return command(...)
 end
 
@@ -82,9 +90,11 @@ function define(source)
   return #compiled
 end
 
--- Runs a script. The request contains the ID of the script, the number of keys, the keys, and the arguments.
-function evaluate(micros, request)
+-- Runs a script. The request contains the ID of the script, the number of keys, the keys, and the arguments. `name` is
+-- the command that runs it, EVAL or EVALSHA.
+function evaluate(micros, name, request)
   setClock(micros)
+  count(name)
   local fields, count = fieldsOf(request)
   local keys, args, declared = {}, {}, {}
   local last = 2 + tonumber(fields[2])
@@ -107,9 +117,26 @@ function command(micros, request)
   return encode(call(table.unpack((fieldsOf(request)))))
 end
 
--- Empties the database. `early` is 1 if a key expires at the end of its TTL, 0 if one millisecond later.
+-- Counts a command that the caller runs itself.
+function countOne(name) count(name) end
+
+-- Returns the number of counted commands.
+function countAll() return total end
+
+-- Returns the counted commands as a list of names and numbers.
+function counted()
+  local list = {}
+  for name, runs in pairs(counts) do
+    list[#list + 1] = name
+    list[#list + 1] = runs
+  end
+  return encode(list)
+end
+
+-- Empties the database and the counts. `early` is 1 if a key expires at the end of its TTL, 0 if one millisecond later.
 function reset(early)
   redis.keys, redis.early = {}, early
+  counts, total = {}, 0
 end
 
 -- Returns all keys that have not expired.

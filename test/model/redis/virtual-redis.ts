@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { array, parse, string } from "valibot";
+import { array, number, parse, string, union } from "valibot";
 import { LuaFactory } from "wasmoon";
 import type { ScriptCall } from "../../../functions/upstash.ts";
 
@@ -8,11 +9,15 @@ const MODULES = ["database", "sorted-sets", "scripts"];
 /** Separates the fields of a request. No key or argument may contain it. */
 const SEPARATOR = "\x1f";
 const Keys = array(string());
+const Counts = array(union([string(), number()]));
 
 /** The functions of `scripts.lua`. Replies are JSON. */
 interface Interpreter {
   define(source: string): number;
-  evaluate(micros: number, request: string): string;
+  evaluate(micros: number, name: string, request: string): string;
+  countOne(name: string): void;
+  countAll(): number;
+  counted(): string;
   command(micros: number, request: string): string;
   existing(micros: number): string;
   reset(early: number): void;
@@ -30,6 +35,8 @@ export class VirtualRedis {
   readonly #lua: Interpreter;
   readonly #rewrite: (script: string) => string;
   readonly #scripts = new Map<string, number>();
+  /** The scripts that EVALSHA knows, by their SHA-1. */
+  readonly #loaded = new Map<string, string>();
 
   private constructor(lua: Interpreter, rewrite: (script: string) => string) {
     this.#lua = lua;
@@ -51,6 +58,9 @@ export class VirtualRedis {
     const lua: Interpreter = {
       define: global.get("define"),
       evaluate: global.get("evaluate"),
+      countOne: global.get("countOne"),
+      countAll: global.get("countAll"),
+      counted: global.get("counted"),
       command: global.get("command"),
       existing: global.get("existing"),
       reset: global.get("reset"),
@@ -61,30 +71,62 @@ export class VirtualRedis {
   }
 
   /**
-   * Runs a script.
+   * Runs a script, as EVAL does.
    * @returns the reply as in Upstash's REST API: null, strings, integers, and arrays
    * @throws Error of the script or of a command
    */
-  run({ script, keys, args }: ScriptCall): unknown {
+  run(call: ScriptCall): unknown {
+    return this.#evaluate("EVAL", call);
+  }
+
+  #evaluate(name: "EVAL" | "EVALSHA", { script, keys, args }: ScriptCall): unknown {
     let id = this.#scripts.get(script);
     if (id === undefined) {
       id = this.#lua.define(this.#rewrite(script));
       this.#scripts.set(script, id);
     }
-    return JSON.parse(
-      this.#lua.evaluate(this.micros, requestOf([String(id), String(keys.length), ...keys, ...args])),
-    );
+    const request = requestOf([String(id), String(keys.length), ...keys, ...args]);
+    return JSON.parse(this.#lua.evaluate(this.micros, name, request));
   }
 
   /**
    * Runs one command. Its name must be in upper case.
-   * @throws Error of the command
+   * @throws Error of the command; `NOSCRIPT` of EVALSHA for a script that EVAL has not run
    */
   command(...command: readonly string[]): unknown {
+    const [name, source = "", keyCount, ...fields] = command;
+    if (name === "EVAL" || name === "EVALSHA") {
+      if (name === "EVAL") this.#loaded.set(createHash("sha1").update(source).digest("hex"), source);
+      const script = name === "EVAL" ? source : this.#loaded.get(source);
+      if (script === undefined) {
+        this.#lua.countOne(name);
+        throw new Error("NOSCRIPT No matching script");
+      }
+      const count = Number(keyCount);
+      return this.#evaluate(name, { script, keys: fields.slice(0, count), args: fields.slice(count) });
+    }
     return JSON.parse(this.#lua.command(this.micros, requestOf(command)));
   }
 
-  /** Empties the database. */
+  /**
+   * How often each command ran since the last reset, as `INFO commandstats` of Redis counts it: scripts, and each
+   * command inside them. Upstash bills all of them. Names are in upper case.
+   */
+  commandsByName(): ReadonlyMap<string, number> {
+    const list = parse(Counts, JSON.parse(this.#lua.counted()));
+    const counts = new Map<string, number>();
+    for (let index = 0; index < list.length; index += 2) {
+      counts.set(String(list[index]), Number(list[index + 1]));
+    }
+    return counts;
+  }
+
+  /** The number of commands since the last reset. */
+  commands(): number {
+    return this.#lua.countAll();
+  }
+
+  /** Empties the database and the counters. Scripts stay known to EVALSHA. */
   reset({ keysEndEarly = false } = {}): void {
     this.#lua.reset(keysEndEarly ? 1 : 0);
   }

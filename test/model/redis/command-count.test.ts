@@ -1,0 +1,94 @@
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { cachedPage } from "../../../functions/page-source/cached-reply.ts";
+import { createSharedCache } from "../../../functions/page-source/shared-cache.ts";
+import { createPermits } from "../../../functions/rate-limit/permits.ts";
+import { startRedis } from "../../stand-ins/redis.ts";
+import { VirtualRedis } from "./virtual-redis.ts";
+import { createVirtualUpstash, type Executor } from "./virtual-upstash.ts";
+
+const HOUR = 3_600_000;
+
+const host = await startRedis();
+const real = await host.open();
+const virtual = await VirtualRedis.create();
+afterAll(host.close);
+beforeEach(async () => {
+  virtual.reset();
+  for (const command of ["FLUSHDB", "SCRIPT FLUSH", "CONFIG RESETSTAT"]) {
+    const [name = "", ...args] = command.split(" ");
+    await real.call(name, ...args);
+  }
+});
+
+const executors: readonly Executor[] = [
+  virtual,
+  {
+    run: ({ script, keys, args }) => real.call("EVAL", script, String(keys.length), ...keys, ...args),
+    command: (name = "", ...args) => real.call(name, ...args),
+  },
+];
+
+/** `INFO commandstats`, without the commands of this test itself. */
+async function realCounts(): Promise<Map<string, number>> {
+  const stats = String(await real.call("INFO", "commandstats"));
+  const counts = [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(
+    ([, name = "", calls]): [string, number] => [name.toUpperCase(), Number(calls)],
+  );
+  return new Map(counts.filter(([name]) => !["CONFIG|RESETSTAT", "INFO"].includes(name)));
+}
+
+async function expectSameCounts() {
+  const counts = virtual.commandsByName();
+  expect(counts).toEqual(await realCounts());
+  expect(virtual.commands()).toBe([...counts.values()].reduce((total, count) => total + count, 0));
+}
+
+// ioredis-mock has no statistics.
+describe.runIf(host.kind === "redis-server")("virtual Redis counts the same commands as Redis", () => {
+  it("of the shared cache's scripts", async () => {
+    const now = Date.now();
+    for (const executor of executors) {
+      virtual.micros = now * 1_000;
+      const cache = createSharedCache(createVirtualUpstash(executor), HOUR, () => now);
+      const key = { symbol: "US.A", cursor: "" };
+      await cache.readOrLease(key, "lease");
+      const page = cachedPage(new Uint8Array(1), "", now);
+      await cache.write(key, "lease", page, { newest: 1, extent: 1, next: null, range: undefined }, []);
+      await cache.readOrLease(key, "lease");
+      await cache.peek(key);
+      await cache.release(key, "lease", { outcome: "failed" });
+    }
+    expect(virtual.commands()).toBeGreaterThan(10);
+    await expectSameCounts();
+  });
+
+  it("of the limiter, which sends EVALSHA first", async () => {
+    const rule = { limit: 30, windowMs: HOUR, maxInFlightMs: HOUR, maxWaitMs: 0, clientShare: 30 };
+    for (const [index, executor] of executors.entries()) {
+      virtual.micros = Date.now() * 1_000;
+      const upstash = createVirtualUpstash(executor);
+      const waitUntil = () => undefined;
+      const permits = createPermits({ upstash, database: `${index}`, rule, waitUntil, now: Date.now });
+      // The second one finds an empty log, so its commands do not depend on the time between the two.
+      await permits.release(await permits.acquire({ client: "me", priority: "known-page" }));
+      await permits.acquire({ client: "me", priority: "known-page" });
+    }
+    expect(virtual.commandsByName().get("EVALSHA")).toBe(2);
+    expect(virtual.commandsByName().get("EVAL")).toBe(1);
+    await expectSameCounts();
+  });
+
+  it("that fail", async () => {
+    for (const executor of executors) {
+      const run = async (work: () => unknown) => expect(async () => work()).rejects.toThrow();
+      await executor.command("SET", "text", "a");
+      await run(() => executor.command("INCR", "text"));
+      await run(() => executor.command("EVALSHA", "0".repeat(40), "0"));
+      await run(() => executor.run({ script: "return redis.call('NOSUCH')", keys: [], args: [] }));
+      await run(() =>
+        executor.run({ script: "return redis.call('HGET', KEYS[1], 'a')", keys: ["text"], args: [] }),
+      );
+    }
+    await expectSameCounts();
+  });
+});
