@@ -71,12 +71,20 @@ export async function runPoller(env: unknown, options: JobOptions = {}): Promise
     },
   );
   const schedule = createPollSchedule(upstash, now);
+  const deps = { schedule, pages, budget, now, wait, maxDurationMs: MAX_POLL_MS };
+  // Most runs have nothing to do, and a look costs less than a claim.
+  const dispatchIfDue = async () => {
+    if (await outbox.hasDue()) await dispatchDue();
+  };
+  const pollIfDue = async () => {
+    // A new message is dispatched without a look: a replica may not know it yet.
+    if (await schedule.hasDue()) await poll(deps, dispatchDue);
+  };
   // A failure must not skip the steps after it. The next run repeats the failed step.
   const logged = (step: string) => (thrown: unknown) =>
     console.error(`${step} stopped early: ${Failure.from(thrown).code}`);
-  await dispatchDue().catch(logged("dispatch"));
-  const deps = { schedule, pages, budget, now, wait, maxDurationMs: MAX_POLL_MS };
-  await poll(deps, dispatchDue).catch(logged("poller"));
+  await dispatchIfDue().catch(logged("dispatch"));
+  await pollIfDue().catch(logged("poller"));
   for (const work of background) await work;
   writeLogLine({ route: "poller", requestId: crypto.randomUUID(), ms: now() - startedAt }, stats);
   await countersOf(config.upstash, stats, () => undefined).flush(countsOf(stats, undefined));

@@ -34,6 +34,10 @@ export interface Delivery {
  */
 export interface Outbox {
   /**
+   * Whether a delivery is due. A plain read: it is cheaper than a claim, but a replica may not know new deliveries yet.
+   */
+  hasDue(): Promise<boolean>;
+  /**
    * Claims due deliveries for dispatch: new ones, and those whose claim has expired.
    * @returns delivery IDs, at most `limit`
    */
@@ -74,7 +78,13 @@ const QUEUE_DELAY_MS = 5 * 60_000;
 /** KEYS pending; ARGV now, limit, claimedUntil → delivery IDs */
 const CLAIM_DUE = `
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
-for _, delivery in ipairs(due) do redis.call('ZADD', KEYS[1], ARGV[3], delivery) end
+if #due == 0 then return due end
+local claims = {}
+for _, delivery in ipairs(due) do
+  table.insert(claims, ARGV[3])
+  table.insert(claims, delivery)
+end
+redis.call('ZADD', KEYS[1], unpack(claims))
 return due
 `;
 
@@ -175,6 +185,7 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
   }
 
   return {
+    hasDue: async () => (await upstash.exec((redis) => redis.zcount(KEYS.pending, "-inf", now()))) > 0,
     claimDue(limit) {
       const args = [now(), limit, now() + DISPATCH_CLAIM_MS].map(String);
       return upstash.eval({ script: CLAIM_DUE, keys: [KEYS.pending], args }, array(string()));

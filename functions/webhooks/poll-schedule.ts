@@ -1,4 +1,4 @@
-import { array, number, string, tuple } from "valibot";
+import { array, nullable, number, parse, string, tuple } from "valibot";
 import type { Upstash } from "../upstash.ts";
 import type { WebhookMessage } from "./messages.ts";
 import { KEYS, MESSAGE_TTL_MS } from "./redis-keys.ts";
@@ -38,6 +38,8 @@ export interface SymbolStatus {
  * unavailable.
  */
 export interface PollSchedule {
+  /** Whether a poll is due. A plain read: it is cheaper than a claim, but a replica may not know new symbols yet. */
+  hasDue(): Promise<boolean>;
   /** Claims symbols whose poll is due, the longest overdue first, at most `limit`. A claim expires after `POLL_CLAIM_MS`. */
   claimDue(limit: number): Promise<DueSymbol[]>;
   /**
@@ -56,12 +58,16 @@ const POLL_CLAIM_MS = 5 * 60_000;
 
 /** KEYS poll schedule, symbol status; ARGV now, limit, claimedUntil → symbol and timestamp or '' of each */
 const CLAIM_DUE = `
-local due = {}
-for _, symbol in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])) do
-  redis.call('ZADD', KEYS[1], ARGV[3], symbol)
-  local status = redis.call('HGET', KEYS[2], symbol) or ''
-  table.insert(due, {symbol, string.match(status, '^%d*')})
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+if #due == 0 then return due end
+local claims = {}
+for _, symbol in ipairs(due) do
+  table.insert(claims, ARGV[3])
+  table.insert(claims, symbol)
 end
+redis.call('ZADD', KEYS[1], unpack(claims))
+local statuses = redis.call('HMGET', KEYS[2], unpack(due))
+for index, symbol in ipairs(due) do due[index] = {symbol, string.match(statuses[index] or '', '^%d*')} end
 return due
 `;
 const ClaimDueReply = array(tuple([string(), string()]));
@@ -75,37 +81,37 @@ const ClaimDueReply = array(tuple([string(), string()]));
  */
 const RECORD_POLL = `
 local symbol, timestamp, nextPollAt, now, error, message, body, ttl = unpack(ARGV)
-if not redis.call('ZSCORE', KEYS[1], symbol) then return 0 end
-redis.call('ZADD', KEYS[1], nextPollAt, symbol)
 local before = string.match(redis.call('HGET', KEYS[2], symbol) or '', '^%d*')
+local isNew = timestamp ~= '' and before ~= '' and tonumber(timestamp) > tonumber(before)
+local isMissed = isNew and message == ''
+-- 0 also means that the symbol has this time already.
+local changed = redis.call('ZADD', KEYS[1], 'XX', 'CH', isMissed and now or nextPollAt, symbol)
+if changed == 0 and not redis.call('ZSCORE', KEYS[1], symbol) then return 0 end
+if isMissed then return 0 end
 local receivers = 0
-if timestamp == '' or (before ~= '' and tonumber(timestamp) <= tonumber(before)) then
-  timestamp = before
-elseif before ~= '' then
-  if message == '' then
-    redis.call('ZADD', KEYS[1], now, symbol)
-    return 0
-  end
+if isNew then
   redis.call('SET', KEYS[3], body, 'PX', ttl)
+  local deliveries = {}
   for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do
-    redis.call('ZADD', KEYS[5], now, message .. ' ' .. id)
+    table.insert(deliveries, now)
+    table.insert(deliveries, message .. ' ' .. id)
     receivers = receivers + 1
   end
+  -- In parts: Lua limits the arguments of a call to about 8,000.
+  for first = 1, #deliveries, 2000 do
+    redis.call('ZADD', KEYS[5], unpack(deliveries, first, math.min(first + 1999, #deliveries)))
+  end
+elseif timestamp == '' or before ~= '' then
+  timestamp = before
 end
 redis.call('HSET', KEYS[2], symbol, timestamp .. ' ' .. now .. ' ' .. error)
 return receivers
 `;
 
-/** KEYS symbol status; ARGV symbols → the stored status of each, or '' */
-const GET_STATUS = `
-local found = {}
-for _, symbol in ipairs(ARGV) do table.insert(found, redis.call('HGET', KEYS[1], symbol) or '') end
-return found
-`;
-
 /** @param now Unix time, milliseconds */
 export function createPollSchedule(upstash: Upstash, now: () => number): PollSchedule {
   return {
+    hasDue: async () => (await upstash.exec((redis) => redis.zcount(KEYS.pollSchedule, "-inf", now()))) > 0,
     async claimDue(limit) {
       const args = [now(), limit, now() + POLL_CLAIM_MS].map(String);
       const keys = [KEYS.pollSchedule, KEYS.symbolStatus];
@@ -124,10 +130,11 @@ export function createPollSchedule(upstash: Upstash, now: () => number): PollSch
       return upstash.eval({ script: RECORD_POLL, keys, args }, number());
     },
     async statusOf(symbols) {
-      const call = { script: GET_STATUS, keys: [KEYS.symbolStatus], args: symbols };
-      const stored = await upstash.eval(call, array(string()));
+      const stored = await upstash.exec(async (redis) =>
+        parse(array(nullable(string())), await redis.hmget(KEYS.symbolStatus, ...symbols)),
+      );
       return stored.map((status, index) => {
-        const [timestamp = "", checkedAt, error] = status.split(" ");
+        const [timestamp = "", checkedAt, error] = status?.split(" ") ?? [];
         return {
           symbol: symbols[index] ?? "",
           newestTimestamp: timestamp === "" || timestamp === "0" ? null : BigInt(timestamp),

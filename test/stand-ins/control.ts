@@ -11,7 +11,8 @@ export interface Controls {
   startOpend: (options: OpendOptions) => Promise<{ id: number; url: string }>;
   setOpend: (id: number, changes: Partial<OpendOptions>) => Promise<void>;
   opendStats: (id: number) => Promise<OpendStats>;
-  startUpstash: () => Promise<{ id: number; url: string; token: string }>;
+  /** @param options.ownServer whether it gets a Redis server of its own; otherwise a database of the common one */
+  startUpstash: (options?: { ownServer: boolean }) => Promise<{ id: number; url: string; token: string }>;
   failUpstash: (id: number, fault: UpstashFault | null, after?: number) => Promise<void>;
   upstashRequests: (id: number) => Promise<number>;
   startReceiver: () => Promise<{ id: number; origin: string }>;
@@ -28,6 +29,7 @@ export interface Controls {
 /** Serves the controls over HTTP on loopback: `POST / {"name": …, "args": […]}`. */
 export async function startControl() {
   const redis = await startRedis();
+  const hosts = [redis];
   const opends: StandInOpend[] = [];
   const upstashes: StandInUpstash[] = [];
   const receivers: Receiver[] = [];
@@ -41,8 +43,10 @@ export async function startControl() {
     },
     setOpend: async (id, changes) => opend(id).set(changes),
     opendStats: async (id) => opend(id).stats(),
-    async startUpstash() {
-      const started = await startUpstash(await redis.open());
+    async startUpstash({ ownServer } = { ownServer: false }) {
+      const host = ownServer ? await startRedis() : redis;
+      if (ownServer) hosts.push(host);
+      const started = await startUpstash(await host.open());
       return { id: upstashes.push(started) - 1, url: started.url, token: started.token };
     },
     failUpstash: async (id, fault, after) => upstash(id).fail(fault ?? undefined, after),
@@ -82,7 +86,7 @@ export async function startControl() {
       server.closeAllConnections();
       server.close();
       await Promise.all([...opends, ...upstashes, ...receivers].map((standIn) => standIn.close()));
-      await redis.close();
+      await Promise.all(hosts.map((host) => host.close()));
       // The code under test may ignore this error, because it ignores any Upstash error at that place.
       const violations = new Set(upstashes.flatMap((upstash) => upstash.violations()));
       if (violations.size > 0) throw new Error([...violations].join("\n"));

@@ -1,7 +1,5 @@
 import type { StandInUpstash } from "../stand-ins/upstash.ts";
-
-/** Commands of the connection, which Upstash does not count. */
-const NOT_BILLED = new Set(["client", "hello", "info", "ping", "select"]);
+import { parseCommandStats, totalOf } from "./commandstats.ts";
 
 /**
  * The commands that Redis has run, including those inside scripts, as Upstash bills them.
@@ -9,10 +7,5 @@ const NOT_BILLED = new Set(["client", "hello", "info", "ping", "select"]);
  */
 export async function commandCount({ redis, requests }: StandInUpstash, kind: string): Promise<number> {
   if (kind !== "redis-server") return requests();
-  const stats = String(await redis.call("INFO", "commandstats"));
-  let count = 0;
-  for (const [, name = "", calls] of stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)) {
-    if (!NOT_BILLED.has(name.split("|")[0] ?? "")) count += Number(calls);
-  }
-  return count;
+  return totalOf(parseCommandStats(String(await redis.call("INFO", "commandstats"))));
 }
