@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createUpstash } from "../../functions/upstash.ts";
 import { createPollSchedule } from "../../functions/webhooks/poll-schedule.ts";
-import { Clock } from "../support/data-center.ts";
 import { countsCommands, startCountedUpstash } from "../support/counted-upstash.ts";
+import { Clock } from "../support/data-center.ts";
 import { startWebhookService } from "../support/webhook-service.ts";
 
 const POLL_SCHEDULE = "short-interest:webhooks:poll-schedule";
@@ -60,11 +60,9 @@ describe.runIf(countsCommands)("Redis commands of the poll schedule", () => {
   it("are 1 for the status of three symbols", async () => {
     const { upstash, schedule } = await startSchedule();
     const commands = await upstash.commandsOf(async () => {
-      expect((await schedule.statusOf(["US.T1", "US.T2", "US.T9"])).map(({ checkedAt }) => checkedAt)).toEqual([
-        expect.any(Number),
-        1,
-        null,
-      ]);
+      expect(
+        (await schedule.statusOf(["US.T1", "US.T2", "US.T9"])).map(({ checkedAt }) => checkedAt),
+      ).toEqual([expect.any(Number), 1, null]);
     });
     expect(commands).toEqual({ hmget: 1 });
   });
@@ -96,6 +94,6 @@ describe.runIf(countsCommands)("Redis commands of a run of the poller", () => {
     await service.subscribe();
     await service.publish();
     await service.forward(16 * 60_000);
-    expect(await upstash.commandsOf(() => service.runPoller())).toEqual({ zcount: 2 , x: 1});
+    expect(await upstash.commandsOf(() => service.runPoller())).toEqual({ zcount: 2, x: 1 });
   });
 });
