@@ -1,54 +1,9 @@
 import { Ratelimit } from "@upstash/ratelimit";
-import { Redis } from "@upstash/redis/cloudflare";
 import { describe, expect, it, vi } from "vitest";
-import type { Failure } from "../../functions/errors.ts";
-import { createPermits, type Permit } from "../../functions/rate-limit/permits.ts";
+import type { Permit } from "../../functions/rate-limit/permits.ts";
 import { slidingWindowLog } from "../../functions/rate-limit/sliding-window-log.ts";
-import { createUpstash } from "../../functions/upstash.ts";
-import { agePermits, PERMIT_LOG, readPermits } from "../support/permit-log.ts";
-import { control } from "../support/stand-ins.ts";
-
-const HOUR = 3_600_000;
-
-async function start({
-  limit = 3,
-  windowMs = HOUR,
-  maxInFlightMs = 6_000,
-  maxWaitMs = 0,
-  clientShare = 30,
-} = {}) {
-  const upstash = await control.startUpstash();
-  const command = (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args);
-  const background: Promise<void>[] = [];
-  const rule = { limit, windowMs, maxInFlightMs, maxWaitMs, clientShare };
-  const connection = createUpstash(upstash, 1_000);
-  const permits = createPermits({
-    upstash: connection,
-    database: upstash.url,
-    rule,
-    waitUntil: (work) => background.push(work),
-    now: Date.now,
-  });
-  return {
-    permits,
-    acquire: (client = "me", replaces?: Permit) =>
-      permits.acquire({ client, priority: "known-page" }, replaces),
-    acquireForRefresh: () => permits.acquire({ client: "me", priority: "refresh" }),
-    settle: (permit: Permit, wasted = false) => connection.evalAll([permits.settleScript(permit, wasted)]),
-    rule,
-    redis: new Redis({ ...upstash, enableTelemetry: false }),
-    command,
-    log: () => readPermits(command),
-    fail: (fault: Parameters<typeof control.failUpstash>[1]) => control.failUpstash(upstash.id, fault),
-    backgroundDone: () => Promise.all(background),
-  };
-}
-
-const failureOf = (work: Promise<unknown>) =>
-  work.then(
-    () => undefined,
-    (failure: Failure) => failure,
-  );
+import { agePermits, PERMIT_LOG } from "../support/permit-log.ts";
+import { failureOf, HOUR, start } from "./support.ts";
 
 describe("permit", () => {
   it("is granted up to the limit, then refused with the time until one is free", async () => {

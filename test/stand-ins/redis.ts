@@ -144,7 +144,7 @@ function callOf(client: Redis): Call {
  *
  * - TIME is rounded to a second.
  * - An empty sorted set still exists.
- * - HMGET returns a JavaScript object for a missing field, and numbers in place of text.
+ * - HMGET and MGET return a JavaScript object for a missing value, and numbers in place of text.
  * - A returned table is an array only if it was built by one table constructor.
  */
 function patchScript(script: string): string {
@@ -154,8 +154,8 @@ function patchScript(script: string): string {
 local redis = {call = function(name, key, ...)
   if name == 'TIME' then return ${time} end
   local reply = original(name, key, ...)
-  if name == 'HMGET' then
-    for index = 1, select('#', ...) do
+  if name == 'HMGET' or name == 'MGET' then
+    for index = 1, select('#', ...) + (name == 'MGET' and 1 or 0) do
       local kind = type(reply[index])
       if kind == 'number' then reply[index] = string.format('%.0f', reply[index])
       elseif kind ~= 'string' then reply[index] = false end

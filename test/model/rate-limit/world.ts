@@ -1,4 +1,4 @@
-import { number, parse, tuple } from "valibot";
+import { number, parse } from "valibot";
 import { reservesOf } from "../../../functions/rate-limit/permits.ts";
 import {
   acquireScript,
@@ -11,7 +11,7 @@ import {
   settleScript,
 } from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { ScriptCall, Upstash } from "../../../functions/upstash.ts";
-import { PERMIT_LOG, permitsOf } from "../../support/permit-log.ts";
+import { PERMIT_LOG } from "../../support/permit-log.ts";
 import type { World } from "../check.ts";
 import type { VirtualRedis } from "../redis/virtual-redis.ts";
 import {
@@ -22,24 +22,18 @@ import {
   timeOf,
   type WorkerIndex,
 } from "./history.ts";
+import { acquireWithoutLease, LEASE, Reply, runWithLease } from "./lease.ts";
+import { checkLines } from "./log-lines.ts";
 import { type ModelPermit, RateLimitOracle } from "./oracle.ts";
 
-const LEASE = "short-interest:lease:page";
 /** With a space, as a client may have one. */
 const clientOf = (client: number) => `client ${client}`;
 const nameOf = (permit: number) => `p${permit}`;
 /** The retry time of a refusal assumes that OpenD answers within this time, in milliseconds. */
 const ANSWER_MS = 1_000;
-/** Lifetime of the record of a wasted call, in milliseconds. */
-const WASTE_MEMORY_MS = 5 * 60_000;
 
 /** A computed time of a reply is at most this late if no time passes between request and grant. In microseconds. */
 const MAX_ROUNDING_MICROS = 3_000;
-/** The code of a refusal because the lease is not held. */
-const BY_LEASE = 3;
-
-const Reply = tuple([number(), number(), number(), number(), number(), number()]);
-
 /** Two Workers and one virtual Redis. Operations run the Worker's scripts, and the oracle checks the replies. */
 export class RateLimitWorld implements World<RateLimitOperation> {
   readonly setting: RateLimitSetting;
@@ -118,29 +112,9 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     });
   }
 
-  /** Runs the script with the lease in the state of the operation. */
-  #run(request: AcquireOperation, call: ScriptCall) {
-    const { lease, permit } = request;
-    if (lease === "held") this.#redis.command("SET", LEASE, nameOf(permit));
-    if (lease === "other") this.#redis.command("SET", LEASE, "other");
-    const reply = parse(Reply, this.#redis.run(call));
-    this.#redis.command("DEL", LEASE);
-    return reply;
-  }
-
-  /** Without the lease no permit is granted, and the log does not change. */
-  #acquireWithoutLease(request: AcquireOperation): string {
-    const before = this.#redis.command("GET", PERMIT_LOG);
-    const [isGranted, , , , reason] = this.#run(request, this.#callOf(request));
-    if (isGranted === 1 || reason !== BY_LEASE) throw new Error("The script ignores the lease");
-    if (this.#redis.command("GET", PERMIT_LOG) !== before)
-      throw new Error("A refusal because of the lease changes the log");
-    return "refused because of the lease";
-  }
-
   #acquire(operation: AcquireOperation): string {
     if (operation.lease === "missing" || operation.lease === "other")
-      return this.#acquireWithoutLease(operation);
+      return acquireWithoutLease(this.#redis, operation, this.#callOf(operation));
     const { oracle } = this;
     const { worker, client, isLost } = operation;
     const replaced = operation.replaces === undefined ? undefined : oracle.permits.get(operation.replaces);
@@ -163,7 +137,7 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     };
     oracle.permits.set(request.permit, permit);
     const call = this.#callOf(request);
-    const [isGranted, ms, , , reason, grantedAt] = this.#run(request, call);
+    const [isGranted, ms, , , reason, grantedAt] = runWithLease(this.#redis, request, call);
     if (mustStartNow && (isGranted === 0 || ms > 0)) {
       throw new Error(`A permit is free, but the request ${isGranted === 0 ? "is refused" : "must wait"}`);
     }
@@ -172,7 +146,7 @@ export class RateLimitWorld implements World<RateLimitOperation> {
       return `refused because of ${reason === 1 ? "the client's share" : "the limit"}, retry in ${ms} ms`;
     }
     this.#checkStart(request, ms);
-    this.#checkLines(worker);
+    checkLines(this.#redis.command("GET", PERMIT_LOG), this.#nowMs, this.setting.rules[worker]);
     permit.clocks = { requestedAt: this.#localMs, grantedAt };
     oracle.grant(permit, this.micros, ms, !isLost);
     return `granted, starts in ${ms} ms`;
@@ -188,17 +162,6 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     const start = this.#nowMs + ms;
     if (start < this.oracle.blockedUntil) throw new Error("The permit starts while the log is blocked");
     if (this.oracle.isShareUsed(request, start)) throw new Error("The permit exceeds the client's share");
-  }
-
-  /** After each grant, the log has only lines that still count, and the last wasted calls. */
-  #checkLines(worker: WorkerIndex): void {
-    const outdated = permitsOf(this.#redis.command("GET", PERMIT_LOG)).filter(
-      ({ score }) => score < this.#nowMs - this.oracle.windowMs,
-    );
-    const isAllowed = ({ score, weight }: { score: number; weight: number }) =>
-      weight === 2 && score >= this.#nowMs - WASTE_MEMORY_MS;
-    if (outdated.length > this.setting.rules[worker].limit / 2 || !outdated.every(isAllowed))
-      throw new Error(`The log has ${outdated.length} outdated lines`);
   }
 
   /** A refused request must be granted at the returned retry time if OpenD answers in time. */
@@ -229,7 +192,7 @@ export class RateLimitWorld implements World<RateLimitOperation> {
       this.#runSettle(held, timeMs, false);
     }
     this.#redis.micros = (nowMs + ms) * 1_000;
-    const [isGranted, again] = this.#run(permit.request, call);
+    const [isGranted, again] = runWithLease(this.#redis, permit.request, call);
     restore();
     if (isGranted === 0) {
       throw new Error(
@@ -241,7 +204,7 @@ export class RateLimitWorld implements World<RateLimitOperation> {
   #repeat(permit: ModelPermit): string {
     const { oracle } = this;
     const { request, state } = permit;
-    const [isGranted, ms, , , , grantedAt] = this.#run(request, this.#callOf(request));
+    const [isGranted, ms, , , , grantedAt] = runWithLease(this.#redis, request, this.#callOf(request));
     const isUsable = (state === "held" || state === "lost") && permit.earliestMicros <= permit.latestMicros;
     const until = permit.countsUntil;
     if (isUsable && !permit.isUncertain && until !== undefined && this.#nowMs <= until + oracle.windowMs) {

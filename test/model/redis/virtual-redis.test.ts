@@ -13,6 +13,7 @@ import {
 import type { ScriptCall } from "../../../functions/upstash.ts";
 import { startRedis } from "../../stand-ins/redis.ts";
 import { Random } from "../random.ts";
+import { atTime } from "./at-time.ts";
 import { VirtualRedis } from "./virtual-redis.ts";
 import { createVirtualUpstash, type Executor } from "./virtual-upstash.ts";
 
@@ -92,16 +93,6 @@ function tolerant(reply: unknown): unknown {
   if (Array.isArray(reply)) return reply.map(tolerant);
   // Within 5,000 ms.
   return typeof reply === "number" && reply > TOLERANCE_MS ? expect.closeTo(reply, -4) : reply;
-}
-
-/** Sets the clock of a script to a fixed time, because the two databases have no common clock. */
-function atTime(micros: number, call: ScriptCall): ScriptCall {
-  const time = `{'${Math.floor(micros / 1_000_000)}', '${micros % 1_000_000}'}`;
-  const script = `local redis = {call = (function(call)
-  return function(name, ...) if name == 'TIME' then return ${time} end return call(name, ...) end
-end)(redis.call)}
-${call.script}`;
-  return { ...call, script };
 }
 
 const LOG = "log";
