@@ -2,6 +2,23 @@ import { KEYS } from "./redis-keys.ts";
 
 /** Lua functions that several scripts start with. */
 
+/**
+ * `addAll(key, score, members)` adds all members to a sorted set with the same score. It needs one command for 1,000
+ * members: Upstash bills each command, and Lua limits the arguments of a call to about 8,000.
+ */
+export const ADD_ALL_FUNCTION = `
+local function addAll(key, score, members)
+  for first = 1, #members, 1000 do
+    local pairs = {}
+    for index = first, math.min(first + 999, #members) do
+      table.insert(pairs, score)
+      table.insert(pairs, members[index])
+    end
+    redis.call('ZADD', key, unpack(pairs))
+  end
+end
+`;
+
 /** The keys that `subscribe` needs: the symbols are those of the webhook before and after the change. */
 export function subscribeKeys(symbols: Iterable<string>): string[] {
   return [KEYS.pollSchedule, KEYS.symbolStatus, ...Array.from(new Set(symbols), KEYS.subscribers)];

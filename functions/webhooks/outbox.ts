@@ -1,6 +1,6 @@
 import { array, literal, nullable, number, parse, picklist, string, tuple, union } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { PARKING_FUNCTIONS, SUBSCRIBE_FUNCTIONS, subscribeKeys } from "./lua-functions.ts";
+import { ADD_ALL_FUNCTION, PARKING_FUNCTIONS, SUBSCRIBE_FUNCTIONS, subscribeKeys } from "./lua-functions.ts";
 import type { WebhookMessage } from "./messages.ts";
 import { KEYS, MAX_LOG_ENTRIES, MESSAGE_TTL_MS } from "./redis-keys.ts";
 import { retryOnConflict } from "./retry-on-conflict.ts";
@@ -76,15 +76,9 @@ const ATTEMPT_CLAIM_MS = 10 * 60_000;
 const QUEUE_DELAY_MS = 5 * 60_000;
 
 /** KEYS pending; ARGV now, limit, claimedUntil → delivery IDs */
-const CLAIM_DUE = `
+const CLAIM_DUE = `${ADD_ALL_FUNCTION}
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
-if #due == 0 then return due end
-local claims = {}
-for _, delivery in ipairs(due) do
-  table.insert(claims, ARGV[3])
-  table.insert(claims, delivery)
-end
-redis.call('ZADD', KEYS[1], unpack(claims))
+addAll(KEYS[1], ARGV[3], due)
 return due
 `;
 

@@ -1,5 +1,6 @@
 import { array, nullable, number, parse, string, tuple } from "valibot";
 import type { Upstash } from "../upstash.ts";
+import { ADD_ALL_FUNCTION } from "./lua-functions.ts";
 import type { WebhookMessage } from "./messages.ts";
 import { KEYS, MESSAGE_TTL_MS } from "./redis-keys.ts";
 
@@ -57,15 +58,10 @@ export interface PollSchedule {
 const POLL_CLAIM_MS = 5 * 60_000;
 
 /** KEYS poll schedule, symbol status; ARGV now, limit, claimedUntil → symbol and timestamp or '' of each */
-const CLAIM_DUE = `
+const CLAIM_DUE = `${ADD_ALL_FUNCTION}
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
 if #due == 0 then return due end
-local claims = {}
-for _, symbol in ipairs(due) do
-  table.insert(claims, ARGV[3])
-  table.insert(claims, symbol)
-end
-redis.call('ZADD', KEYS[1], unpack(claims))
+addAll(KEYS[1], ARGV[3], due)
 local statuses = redis.call('HMGET', KEYS[2], unpack(due))
 for index, symbol in ipairs(due) do due[index] = {symbol, string.match(statuses[index] or '', '^%d*')} end
 return due
@@ -79,7 +75,7 @@ const ClaimDueReply = array(tuple([string(), string()]));
  * A newer row without a message means that another run recorded the baseline after this one claimed the symbol. The
  * symbol is then due at once, so that the next poll creates the message.
  */
-const RECORD_POLL = `
+const RECORD_POLL = `${ADD_ALL_FUNCTION}
 local symbol, timestamp, nextPollAt, now, error, message, body, ttl = unpack(ARGV)
 local before = string.match(redis.call('HGET', KEYS[2], symbol) or '', '^%d*')
 local isNew = timestamp ~= '' and before ~= '' and tonumber(timestamp) > tonumber(before)
@@ -92,15 +88,9 @@ local receivers = 0
 if isNew then
   redis.call('SET', KEYS[3], body, 'PX', ttl)
   local deliveries = {}
-  for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do
-    table.insert(deliveries, now)
-    table.insert(deliveries, message .. ' ' .. id)
-    receivers = receivers + 1
-  end
-  -- In parts: Lua limits the arguments of a call to about 8,000.
-  for first = 1, #deliveries, 2000 do
-    redis.call('ZADD', KEYS[5], unpack(deliveries, first, math.min(first + 1999, #deliveries)))
-  end
+  for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do table.insert(deliveries, message .. ' ' .. id) end
+  addAll(KEYS[5], now, deliveries)
+  receivers = #deliveries
 elseif timestamp == '' or before ~= '' then
   timestamp = before
 end

@@ -17,7 +17,7 @@ export async function startCountedUpstash() {
     async commandsOf(work: () => Promise<unknown>): Promise<Record<string, number>> {
       await control.redis(id, "CONFIG", "RESETSTAT");
       await work();
-      return Object.fromEntries(parseCommandStats(String(await control.redis(id, "INFO", "commandstats"))));
+      return parseCommandStats(String(await control.redis(id, "INFO", "commandstats")));
     },
   };
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { commandCount } from "../support/command-count.ts";
+import { commandCount } from "../support/commandstats.ts";
 import { type LocalService, startLocalService } from "../support/local-service.ts";
 
 const SHARE = 4;

@@ -3,6 +3,7 @@ import { cachedPage } from "../../../functions/page-source/cached-reply.ts";
 import { createSharedCache } from "../../../functions/page-source/shared-cache.ts";
 import { createPermits } from "../../../functions/rate-limit/permits.ts";
 import { startRedis } from "../../stand-ins/redis.ts";
+import { commandStats } from "../../support/commandstats.ts";
 import { VirtualRedis } from "./virtual-redis.ts";
 import { createVirtualUpstash, type Executor } from "./virtual-upstash.ts";
 
@@ -28,13 +29,9 @@ const executors: readonly Executor[] = [
   },
 ];
 
-/** `INFO commandstats`, without the commands of this test itself. */
 async function realCounts(): Promise<Map<string, number>> {
-  const stats = String(await real.call("INFO", "commandstats"));
-  const counts = [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(
-    ([, name = "", calls]): [string, number] => [name.toUpperCase(), Number(calls)],
-  );
-  return new Map(counts.filter(([name]) => !["CONFIG|RESETSTAT", "INFO"].includes(name)));
+  const counts = Object.entries(await commandStats(real));
+  return new Map(counts.map(([name, calls]) => [name.toUpperCase(), calls]));
 }
 
 async function expectSameCounts() {
