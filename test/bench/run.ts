@@ -6,6 +6,7 @@ import { formatDuration, print, startProgress } from "../support/progress.ts";
 import { benchBundle } from "./bundle.ts";
 import { benchCached } from "./cached.ts";
 import { benchCold } from "./cold.ts";
+import { benchCost } from "./cost.ts";
 import { benchGuessing } from "./guessing.ts";
 import { benchHistory } from "./history.ts";
 import { benchInventedCursors } from "./invented-cursors.ts";
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, readonly [title: string, (report: Report)
   workers: ["calls to OpenD by the number of Workers", benchWorkers],
   bundle: ["the Worker's script", benchBundle],
   "round-trips": ["requests to Upstash for a page", benchRoundTrips],
+  cost: ["Redis commands of each event, and their cost", benchCost],
   popularity: ["a week of requests on a virtual clock", benchPopularity],
   guessing: ["one client guesses symbols while another reads pages", benchGuessing],
   "invented-cursors": ["invented cursors, and second pages of known symbols", benchInventedCursors],

@@ -1,0 +1,34 @@
+/**
+ * Redis commands of each event, those inside scripts included, as Upstash bills them. A test measures them
+ * (`test/page-source/command-cost.test.ts`), and the table of costs in `docs/deploy.md` is made of them.
+ */
+export const COMMAND_COSTS = {
+  /** The first page of a symbol that was never requested. */
+  coldPage: 25,
+  /** A fresh page of the edge cache. */
+  edgeHit: 0,
+  /** A first page of the shared cache. */
+  look: 2,
+  /** Rows after a cursor that lies within a page of the shared cache. */
+  lookByCursor: 5,
+  /** A stale first page; OpenD has the same rows. */
+  refreshUnchanged: 25,
+  /** A stale first page; OpenD has a new row. */
+  refreshWithNewRow: 26,
+  /** A page that is refused because the limit is reached. */
+  refused: 12,
+  /** Another page in the same data center after that. */
+  refusedAgain: 1,
+  /** A page that is not cached, while the circuit is open. */
+  circuitOpen: 5,
+  /** A stale page in a new data center, while the circuit is open. */
+  circuitOpenStale: 5,
+  unknownSymbol: 21,
+  metrics: 8,
+  /** A run of the poller with nothing due. */
+  pollerIdle: 2,
+  /** A run of the poller that fetches the page of one symbol. */
+  pollerWithSymbol: 34,
+} as const;
+
+export type CostEvent = keyof typeof COMMAND_COSTS;
