@@ -63,8 +63,11 @@ local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, AR
 if #due == 0 then return due end
 addAll(KEYS[1], ARGV[3], due)
 local statuses = redis.call('HMGET', KEYS[2], unpack(due))
-for index, symbol in ipairs(due) do due[index] = {symbol, string.match(statuses[index] or '', '^%d*')} end
-return due
+local claimed = {}
+for index, symbol in ipairs(due) do
+  table.insert(claimed, {symbol, string.match(statuses[index] or '', '^%d*')})
+end
+return claimed
 `;
 const ClaimDueReply = array(tuple([string(), string()]));
 
