@@ -52,13 +52,15 @@ export function createUpstash(address: UpstashAddress, timeoutMs: number, onComm
     exec,
     eval: ({ script, keys, args }, reply) =>
       exec(async (redis) => parse(reply, await redis.createScript(script).exec([...keys], [...args]))),
-    evalAll: (calls) =>
-      exec(async (redis) => {
-        const pipeline = redis.pipeline();
-        for (const { script, keys, args } of calls) pipeline.eval(script, [...keys], [...args]);
-        return pipeline.exec<unknown[]>();
-      }),
+    evalAll: (calls) => exec((redis) => pipelineScripts(redis, calls)),
   };
+}
+
+/** Runs several scripts in one request, one after another. Returns their replies. */
+export function pipelineScripts(redis: Redis, calls: readonly ScriptCall[]): Promise<unknown[]> {
+  const pipeline = redis.pipeline();
+  for (const { script, keys, args } of calls) pipeline.eval(script, [...keys], [...args]);
+  return pipeline.exec<unknown[]>();
 }
 
 function connectTo(address: UpstashAddress, timeoutMs: number): Redis {

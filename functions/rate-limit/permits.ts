@@ -1,17 +1,21 @@
 import { Ratelimit } from "@upstash/ratelimit";
+import type { Redis } from "@upstash/redis/cloudflare";
 import { number, parse } from "valibot";
 import { Failure } from "../errors.ts";
-import type { ScriptCall, Upstash } from "../upstash.ts";
+import { pipelineScripts, type ScriptCall, type Upstash } from "../upstash.ts";
 import { createRefusalMemory } from "./refusal-memory.ts";
+import { LeaseNotAcquired, type RequiredLease } from "./required-lease.ts";
 import {
   type AcquireOptions,
   AcquireResult,
   blockedMs,
   blockLog,
   type GrantedPermit,
+  type RunScript,
   releaseScript,
   replyTime,
   type SlidingWindowRule,
+  settleArgs,
   settleScript,
   slidingWindowLog,
 } from "./sliding-window-log.ts";
@@ -42,6 +46,15 @@ export interface PermitRequest {
   /** The client that causes the call, as named by `http/auth.ts`. */
   readonly client: string;
   readonly priority: Priority;
+  readonly lease?: RequiredLease | undefined;
+}
+
+/** The part of a script that settles a permit: `SETTLE_FUNCTION` in `sliding-window-scripts.ts`. */
+export interface Settlement {
+  /** The key of the permit log. */
+  readonly key: string;
+  /** `SETTLE_ARGS` arguments. */
+  readonly args: readonly string[];
 }
 
 /**
@@ -53,6 +66,7 @@ export interface Permits {
    * @param replaces a permit that the same script releases first
    * @throws Failure `upstream_quota_exceeded`, or `client_quota_exceeded` if the client's own share is used up,
    *   with the time until a permit is free, if that is longer than a request may wait; `store_unavailable`
+   * @throws LeaseNotAcquired if the lease of the request was not acquired. After a Failure it may have been.
    */
   acquire(request: PermitRequest, replaces?: Permit): Promise<Permit>;
   /** The refusal that `acquire` would repeat, as far as this isolate remembers; undefined if there is none. */
@@ -65,9 +79,11 @@ export interface Permits {
   /** Releases a permit that was not used. */
   release(permit: Permit): Promise<void>;
   /**
-   * The script to run after the reply: the permit's window counts from now.
+   * The settlement to run after the reply, in the script that stores it: the permit's window counts from now.
    * @param wasted whether the call requested a symbol or cursor that does not exist: it counts twice for its client
    */
+  settlement(permit: Permit, wasted: boolean): Settlement;
+  /** The same settlement as a script of its own. */
   settleScript(permit: Permit, wasted: boolean): ScriptCall;
   /**
    * How many permits the account would get right now.
@@ -125,13 +141,10 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
     await upstash.eval(releaseScript(ACCOUNT_LOG, rule, id), number());
   };
 
-  function limiterFor(
-    options: AcquireOptions,
-    redis: ConstructorParameters<typeof Ratelimit>[0]["redis"],
-  ): Ratelimit {
+  function limiterFor(options: AcquireOptions, redis: Redis, run?: RunScript): Ratelimit {
     return new Ratelimit({
       redis,
-      limiter: slidingWindowLog(rule, options),
+      limiter: slidingWindowLog(rule, options, run),
       prefix: PREFIX,
       // The library's own timeout would let the call through.
       timeout: 0,
@@ -152,18 +165,37 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
     return failure;
   }
 
+  /** Runs the acquire script, after the script of the lease if there is one. Returns the reply of the latter too. */
+  async function runAcquire(redis: Redis, options: AcquireOptions, lease: RequiredLease | undefined) {
+    let leaseReply: unknown;
+    const withLease =
+      lease &&
+      (async (call: ScriptCall) => {
+        const [first, second] = await pipelineScripts(redis, [lease.script, call]);
+        leaseReply = first;
+        return second;
+      });
+    const result = parse(AcquireResult, await limiterFor(options, redis, withLease).limit(ACCOUNT));
+    return { ...result, leaseReply };
+  }
+
+  const settlement: Permits["settlement"] = (permit, wasted) => ({
+    key: ACCOUNT_LOG,
+    args: settleArgs(rule, permit.id, replyTime(permit, Date.now()), wasted),
+  });
+
   return {
     rememberedRefusal,
     async acquire(request, replaces) {
-      const { client, priority } = request;
+      const { client, priority, lease } = request;
       // A permit in exchange for another one may be granted when the log is full.
       const remembered = replaces ? undefined : rememberedRefusal(request);
       if (remembered) throw remembered;
       const id = crypto.randomUUID();
       const requestedAt = Date.now();
-      const options = { id, client, replaces: replaces?.id, ...reserves[priority] };
-      const { success, refusedBy, remaining, clientRemaining, reset, decidedAt } = await upstash
-        .exec(async (redis) => parse(AcquireResult, await limiterFor(options, redis).limit(ACCOUNT)))
+      const options = { id, client, replaces: replaces?.id, lease, ...reserves[priority] };
+      const { success, refusedBy, remaining, clientRemaining, reset, decidedAt, leaseReply } = await upstash
+        .exec((redis) => runAcquire(redis, options, lease))
         .catch((failure: unknown) => {
           // Redis may have granted it before the failure.
           waitUntil(releaseById(id, client).catch(ignoreFailure));
@@ -171,6 +203,7 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
           throw failure;
         });
       const waitMs = reset - Date.now();
+      if (!success && refusedBy === "lease") throw new LeaseNotAcquired(leaseReply);
       if (!success && refusedBy === "share")
         throw rememberRefusal(scopeOf(client), clientQuotaExceeded(waitMs));
       if (!success) {
@@ -192,8 +225,8 @@ export function createPermits({ upstash, database, rule, waitUntil, now }: Permi
       if (ms > 0) throw rememberRefusal("known-page", upstreamQuotaExceeded(ms));
     },
     release: ({ id, client }) => releaseById(id, client),
-    settleScript: (permit, wasted) =>
-      settleScript(ACCOUNT_LOG, rule, permit.id, replyTime(permit, Date.now()), wasted),
+    settlement,
+    settleScript: (permit, wasted) => settleScript(ACCOUNT_LOG, settlement(permit, wasted).args),
     async remaining() {
       const options = { id: "", client: "", reserve: 0 };
       const { remaining } = await upstash.exec((redis) => limiterFor(options, redis).getRemaining(ACCOUNT));

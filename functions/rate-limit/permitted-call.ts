@@ -26,7 +26,8 @@ export interface PermittedCall<Session, Reply> {
  *    window after its score.
  * 5. Release a permit that no call has used.
  *
- * The caller settles the permit after a reply (`Permits.settleScript`), in the round trip that stores the reply.
+ * The caller settles the permit after a reply (`Permits.settlement`), in the script that stores the reply.
+ * @throws LeaseNotAcquired as `Permits.acquire` does
  * @throws Failure as `Permits.acquire`, `connect` and `call` do; `store_unavailable` if the second permit is late too
  */
 export async function callWithPermit<Session, Reply>(
@@ -45,7 +46,8 @@ export async function callWithPermit<Session, Reply>(
   try {
     const [session] = await Promise.all([connect(acquiring), acquiring.then(waitForStart)]);
     if (isExpired(await acquiring)) {
-      acquiring = permits.acquire(request, await acquiring);
+      // The caller holds the lease already.
+      acquiring = permits.acquire({ ...request, lease: undefined }, await acquiring);
       await acquiring.then(waitForStart);
       if (isExpired(await acquiring)) {
         throw new Failure("store_unavailable", "Upstash Redis answered too slowly to use its permit");

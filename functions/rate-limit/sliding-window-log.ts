@@ -37,6 +37,8 @@ export interface AcquireOptions {
   readonly reserve: number;
   /** Permits that it leaves to others at most while calls are wasted: one for each wasted call. */
   readonly maxWasteReserve?: number;
+  /** The permit is only granted while the key `lease.key` has the value `lease.id`. */
+  readonly lease?: { readonly key: string; readonly id: string } | undefined;
 }
 
 /** The part of a permit that its settlement needs. Times are in milliseconds. */
@@ -64,8 +66,8 @@ export const logTtlMs = ({ windowMs }: Pick<SlidingWindowRule, "windowMs">) => w
 /** The result of the algorithm. `@upstash/ratelimit` returns it unchanged. */
 export const AcquireResult = object({
   success: boolean(),
-  /** The reason of a refusal: the limit, the client's share, or the reserve for others. */
-  refusedBy: picklist(["limit", "share", "reserve"]),
+  /** The reason of a refusal: the limit, the client's share, the reserve for others, or the lease. */
+  refusedBy: picklist(["limit", "share", "reserve", "lease"]),
   /** Permits left in the window, and of them for this client. */
   remaining: number(),
   clientRemaining: number(),
@@ -75,7 +77,7 @@ export const AcquireResult = object({
   decidedAt: number(),
 });
 
-const REFUSED_BY = ["limit", "share", "reserve"] as const;
+const REFUSED_BY = ["limit", "share", "reserve", "lease"] as const;
 const AcquireReply = tuple([number(), number(), number(), number(), number(), number()]);
 
 /** The key that remembers a frequency refusal by OpenD itself. */
@@ -84,7 +86,7 @@ const blockKey = (log: string) => `${log}:blocked`;
 /** The script that grants or refuses one permit. */
 export function acquireScript(log: string, rule: SlidingWindowRule, options: AcquireOptions): ScriptCall {
   const { limit, windowMs, maxInFlightMs, maxWaitMs, clientShare } = rule;
-  const { id, client, replaces = "", reserve, maxWasteReserve = 0 } = options;
+  const { id, client, replaces = "", reserve, maxWasteReserve = 0, lease } = options;
   const args = [
     id,
     client,
@@ -101,10 +103,11 @@ export function acquireScript(log: string, rule: SlidingWindowRule, options: Acq
     Math.floor(limit / 2),
     wasteSlots(rule),
     logTtlMs(rule),
+    lease?.id ?? "",
   ];
   return {
     script: ACQUIRE_SCRIPT,
-    keys: [log, blockKey(log)],
+    keys: [log, blockKey(log), ...(lease ? [lease.key] : [])],
     args: args.map(String),
   };
 }
@@ -114,16 +117,25 @@ export function remainingScript(log: string, { limit, windowMs }: SlidingWindowR
   return { script: REMAINING_SCRIPT, keys: [log, blockKey(log)], args: [limit, windowMs].map(String) };
 }
 
+/** Runs the acquire script, and returns its raw reply. */
+export type RunScript = (call: ScriptCall) => Promise<unknown>;
+
 /**
  * The log as an algorithm for `@upstash/ratelimit`. Its result is an `AcquireResult`: `reset` is the start of the granted
  * permit, or the likely time of the next free one.
+ * @param run runs the acquire script; by default alone, with its text only if Redis does not know it
  */
-export function slidingWindowLog(rule: SlidingWindowRule, options: AcquireOptions): Algorithm {
+export function slidingWindowLog(
+  rule: SlidingWindowRule,
+  options: AcquireOptions,
+  run?: RunScript,
+): Algorithm {
   const { limit, windowMs } = rule;
   return () => ({
     async limit({ redis }, log) {
-      const { script, keys, args } = acquireScript(log, rule, options);
-      const reply = await redis.createScript(script).exec([...keys], [...args]);
+      const call = acquireScript(log, rule, options);
+      const reply = await (run?.(call) ??
+        redis.createScript(call.script).exec([...call.keys], [...call.args]));
       const [granted, startsInMs, remaining, clientRemaining, by, decidedAt] = parse(AcquireReply, reply);
       const result = {
         success: granted === 1,
@@ -159,18 +171,21 @@ export function replyTime({ requestedAt, grantedAt }: GrantedPermit, repliedAt: 
 }
 
 /**
- * The script that lowers a permit's score to the time of the reply.
+ * The arguments of `settle`, which lowers a permit's score to the time of the reply.
  * @param repliedAt that time, by the clock of Redis
  * @param wasted counts the call twice for its client, and once among the wasted calls
  */
-export function settleScript(
-  log: string,
+export function settleArgs(
   rule: SlidingWindowRule,
   permit: string,
   repliedAt: number,
   wasted: boolean,
-): ScriptCall {
-  const args = [permit, repliedAt, wasted ? 2 : 1, logTtlMs(rule)].map(String);
+): readonly string[] {
+  return [permit, repliedAt, wasted ? 2 : 1, logTtlMs(rule)].map(String);
+}
+
+/** The script that settles a permit by itself. */
+export function settleScript(log: string, args: readonly string[]): ScriptCall {
   return { script: SETTLE_SCRIPT, keys: [log], args };
 }
 

@@ -14,14 +14,14 @@ const LINE = "(%d+) (%S+) (%d) ([^\\n]*)\\n";
 /**
  * Grants or refuses a permit. Drops the lines that do not count any more.
  *
- * KEYS: log, block.
+ * KEYS: log, block, and optionally the lease that the call needs.
  *
  * ARGV: 1 permit, 2 client, 3 limit, 4 windowMs, 5 maxInFlightMs, 6 maxWaitMs, 7 permit to release first or '', 8 limit of
  * the client, 9 expectedCallMs, 10 reserve, 11 maximum reserve for wasted calls, 12 wasteMemoryMs, 13 wasted calls that are
- * remembered, 14 of them for each client, 15 ttlMs.
+ * remembered, 14 of them for each client, 15 ttlMs, 16 lease ID.
  *
  * Returns {granted 0|1, ms until the start, remaining, remaining for the client, reason of a refusal: 0 the limit | 1 the
- * client's share | 2 the reserve, now}. A granted permit starts when it is safe. A refusal returns an estimated
+ * client's share | 2 the reserve | 3 the lease, now}. A granted permit starts when it is safe. A refusal returns an estimated
  * time: it assumes that calls in flight get their reply within expectedCallMs.
  */
 export const ACQUIRE_SCRIPT = `
@@ -30,10 +30,11 @@ local permit, client, limit, windowMs = ARGV[1], ARGV[2], tonumber(ARGV[3]), ton
 local maxInFlightMs, maxWaitMs, replaced = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local clientLimit, expectedCallMs = tonumber(ARGV[8]), tonumber(ARGV[9])
 local reserve, maxWasteReserve, wasteMemoryMs = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local maxWasted, maxWastedOfClient, ttlMs = tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[15]
+local maxWasted, maxWastedOfClient, ttlMs, leaseId = tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[15], ARGV[16]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local stored = redis.call('MGET', log, block)
+local stored = redis.call('MGET', unpack(KEYS))
+if KEYS[3] and stored[3] ~= leaseId then return {0, 0, 0, 0, 3, now} end
 local entries, isReplaced = {}, false
 for score, id, weight, owner in string.gmatch(stored[1] or '', '${LINE}') do
   if id == replaced then
@@ -130,21 +131,33 @@ return 0
 `;
 
 /**
- * Lowers the score of a permit to the time of the reply: its call has reached OpenD.
+ * Lua source of `settle(log, stored, first)`, for the script that stores the reply. It lowers the score of a permit to the
+ * time of the reply: the call has reached OpenD. It writes the log with one `SET`, and nothing if the log is missing.
  *
- * KEYS: log. ARGV: 1 permit, 2 time of the reply, 3 weight, 4 ttlMs.
+ * - `log`: its key, which the script declares
+ * - `stored`: its value, as the script has read it; false if it is missing
+ * - `first`: the index in ARGV of the first of `SETTLE_ARGS` arguments: permit, time of the reply, weight, ttlMs
  */
-export const SETTLE_SCRIPT = `
-local log, permit, repliedAt, newWeight = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local stored = redis.call('GET', log)
-if not stored then return 0 end
-local lines = {}
-for score, id, weight, client in string.gmatch(stored, '${LINE}') do
-  if id == permit then
-    score, weight = math.min(tonumber(score), repliedAt), math.max(tonumber(weight), newWeight)
+export const SETTLE_FUNCTION = `
+local function settle(log, stored, first)
+  if not stored then return end
+  local permit, repliedAt, newWeight = ARGV[first], tonumber(ARGV[first + 1]), tonumber(ARGV[first + 2])
+  local lines = {}
+  for score, id, weight, client in string.gmatch(stored, '${LINE}') do
+    if id == permit then
+      score, weight = math.min(tonumber(score), repliedAt), math.max(tonumber(weight), newWeight)
+    end
+    table.insert(lines, string.format('%.0f %s %d %s\\n', score, id, weight, client))
   end
-  table.insert(lines, string.format('%.0f %s %d %s\\n', score, id, weight, client))
+  redis.call('SET', log, table.concat(lines), 'PX', ARGV[first + 3])
 end
-redis.call('SET', log, table.concat(lines), 'PX', ARGV[4])
+`;
+
+/** The number of arguments of `settle`. */
+export const SETTLE_ARGS = 4;
+
+/** Settles a permit by itself. KEYS: log. ARGV: those of `settle`. */
+export const SETTLE_SCRIPT = `${SETTLE_FUNCTION}
+settle(KEYS[1], redis.call('GET', KEYS[1]), 1)
 return 0
 `;

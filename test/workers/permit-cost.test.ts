@@ -1,13 +1,16 @@
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { createPermits, type PermitRequest } from "../../functions/rate-limit/permits.ts";
+import { LeaseNotAcquired } from "../../functions/rate-limit/required-lease.ts";
+import { SETTLE_ARGS, SETTLE_FUNCTION } from "../../functions/rate-limit/sliding-window-scripts.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { commandStats } from "../support/commandstats.ts";
-import { PERMIT_LOG, readPermits } from "../support/permit-log.ts";
+import { permitsOf, readPermits } from "../support/permit-log.ts";
 
 const RULE = { limit: 3, windowMs: 60_000, maxInFlightMs: 6_000, maxWaitMs: 0, clientShare: 30 };
 const REQUEST: PermitRequest = { client: "me", priority: "known-page" };
+const LEASE = "short-interest:lease:page";
 
 // Redis counts the commands of all its databases, so this test has a Redis of its own.
 const host = await startRedis();
@@ -45,6 +48,13 @@ async function measure<T>(work: () => Promise<T>) {
   return { result, commands: await commandStats(redis), requests: upstash.requests() - before };
 }
 
+/** A lease that is acquired unless another caller holds it. */
+const leaseOf = (id: string) => ({
+  script: { script: "return redis.call('SET', KEYS[1], ARGV[1], 'NX')", keys: [LEASE], args: [id] },
+  key: LEASE,
+  id,
+});
+
 describe.runIf(host.kind === "redis-server")("commands of Redis", () => {
   it("to acquire a permit are 4", async () => {
     const { commands, requests } = await measure(() => newPermits().acquire(REQUEST));
@@ -62,12 +72,34 @@ describe.runIf(host.kind === "redis-server")("commands of Redis", () => {
     expect(blocked.commands).toEqual({ evalsha: 1, time: 1, mget: 1, pttl: 1 });
   });
 
-  it("to repeat a remembered refusal are 0", async () => {
+  it("to repeat a remembered refusal are 0, also with a lease", async () => {
     const permits = newPermits();
     for (let count = 0; count < RULE.limit; count += 1) await permits.acquire(REQUEST);
     await permits.acquire(REQUEST).catch(() => undefined);
-    const { commands, requests } = await measure(() => permits.acquire(REQUEST));
+    const { commands, requests } = await measure(() => permits.acquire({ ...REQUEST, lease: leaseOf("a") }));
     expect([commands, requests]).toEqual([{}, 0]);
+  });
+
+  it("to acquire a permit with a lease are 4 more than those of the lease, in one request", async () => {
+    const { result, commands, requests } = await measure(() =>
+      newPermits().acquire({ ...REQUEST, lease: leaseOf("a") }),
+    );
+    expect(result).toMatchObject({ client: "me" });
+    // The lease itself: EVAL and SET.
+    expect(commands).toEqual({ eval: 2, time: 1, mget: 1, set: 2 });
+    expect(requests).toBe(1);
+  });
+
+  it("to be refused the lease are 3 more than those of the lease", async () => {
+    await redis.call("SET", LEASE, "b");
+    const { result, commands, requests } = await measure(() =>
+      newPermits().acquire({ ...REQUEST, lease: leaseOf("a") }),
+    );
+    expect(result).toBeInstanceOf(LeaseNotAcquired);
+    expect(result).toMatchObject({ reply: null });
+    expect(commands).toEqual({ eval: 2, time: 1, mget: 1, set: 1 });
+    expect(requests).toBe(1);
+    expect(await readPermits(redis.call)).toEqual([]);
   });
 
   it("to replace a permit are 4, also if that is refused", async () => {
@@ -84,17 +116,28 @@ describe.runIf(host.kind === "redis-server")("commands of Redis", () => {
     expect(await readPermits(redis.call)).toHaveLength(1);
   });
 
-  it("to settle a permit are 3, and 2 if the log is missing", async () => {
+  it("to settle a permit are 1 in the script of another write, and 3 in a script of its own", async () => {
     const permits = newPermits();
     const permit = await permits.acquire(REQUEST);
-    const [before] = await readPermits(redis.call);
-    const settle = () => measure(() => connection.evalAll([permits.settleScript(permit, true)]));
-    expect((await settle()).commands).toEqual({ eval: 1, get: 1, set: 1 });
+    const { key, args } = permits.settlement(permit, true);
+    expect(args).toHaveLength(SETTLE_ARGS);
+    const script = `${SETTLE_FUNCTION}
+local stored = redis.call('MGET', KEYS[1], KEYS[2])
+settle(KEYS[2], stored[2], 2)
+return stored[2]`;
+    const inside = await measure(() =>
+      connection.evalAll([{ script, keys: ["short-interest:page", key], args: ["other", ...args] }]),
+    );
+    expect(inside.commands).toEqual({ eval: 1, mget: 1, set: 1 });
+    const [before] = permitsOf(String(inside.result));
     const [after] = await readPermits(redis.call);
     expect(after).toMatchObject({ id: permit.id, weight: 2, client: "me" });
     expect(after?.score).toBeLessThan(before?.score ?? 0);
-    await redis.call("DEL", PERMIT_LOG);
-    expect((await settle()).commands).toEqual({ eval: 1, get: 1 });
+    const alone = await measure(() => connection.evalAll([permits.settleScript(permit, false)]));
+    expect(alone.commands).toEqual({ eval: 1, get: 1, set: 1 });
+    await redis.call("DEL", key);
+    const missing = await measure(() => connection.evalAll([permits.settleScript(permit, false)]));
+    expect(missing.commands).toEqual({ eval: 1, get: 1 });
   });
 
   it("to release a permit are 3, and 2 if it is not in the log", async () => {

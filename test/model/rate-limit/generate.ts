@@ -6,6 +6,7 @@ import type { RateLimitWorld } from "./world.ts";
 const CLIENTS = 3;
 /** Lifetime of the record of a wasted call, in milliseconds. */
 const WASTE_MEMORY_MS = 5 * 60_000;
+const LEASE_WEIGHTS = { none: 80, held: 12, missing: 4, other: 4 } as const;
 /** Offsets from a time at which a result changes, in microseconds. */
 const BOUNDARY_OFFSETS_MICROS = [-1_000, -1, 0, 1, 999, 1_000, 1_001] as const;
 
@@ -129,6 +130,7 @@ class Operations {
       client: random.integer(0, CLIENTS - 1),
       priority: random.weighted(this.#profile.priorityWeights),
       replaces: permit > 0 && random.chance(0.1) ? random.integer(0, permit - 1) : undefined,
+      lease: random.weighted(LEASE_WEIGHTS),
       isLost: random.chance(0.05),
       checksRetry: random.chance(0.3),
     };

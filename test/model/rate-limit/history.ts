@@ -37,6 +37,8 @@ export interface AcquireOperation {
   readonly priority: Priority;
   /** An unused permit of the same client that the same script releases. */
   readonly replaces: number | undefined;
+  /** Whether the permit needs a lease, and whether the lease is held. */
+  readonly lease: "none" | "held" | "missing" | "other";
   /** Whether the reply is lost after the script has run. */
   readonly isLost: boolean;
   /** Whether a refused request is retried at the returned time, in a copy of the database. */
@@ -77,10 +79,11 @@ export function describeOperation(operation: RateLimitOperation): string {
     case "wait":
       return `wait ${operation.micros / 1_000} ms`;
     case "acquire": {
-      const { permit, worker, client, priority, replaces, isLost } = operation;
+      const { permit, worker, client, priority, replaces, lease, isLost } = operation;
       const replaced = replaces === undefined ? "" : `, replaces p${replaces}`;
       const lost = isLost ? " (reply lost)" : "";
-      return `Worker ${worker}: client ${client} acquires p${permit} (${priority})${replaced}${lost}`;
+      const needed = lease === "none" ? "" : `, lease ${lease}`;
+      return `Worker ${worker}: client ${client} acquires p${permit} (${priority})${replaced}${needed}${lost}`;
     }
     case "repeat":
       return `run the script of p${operation.permit} again`;

@@ -9,7 +9,7 @@ import type { Mutant } from "../mutants.ts";
 const RULE: SlidingWindowRule = { limit: 1, windowMs: 1, maxInFlightMs: 1, maxWaitMs: 1, clientShare: 1 };
 const ACQUIRE = acquireScript("", RULE, { id: "", client: "", reserve: 0 }).script;
 const RELEASE = releaseScript("", RULE, "").script;
-const SETTLE = settleScript("", RULE, "", 0, false).script;
+const SETTLE = settleScript("", []).script;
 
 export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
   {
@@ -106,7 +106,7 @@ export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
   {
     defect: "a settlement shortens the TTL of the log",
     script: SETTLE,
-    original: "'PX', ARGV[4])",
+    original: "'PX', ARGV[first + 3])",
     replacement: "'PX', 1)",
     expectedMessage: "OpenD:",
   },
@@ -130,6 +130,13 @@ export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
     original: "if isFound then",
     replacement: "if false then",
     expectedMessage: "A permit is free",
+  },
+  {
+    defect: "a permit is granted without the lease",
+    script: ACQUIRE,
+    original: "if KEYS[3] and stored[3] ~= leaseId then",
+    replacement: "if KEYS[3] and not stored[3] then",
+    expectedMessage: "The script ignores the lease",
   },
   {
     defect: "outdated lines stay in the log",

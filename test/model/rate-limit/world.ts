@@ -1,4 +1,4 @@
-import { number, parse, tuple } from "valibot";
+import { number, parse } from "valibot";
 import { reservesOf } from "../../../functions/rate-limit/permits.ts";
 import {
   acquireScript,
@@ -7,6 +7,7 @@ import {
   releaseScript,
   remainingScript,
   replyTime,
+  settleArgs,
   settleScript,
 } from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { ScriptCall, Upstash } from "../../../functions/upstash.ts";
@@ -21,6 +22,7 @@ import {
   timeOf,
   type WorkerIndex,
 } from "./history.ts";
+import { acquireWithoutLease, LEASE, Reply, runWithLease } from "./lease.ts";
 import { checkLines } from "./log-lines.ts";
 import { type ModelPermit, RateLimitOracle } from "./oracle.ts";
 
@@ -32,9 +34,6 @@ const ANSWER_MS = 1_000;
 
 /** A computed time of a reply is at most this late if no time passes between request and grant. In microseconds. */
 const MAX_ROUNDING_MICROS = 3_000;
-
-const Reply = tuple([number(), number(), number(), number(), number(), number()]);
-
 /** Two Workers and one virtual Redis. Operations run the Worker's scripts, and the oracle checks the replies. */
 export class RateLimitWorld implements World<RateLimitOperation> {
   readonly setting: RateLimitSetting;
@@ -102,17 +101,20 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     }
   }
 
-  #callOf({ permit, worker, client, priority, replaces }: AcquireOperation): ScriptCall {
+  #callOf({ permit, worker, client, priority, replaces, lease }: AcquireOperation): ScriptCall {
     const rule = this.setting.rules[worker];
     return acquireScript(PERMIT_LOG, rule, {
       id: nameOf(permit),
       client: clientOf(client),
       replaces: replaces === undefined ? undefined : nameOf(replaces),
+      lease: lease === "none" ? undefined : { key: LEASE, id: nameOf(permit) },
       ...reservesOf(rule.limit)[priority],
     });
   }
 
   #acquire(operation: AcquireOperation): string {
+    if (operation.lease === "missing" || operation.lease === "other")
+      return acquireWithoutLease(this.#redis, operation, this.#callOf(operation));
     const { oracle } = this;
     const { worker, client, isLost } = operation;
     const replaced = operation.replaces === undefined ? undefined : oracle.permits.get(operation.replaces);
@@ -135,7 +137,7 @@ export class RateLimitWorld implements World<RateLimitOperation> {
     };
     oracle.permits.set(request.permit, permit);
     const call = this.#callOf(request);
-    const [isGranted, ms, , , reason, grantedAt] = parse(Reply, this.#redis.run(call));
+    const [isGranted, ms, , , reason, grantedAt] = runWithLease(this.#redis, request, call);
     if (mustStartNow && (isGranted === 0 || ms > 0)) {
       throw new Error(`A permit is free, but the request ${isGranted === 0 ? "is refused" : "must wait"}`);
     }
@@ -190,7 +192,7 @@ export class RateLimitWorld implements World<RateLimitOperation> {
       this.#runSettle(held, timeMs, false);
     }
     this.#redis.micros = (nowMs + ms) * 1_000;
-    const [isGranted, again] = parse(Reply, this.#redis.run(call));
+    const [isGranted, again] = runWithLease(this.#redis, permit.request, call);
     restore();
     if (isGranted === 0) {
       throw new Error(
@@ -202,7 +204,7 @@ export class RateLimitWorld implements World<RateLimitOperation> {
   #repeat(permit: ModelPermit): string {
     const { oracle } = this;
     const { request, state } = permit;
-    const [isGranted, ms, , , , grantedAt] = parse(Reply, this.#redis.run(this.#callOf(request)));
+    const [isGranted, ms, , , , grantedAt] = runWithLease(this.#redis, request, this.#callOf(request));
     const isUsable = (state === "held" || state === "lost") && permit.earliestMicros <= permit.latestMicros;
     const until = permit.countsUntil;
     if (isUsable && !permit.isUncertain && until !== undefined && this.#nowMs <= until + oracle.windowMs) {
@@ -238,8 +240,8 @@ export class RateLimitWorld implements World<RateLimitOperation> {
   }
 
   #runSettle({ request: { worker, permit } }: ModelPermit, repliedAt: number, isWasted: boolean): void {
-    const rule = this.setting.rules[worker];
-    this.#redis.run(settleScript(PERMIT_LOG, rule, nameOf(permit), repliedAt, isWasted));
+    const args = settleArgs(this.setting.rules[worker], nameOf(permit), repliedAt, isWasted);
+    this.#redis.run(settleScript(PERMIT_LOG, args));
   }
 
   /** Exactly the remaining permits can be acquired now. */

@@ -7,6 +7,7 @@ import {
   blockLog,
   releaseScript,
   remainingScript,
+  settleArgs,
   settleScript,
 } from "../../../functions/rate-limit/sliding-window-log.ts";
 import type { ScriptCall } from "../../../functions/upstash.ts";
@@ -118,11 +119,13 @@ async function runRateLimitHistory(random: Random, both: Both) {
     if (kind === "acquire") {
       const replaces = random.chance(0.2) ? id() : undefined;
       const reserves = reservesOf(limit)[random.pick(PRIORITIES)];
-      await run(acquireScript(LOG, rule, { id: id(), client: client(), replaces, ...reserves }));
+      const lease = random.chance(0.2) ? { key: "lease", id: random.pick(["held", "lost"]) } : undefined;
+      await both.command("SET", "lease", "held");
+      await run(acquireScript(LOG, rule, { id: id(), client: client(), replaces, lease, ...reserves }));
     }
     if (kind === "settle") {
       const repliedAt = Math.ceil(micros / 1_000) + random.integer(0, 3);
-      await run(settleScript(LOG, rule, id(), repliedAt, random.chance(0.5)));
+      await run(settleScript(LOG, settleArgs(rule, id(), repliedAt, random.chance(0.5))));
     }
     if (kind === "release") await run(releaseScript(LOG, rule, id()));
     if (kind === "block") await upstash.exec((redis) => blockLog(redis, LOG, 5 * HOUR));
