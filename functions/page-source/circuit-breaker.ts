@@ -4,11 +4,16 @@ import type { Upstash } from "../upstash.ts";
 /**
  * The circuit breaker in front of OpenD, shared by all data centers. Closed: calls pass. Open: after
  * `FAILURE_THRESHOLD` failures within `FAILURE_WINDOW_MS` no call is made for `OPEN_MS`. Half-open: then one probe
- * is made at a time, until one succeeds and closes the circuit. The scripts of the shared cache include its functions:
- * a lease and the right to call are one round trip.
+ * is made at a time, until one succeeds and closes the circuit. After each failed probe the circuit is open twice as
+ * long, up to `MAX_OPEN_MS`. The scripts of the shared cache include its functions: they read and write it together
+ * with the lease.
  */
 
-/** A hash: `failures` (times of the last ones), `open` (until when), `probe` and `probing` (its lease, and its end). */
+/**
+ * A string, absent if the circuit is closed and saw no failure: `UNTIL OPEN_MS PROBE PROBE_UNTIL FAILURES`. It is open
+ * until UNTIL (0 if it never was), for OPEN_MS. PROBE is the lease of the probe or `-`. FAILURES are the times of the last
+ * failures, separated by commas.
+ */
 export const CIRCUIT = "short-interest:circuit";
 
 /** These failures mean that no call can succeed now: no connection, no login or no reply. A refused call is a reply. */
@@ -23,48 +28,86 @@ const TRIPS_BREAKER: ReadonlySet<FailureCode> = new Set([
 const FAILURE_THRESHOLD = 5;
 const FAILURE_WINDOW_MS = 30_000;
 const OPEN_MS = 10_000;
+/** The price of few probes: OpenD may be back for this long before it is called. */
+const MAX_OPEN_MS = 5 * 60_000;
 /** A circuit that saw no failure for this long is closed. */
 const CIRCUIT_MEMORY_MS = 3_600_000;
 
+/** Matches the value: until, open time, probe, end of the probe, failures. */
+const FIELDS = "^(%d+) (%d+) (%S+) (%d+) (%S*)$";
+
 /**
- * Lua functions for scripts that declare the circuit's key. Times are Unix times in milliseconds.
- * `claimCall(circuit, lease, now, leaseMs)` claims the call, or the probe of a half-open circuit. It returns nil if
- * granted, else for how long the circuit is open: 0 while another lease probes.
+ * Lua functions for scripts that declare the circuit's key. `value` is its value as the script has read it; false if
+ * there is none. Times are Unix times in milliseconds.
+ *
+ * `claimCall(circuit, value, lease, now, leaseMs)` claims the call, or the probe of a half-open circuit. Returns whether
+ * the call is allowed.
  */
 export const CLAIM_CALL_FUNCTION = `
-local function claimCall(circuit, lease, now, leaseMs)
-  local state = redis.call('HMGET', circuit, 'open', 'probing')
-  if not state[1] then return nil end
-  if tonumber(state[1]) > now then return state[1] - now end
-  if state[2] and tonumber(state[2]) > now then return 0 end
-  redis.call('HSET', circuit, 'probe', lease, 'probing', now + leaseMs)
-  return nil
+local function claimCall(circuit, value, lease, now, leaseMs)
+  local openUntil, openMs, probe, probeUntil, failures = string.match(value or '', '${FIELDS}')
+  if not openUntil or openUntil == '0' then return true end
+  if tonumber(openUntil) > now or tonumber(probeUntil) > now then return false end
+  redis.call('SET', circuit, string.format('%s %s %s %.0f %s', openUntil, openMs, lease, now + leaseMs, failures),
+    'PX', ${CIRCUIT_MEMORY_MS})
+  return true
 end
 `;
 
-/** `record(circuit, lease, now, failed)` records that the fetch of a lease ended without a usable reply. */
+/** `record(circuit, value, lease, now, failed)` records that the fetch of a lease ended without a usable reply. */
 export const RECORD_FUNCTION = `
-local function record(circuit, lease, now, failed)
-  local state = redis.call('HMGET', circuit, 'failures', 'probe')
-  local probed = state[2] == lease
-  if probed then redis.call('HDEL', circuit, 'probe', 'probing') end
-  if not failed then return end
-  local failures = {}
-  for failedAt in string.gmatch(state[1] or '', '%d+') do
-    if now - failedAt < ${FAILURE_WINDOW_MS} then table.insert(failures, failedAt) end
+local function record(circuit, value, lease, now, failed)
+  local openUntil, openMs, probe, probeUntil, failures = string.match(value or '', '${FIELDS}')
+  local probed = probe == lease
+  if not failed and not probed then return end
+  local times = {}
+  for failedAt in string.gmatch(failures or '', '%d+') do
+    if now - failedAt < ${FAILURE_WINDOW_MS} then table.insert(times, failedAt) end
   end
-  table.insert(failures, string.format('%.0f', now))
-  while #failures > ${FAILURE_THRESHOLD} do table.remove(failures, 1) end
-  redis.call('HSET', circuit, 'failures', table.concat(failures, ' '))
-  if probed or #failures >= ${FAILURE_THRESHOLD} then redis.call('HSET', circuit, 'open', now + ${OPEN_MS}) end
-  redis.call('PEXPIRE', circuit, ${CIRCUIT_MEMORY_MS})
+  if failed then
+    table.insert(times, string.format('%.0f', now))
+    while #times > ${FAILURE_THRESHOLD} do table.remove(times, 1) end
+    if probed then
+      openMs = math.min(2 * openMs, ${MAX_OPEN_MS})
+      openUntil = now + openMs
+    elseif #times >= ${FAILURE_THRESHOLD} then
+      openMs = math.max(openMs or 0, ${OPEN_MS})
+      openUntil = math.max(openUntil or 0, now + openMs)
+    end
+  end
+  if probed then probe, probeUntil = '-', 0 end
+  redis.call('SET', circuit, string.format('%.0f %.0f %s %.0f %s', openUntil or 0, openMs or 0, probe or '-',
+    probeUntil or 0, table.concat(times, ',')), 'PX', ${CIRCUIT_MEMORY_MS})
 end
 `;
 
-/** `close(circuit)` closes the circuit after a reply. */
+/** `close(circuit, value)` closes the circuit after a reply. */
 export const CLOSE_FUNCTION = `
-local function close(circuit) redis.call('DEL', circuit) end
+local function close(circuit, value)
+  if value then redis.call('DEL', circuit) end
+end
 `;
+
+/** The state of the circuit breaker. */
+export interface Circuit {
+  /** For how long it is open, in milliseconds; 0 if it is not. */
+  readonly openMs: number;
+  /** Whether the next call is a probe. */
+  readonly isHalfOpen: boolean;
+  /** Whether a probe is on its way. */
+  readonly isProbing: boolean;
+}
+
+/**
+ * @param value of `CIRCUIT`; null if there is none
+ * @param now Unix time, milliseconds
+ */
+export function parseCircuit(value: string | null, now: number): Circuit {
+  const [, openUntil = 0, probeUntil = 0] = /^(\d+) \d+ \S+ (\d+) /.exec(value ?? "")?.map(Number) ?? [];
+  const openMs = Math.max(0, openUntil - now);
+  const isHalfOpen = openUntil > 0 && openMs === 0;
+  return { openMs, isHalfOpen, isProbing: isHalfOpen && probeUntil > now };
+}
 
 /**
  * For how long the circuit is open, in milliseconds; 0 if it is closed or half-open.
@@ -72,8 +115,7 @@ local function close(circuit) redis.call('DEL', circuit) end
  * @throws Failure `store_unavailable`
  */
 export async function circuitOpenMs(upstash: Upstash, now: number): Promise<number> {
-  const open = await upstash.exec((redis) => redis.hget<string>(CIRCUIT, "open"));
-  return open === null ? 0 : Math.max(0, Number(open) - now);
+  return parseCircuit(await upstash.exec((redis) => redis.get<string>(CIRCUIT)), now).openMs;
 }
 
 /**
