@@ -96,7 +96,10 @@ export interface Counters {
   add(counts: Counts, atOnce: boolean): void;
   /** Writes pending counts, and these as well. If Redis does not answer, they stay pending. */
   flush(also?: Counts): Promise<void>;
-  /** @throws Failure `store_unavailable` */
+  /**
+   * A replica may answer, which does not know the last writes yet.
+   * @throws Failure `store_unavailable`
+   */
   read(): Promise<Counts>;
 }
 
