@@ -1,4 +1,4 @@
-import { array, number, string, tuple } from "valibot";
+import { array, check, parse, pipe, string } from "valibot";
 import type { FailureCode } from "../errors.ts";
 import type { Upstash } from "../upstash.ts";
 import { type Counts, increment, type RequestStats } from "./request-stats.ts";
@@ -43,7 +43,7 @@ const REFUSALS: ReadonlySet<string> = new Set<FailureCode>([
   "upstream_quota_exceeded",
 ]);
 
-/** The counts that a request adds. A fresh page from a cache adds none, so it costs no Redis command. */
+/** The counts that a request adds. A fresh page from a cache adds none. */
 export function countsOf(stats: RequestStats, code: FailureCode | undefined): Counts {
   const counts = new Map<string, number>();
   const add = (name: LabelledCounter, values: Counts) => {
@@ -61,35 +61,45 @@ export function countsOf(stats: RequestStats, code: FailureCode | undefined): Co
   return counts;
 }
 
-/** KEYS counts; ARGV pairs of series and increment */
-const ADD = `
-for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
-return 0
-`;
-/** KEYS counts → series, values */
-const READ = "return {redis.call('HKEYS', KEYS[1]), redis.call('HVALS', KEYS[1])}";
-const ReadReply = tuple([array(string()), array(string())]);
+/** Series and values in turn. */
+const CountsReply = pipe(
+  array(string()),
+  check(({ length }) => length % 2 === 0, "A series has no value"),
+);
 
 /** An isolate writes at most this often within the window. Further counts wait for a later write. */
 const MAX_WRITES = 10;
 const WRITE_WINDOW_MS = 60_000;
+/** A count that waits is written by the first request after this time, if no other write comes first. */
+const COUNT_WAIT_MS = 15 * 60_000;
 
 interface PendingCounts {
   counts: Map<string, number>;
+  /** When the first of them was added (milliseconds). Without counts it means nothing. */
+  since: number;
   /** Times of the last writes (milliseconds). */
   writes: number[];
 }
 
-/** Counts that this isolate has not written yet, by database. */
+/**
+ * Counts that this isolate has not written yet, by database. They are lost if the isolate ends, or if it serves no further
+ * request. That is acceptable: only counts of refusals and stale pages wait on purpose.
+ */
 const pending = new Map<string, PendingCounts>();
 
 /** The counters that an operator reads at `/metrics`, of all data centers together. */
 export interface Counters {
-  /** @param atOnce whether to write now; otherwise the counts wait for the next write */
+  /**
+   * Adds the counts of a request, possibly none. Each request calls it, so that it can write counts that waited too long.
+   * @param atOnce whether to write now; otherwise the counts wait for the next write, or for `COUNT_WAIT_MS`
+   */
   add(counts: Counts, atOnce: boolean): void;
   /** Writes pending counts, and these as well. If Redis does not answer, they stay pending. */
   flush(also?: Counts): Promise<void>;
-  /** @throws Failure `store_unavailable` */
+  /**
+   * A replica may answer, which does not know the last writes yet.
+   * @throws Failure `store_unavailable`
+   */
   read(): Promise<Counts>;
 }
 
@@ -103,10 +113,11 @@ export function createCounters(
   waitUntil: (work: Promise<unknown>) => void,
   now: () => number,
 ): Counters {
-  const own = pending.get(database) ?? { counts: new Map<string, number>(), writes: [] };
+  const own = pending.get(database) ?? { counts: new Map<string, number>(), since: 0, writes: [] };
   pending.set(database, own);
 
   function addPending(counts: Counts): void {
+    if (own.counts.size === 0) own.since = now();
     for (const [series, times] of counts) increment(own.counts, series, times);
   }
 
@@ -117,8 +128,12 @@ export function createCounters(
     own.counts = new Map();
     own.writes = [...own.writes, now()].slice(-MAX_WRITES);
     try {
-      const args = [...counts].flatMap(([series, times]) => [series, String(times)]);
-      await upstash.eval({ script: ADD, keys: [COUNTS], args }, number());
+      // Plain commands: Upstash bills a script as one command more.
+      await upstash.exec((redis) => {
+        const pipeline = redis.pipeline();
+        for (const [series, times] of counts) pipeline.hincrby(COUNTS, series, times);
+        return pipeline.exec();
+      });
     } catch {
       // Redis may have counted before the failure. Counting twice is better than not at all.
       addPending(counts);
@@ -129,13 +144,20 @@ export function createCounters(
     flush,
     add(counts, atOnce) {
       addPending(counts);
-      if (!atOnce) return;
+      const waitsTooLong = own.counts.size > 0 && now() - own.since >= COUNT_WAIT_MS;
+      if (!atOnce && !waitsTooLong) return;
       const [first = 0] = own.writes;
       if (own.writes.length < MAX_WRITES || now() - first > WRITE_WINDOW_MS) waitUntil(flush());
     },
     async read() {
-      const [series, values] = await upstash.eval({ script: READ, keys: [COUNTS], args: [] }, ReadReply);
-      return new Map(series.map((name, index) => [name, Number(values[index])]));
+      const reply = await upstash.exec(async (redis) =>
+        parse(CountsReply, await redis.exec<unknown>(["HGETALL", COUNTS])),
+      );
+      const counts = new Map<string, number>();
+      for (let index = 0; index < reply.length; index += 2) {
+        counts.set(reply[index] ?? "", Number(reply[index + 1]));
+      }
+      return counts;
     },
   };
 }

@@ -34,9 +34,9 @@ export function createRequestLogger(waitUntil: (work: Promise<unknown>) => void)
         for (const work of started) await work.catch(() => undefined);
         writeLogLine(event, stats);
         const counts = countsOf(stats, event.code);
-        // Refusals and stale pages of the edge cost Redis nothing, so their counts wait for the next write.
+        // Counts of refusals and stale pages wait: they are many while OpenD fails or the quota is used up.
         const atOnce = stats.calls > 0 || stats.fetchFailures.size > 0;
-        if (upstash && counts.size > 0) countersOf(upstash, stats, waitUntil).add(counts, atOnce);
+        if (upstash) countersOf(upstash, stats, waitUntil).add(counts, atOnce);
       };
       const written = write();
       // A client may never read a streamed body to its end.

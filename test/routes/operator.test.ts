@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Service, startService } from "../support/service.ts";
 import { sha256 } from "../support/sha256.ts";
 import { control } from "../support/stand-ins.ts";
@@ -29,6 +29,10 @@ async function metrics(service: Service): Promise<Record<string, number>> {
 /** Waits until OpenD has no open connection. */
 const closed = (service: Service) =>
   vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe.each(["/readyz", "/metrics"])("%s", (path) => {
   it("requires an API key", async () => {
@@ -169,6 +173,24 @@ describe("/metrics", () => {
     await open.get("/v1/short-interest/US.T3");
     const series = 'refusals_total{code="too_many_requests"}';
     expect(await open.upstash.redis("HGET", "short-interest:counts", series)).toBe("2");
+  });
+
+  it("has a count that waited for 15 minutes after a request for a cached page", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    let success = true;
+    const open = await startService({}, { REQUESTS_PER_CLIENT: { limit: async () => ({ success }) } });
+    await open.get("/v1/short-interest/US.T1");
+    success = false;
+    await open.get("/v1/short-interest/US.T2");
+    success = true;
+    const counted = () =>
+      open.upstash.redis("HGET", "short-interest:counts", 'refusals_total{code="too_many_requests"}');
+    await open.get("/v1/short-interest/US.T1");
+    expect(await counted()).toBe(null);
+    vi.setSystemTime(Date.now() + 15 * 60_000);
+    await open.get("/v1/short-interest/US.T1");
+    expect(await counted()).toBe("1");
+    expect((await open.opend.stats()).calls).toBe(1);
   });
 
   it("is a 503 while Upstash fails", async () => {

@@ -135,7 +135,9 @@ function callOf(client: Redis): Call {
     const patchedArgs = command === "SET" ? args.map((arg, i) => (i < 2 ? arg : arg.toUpperCase())) : args;
     const method: unknown = Reflect.get(client, name.toLowerCase());
     if (typeof method !== "function") throw new Error(`ERR unknown command '${name}'`);
-    return Reflect.apply(method, client, patchedArgs);
+    const reply: unknown = await Reflect.apply(method, client, patchedArgs);
+    // ioredis-mock returns an object.
+    return command === "HGETALL" ? Object.entries(reply ?? {}).flat() : reply;
   };
 }
 

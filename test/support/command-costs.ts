@@ -4,7 +4,7 @@
  */
 export const COMMAND_COSTS = {
   /** The first page of a symbol that was never requested. */
-  coldPage: 25,
+  coldPage: 24,
   /** A fresh page of the edge cache. */
   edgeHit: 0,
   /** A first page of the shared cache. */
@@ -12,9 +12,9 @@ export const COMMAND_COSTS = {
   /** Rows after a cursor that lies within a page of the shared cache. */
   lookByCursor: 5,
   /** A stale first page; OpenD has the same rows. */
-  refreshUnchanged: 25,
+  refreshUnchanged: 24,
   /** A stale first page; OpenD has a new row. */
-  refreshWithNewRow: 26,
+  refreshWithNewRow: 25,
   /** A page that is refused because the limit is reached. */
   refused: 12,
   /** Another page in the same data center after that. */
@@ -23,12 +23,12 @@ export const COMMAND_COSTS = {
   circuitOpen: 5,
   /** A stale page in a new data center, while the circuit is open. */
   circuitOpenStale: 5,
-  unknownSymbol: 21,
-  metrics: 8,
+  unknownSymbol: 20,
+  metrics: 6,
   /** A run of the poller with nothing due. */
   pollerIdle: 2,
   /** A run of the poller that fetches the page of one symbol. */
-  pollerWithSymbol: 34,
+  pollerWithSymbol: 33,
 } as const;
 
 export type CostEvent = keyof typeof COMMAND_COSTS;
