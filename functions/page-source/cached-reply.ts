@@ -1,5 +1,5 @@
 import { isSliceable, type Page } from "../short-interest/page.ts";
-import { pageLifetime, UNKNOWN_CURSOR_MS } from "./freshness.ts";
+import { UNKNOWN_CURSOR_MS } from "./freshness.ts";
 
 /** A cached reply of OpenD, unchanged. Times are Unix times in milliseconds. */
 export interface CachedReply {
@@ -19,6 +19,8 @@ export interface PageKey {
   readonly cursor: string;
   /** Row count; set only if the page cannot be sliced, or not at this cursor. */
   readonly num?: number | undefined;
+  /** Whether the page must start at the cursor; otherwise a stored page that has the row of the cursor will do. */
+  readonly exact?: boolean | undefined;
 }
 
 /** The timestamps of the first and last row of a page, in seconds. Only a page that can be sliced has a range. */
@@ -40,11 +42,6 @@ export interface PageSummary {
 
 /** The summary of a refusal: no rows. */
 export const EMPTY_SUMMARY: PageSummary = { newest: 0, extent: 0, next: null, range: undefined };
-
-/** A page to store. */
-export function cachedPage(reply: Uint8Array<ArrayBuffer>, cursor: string, fetchedAt: number): CachedReply {
-  return { reply, cursor, fetchedAt, ...pageLifetime(cursor, fetchedAt) };
-}
 
 /**
  * A refusal to store (negative caching). It is never served stale.

@@ -6,7 +6,9 @@ import { formatSymbol } from "../short-interest/symbol.ts";
 import { createRequestStats, increment, type RequestStats } from "../telemetry/request-stats.ts";
 import { DEADLINES, type Deadlines } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
+import { createCircuitMemory } from "./circuit-memory.ts";
 import { createEdgeCache, NO_EDGE_CACHE } from "./edge-cache.ts";
+import { type FreshnessPolicy, freshnessPolicy } from "./freshness.ts";
 import { createLookupPageSource, type PageSource } from "./page-source.ts";
 import { createSharedCache } from "./shared-cache.ts";
 import { budgetFor, type SubrequestBudget } from "./subrequest-budget.ts";
@@ -26,11 +28,13 @@ export interface PageSourceRequest {
   readonly deadlines?: Deadlines;
   /** Unix time, milliseconds. */
   readonly now?: () => number;
+  readonly policy?: FreshnessPolicy;
 }
 
 /** Builds the page source of one request: edge cache, shared cache, permits, OpenD. */
 export function createPageSource(config: Config, request: PageSourceRequest): PageSource {
   const { origin, client, waitUntil, freshOnly = false, deadlines = DEADLINES, now = Date.now } = request;
+  const { policy = freshnessPolicy } = request;
   const { stats = createRequestStats(now) } = request;
   const { budget = budgetFor(stats, config.subrequests) } = request;
   const cache: Pick<Cache, "match" | "put"> = {
@@ -44,22 +48,24 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
     },
   };
   // The edge cache also serves stale copies.
-  const edge = origin === undefined || freshOnly ? NO_EDGE_CACHE : createEdgeCache(cache, origin, now);
+  const edge = origin === undefined || freshOnly ? NO_EDGE_CACHE : createEdgeCache(cache, origin, now, policy);
   const upstash = createUpstash(config.upstash, deadlines.upstash, stats.countSubrequest);
-  const sharedCache = createSharedCache(upstash, deadlines.request, now);
+  const sharedCache = createSharedCache(upstash, deadlines.request, now, policy);
   const rule = { ...config.quota, maxInFlightMs: PERMIT_MAX_AGE_MS + deadlines.call };
   const permits = createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now });
   const source = createLookupPageSource({
     edge: { ...edge, get: (key) => stats.time("edge", edge.get(key)) },
     sharedCache: {
       ...sharedCache,
-      readOrLease: (key, lease) => stats.time("shared", sharedCache.readOrLease(key, lease)),
+      look: (key) => stats.time("shared", sharedCache.look(key)),
     },
     upstream: createUpstream({ opend: config.opend, permits, deadlines, waitUntil, stats }),
     permits,
     requestMs: deadlines.request,
     client,
     freshOnly,
+    policy,
+    circuitMemory: createCircuitMemory(config.upstash.url, now),
     now,
     waitUntil,
     budget,

@@ -1,7 +1,7 @@
 import { array, type InferOutput, nullable, number, object, parse, string } from "valibot";
 import { FIRST_CURSOR } from "../short-interest/page.ts";
 import { type CachedReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./cached-reply.ts";
-import { EDGE_INDEX_MS, MIN_STALE_REVALIDATE_MS, revalidateAfter } from "./freshness.ts";
+import { EDGE_INDEX_MS, type FreshnessPolicy, MIN_STALE_REVALIDATE_MS } from "./freshness.ts";
 
 /** A copy in this data center. */
 export interface EdgeEntry extends CachedReply {
@@ -88,6 +88,7 @@ export function createEdgeCache(
   cache: Pick<Cache, "match" | "put">,
   origin: string,
   now: () => number,
+  policy: FreshnessPolicy,
 ): EdgeCache {
   // In the query, because dot segments of a path are folded away.
   const urlOf = (kind: string, name: string) => `${origin}/${kind}?${new URLSearchParams({ key: name })}`;
@@ -149,7 +150,7 @@ export function createEdgeCache(
   return {
     async get(key) {
       const entry = await read(key).catch(ignoreFailure);
-      if (entry || key.num !== undefined) return entry;
+      if (entry || key.num !== undefined || key.exact) return entry;
       return readByTimestamp(key.symbol, key.cursor).catch(ignoreFailure);
     },
     async isKnown({ symbol, cursor }) {
@@ -163,7 +164,7 @@ export function createEdgeCache(
       // A slow lookup must not replace the copy of a later fetch.
       if (known?.name === name && known.entry.fetchedAt > cached.fetchedAt) return;
       const { reply, ...metadata } = cached;
-      const entry = { ...cached, revalidateAfter: revalidateAfter(cached, now(), waitMs) };
+      const entry = { ...cached, revalidateAfter: policy.revalidateAfter(cached, now(), waitMs, Math.random()) };
       remember(url, name, entry);
       const stored = JSON.stringify({ ...metadata, name, revalidateAfter: entry.revalidateAfter });
       // A header is ASCII, and a cursor may have any character.

@@ -1,11 +1,12 @@
 import { Failure, type FailureCode, QUOTA_CODES } from "../errors.ts";
 import { parsePageReply } from "../opend/short-interest.ts";
 import type { Permits, Priority } from "../rate-limit/permits.ts";
-import { MAX_ROWS, type Page, pageOf } from "../short-interest/page.ts";
+import { LeaseNotAcquired } from "../rate-limit/required-lease.ts";
+import { FIRST_CURSOR, MAX_ROWS, type Page, pageOf } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
+import type { ScriptCall } from "../upstash.ts";
 import {
   type CachedReply,
-  cachedPage,
   cachedRefusal,
   cachedUnknownCursorPage,
   EMPTY_SUMMARY,
@@ -14,9 +15,17 @@ import {
 } from "./cached-reply.ts";
 import { outcomeOf } from "./circuit-breaker.ts";
 import type { EdgeCache } from "./edge-cache.ts";
-import { negativeTtl, REFRESH_BACKOFF_MS } from "./freshness.ts";
-import { keepParsed } from "./parsed-page.ts";
-import type { SharedCache } from "./shared-cache.ts";
+import {
+  type FreshnessPolicy,
+  negativeTtl,
+  type Publication,
+  publicationAfterFetch,
+  REFRESH_BACKOFF_MS,
+  staleUntil,
+} from "./freshness.ts";
+import { keepParsed, readPage } from "./parsed-page.ts";
+import { isHistoryRewritten } from "./rewritten-history.ts";
+import type { FetchEnd, PageWrite, SharedCache, SharedLook } from "./shared-cache.ts";
 import type { Fetched, Upstream } from "./upstream.ts";
 
 export interface FetchDeps {
@@ -24,6 +33,7 @@ export interface FetchDeps {
   readonly sharedCache: SharedCache;
   readonly upstream: Upstream;
   readonly permits: Pick<Permits, "block" | "rememberedRefusal">;
+  readonly policy: FreshnessPolicy;
   /** The client, for its share of the calls. */
   readonly client: string;
   /** Unix time, milliseconds. */
@@ -34,28 +44,72 @@ export interface FetchDeps {
 }
 
 export interface FetchContext {
-  /** The lease that allows the fetch. */
+  /** The name of the lease that the fetch acquires. */
   readonly leaseId: string;
-  /** The reply in the shared cache. */
-  readonly stored: CachedReply | undefined;
+  /** What the lookup found in the shared cache. */
+  readonly look: SharedLook;
   readonly priority: Priority;
 }
 
 /**
- * Fetches a reply from OpenD as the holder of the lease, stores it, and releases the lease.
+ * Acquires the lease of a page together with the permit of the call, fetches the page from OpenD, stores it, and releases
+ * the lease.
+ * @returns undefined if the lease was not acquired: another reader fetches or has fetched the page
  * @throws Failure of the permit, the call or the reply; a reply that contradicts the stored page is a failed refresh
  */
 export async function fetchAndCache(
   deps: FetchDeps,
   symbol: SecuritySymbol,
-  key: PageKey,
   context: FetchContext,
-): Promise<CachedReply> {
-  const { leaseId, stored, priority } = context;
-  const { sharedCache } = deps;
-  const request = { symbol, cursor: key.cursor, num: key.num ?? MAX_ROWS };
+): Promise<CachedReply | undefined> {
+  const { look, priority } = context;
+  const { cached: stored, slot } = look;
+  const { key } = slot;
+  const fetched = await callOpend(deps, symbol, context);
+  if (fetched === undefined) return undefined;
+  const { reply, settlement, settleScript } = fetched;
+  const fetchedAt = deps.now();
+  let page: Page;
+  try {
+    page = pageOf(symbol.market, key.cursor, parsePageReply(reply));
+  } catch (thrown) {
+    throw await handleRefusal(deps, context, fetched, fetchedAt, Failure.from(thrown));
+  }
+  // The page that leads to the cursor may have been stored during the call.
+  if (priority === "unknown-cursor" && !(await isKnownNow(deps, key))) {
+    const cached = cachedUnknownCursorPage(reply, key.cursor, fetchedAt);
+    releaseLease(deps, context, { outcome: "answered" }, [settleScript({ wasted: true })]);
+    await deps.edge.put(key, cached, undefined);
+    return cached;
+  }
+  const summary = summaryOf(page, key);
+  const publication = publicationIn(page, key, slot.publication, fetchedAt);
+  const facts = { market: symbol.market, cursor: key.cursor, fetchedAt, newest: summary.newest };
+  const cached = {
+    reply,
+    cursor: key.cursor,
+    fetchedAt,
+    freshUntil: deps.policy.freshUntil(facts, publication ?? slot.publication),
+    staleUntil: staleUntil(key.cursor, fetchedAt),
+  };
+  keepParsed(cached, page);
+  const isRewritten = stored !== undefined && isHistoryRewritten(readPage(symbol, stored), page);
+  const write = { cached, summary, settlement: settlement({ wasted: false }), isRewritten };
+  const isStored = await store(deps, context, { ...write, ...(publication && { publication }) });
+  if (isStored) await deps.edge.put(key, cached, summary);
+  return cached;
+}
 
-  const fetched = await deps.upstream.fetch(request, { client: deps.client, priority }).catch((thrown) => {
+/** @returns undefined if the lease was not acquired */
+async function callOpend(deps: FetchDeps, symbol: SecuritySymbol, context: FetchContext) {
+  const { leaseId, look, priority } = context;
+  const { slot, cached: stored, isProbe } = look;
+  const { cursor, num = MAX_ROWS } = slot.key;
+  const lease = deps.sharedCache.lease(slot, leaseId);
+  try {
+    return await deps.upstream.fetch({ symbol, cursor, num }, { client: deps.client, priority, lease }, isProbe);
+  } catch (thrown) {
+    if (thrown instanceof LeaseNotAcquired) return undefined;
     const failure = Failure.from(thrown);
     const { code } = failure;
     // A refused permit is not a failed call.
@@ -63,36 +117,29 @@ export async function fetchAndCache(
     // A refused permit delays the next refresh too, unless another client may have a share left.
     const isBackedOff = stored !== undefined && code !== "client_quota_exceeded";
     const backoff = isBackedOff ? { ms: REFRESH_BACKOFF_MS, code } : undefined;
-    inBackground(
-      deps,
-      sharedCache.release(key, leaseId, { outcome: outcomeOf(code), ...(backoff && { backoff }) }),
-    );
+    releaseLease(deps, context, { outcome: outcomeOf(code), ...(backoff && { backoff }) });
     throw failure;
-  });
-  const { reply, settleScript } = fetched;
-  const fetchedAt = deps.now();
-  let page: Page;
-  try {
-    page = pageOf(symbol.market, key.cursor, parsePageReply(reply));
-  } catch (thrown) {
-    throw await handleRefusal(deps, key, context, fetched, fetchedAt, Failure.from(thrown));
   }
-  // The page that leads to the cursor may have been stored during the call.
-  if (priority === "unknown-cursor" && !(await sharedCache.isKnown(key).catch(() => false))) {
-    const cached = cachedUnknownCursorPage(reply, key.cursor, fetchedAt);
-    inBackground(
-      deps,
-      sharedCache.release(key, leaseId, { outcome: "answered" }, [settleScript({ wasted: true })]),
-    );
-    await deps.edge.put(key, cached, undefined);
-    return cached;
-  }
-  const cached = cachedPage(reply, key.cursor, fetchedAt);
-  keepParsed(cached, page);
-  const summary = summaryOf(page, key);
-  const writing = sharedCache.write(key, leaseId, cached, summary, [settleScript({ wasted: false })]);
-  if ((await awaitWrite(deps, writing, stored)) === "stored") await deps.edge.put(key, cached, summary);
-  return cached;
+}
+
+/** What a first page says of the market's publications; undefined if nothing new. */
+function publicationIn(
+  { market, rows }: Page,
+  { cursor }: PageKey,
+  previous: Publication | undefined,
+  fetchedAt: number,
+): Publication | undefined {
+  if (cursor !== FIRST_CURSOR) return undefined;
+  const timestamps = rows.map(({ timestamp }) => Number(timestamp));
+  const publication = publicationAfterFetch(previous, market, timestamps, fetchedAt);
+  return publication === previous ? undefined : publication;
+}
+
+async function isKnownNow({ sharedCache }: FetchDeps, key: PageKey): Promise<boolean> {
+  return sharedCache.look(key).then(
+    ({ isKnown }) => isKnown,
+    () => false,
+  );
 }
 
 /**
@@ -101,49 +148,52 @@ export async function fetchAndCache(
  */
 async function handleRefusal(
   deps: FetchDeps,
-  key: PageKey,
-  { leaseId, stored, priority }: FetchContext,
-  { reply, settleScript }: Fetched,
+  context: FetchContext,
+  { reply, settlement, settleScript }: Fetched,
   fetchedAt: number,
   failure: Failure,
 ): Promise<Failure> {
-  const { edge, sharedCache, permits } = deps;
+  const { edge, permits } = deps;
   const { code, detail } = failure;
+  const { look, priority } = context;
+  const { cached: stored, slot } = look;
   const isUnknownCursor = priority === "unknown-cursor";
   const ttlMs = negativeTtl(code, isUnknownCursor);
   // A client wastes a call if it requests a symbol or cursor that does not exist; a refresh is not its request.
   const isWasted = ttlMs !== undefined && !stored && (code !== "opend_failed" || isUnknownCursor);
-  const scripts = [settleScript({ wasted: isWasted })];
   if (code !== "unknown_symbol") deps.onFetchFailure(code);
   if (ttlMs === undefined || (stored && code !== "unknown_symbol")) {
     // Other programs use the account too: no calls for a window. Set before the lease is released.
     const retryAfterMs = code === "upstream_quota_exceeded" ? await permits.block() : undefined;
     const backoff = stored && { ms: ttlMs ?? REFRESH_BACKOFF_MS, code };
     const end = { outcome: "answered", ...(backoff && { backoff }) } as const;
-    inBackground(deps, sharedCache.release(key, leaseId, end, scripts));
+    releaseLease(deps, context, end, [settleScript({ wasted: isWasted })]);
     return retryAfterMs === undefined ? failure : new Failure(code, detail, { retryAfterMs });
   }
-  const negative = cachedRefusal(reply, key.cursor, fetchedAt, ttlMs);
-  const writing = sharedCache.write(key, leaseId, negative, EMPTY_SUMMARY, scripts);
-  if ((await awaitWrite(deps, writing, stored)) === "stored") await edge.put(key, negative, undefined);
+  const negative = cachedRefusal(reply, slot.key.cursor, fetchedAt, ttlMs);
+  const isStored = await store(deps, context, {
+    cached: negative,
+    summary: EMPTY_SUMMARY,
+    settlement: settlement({ wasted: isWasted }),
+    isRewritten: false,
+  });
+  if (isStored) await edge.put(slot.key, negative, undefined);
   return failure;
 }
 
 /**
- * Waits for the write of a reply only if it replaces a stored page, because it may contradict that page.
+ * Stores a reply. Waits for the write only if it replaces a stored page, because it may contradict that page.
+ * @returns whether it was stored; a write in the background counts as stored
  * @throws Failure `opend_failed` for an unconfirmed reply; any failure of the write
  */
-async function awaitWrite(
-  deps: FetchDeps,
-  writing: ReturnType<SharedCache["write"]>,
-  stored: CachedReply | undefined,
-) {
-  if (stored === undefined) {
-    inBackground(deps, writing);
-    return "stored";
+async function store(deps: FetchDeps, { look, leaseId }: FetchContext, write: PageWrite): Promise<boolean> {
+  const writing = deps.sharedCache.write(look.slot, leaseId, write);
+  if (look.cached === undefined) {
+    deps.waitUntil(writing.catch(ignoreFailure));
+    return true;
   }
   const result = await writing;
-  if (result !== "unconfirmed") return result;
+  if (result !== "unconfirmed") return result === "stored";
   deps.onFetchFailure("opend_failed");
   throw new Failure(
     "opend_failed",
@@ -151,6 +201,15 @@ async function awaitWrite(
   );
 }
 
-function inBackground({ waitUntil }: FetchDeps, work: Promise<unknown>): void {
-  waitUntil(work.catch(() => undefined));
+/** Releases the lease in the background. */
+function releaseLease(
+  { sharedCache, waitUntil }: FetchDeps,
+  { look, leaseId }: FetchContext,
+  end: FetchEnd,
+  scripts: readonly ScriptCall[] = [],
+): void {
+  waitUntil(sharedCache.release(look.slot, leaseId, end, scripts).catch(ignoreFailure));
 }
+
+/** A lease that is not released ends by itself. */
+function ignoreFailure(): void {}

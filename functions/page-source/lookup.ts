@@ -3,7 +3,7 @@ import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import { requestTimeout, withTimeout } from "../timeout.ts";
 import { nameOf, type PageKey } from "./cached-reply.ts";
 import type { EdgeEntry } from "./edge-cache.ts";
-import { isShortLived, REVALIDATE_GRACE_MS } from "./freshness.ts";
+import { isShortLived } from "./freshness.ts";
 import { type LookupResult, lookUpShared, type SharedLookupDeps } from "./shared-lookup.ts";
 
 export interface LookupDeps extends SharedLookupDeps {
@@ -32,8 +32,8 @@ const inFlight = new Map<string, Flight>();
 const flightKeyOf = ({ flightScope }: SharedLookupDeps, key: PageKey) => `${flightScope} ${nameOf(key)}`;
 
 /**
- * Looks up a reply. A recent edge copy is served at once, and for one more minute while it is revalidated in the
- * background. Otherwise the shared cache is read; the edge copy is served if that fails or takes `REVALIDATE_WAIT_MS`.
+ * Looks up a reply. A recent edge copy is served at once, and during the grace period while it is revalidated in
+ * the background. Otherwise the shared cache is read; the edge copy is served if that fails or takes `REVALIDATE_WAIT_MS`.
  * @throws Failure if there is no copy
  */
 export async function lookUp(deps: LookupDeps, symbol: SecuritySymbol, key: PageKey): Promise<LookupResult> {
@@ -41,6 +41,9 @@ export async function lookUp(deps: LookupDeps, symbol: SecuritySymbol, key: Page
   const now = deps.now();
   if (entry === undefined || now >= entry.staleUntil) return coalesce(deps, symbol, key);
   if (now < entry.revalidateAfter) return fromEdge(entry, now);
+  if (now >= entry.freshUntil && deps.circuitMemory.isOpen()) {
+    return { cached: entry, tier: "edge", staleReason: "circuit-open" };
+  }
   if (deps.redisFailure.failure)
     return { cached: entry, tier: "edge", staleReason: deps.redisFailure.failure.code };
   const timeoutError = () =>
@@ -53,7 +56,7 @@ export async function lookUp(deps: LookupDeps, symbol: SecuritySymbol, key: Page
     () => requestTimeout(deps.requestMs),
     () => coalesce(deps, symbol, key),
   );
-  if (now < entry.revalidateAfter + (isShortLived(entry) ? 0 : REVALIDATE_GRACE_MS)) {
+  if (now < entry.revalidateAfter + (isShortLived(entry) ? 0 : deps.policy.graceMs)) {
     deps.waitUntil(deps.budget.track(lookup.catch(() => deps.edge.postponeRevalidation(key, entry))));
     return fromEdge(entry, now);
   }

@@ -1,5 +1,4 @@
 import {
-  concatenate,
   END_CURSOR,
   FIRST_CURSOR,
   firstRows,
@@ -11,7 +10,6 @@ import {
 import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 import { requestTimeout, withTimeout } from "../timeout.ts";
 import { type PageKey, timestampOf } from "./cached-reply.ts";
-import { pageLifetime } from "./freshness.ts";
 import { lookUp } from "./lookup.ts";
 import { readPage } from "./parsed-page.ts";
 import type { CacheTier, LookupResult, SharedLookupDeps } from "./shared-lookup.ts";
@@ -20,13 +18,10 @@ import { subrequestLimit } from "./subrequest-budget.ts";
 /** A page, and its age. Times are Unix times in milliseconds. */
 export interface PageResult {
   readonly page: Page;
-  /** The farthest tier that a part of it came from. */
   readonly tier: CacheTier;
-  /** Why a part of it counts as stale; also set for a fresh part that could not be revalidated. */
+  /** Why it counts as stale; also set for a fresh page that could not be revalidated. */
   readonly staleReason?: string | undefined;
-  /** When its oldest part was fetched. */
   readonly fetchedAt: number;
-  /** Until when all of it is fresh. */
   readonly freshUntil: number;
 }
 
@@ -41,9 +36,6 @@ export interface PageSource {
   /** Uses one connection to OpenD for several pages, until the returned function is called. */
   reuseConnection(): () => void;
 }
-
-/** Near to far. */
-const TIERS: readonly CacheTier[] = ["edge", "shared", "collapsed", "opend"];
 
 /** The page source without stats; see `create-page-source.ts`. */
 export function createLookupPageSource(sharedDeps: SharedLookupDeps): PageSource {
@@ -82,53 +74,42 @@ async function findPage(
   if (cursor === END_CURSOR) {
     const fetchedAt = deps.now();
     const page = { market: symbol.market, rows: [], next: null };
-    return { page, tier: "edge", fetchedAt, freshUntil: pageLifetime(cursor, fetchedAt).freshUntil };
+    const facts = { market: symbol.market, cursor, fetchedAt, newest: 0 };
+    return { page, tier: "edge", fetchedAt, freshUntil: deps.policy.freshUntil(facts, undefined) };
   }
+  const key = { symbol: formatSymbol(symbol), cursor };
   if (cursor !== FIRST_CURSOR && timestampOf(cursor) === undefined) {
-    return rowsFrom(lookup, symbol, cursor, num ?? MAX_ROWS);
+    return rowsFrom(lookup, symbol, { ...key, num: num ?? MAX_ROWS });
   }
-  const head = await rowsFrom(lookup, symbol, cursor, undefined);
+  const head = await rowsFrom(lookup, symbol, key);
   if (num === undefined) return head;
   if (!isSliceable(head.page)) {
-    return num === MAX_ROWS ? head : rowsFrom(lookup, symbol, cursor, num);
+    return num === MAX_ROWS ? head : rowsFrom(lookup, symbol, { ...key, num });
   }
   if (head.page.rows.length >= num || head.page.next === null) {
     return { ...head, page: firstRows(head.page, num) };
   }
-  // The cursor lies near the end of a cached page, so the remaining rows are on the next page. If that page fails, or its
-  // rows are not in order, respond with the rows of the first page.
+  // The cursor lies near the end of a cached page. All rows of a result come from one reply, because two replies may be
+  // from before and after the history was rewritten. If the fetch fails, respond with the rows that are cached.
   const short = { ...head, freshUntil: head.fetchedAt };
-  const tail = await rowsFrom(lookup, symbol, head.page.next, undefined).catch((thrown: unknown) => {
+  const full = await rowsFrom(lookup, symbol, { ...key, exact: true }).catch((thrown: unknown) => {
     if (head.page.rows.length === 0) throw thrown;
     return undefined;
   });
-  if (tail === undefined || !isSliceable(concatenate(head.page, tail.page))) return short;
-  return {
-    page: firstRows(concatenate(head.page, tail.page), num),
-    tier: TIERS.indexOf(head.tier) > TIERS.indexOf(tail.tier) ? head.tier : tail.tier,
-    staleReason: head.staleReason ?? tail.staleReason,
-    fetchedAt: Math.min(head.fetchedAt, tail.fetchedAt),
-    freshUntil: Math.min(head.freshUntil, tail.freshUntil),
-  };
+  return full && isSliceable(full.page) ? { ...full, page: firstRows(full.page, num) } : short;
 }
 
 /**
- * All rows from `cursor` to the end of the page that has them.
- * @param num row count; set only if the page cannot be sliced
+ * All rows from the cursor of a key to the end of the page that has them.
+ * @param key with a row count only if the page cannot be sliced
  */
-async function rowsFrom(
-  lookup: Lookup,
-  symbol: SecuritySymbol,
-  cursor: string,
-  num: number | undefined,
-): Promise<PageResult> {
-  const key = { symbol: formatSymbol(symbol), cursor, num };
+async function rowsFrom(lookup: Lookup, symbol: SecuritySymbol, key: PageKey): Promise<PageResult> {
   const { cached, tier, staleReason } = await lookup(key);
   const { fetchedAt, freshUntil } = cached;
   const page = readPage(symbol, cached);
-  if (cached.cursor === cursor) return { page, tier, staleReason, fetchedAt, freshUntil };
-  const rest = rowsAfter(page, cursor);
+  if (cached.cursor === key.cursor) return { page, tier, staleReason, fetchedAt, freshUntil };
+  const rest = rowsAfter(page, key.cursor);
   if (rest) return { page: rest, tier, staleReason, fetchedAt, freshUntil };
   // The cursor lies between two rows of a cached page, so only OpenD knows its meaning.
-  return rowsFrom(lookup, symbol, cursor, MAX_ROWS);
+  return rowsFrom(lookup, symbol, { ...key, num: MAX_ROWS });
 }

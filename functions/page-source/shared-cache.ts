@@ -1,42 +1,71 @@
-import {
-  array,
-  type InferOutput,
-  literal,
-  number,
-  parse,
-  picklist,
-  safeParse,
-  string,
-  tuple,
-  union,
-} from "valibot";
-import { FAILURE_CODES, type FailureCode } from "../errors.ts";
+import { picklist, parse } from "valibot";
+import type { FailureCode } from "../errors.ts";
+import type { Settlement } from "../rate-limit/permits.ts";
+import type { RequiredLease } from "../rate-limit/required-lease.ts";
 import { FIRST_CURSOR } from "../short-interest/page.ts";
+import { parseSymbol } from "../short-interest/symbol.ts";
 import type { ScriptCall, Upstash } from "../upstash.ts";
 import { type CachedReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./cached-reply.ts";
-import { CIRCUIT } from "./circuit-breaker.ts";
-import { CONFIRM_AFTER_MS } from "./freshness.ts";
-import { READ_OR_LEASE_SCRIPT, RELEASE_SCRIPT, WRITE_SCRIPT } from "./shared-cache-scripts.ts";
+import { CIRCUIT, parseCircuit } from "./circuit-breaker.ts";
+import { CONFIRM_AFTER_MS, type FreshnessPolicy, isShortLived, type Publication, SHARED_INDEX_MS } from "./freshness.ts";
+import { LEASE_SCRIPT, RELEASE_SCRIPT, WRITE_SCRIPT } from "./shared-cache-scripts.ts";
+import {
+  bytesOf,
+  formatPublication,
+  formatStoredPage,
+  indexEntries,
+  parseIndex,
+  parseLease,
+  parsePublication,
+  parseStoredPage,
+  type StoredPage,
+} from "./stored-values.ts";
 
-/** A page of the shared cache, and whether the reader may fetch it. */
-export interface SharedCacheRead {
+/** The place of a page in the shared cache, as a lookup has read it. */
+export interface PageSlot {
+  /** The key that the page is stored under. */
+  readonly key: PageKey;
+  /** Its version; '' if no page is stored there. */
+  readonly version: string;
+  /** What was known of the market's publications. */
+  readonly publication: Publication | undefined;
+}
+
+/** What the shared cache knows of a page, and whether the page may be fetched. */
+export interface SharedLook {
   /** The stored reply, fresh or stale; undefined if there is none. */
   readonly cached: CachedReply | undefined;
+  /** Where to store a fetched page. */
+  readonly slot: PageSlot;
   /**
    * - `fresh`: no fetch is needed.
-   * - `lease-acquired`: this reader fetches the page.
-   * - `lease-held`: another reader fetches it.
+   * - `lease-free`: the reader may try to acquire the lease.
+   * - `lease-held`: another reader fetches the page.
    * - `circuit-open`: OpenD is not called for `waitMs` milliseconds; 0 while another lease probes.
    * - `backoff`: the last fetch failed with `backoffCause`, and the next one waits for `waitMs` milliseconds.
    */
-  readonly state: "fresh" | "lease-acquired" | "lease-held" | "circuit-open" | "backoff";
+  readonly state: "fresh" | "lease-free" | "lease-held" | "circuit-open" | "backoff";
   readonly waitMs: number;
   readonly backoffCause?: FailureCode | undefined;
+  /** Whether the next call to OpenD is the probe of a half-open circuit. */
+  readonly isProbe: boolean;
   /**
-   * With the lease: whether the page was answered before, or a stored page leads to its cursor. For a first page:
-   * whether the symbol was answered before.
+   * Whether the page was answered before, or a stored page leads to its cursor. For a first page: whether the symbol was
+   * answered before.
    */
   readonly isKnown: boolean;
+}
+
+/** What to store with a page. */
+export interface PageWrite {
+  readonly cached: CachedReply;
+  readonly summary: PageSummary;
+  /** Settles the permit of the call. */
+  readonly settlement: Settlement;
+  /** Whether the page shows that the history was rewritten: older pages fetched before it are dropped. */
+  readonly isRewritten: boolean;
+  /** What the page says of the market's publications; absent if nothing new. */
+  readonly publication?: Publication | undefined;
 }
 
 /** The result of a write: `unconfirmed` and `superseded` replies are not stored. */
@@ -53,178 +82,148 @@ export interface FetchEnd {
 /** One copy for all data centers, and the leases that let one of them fetch a page. */
 export interface SharedCache {
   /**
-   * Reads a page, and acquires its lease if the page is missing or stale. A page stored under another cursor whose
-   * rows continue past the requested one is found as well; the lease is then that page's.
+   * Looks for a page with plain reads: one command, or two for a cursor that lies within a page of another cursor. A
+   * replica may answer them.
+   * @throws Failure `store_unavailable`
+   */
+  look(key: PageKey): Promise<SharedLook>;
+  /**
+   * The lease that a fetch needs. It is acquired with the permit of the call, if the page has not changed since the look.
    * @param leaseId a name for the lease, unique to this lookup
-   * @throws Failure `store_unavailable`
    */
-  readOrLease(key: PageKey, leaseId: string): Promise<SharedCacheRead>;
+  lease(slot: PageSlot, leaseId: string): RequiredLease;
   /**
-   * Reads a page with plain commands, without a lease: one command for a page stored under this key, three at most.
-   * @throws Failure `store_unavailable`
+   * Stores a reply, releases the lease and settles the permit, in one script. A reply fetched before the stored one is
+   * `superseded`. A reply that is older or emptier than the stored page is `unconfirmed` until it repeats: the stored page
+   * stays, and the lease is held for a while.
    */
-  peek(key: PageKey): Promise<CachedReply | undefined>;
-  /**
-   * Whether the page was answered before, or a stored page leads to its cursor: one command.
-   * @throws Failure `store_unavailable`
-   */
-  isKnown(key: PageKey): Promise<boolean>;
-  /**
-   * Stores a reply and releases the lease, in one round trip with other scripts. A reply fetched before the stored
-   * one is `superseded`. A reply that is older or emptier than the stored page is `unconfirmed` until it repeats: the
-   * stored page stays, and the lease is held for a while.
-   */
-  write(
-    key: PageKey,
-    leaseId: string,
-    cached: CachedReply,
-    summary: PageSummary,
-    scripts: readonly ScriptCall[],
-  ): Promise<WriteResult>;
+  write(slot: PageSlot, leaseId: string, write: PageWrite): Promise<WriteResult>;
   /** Releases the lease without a reply, in one round trip with other scripts. */
-  release(key: PageKey, leaseId: string, end: FetchEnd, scripts?: readonly ScriptCall[]): Promise<void>;
+  release(slot: PageSlot, leaseId: string, end: FetchEnd, scripts?: readonly ScriptCall[]): Promise<void>;
 }
 
 /** Prefixes of the keys of pages, their leases, and the index of a symbol's pages; `npm run purge` deletes them. */
 export const PAGE_PREFIX = "short-interest:page:";
 export const LEASE_PREFIX = "short-interest:lease:";
 export const INDEX_PREFIX = "short-interest:index:";
+const PUBLICATION_PREFIX = "short-interest:publication:";
 
-/** Index entries that are tried for one cursor: pages overlap after new rows have moved their bounds. */
+/** Pages that are tried for one cursor: pages overlap after new rows have moved their bounds. */
 const MAX_CANDIDATES = 8;
 
-const FIELDS = ["entry", "cursor", "fetched", "fresh", "stale", "reply"] as const;
-const PageFields = tuple([string(), string(), string(), string(), string()]);
-/** A missing hash has null in each field. */
-const StoredFields = tuple([string(), ...PageFields.items]);
-const ReadReply = union([
-  tuple([literal("indexed"), array(string())]),
-  tuple([
-    picklist(["fresh", "lease-acquired", "lease-held", "circuit-open", "backoff"]),
-    number(),
-    number(),
-    union([literal(""), picklist(FAILURE_CODES)]),
-    ...PageFields.items,
-  ]),
-]);
-
-const pageKeyOf = (name: string) => PAGE_PREFIX + name;
-const leaseKeyOf = (name: string) => LEASE_PREFIX + name;
+const pageKeyOf = (key: PageKey) => PAGE_PREFIX + nameOf(key);
+const leaseKeyOf = (key: PageKey) => LEASE_PREFIX + nameOf(key);
 const indexKeyOf = ({ symbol }: PageKey) => INDEX_PREFIX + symbol;
-/** The member by which an index knows that a stored page leads to a cursor; '' for the first page. */
-const nextMemberOf = (cursor: string) => (cursor === FIRST_CURSOR ? "" : `next ${cursor}`);
-/** An index entry is `newest name`. */
-const nameIn = (entry: string) => entry.slice(entry.indexOf(" ") + 1);
+const marketOf = ({ symbol }: PageKey) => parseSymbol(symbol).market;
+const publicationKeyOf = (key: PageKey) => PUBLICATION_PREFIX + marketOf(key);
 
 /**
  * @param leaseMs after which a lease ends by itself: as long as a fetch may take
  * @param now Unix time, milliseconds
  */
-export function createSharedCache(upstash: Upstash, leaseMs: number, now: () => number): SharedCache {
-  /** @param entries of the index, whose pages are tried first */
-  async function readOnce(key: PageKey, leaseId: string, timestamp: number | undefined, entries: string[]) {
-    const names = [...entries.map(nameIn), nameOf(key)];
-    const keys = [indexKeyOf(key), CIRCUIT, ...names.flatMap((name) => [pageKeyOf(name), leaseKeyOf(name)])];
-    const args = [
-      leaseId,
-      leaseMs,
-      now(),
-      timestamp ?? "",
-      MAX_CANDIDATES,
-      nextMemberOf(key.cursor),
-      ...entries,
-    ];
-    return upstash.eval({ script: READ_OR_LEASE_SCRIPT, keys, args: args.map(String) }, ReadReply);
-  }
+export function createSharedCache(
+  upstash: Upstash,
+  leaseMs: number,
+  now: () => number,
+  policy: FreshnessPolicy,
+): SharedCache {
+  const readAll = (keys: readonly string[]) =>
+    upstash.exec((redis) => redis.mget<(string | null)[]>(...keys));
 
-  /** @param member the index entry that led to the page */
-  async function load(name: string, member?: string): Promise<CachedReply | undefined> {
-    const reply = await upstash.exec((redis) => redis.exec<unknown>(["HMGET", pageKeyOf(name), ...FIELDS]));
-    const { success, output } = safeParse(StoredFields, reply);
-    if (!success) return undefined;
-    const [entry, ...page] = output;
-    if (member !== undefined && member !== entry) return undefined;
-    const cached = cachedReplyOf(page);
-    return cached && now() < cached.staleUntil ? cached : undefined;
+  function cachedReplyOf(key: PageKey, stored: StoredPage, publication: Publication | undefined): CachedReply {
+    const { cursor, fetchedAt, expiresAt, newest } = stored;
+    const facts = { market: marketOf(key), cursor, fetchedAt, newest };
+    const freshUntil = stored.isRefusal ? expiresAt : Math.min(policy.freshUntil(facts, publication), expiresAt);
+    return { cursor, fetchedAt, freshUntil, staleUntil: expiresAt, reply: bytesOf(stored.base64) };
   }
 
   return {
-    async readOrLease(key, leaseId) {
-      const timestamp = key.num === undefined ? timestampOf(key.cursor) : undefined;
-      let reply = await readOnce(key, leaseId, timestamp, []);
-      if (reply[0] === "indexed") reply = await readOnce(key, leaseId, undefined, reply[1]);
-      if (reply[0] === "indexed") throw new Error("A read without an index search has no index entries");
-      const [state, waitMs, isKnown, code, ...page] = reply;
-      return {
-        state,
-        waitMs,
-        isKnown: isKnown === 1,
-        backoffCause: code || undefined,
-        cached: cachedReplyOf(page),
+    async look(key) {
+      const [page = null, lease = null, circuitValue = null, indexValue = null, publicationValue = null] =
+        await readAll([pageKeyOf(key), leaseKeyOf(key), CIRCUIT, indexKeyOf(key), publicationKeyOf(key)]);
+      const index = parseIndex(indexValue, now());
+      const isDropped = ({ cursor, fetchedAt }: StoredPage) =>
+        cursor !== FIRST_CURSOR && fetchedAt < index.rewrittenAt;
+      const valid = (value: string | null) => {
+        const stored = parseStoredPage(value);
+        return stored && now() < stored.expiresAt && !isDropped(stored) ? stored : undefined;
       };
+      let found = { key, stored: valid(page), lease };
+      const version = parseStoredPage(page)?.version ?? "";
+      const timestamp = key.num === undefined && !key.exact ? timestampOf(key.cursor) : undefined;
+      if (!found.stored && timestamp !== undefined) {
+        const names = index.pagesWith(timestamp).slice(0, MAX_CANDIDATES);
+        const values =
+          names.length === 0
+            ? []
+            : await readAll(names.flatMap((name) => [PAGE_PREFIX + name, LEASE_PREFIX + name]));
+        for (let position = 0; position < values.length; position += 2) {
+          const stored = valid(values[position] ?? null);
+          if (stored) {
+            found = { key: { ...key, cursor: stored.cursor }, stored, lease: values[position + 1] ?? null };
+            break;
+          }
+        }
+      }
+      const publication = parsePublication(publicationValue);
+      const cached = found.stored && cachedReplyOf(key, found.stored, publication);
+      const circuit = parseCircuit(circuitValue, now());
+      const look = {
+        cached,
+        slot: { key: found.key, version: found.stored?.version ?? version, publication },
+        isProbe: circuit.isHalfOpen,
+        isKnown: cached !== undefined || index.knows(key.cursor),
+        waitMs: 0,
+      };
+      if (cached && now() < cached.freshUntil) return { ...look, state: "fresh" };
+      const held = parseLease(found.lease);
+      if (held?.kind === "held") return { ...look, state: "lease-held" };
+      if (held && held.until > now()) {
+        return { ...look, state: "backoff", waitMs: held.until - now(), backoffCause: held.code };
+      }
+      if (circuit.openMs > 0 || circuit.isProbing) {
+        return { ...look, state: "circuit-open", waitMs: circuit.openMs };
+      }
+      return { ...look, state: "lease-free" };
     },
-    async peek(key) {
-      const own = await load(nameOf(key));
-      const timestamp = timestampOf(key.cursor);
-      if (own || key.num !== undefined || timestamp === undefined) return own;
-      const range = { byScore: true, rev: true, offset: 0, count: MAX_CANDIDATES } as const;
-      const found = await upstash.exec((redis) =>
-        redis.zrange<unknown[]>(indexKeyOf(key), `(${timestamp}`, "-inf", range),
-      );
-      const entry = parse(array(string()), found).find((member) => Number(member.split(" ")[0]) >= timestamp);
-      return entry === undefined ? undefined : load(nameIn(entry), entry);
+    lease({ key, version }, leaseId) {
+      const keys = [pageKeyOf(key), leaseKeyOf(key), CIRCUIT];
+      const args = [leaseId, leaseMs, now(), version].map(String);
+      return { script: { script: LEASE_SCRIPT, keys, args }, key: leaseKeyOf(key), id: leaseId };
     },
-    async isKnown(key) {
-      const member = nextMemberOf(key.cursor);
-      const found = await upstash.exec(async (redis) =>
-        member === "" ? redis.exists(indexKeyOf(key)) : redis.zscore(indexKeyOf(key), member),
-      );
-      return found !== null && Number(found) > 0;
-    },
-    async write(key, leaseId, cached, { newest, extent, next, range }, scripts) {
+    async write({ key }, leaseId, { cached, summary, settlement, isRewritten, publication }) {
+      const isRefusal = isShortLived(cached);
+      const { fetchedAt, staleUntil } = cached;
       const args = [
         leaseId,
-        cached.cursor,
-        cached.fetchedAt,
-        cached.freshUntil,
-        cached.staleUntil,
-        base64Of(cached.reply),
-        newest,
-        extent,
-        range ? `${range.newest} ${nameOf(key)}` : "",
-        range?.oldest ?? "",
-        next === null ? "" : nextMemberOf(next),
         now(),
+        formatStoredPage(cached, isRefusal, summary),
+        fetchedAt,
+        staleUntil,
+        summary.newest,
+        summary.extent,
+        indexEntries(key, summary, fetchedAt, staleUntil, fetchedAt + SHARED_INDEX_MS).join("\n"),
+        key.cursor === FIRST_CURSOR ? 0 : 1,
+        isRewritten ? fetchedAt : 0,
+        publication ? formatPublication(publication) : "",
         CONFIRM_AFTER_MS,
+        ...settlement.args,
       ];
-      const keys = [pageKeyOf(nameOf(key)), leaseKeyOf(nameOf(key)), indexKeyOf(key), CIRCUIT];
-      const [result] = await upstash.evalAll([
-        { script: WRITE_SCRIPT, keys, args: args.map(String) },
-        ...scripts,
-      ]);
+      const keys = [
+        pageKeyOf(key),
+        leaseKeyOf(key),
+        indexKeyOf(key),
+        CIRCUIT,
+        publicationKeyOf(key),
+        settlement.key,
+      ];
+      const [result] = await upstash.evalAll([{ script: WRITE_SCRIPT, keys, args: args.map(String) }]);
       return parse(picklist(["stored", "unconfirmed", "superseded"]), result);
     },
-    async release(key, leaseId, { outcome, backoff }, scripts = []) {
+    async release({ key }, leaseId, { outcome, backoff }, scripts = []) {
       const args = [leaseId, backoff?.ms ?? 0, outcome, now(), backoff?.code ?? ""].map(String);
-      await upstash.evalAll([
-        { script: RELEASE_SCRIPT, keys: [leaseKeyOf(nameOf(key)), CIRCUIT], args },
-        ...scripts,
-      ]);
+      const keys = [leaseKeyOf(key), CIRCUIT];
+      await upstash.evalAll([{ script: RELEASE_SCRIPT, keys, args }, ...scripts]);
     },
   };
-}
-
-function cachedReplyOf([cursor, fetchedAt, freshUntil, staleUntil, base64]: InferOutput<typeof PageFields>) {
-  if (base64 === "") return undefined;
-  return {
-    cursor,
-    fetchedAt: Number(fetchedAt),
-    freshUntil: Number(freshUntil),
-    staleUntil: Number(staleUntil),
-    reply: Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)),
-  };
-}
-
-function base64Of(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }

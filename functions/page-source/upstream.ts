@@ -1,7 +1,7 @@
 import type { OpendAddress } from "../opend/connect.ts";
 import { type OpendSession, openSession } from "../opend/session.ts";
 import { encodePageRequest, GET_SHORT_INTEREST, type PageRequest } from "../opend/short-interest.ts";
-import type { Permit, PermitRequest, Permits } from "../rate-limit/permits.ts";
+import type { Permit, PermitRequest, Permits, Settlement } from "../rate-limit/permits.ts";
 import { callWithPermit } from "../rate-limit/permitted-call.ts";
 import type { RequestStats } from "../telemetry/request-stats.ts";
 import { type Deadlines, requestTimeout, withTimeout } from "../timeout.ts";
@@ -20,9 +20,11 @@ export interface Fetched {
   /** Its body, whether it is a page or a refusal. */
   readonly reply: Uint8Array<ArrayBuffer>;
   /**
-   * The script that settles the permit of the call; run it with the write that stores the reply.
+   * The settlement of the call's permit, for the script that stores the reply.
    * `wasted`: whether the call requested a symbol or cursor that does not exist.
    */
+  readonly settlement: (call: { readonly wasted: boolean }) => Settlement;
+  /** The same settlement as a script of its own, for a reply that is not stored. */
   readonly settleScript: (call: { readonly wasted: boolean }) => ScriptCall;
 }
 
@@ -31,9 +33,10 @@ export interface Upstream {
   /**
    * Fetches one page: a permit, a connection, one call. The permit counts until the caller settles it. The connection
    * closes, unless `reuseConnection` keeps it.
-   * @throws Failure as the permits and the session do; `request_timeout`
+   * @param isProbe whether the permit's lease allows a single caller to probe OpenD: none connects before it has the permit
+   * @throws LeaseNotAcquired; Failure as the permits and the session do; `request_timeout`
    */
-  fetch(request: PageRequest, permitRequest: PermitRequest): Promise<Fetched>;
+  fetch(request: PageRequest, permitRequest: PermitRequest, isProbe: boolean): Promise<Fetched>;
   /** Leaves the connection open for the next fetch, until the returned function is called. */
   reuseConnection(): () => void;
 }
@@ -51,11 +54,11 @@ const IDLE_CONNECTION_MS = 2_000;
 export function createUpstream(deps: UpstreamDeps): Upstream {
   const idle = new IdleConnection();
   return {
-    fetch: (request, permitRequest) =>
+    fetch: (request, permitRequest, isProbe) =>
       withTimeout(
         deps.deadlines.request,
         () => requestTimeout(deps.deadlines.request),
-        (signal) => callOnce(deps, idle, request, permitRequest, signal),
+        (signal) => callOnce(deps, idle, request, permitRequest, isProbe, signal),
       ),
     reuseConnection: () => idle.reuse(),
   };
@@ -98,6 +101,7 @@ async function callOnce(
   idle: IdleConnection,
   request: PageRequest,
   permitRequest: PermitRequest,
+  isProbe: boolean,
   signal: AbortSignal,
 ): Promise<Fetched> {
   const { stats, waitUntil } = deps;
@@ -113,7 +117,7 @@ async function callOnce(
     const { reply, permit } = await callWithPermit(permits, permitRequest, {
       connect(acquiring) {
         const reused = idle.take();
-        opening = reused ? Promise.resolve(reused) : openEarly(deps, acquiring, controller.signal);
+        opening = reused ? Promise.resolve(reused) : openEarly(deps, acquiring, isProbe, controller.signal);
         return opening;
       },
       call(session, { remaining }) {
@@ -125,7 +129,11 @@ async function callOnce(
       signal: controller.signal,
       waitUntil,
     });
-    return { reply: reply.slice(), settleScript: ({ wasted }) => permits.settleScript(permit, wasted) };
+    return {
+      reply: reply.slice(),
+      settlement: ({ wasted }) => permits.settlement(permit, wasted),
+      settleScript: ({ wasted }) => permits.settleScript(permit, wasted),
+    };
   } finally {
     signal.removeEventListener("abort", abort);
     opening?.then((session) => idle.put(session), ignoreFailure);
@@ -133,13 +141,14 @@ async function callOnce(
   }
 }
 
-/** Opens a session before its permit is acquired, unless many others do. */
+/** Opens a session before its permit is acquired, unless it is for a probe, or many others do. */
 async function openEarly(
   { opend, deadlines, stats }: UpstreamDeps,
   acquiring: Promise<Permit>,
+  isProbe: boolean,
   signal: AbortSignal,
 ): Promise<OpendSession> {
-  if (earlyConnects < MAX_EARLY_CONNECTS) {
+  if (!isProbe && earlyConnects < MAX_EARLY_CONNECTS) {
     earlyConnects += 1;
     const onAcquired = () => {
       earlyConnects -= 1;
