@@ -1,7 +1,7 @@
 import { array, type InferOutput, nullable, number, object, parse, string } from "valibot";
 import { FIRST_CURSOR } from "../short-interest/page.ts";
 import { type CachedReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./cached-reply.ts";
-import { EDGE_INDEX_MS, MIN_STALE_REVALIDATE_MS, revalidateAfter } from "./freshness.ts";
+import { EDGE_INDEX_MS, freshnessPolicy, MIN_STALE_REVALIDATE_MS } from "./freshness.ts";
 
 /** A copy in this data center. */
 export interface EdgeEntry extends CachedReply {
@@ -163,7 +163,8 @@ export function createEdgeCache(
       // A slow lookup must not replace the copy of a later fetch.
       if (known?.name === name && known.entry.fetchedAt > cached.fetchedAt) return;
       const { reply, ...metadata } = cached;
-      const entry = { ...cached, revalidateAfter: revalidateAfter(cached, now(), waitMs) };
+      const revalidateAfter = freshnessPolicy.revalidateAfter(cached, now(), waitMs, Math.random());
+      const entry = { ...cached, revalidateAfter };
       remember(url, name, entry);
       const stored = JSON.stringify({ ...metadata, name, revalidateAfter: entry.revalidateAfter });
       // A header is ASCII, and a cursor may have any character.
