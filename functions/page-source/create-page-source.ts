@@ -48,7 +48,8 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
     },
   };
   // The edge cache also serves stale copies.
-  const edge = origin === undefined || freshOnly ? NO_EDGE_CACHE : createEdgeCache(cache, origin, now, policy);
+  const edge =
+    origin === undefined || freshOnly ? NO_EDGE_CACHE : createEdgeCache(cache, origin, now, policy);
   const upstash = createUpstash(config.upstash, deadlines.upstash, stats.countSubrequest);
   const sharedCache = createSharedCache(upstash, deadlines.request, now, policy);
   const rule = { ...config.quota, maxInFlightMs: PERMIT_MAX_AGE_MS + deadlines.call };

@@ -164,7 +164,10 @@ export function createEdgeCache(
       // A slow lookup must not replace the copy of a later fetch.
       if (known?.name === name && known.entry.fetchedAt > cached.fetchedAt) return;
       const { reply, ...metadata } = cached;
-      const entry = { ...cached, revalidateAfter: policy.revalidateAfter(cached, now(), waitMs, Math.random()) };
+      const entry = {
+        ...cached,
+        revalidateAfter: policy.revalidateAfter(cached, now(), waitMs, Math.random()),
+      };
       remember(url, name, entry);
       const stored = JSON.stringify({ ...metadata, name, revalidateAfter: entry.revalidateAfter });
       // A header is ASCII, and a cursor may have any character.

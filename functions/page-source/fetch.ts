@@ -107,7 +107,11 @@ async function callOpend(deps: FetchDeps, symbol: SecuritySymbol, context: Fetch
   const { cursor, num = MAX_ROWS } = slot.key;
   const lease = deps.sharedCache.lease(slot, leaseId);
   try {
-    return await deps.upstream.fetch({ symbol, cursor, num }, { client: deps.client, priority, lease }, isProbe);
+    return await deps.upstream.fetch(
+      { symbol, cursor, num },
+      { client: deps.client, priority, lease },
+      isProbe,
+    );
   } catch (thrown) {
     if (thrown instanceof LeaseNotAcquired) return undefined;
     const failure = Failure.from(thrown);

@@ -12,14 +12,17 @@ export function isHistoryRewritten(before: Page, after: Page): boolean {
   const oldest = after.rows.at(-1)?.timestamp;
   const newest = before.rows[0]?.timestamp;
   if (oldest === undefined || newest === undefined) return true;
-  const shared = (page: Page) => page.rows.filter(({ timestamp }) => oldest <= timestamp && timestamp <= newest);
+  const shared = (page: Page) =>
+    page.rows.filter(({ timestamp }) => oldest <= timestamp && timestamp <= newest);
   const [old, renewed] = [shared(before), shared(after)];
   return (
     old.length === 0 ||
     old.length !== renewed.length ||
     old.some((row, index) => {
       const other = renewed[index];
-      return COLUMNS[before.market].some(({ valueIn }) => other === undefined || !Object.is(valueIn(row), valueIn(other)));
+      return COLUMNS[before.market].some(
+        ({ valueIn }) => other === undefined || !Object.is(valueIn(row), valueIn(other)),
+      );
     })
   );
 }

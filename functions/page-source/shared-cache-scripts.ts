@@ -134,4 +134,3 @@ else
 end
 return 0
 `;
-

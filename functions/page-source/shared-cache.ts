@@ -1,4 +1,4 @@
-import { picklist, parse } from "valibot";
+import { parse, picklist } from "valibot";
 import type { FailureCode } from "../errors.ts";
 import type { Settlement } from "../rate-limit/permits.ts";
 import type { RequiredLease } from "../rate-limit/required-lease.ts";
@@ -7,7 +7,13 @@ import { parseSymbol } from "../short-interest/symbol.ts";
 import type { ScriptCall, Upstash } from "../upstash.ts";
 import { type CachedReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./cached-reply.ts";
 import { CIRCUIT, parseCircuit } from "./circuit-breaker.ts";
-import { CONFIRM_AFTER_MS, type FreshnessPolicy, isShortLived, type Publication, SHARED_INDEX_MS } from "./freshness.ts";
+import {
+  CONFIRM_AFTER_MS,
+  type FreshnessPolicy,
+  isShortLived,
+  type Publication,
+  SHARED_INDEX_MS,
+} from "./freshness.ts";
 import { LEASE_SCRIPT, RELEASE_SCRIPT, WRITE_SCRIPT } from "./shared-cache-scripts.ts";
 import {
   bytesOf,
@@ -130,10 +136,16 @@ export function createSharedCache(
   const readAll = (keys: readonly string[]) =>
     upstash.exec((redis) => redis.mget<(string | null)[]>(...keys));
 
-  function cachedReplyOf(key: PageKey, stored: StoredPage, publication: Publication | undefined): CachedReply {
+  function cachedReplyOf(
+    key: PageKey,
+    stored: StoredPage,
+    publication: Publication | undefined,
+  ): CachedReply {
     const { cursor, fetchedAt, expiresAt, newest } = stored;
     const facts = { market: marketOf(key), cursor, fetchedAt, newest };
-    const freshUntil = stored.isRefusal ? expiresAt : Math.min(policy.freshUntil(facts, publication), expiresAt);
+    const freshUntil = stored.isRefusal
+      ? expiresAt
+      : Math.min(policy.freshUntil(facts, publication), expiresAt);
     return { cursor, fetchedAt, freshUntil, staleUntil: expiresAt, reply: bytesOf(stored.base64) };
   }
 

@@ -106,7 +106,11 @@ async function serveStale(
   return { cached, tier: "shared", staleReason: refusal?.code ?? reason ?? "revalidating" };
 }
 
-async function priorityOf({ edge }: SharedLookupDeps, key: PageKey, { isKnown }: SharedLook): Promise<Priority> {
+async function priorityOf(
+  { edge }: SharedLookupDeps,
+  key: PageKey,
+  { isKnown }: SharedLook,
+): Promise<Priority> {
   if (isKnown || key.exact || (await edge.isKnown(key))) return "known-page";
   return key.cursor === FIRST_CURSOR ? "new-symbol" : "unknown-cursor";
 }

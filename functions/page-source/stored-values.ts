@@ -1,5 +1,5 @@
-import { FAILURE_CODES, type FailureCode } from "../errors.ts";
 import { picklist, safeParse } from "valibot";
+import { FAILURE_CODES, type FailureCode } from "../errors.ts";
 import { type CachedReply, nameOf, type PageKey, type PageSummary } from "./cached-reply.ts";
 import type { Publication } from "./freshness.ts";
 
@@ -45,7 +45,11 @@ export function parseStoredPage(value: string | null): StoredPage | undefined {
   };
 }
 
-export function formatStoredPage(cached: CachedReply, isRefusal: boolean, { newest, extent }: PageSummary): string {
+export function formatStoredPage(
+  cached: CachedReply,
+  isRefusal: boolean,
+  { newest, extent }: PageSummary,
+): string {
   const { fetchedAt, staleUntil, cursor, reply } = cached;
   const kind = isRefusal ? "refusal" : "page";
   return `${fetchedAt} ${staleUntil} ${kind} ${newest} ${extent} - 0 ${encodeURIComponent(cursor)} ${base64Of(reply)}`;
@@ -113,7 +117,10 @@ export function indexEntries(
 }
 
 export function parsePublication(value: string | null): Publication | undefined {
-  const fields = /^(\d+) (\d+) (\d+) (\d+)$/.exec(value ?? "")?.slice(1).map(Number);
+  const fields = /^(\d+) (\d+) (\d+) (\d+)$/
+    .exec(value ?? "")
+    ?.slice(1)
+    .map(Number);
   if (fields === undefined) return undefined;
   const [newest = 0, seenAt = 0, checkedAt = 0, step = 1] = fields;
   return { newest, seenAt, checkedAt, step };

@@ -3,7 +3,6 @@ import type { PageResult, PageSource } from "../page-source/page-source.ts";
 import type { SubrequestBudget } from "../page-source/subrequest-budget.ts";
 import { FIRST_CURSOR } from "../short-interest/page.ts";
 import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
-import { nextPollTime, RETRY_MS } from "./calendar.ts";
 import { publishedMessage } from "./messages.ts";
 import type { DueSymbol, PollResult, PollSchedule } from "./poll-schedule.ts";
 
@@ -19,6 +18,11 @@ export interface PollDeps {
   readonly maxDurationMs: number;
 }
 
+/**
+ * Delay of the next poll after a failure, and at least this long after each poll. The same as the interval of the cron
+ * in wrangler.toml: a shorter delay has no effect.
+ */
+const RETRY_MS = 15 * 60_000;
 /** Symbols that one command claims from the schedule. */
 const CLAIM_BATCH = 10;
 /** Errors of one symbol, with the delay of its next poll in milliseconds. Other symbols are still polled. */
@@ -87,7 +91,7 @@ async function pollSymbol(
     return { result, failure };
   }
   const newestTimestamp = newest.page.rows[0]?.timestamp;
-  const nextPollAt = nextPollTime(symbol.market, newestTimestamp, newest.freshUntil, now());
+  const nextPollAt = Math.max(newest.freshUntil, now() + RETRY_MS);
   const isNew =
     due.newestTimestamp !== undefined &&
     newestTimestamp !== undefined &&

@@ -1,4 +1,4 @@
-import { EDGE_REVALIDATE_MS, FIRST_PAGE_FRESH_MS } from "../../functions/page-source/freshness.ts";
+import { EDGE_TRUST_MS, MAX_UNFETCHED_MS } from "../../functions/page-source/freshness.ts";
 import { COMMAND_COSTS, type CostEvent } from "./command-costs.ts";
 
 const DAY_MS = 86_400_000;
@@ -12,9 +12,9 @@ const POLLER_RUNS_PER_DAY = 96;
 /** What a symbol causes whose first page is requested all day at each data center. */
 const USAGE = {
   /** Refreshes of the page for all data centers together. */
-  refreshesPerDay: DAY_MS / FIRST_PAGE_FRESH_MS,
+  refreshesPerDay: DAY_MS / MAX_UNFETCHED_MS,
   /** Reads of the shared copy by one data center. */
-  looksPerDay: DAY_MS / EDGE_REVALIDATE_MS,
+  looksPerDay: DAY_MS / EDGE_TRUST_MS,
 };
 
 const EVENTS: Readonly<Record<CostEvent, string>> = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isUsExchangeHoliday } from "../../functions/webhooks/exchange-holidays.ts";
+import { isUsExchangeHoliday } from "../../functions/short-interest/exchange-holidays.ts";
 import { NYSE_HOLIDAYS } from "./publications.ts";
 
 const DAY = 86_400_000;
