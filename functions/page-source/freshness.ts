@@ -30,7 +30,7 @@ export const MAX_UNCONFIRMED_MS = 6 * HOUR;
 /** A first page is fresh for this long at most after its own fetch: the row or the history of one symbol may change. */
 export const MAX_UNFETCHED_MS = DAY;
 /** The same while its next row is published but missing in the market. */
-export const MAX_UNFETCHED_DUE_MS = 6 * HOUR;
+export const MAX_UNFETCHED_DUE_MS = 12 * HOUR;
 /** A confirmation that is newer than the last one by less than this is not written. Shorter than `MIN_PAUSE_MS`. */
 export const MIN_CONFIRMATION_MS = 5 * MINUTE;
 /** Older pages are fresh for this long: their rows change only with the history. */
