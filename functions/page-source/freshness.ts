@@ -138,15 +138,19 @@ export const freshnessPolicy: FreshnessPolicy = {
   freshUntil(page, publication) {
     const { market, cursor, fetchedAt, newest } = page;
     if (cursor !== FIRST_CURSOR) return fetchedAt + OLDER_PAGE_FRESH_MS;
-    const known = publication && isCalendarTime(publication.newest) ? publication : undefined;
     const isDated = isRowTime(newest, fetchedAt);
-    const own = { newest, step: known?.step ?? 1, checkedAt: fetchedAt };
-    const ownUntil = isDated ? upToDateUntil(market, own, fetchedAt) : fetchedAt + MAX_UNCONFIRMED_MS;
-    if (known === undefined || (newest !== 0 && !isDated)) return ownUntil;
+    // Without rows in the market, or with a row that has no date, the calendar says nothing.
+    if (newest !== 0 && !isDated) return fetchedAt + MAX_UNCONFIRMED_MS;
+    const known = publication && isCalendarTime(publication.newest) ? publication : undefined;
+    const untilByItself = () =>
+      isDated
+        ? upToDateUntil(market, { newest, step: known?.step ?? 1, checkedAt: fetchedAt }, fetchedAt)
+        : fetchedAt + MAX_UNCONFIRMED_MS;
+    if (known === undefined) return untilByItself();
     const behind = isDated ? periodsBetween(market, newest, known.newest) : Number.POSITIVE_INFINITY;
-    if (behind < 0) return ownUntil;
+    if (behind < 0) return untilByItself();
     // The row appeared in the market after this fetch.
-    if (behind > 0 && fetchedAt < known.seenAt) return Math.min(ownUntil, known.seenAt);
+    if (behind > 0 && fetchedAt < known.seenAt) return Math.min(untilByItself(), known.seenAt);
     const checkedAt = Math.max(fetchedAt, known.checkedAt);
     const marketUntil = upToDateUntil(market, { ...known, checkedAt }, fetchedAt);
     if (behind === 0) return marketUntil;
@@ -209,14 +213,14 @@ function upToDateUntil(
   { newest, step, checkedAt }: Pick<Publication, "newest" | "step" | "checkedAt">,
   fetchedAt: number,
 ): number {
-  // A row may be missing: a week in Hong Kong may have no trading day. Then the next one is looked for.
-  const publications = [expectedAfter(market, newest, step), expectedAfter(market, newest, 2 * step)];
-  const due = publications.findLast((time) => time <= checkedAt);
-  const next = publications.find((time) => time > checkedAt) ?? Number.POSITIVE_INFINITY;
   const unfetched = fetchedAt + MAX_UNFETCHED_MS;
-  if (due === undefined || checkedAt - due >= LOOKING_MS) {
-    return Math.min(next, checkedAt + MAX_UNCONFIRMED_MS, unfetched);
-  }
+  const unconfirmed = checkedAt + MAX_UNCONFIRMED_MS;
+  const first = expectedAfter(market, newest, step);
+  if (checkedAt < first) return Math.min(first, unconfirmed, unfetched);
+  // The row may never come: a week in Hong Kong may have no trading day. Then the row after it is looked for.
+  const second = expectedAfter(market, newest, 2 * step);
+  const [due, next] = checkedAt < second ? [first, second] : [second, Number.POSITIVE_INFINITY];
+  if (checkedAt - due >= LOOKING_MS) return Math.min(next, unconfirmed, unfetched);
   // The time since the publication doubles with each look.
   const pauseMs = Math.min(Math.max(checkedAt - due, MIN_PAUSE_MS), MAX_PAUSE_MS);
   return Math.min(next, checkedAt + pauseMs, unfetched, Math.max(fetchedAt, due) + MAX_UNFETCHED_DUE_MS);
