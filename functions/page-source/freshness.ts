@@ -166,11 +166,11 @@ export const freshnessPolicy: FreshnessPolicy = {
     if (now >= freshUntil) {
       const byStaleness = Math.max((now - freshUntil) / STALENESS_DIVISOR, MIN_STALE_REVALIDATE_MS);
       const trustMs = waitMs > 0 ? MAX_STALE_REVALIDATE_MS : Math.min(byStaleness, MAX_STALE_REVALIDATE_MS);
-      return now + trustMs + random * Math.min(trustMs, EXPIRY_SPREAD_MS);
+      return Math.round(now + trustMs + random * Math.min(trustMs, EXPIRY_SPREAD_MS));
     }
     if (isShortLived(copy)) return Math.min(now + SHORT_LIVED_TRUST_MS, freshUntil);
     const trustMs = EDGE_TRUST_MS - random * EDGE_TRUST_SPREAD_MS;
-    return Math.min(now + trustMs, freshUntil + random * EXPIRY_SPREAD_MS);
+    return Math.round(Math.min(now + trustMs, freshUntil + random * EXPIRY_SPREAD_MS));
   },
 
   graceMs: REVALIDATE_GRACE_MS,
