@@ -6,10 +6,9 @@ import type { Market } from "../short-interest/symbol.ts";
 /**
  * Every lifetime of a cached page. A page is fresh, then stale, then gone. A first page is fresh until the calendar
  * expects its next row; then its market is looked at with growing pauses. All symbols of a market share one record of
- * its newest row: a fetch of one symbol confirms the pages of the others. So a symbol whose row appears in OpenD
- * without those of the others may be fresh without it for `MAX_UNFETCHED_DUE_MS` after the expected publication, and for
- * `MAX_UNFETCHED_MS` at other times. After `EDGE_TRUST_MS` and `REVALIDATE_GRACE_MS` together, a data center serves a
- * purged page only if the revalidation fails.
+ * its newest row: a fetch of one symbol confirms the pages of the others. So if one symbol has its row in OpenD before
+ * the others, its page may be fresh without the row for 6 h to a day. After `EDGE_TRUST_MS` and `REVALIDATE_GRACE_MS`
+ * together, a data center serves a purged page only if the revalidation fails.
  */
 
 const SECOND = 1_000;
@@ -29,8 +28,8 @@ export const LOOKING_MS = 7 * DAY;
 export const MAX_UNCONFIRMED_MS = 6 * HOUR;
 /** A first page is fresh for this long at most after its own fetch: the row or the history of one symbol may change. */
 export const MAX_UNFETCHED_MS = DAY;
-/** The same while its next row is published but missing in the market. */
-export const MAX_UNFETCHED_DUE_MS = 12 * HOUR;
+/** The same at first while its next row is published but missing in the market; then it doubles to `MAX_UNFETCHED_MS`. */
+export const MAX_UNFETCHED_DUE_MS = 6 * HOUR;
 /** A confirmation that is newer than the last one by less than this is not written. Shorter than `MIN_PAUSE_MS`. */
 export const MIN_CONFIRMATION_MS = 5 * MINUTE;
 /** Older pages are fresh for this long: their rows change only with the history. */
@@ -221,9 +220,11 @@ function upToDateUntil(
   const second = expectedAfter(market, newest, 2 * step);
   const [due, next] = checkedAt < second ? [first, second] : [second, Number.POSITIVE_INFINITY];
   if (checkedAt - due >= LOOKING_MS) return Math.min(next, unconfirmed, unfetched);
-  // The time since the publication doubles with each look.
+  // The time since the publication doubles with each look, and with each fetch of the same symbol.
   const pauseMs = Math.min(Math.max(checkedAt - due, MIN_PAUSE_MS), MAX_PAUSE_MS);
-  return Math.min(next, checkedAt + pauseMs, unfetched, Math.max(fetchedAt, due) + MAX_UNFETCHED_DUE_MS);
+  const ownFetch = Math.max(fetchedAt, due);
+  const ownUntil = ownFetch + Math.max(ownFetch - due, MAX_UNFETCHED_DUE_MS);
+  return Math.min(next, checkedAt + pauseMs, ownUntil, unfetched);
 }
 
 /** Newest rows whose spacing counts: the spacing of older rows may have been another one. */
