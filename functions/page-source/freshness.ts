@@ -138,7 +138,7 @@ export const freshnessPolicy: FreshnessPolicy = {
     const { market, cursor, fetchedAt, newest } = page;
     if (cursor !== FIRST_CURSOR) return fetchedAt + OLDER_PAGE_FRESH_MS;
     const isDated = isRowTime(newest, fetchedAt);
-    // Without rows in the market, or with a row that has no date, the calendar says nothing.
+    // The calendar cannot tell anything about a senseless timestamp.
     if (newest !== 0 && !isDated) return fetchedAt + MAX_UNCONFIRMED_MS;
     const known = publication && isCalendarTime(publication.newest) ? publication : undefined;
     const untilByItself = () =>
