@@ -114,7 +114,7 @@ describe("circuit breaker", () => {
     expect(await openMs()).toBe(10_000);
   });
 
-  it("is not open for longer because of calls that began before it opened", async () => {
+  it("does not double its open time because of calls that began before it opened", async () => {
     for (let call = 0; call < 8; call += 1) await started.acquire(keyOf(call), `lease ${call}`);
     for (let call = 0; call < 5; call += 1) await fail(call, `lease ${call}`);
     for (let call = 5; call < 8; call += 1) await fail(call, `lease ${call}`);
