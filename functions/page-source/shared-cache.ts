@@ -16,7 +16,6 @@ import {
 } from "./freshness.ts";
 import { LEASE_SCRIPT, RELEASE_SCRIPT, WRITE_SCRIPT } from "./shared-cache-scripts.ts";
 import {
-  bytesOf,
   formatPublication,
   formatStoredPage,
   indexEntries,
@@ -25,6 +24,7 @@ import {
   parsePublication,
   parseStoredPage,
   type StoredPage,
+  versionOf,
 } from "./stored-values.ts";
 
 /** The place of a page in the shared cache, as a lookup has read it. */
@@ -141,12 +141,12 @@ export function createSharedCache(
     stored: StoredPage,
     publication: Publication | undefined,
   ): CachedReply {
-    const { cursor, fetchedAt, expiresAt, newest } = stored;
+    const { cursor, fetchedAt, expiresAt, newest, reply } = stored;
     const facts = { market: marketOf(key), cursor, fetchedAt, newest };
     const freshUntil = stored.isRefusal
       ? expiresAt
       : Math.min(policy.freshUntil(facts, publication), expiresAt);
-    return { cursor, fetchedAt, freshUntil, staleUntil: expiresAt, reply: bytesOf(stored.base64) };
+    return { cursor, fetchedAt, freshUntil, staleUntil: expiresAt, reply };
   }
 
   return {
@@ -161,7 +161,6 @@ export function createSharedCache(
         return stored && now() < stored.expiresAt && !isDropped(stored) ? stored : undefined;
       };
       let found = { key, stored: valid(page), lease };
-      const version = parseStoredPage(page)?.version ?? "";
       const timestamp = key.num === undefined && !key.exact ? timestampOf(key.cursor) : undefined;
       if (!found.stored && timestamp !== undefined) {
         const names = index.pagesWith(timestamp).slice(0, MAX_CANDIDATES);
@@ -182,7 +181,7 @@ export function createSharedCache(
       const circuit = parseCircuit(circuitValue, now());
       const look = {
         cached,
-        slot: { key: found.key, version: found.stored?.version ?? version, publication },
+        slot: { key: found.key, version: found.stored?.version ?? versionOf(page), publication },
         isProbe: circuit.isHalfOpen,
         isKnown: cached !== undefined || index.knows(key.cursor),
         waitMs: 0,
