@@ -26,8 +26,8 @@ const fail = (number: number, leaseId: string) =>
 
 async function failTimes(times: number) {
   for (let attempt = 0; attempt < times; attempt += 1) {
-    expect(await started.acquire(keyOf(attempt), `lease ${attempt}`)).toBe("acquired");
-    await fail(attempt, `lease ${attempt}`);
+    expect(await started.acquire(keyOf(attempt), `lease-${attempt}`)).toBe("acquired");
+    await fail(attempt, `lease-${attempt}`);
   }
 }
 
@@ -115,20 +115,20 @@ describe("circuit breaker", () => {
   });
 
   it("does not double its open time because of calls that began before it opened", async () => {
-    for (let call = 0; call < 8; call += 1) await started.acquire(keyOf(call), `lease ${call}`);
-    for (let call = 0; call < 5; call += 1) await fail(call, `lease ${call}`);
-    for (let call = 5; call < 8; call += 1) await fail(call, `lease ${call}`);
+    for (let call = 0; call < 8; call += 1) await started.acquire(keyOf(call), `lease-${call}`);
+    for (let call = 0; call < 5; call += 1) await fail(call, `lease-${call}`);
+    for (let call = 5; call < 8; call += 1) await fail(call, `lease-${call}`);
     expect(await openMs()).toBe(10_000);
     setTime(NOW + 10_000);
     expect(await look(20)).toMatchObject({ isProbe: true });
   });
 
   it("stays half-open for its probe if a call that began before fails meanwhile", async () => {
-    for (let call = 0; call < 6; call += 1) await started.acquire(keyOf(call), `lease ${call}`);
-    for (let call = 0; call < 5; call += 1) await fail(call, `lease ${call}`);
+    for (let call = 0; call < 6; call += 1) await started.acquire(keyOf(call), `lease-${call}`);
+    for (let call = 0; call < 5; call += 1) await fail(call, `lease-${call}`);
     setTime(NOW + 40_000);
     await started.acquire(keyOf(20), "probe");
-    await fail(5, "lease 5");
+    await fail(5, "lease-5");
     expect(await look(21)).toMatchObject({ state: "circuit-open", waitMs: 0 });
     await fail(20, "probe");
     expect(await openMs()).toBe(20_000);

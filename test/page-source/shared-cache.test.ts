@@ -164,22 +164,6 @@ describe("stored page", () => {
     }
   });
 
-  it("fetched last is found first by a cursor within several", async () => {
-    const { cache, write } = started;
-    const writeAt = (cursor: string, fetchedAt: number) =>
-      write(
-        { ...KEY, cursor },
-        {
-          cached: cachedPage(REPLY, cursor, fetchedAt),
-          summary: summaryOfRange(1_690_000_000, 1_600_000_000),
-        },
-      );
-    await writeAt("1700000001", NOW - 1);
-    await writeAt("1700000003", NOW);
-    await writeAt("1700000002", NOW - 2);
-    expect((await cache.look({ ...KEY, cursor: "1650000000" })).cached?.cursor).toBe("1700000003");
-  });
-
   it("that is gone is passed over when a cursor leads to it", async () => {
     const { cache, write, command } = started;
     const page = summaryOfRange(1_690_000_000, 1_600_000_000);

@@ -10,6 +10,7 @@ import {
   parsePublication,
   parseStoredPage,
 } from "../../functions/page-source/stored-values.ts";
+import { countsCommands } from "../support/counted-upstash.ts";
 import {
   cachedPage,
   DAY,
@@ -224,7 +225,8 @@ describe("shared cache", () => {
     }
   });
 
-  it("reads values of other types as missing", async () => {
+  // MGET of the imitation returns them.
+  it.runIf(countsCommands)("reads values of other types as missing", async () => {
     const { cache, command } = started;
     const key = { symbol: "US.AAPL", cursor: "" };
     // An earlier version stored hashes and sorted sets under these keys.
