@@ -1,6 +1,14 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { circuitOpenMs, outcomeOf } from "../../functions/page-source/circuit-breaker.ts";
-import { cachedPage, emptySlot, HOUR, MINUTE, NOW, SECOND, startSharedCache } from "../support/shared-cache.ts";
+import {
+  cachedPage,
+  emptySlot,
+  HOUR,
+  MINUTE,
+  NOW,
+  SECOND,
+  startSharedCache,
+} from "../support/shared-cache.ts";
 
 const PAGE = cachedPage(new Uint8Array([8, 10]), "", NOW);
 const FAILED = { outcome: "failed" } as const;

@@ -168,8 +168,7 @@ describe("edge cache", () => {
       newest: 1_690_000_000,
       range: { newest: 1_690_000_000, oldest: 1_590_000_000 },
     });
-    const cursorOf = async (within: string) =>
-      (await otherIsolate().get({ symbol, cursor: within }))?.cursor;
+    const cursorOf = async (within: string) => (await otherIsolate().get({ symbol, cursor: within }))?.cursor;
     expect(await cursorOf("1700000000")).toBe("");
     expect(await cursorOf("1690000000")).toBe(cursor);
     expect(await cursorOf("1590000001")).toBe(cursor);

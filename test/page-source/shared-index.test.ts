@@ -1,5 +1,13 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { cachedPage, DAY, MINUTE, NOW, startSharedCache, summary, summaryOfRange } from "../support/shared-cache.ts";
+import {
+  cachedPage,
+  DAY,
+  MINUTE,
+  NOW,
+  startSharedCache,
+  summary,
+  summaryOfRange,
+} from "../support/shared-cache.ts";
 
 const REPLY = new Uint8Array([8, 10]);
 const KEY = { symbol: "US.AAPL", cursor: "" };
