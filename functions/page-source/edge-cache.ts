@@ -141,6 +141,8 @@ export function createEdgeCache(
     if (timestamp === undefined) return undefined;
     const candidates = (await readIndex(symbol))
       .filter(({ newest, oldest }) => oldest !== null && oldest < timestamp && timestamp <= newest)
+      // Those with the most rows after the cursor first.
+      .sort((one, other) => (one.oldest ?? 0) - (other.oldest ?? 0))
       .slice(0, MAX_CANDIDATES);
     const entries = await Promise.all(candidates.map(({ cursor: own }) => read({ symbol, cursor: own })));
     const found = entries.filter((entry) => entry !== undefined);

@@ -77,7 +77,7 @@ export const EXPIRY_SPREAD_MS = MINUTE;
  * The edge cache serves a stale copy for a tenth of its staleness, within these bounds, before it asks the shared
  * cache again.
  */
-export const MIN_STALE_REVALIDATE_MS = 30 * SECOND;
+export const MIN_STALE_REVALIDATE_MS = 10 * SECOND;
 export const MAX_STALE_REVALIDATE_MS = 30 * MINUTE;
 const STALENESS_DIVISOR = 10;
 

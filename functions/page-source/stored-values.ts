@@ -81,7 +81,7 @@ export function parseLease(value: string | null): StoredLease | undefined {
 }
 
 export interface StoredIndex {
-  /** Names of the pages that may have a row, by its timestamp in seconds; the last fetched first. */
+  /** Names of the pages that may have a row, by its timestamp in seconds; those with the most rows after it first. */
   readonly pagesWith: (timestamp: number) => string[];
   /** Whether the index knows the cursor of a key: a stored page leads to it, or it is the first one. */
   readonly knows: (cursor: string) => boolean;
@@ -108,7 +108,7 @@ export function parseIndex(value: string | null, now: number): StoredIndex {
           ([kind, , , , newest, oldest]) =>
             kind === "page" && Number(oldest) < timestamp && timestamp <= Number(newest),
         )
-        .sort((one, other) => Number(other[3]) - Number(one[3]))
+        .sort((one, other) => Number(one[5]) - Number(other[5]))
         .flatMap(([, name]) => (name === undefined ? [] : [name])),
   };
 }

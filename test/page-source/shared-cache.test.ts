@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { cachedRefusal, EMPTY_SUMMARY, type PageSummary } from "../../functions/page-source/cached-reply.ts";
+import { cachedRefusal, EMPTY_SUMMARY } from "../../functions/page-source/cached-reply.ts";
 import { countsCommands, startCountedUpstash } from "../support/counted-upstash.ts";
 import {
   cachedPage,
@@ -164,6 +164,24 @@ describe("stored page", () => {
     }
   });
 
+  it("with the most rows after a cursor is found by it, unless it is stale and another one is fresh", async () => {
+    const { cache, write, setTime } = started;
+    const writePage = (cursor: string, fetchedAt: number, oldest: number) =>
+      write(
+        { ...KEY, cursor },
+        { cached: cachedPage(REPLY, cursor, fetchedAt), summary: summaryOfRange(1_690_000_000, oldest) },
+      );
+    await writePage("1700000001", NOW - 2, 1_600_000_001);
+    await writePage("1700000002", NOW - 1, 1_600_000_000);
+    await writePage("1700000003", NOW, 1_600_000_002);
+    const found = async () => (await cache.look({ ...KEY, cursor: "1650000000" })).cached?.cursor;
+    expect(await found()).toBe("1700000002");
+    setTime(NOW + HOUR - 1);
+    expect(await found()).toBe("1700000003");
+    setTime(NOW + HOUR);
+    expect(await found()).toBe("1700000002");
+  });
+
   it("that is gone is passed over when a cursor leads to it", async () => {
     const { cache, write, command } = started;
     const page = summaryOfRange(1_690_000_000, 1_600_000_000);
@@ -240,94 +258,5 @@ describe("lease", () => {
     const remainingMs = await command("PTTL", LEASE);
     expect(remainingMs).toBeGreaterThan(4_000);
     expect(remainingMs).toBeLessThanOrEqual(5_000);
-  });
-});
-
-describe("reply that contradicts the stored page", () => {
-  const stored = cachedPage(REPLY, "", NOW);
-  const later = NOW + 2 * HOUR;
-
-  async function writeStored() {
-    await started.write(KEY, { cached: stored });
-    started.setTime(later);
-  }
-  const write = (fetchedAt: number, next: PageSummary) =>
-    started.write(KEY, { cached: cachedPage(OTHER_REPLY, "", fetchedAt), summary: next });
-  const read = async () => (await started.cache.look(KEY)).cached;
-
-  it.each([
-    ["is empty", summary({ extent: 0, newest: 0 })],
-    ["has fewer rows", summary({ extent: 9 })],
-    ["has an older newest row", summary({ newest: 1_699_999_999 })],
-  ])("and %s is unconfirmed, and stored when it repeats after a minute", async (_, contradiction) => {
-    await writeStored();
-    expect(await write(later, contradiction)).toBe("unconfirmed");
-    started.setTime(later + MINUTE - 1);
-    expect(await write(later + MINUTE - 1, contradiction)).toBe("unconfirmed");
-    expect(await read()).toEqual(stored);
-    started.setTime(later + MINUTE);
-    expect(await write(later + MINUTE, contradiction)).toBe("stored");
-    expect((await read())?.reply).toEqual(OTHER_REPLY);
-  });
-
-  it("and denies that the security exists is unconfirmed, and stored when it repeats after a minute", async () => {
-    await writeStored();
-    const writeDenial = (fetchedAt: number) =>
-      started.write(KEY, { cached: negativeReply(fetchedAt), summary: EMPTY_SUMMARY });
-    expect(await writeDenial(later)).toBe("unconfirmed");
-    expect(await read()).toEqual(stored);
-    started.setTime(later + MINUTE);
-    expect(await writeDenial(later + MINUTE)).toBe("stored");
-    expect((await read())?.staleUntil).toBe(later + 11 * MINUTE);
-  });
-
-  it("is unconfirmed again after a different contradiction or a consistent reply", async () => {
-    await writeStored();
-    expect(await write(later, summary({ extent: 3 }))).toBe("unconfirmed");
-    started.setTime(later + MINUTE);
-    expect(await write(later + MINUTE, summary({ extent: 4 }))).toBe("unconfirmed");
-    expect(await write(later + MINUTE, summary())).toBe("stored");
-    started.setTime(later + 2 * MINUTE);
-    expect(await write(later + 2 * MINUTE, summary({ extent: 4 }))).toBe("unconfirmed");
-  });
-
-  it("leaves the version and the expiry of the stored page", async () => {
-    await writeStored();
-    const before = await started.cache.look(KEY);
-    await write(later, summary({ extent: 3 }));
-    expect(await started.cache.look(KEY)).toEqual(before);
-    expect(await started.command("PTTL", PAGE)).toBeLessThanOrEqual(8 * DAY - 2 * HOUR);
-  });
-
-  it("holds the lease for a minute, so that the page is fetched again", async () => {
-    await writeStored();
-    await started.acquire(KEY, "a");
-    await started.write(KEY, { cached: negativeReply(later), summary: EMPTY_SUMMARY, leaseId: "a" });
-    expect(await started.cache.look(KEY)).toMatchObject({
-      state: "backoff",
-      waitMs: MINUTE,
-      backoffCause: "opend_failed",
-    });
-    const remainingMs = await started.command("PTTL", LEASE);
-    expect(remainingMs).toBeGreaterThan(MINUTE - 1_000);
-    expect(remainingMs).toBeLessThanOrEqual(MINUTE);
-  });
-
-  it("but has the same rows with other values, as after a split, is stored", async () => {
-    await writeStored();
-    expect(await write(later, summary())).toBe("stored");
-    expect((await read())?.reply).toEqual(OTHER_REPLY);
-  });
-
-  it("and was fetched before the stored page is superseded", async () => {
-    await writeStored();
-    expect(await write(NOW - 1, summary({ extent: 11 }))).toBe("superseded");
-    expect(await read()).toEqual(stored);
-  });
-
-  it("whose time has expired is replaced at once", async () => {
-    await writeStored();
-    started.setTime(NOW + 8 * DAY);
-    expect(await write(NOW + 8 * DAY, summary({ extent: 0, newest: 0 }))).toBe("stored");
   });
 });
