@@ -109,8 +109,8 @@ describe("edge cache", () => {
     ["at least 50 min while it is fresh", 10 * HOUR, 0, 1, 50 * MINUTE],
     ["until it is stale", MINUTE, 0, 0, MINUTE],
     ["at most a minute longer than it is fresh", MINUTE, 0, 1, 2 * MINUTE],
-    ["30 s when it has just become stale", 0, 0, 0, 30 * SECOND],
-    ["up to a minute when it has just become stale", 0, 0, 1, MINUTE],
+    ["10 s when it has just become stale", 0, 0, 0, 10 * SECOND],
+    ["up to 20 s when it has just become stale", 0, 0, 1, 20 * SECOND],
     ["a tenth of the time since it became stale", -20 * MINUTE, 0, 0, 2 * MINUTE],
     ["up to a minute longer than that", -20 * MINUTE, 0, 1, 3 * MINUTE],
     ["at most half an hour", -DAY, 0, 0, 30 * MINUTE],
@@ -139,7 +139,7 @@ describe("edge cache", () => {
     }
   });
 
-  it("serves an entry without a lookup for 30 s after a failed lookup", async () => {
+  it("serves an entry without a lookup for 10 s after a failed lookup", async () => {
     const { edge, setTime } = start();
     const key = { symbol: "US.AAPL", cursor: "" };
     await edge.put(key, cachedPage(REPLY, "", NOW), SUMMARY);
@@ -147,7 +147,7 @@ describe("edge cache", () => {
     const entry = await edge.get(key);
     if (!entry) throw new Error("The entry is stored");
     edge.postponeRevalidation(key, entry);
-    expect((await edge.get(key))?.revalidateAfter).toBe(NOW + 2 * HOUR + 30 * SECOND);
+    expect((await edge.get(key))?.revalidateAfter).toBe(NOW + 2 * HOUR + 10 * SECOND);
   });
 
   it("does not replace a copy by one that was fetched before", async () => {

@@ -126,6 +126,21 @@ describe("history that a split rewrites", () => {
     }
   });
 
+  it("is served from the edge cache again, also if another page has the rows of a dropped one", async () => {
+    const started = await start();
+    const { service, clock, first, read, readAll, split } = started;
+    const [within, bound] = [cursorAfter(44), cursorAfter(50)];
+    for (const cursor of ["", bound, within]) await readAll(first, [cursor]);
+    await split();
+    await readUntilSplit(started);
+    clock.forward(2 * HOUR);
+    expect(await read(first, within, 50)).toBe("after");
+    expect(await read(first, bound, 10)).toBe("after");
+    const before = await service.upstash.requests();
+    for (let request = 0; request < 5; request += 1) expect(await read(first, bound, 10)).toBe("after");
+    expect(await service.upstash.requests()).toBe(before);
+  });
+
   it("costs one call for each page", async () => {
     const started = await start();
     const { clock, first, second, readAll, split, calls } = started;
