@@ -16,7 +16,6 @@ import {
 } from "./freshness.ts";
 import { LEASE_SCRIPT, RELEASE_SCRIPT, WRITE_SCRIPT } from "./shared-cache-scripts.ts";
 import {
-  bytesOf,
   formatPublication,
   formatStoredPage,
   indexEntries,
@@ -26,6 +25,7 @@ import {
   parseStoredPage,
   type StoredIndex,
   type StoredPage,
+  versionOf,
 } from "./stored-values.ts";
 
 /** The place of a page in the shared cache, as a lookup has read it. */
@@ -149,12 +149,12 @@ export function createSharedCache(
     stored: StoredPage,
     publication: Publication | undefined,
   ): CachedReply {
-    const { cursor, fetchedAt, expiresAt, newest } = stored;
+    const { cursor, fetchedAt, expiresAt, newest, reply } = stored;
     const facts = { market: marketOf(key), cursor, fetchedAt, newest };
     const freshUntil = stored.isRefusal
       ? expiresAt
       : Math.min(policy.freshUntil(facts, publication), expiresAt);
-    return { cursor, fetchedAt, freshUntil, staleUntil: expiresAt, reply: bytesOf(stored.base64) };
+    return { cursor, fetchedAt, freshUntil, staleUntil: expiresAt, reply };
   }
 
   /** Reads the pages that may have the row of a key's cursor. */
@@ -192,7 +192,7 @@ export function createSharedCache(
       const found = pages.find(({ cached }) => isFresh(cached)) ?? pages[0] ?? { ...own, cached: undefined };
       const { cached } = found;
       const circuit = parseCircuit(circuitValue, now());
-      const version = found.stored?.version ?? parseStoredPage(page)?.version ?? "";
+      const version = found.stored?.version ?? versionOf(page);
       const look = {
         cached,
         slot: { key: found.key, version, publication },
