@@ -71,8 +71,8 @@ local function record(circuit, value, lease, now, failed)
       openMs = math.min(2 * openMs, ${MAX_OPEN_MS})
       openUntil = now + openMs
     elseif #times >= ${FAILURE_THRESHOLD} then
-      openMs = math.max(openMs or 0, ${OPEN_MS})
-      openUntil = math.max(openUntil or 0, now + openMs)
+      openMs = math.max(tonumber(openMs or 0), ${OPEN_MS})
+      openUntil = math.max(tonumber(openUntil or 0), now + openMs)
     end
   end
   if probed then probe, probeUntil = '-', 0 end

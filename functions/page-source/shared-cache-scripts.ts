@@ -82,7 +82,7 @@ if oldFacts then
   end
 end
 redis.call('SET', page, ARGV[3], 'PX', math.max(1, ARGV[5] - now))
-if entries ~= '' then
+if entries ~= '' or rewrittenAt ~= '0' then
   local lines, added = {}, {}
   local function add(line)
     local name = string.match(line, '^%S+ %S+')
