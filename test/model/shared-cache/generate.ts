@@ -108,9 +108,9 @@ export function* generateOperations(
     const key = keyToRead();
     yield look(key);
     const visits = [looks];
-    // Two Workers look before one of them acquires the lease.
+    // Two Workers look before one of them acquires its lease.
     if (random.chance(0.2)) {
-      yield look(key);
+      yield look(random.chance(0.5) ? key : keyToRead());
       visits.push(looks);
     }
     if (random.chance(0.1)) yield wait();

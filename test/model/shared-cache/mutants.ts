@@ -109,6 +109,18 @@ const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
     expectedMessage: "The index is",
   },
   {
+    defect: "an earlier rewrite replaces a later one",
+    original: "if tonumber(rewrittenAt) > tonumber(oldRewrittenAt or 0) then",
+    replacement: "if rewrittenAt ~= '0' then",
+    expectedMessage: "The index is",
+  },
+  {
+    defect: "a rewrite is forgotten with the next page",
+    original: "elseif oldRewrite then",
+    replacement: "elseif false then",
+    expectedMessage: "The index is",
+  },
+  {
     defect: "the index keeps expired entries",
     original: "if tonumber(string.match(line, '^%S+ %S+ (%d+)')) > now then add(line) end",
     replacement: "add(line)",
