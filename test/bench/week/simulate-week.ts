@@ -40,6 +40,7 @@ export async function simulateWeek(
   { name, start, plan }: Scenario,
   policy: typeof OLD_POLICY,
   redis: VirtualRedis,
+  requests = REQUESTS,
 ): Promise<WeekResult> {
   const clock = new VirtualClock(start);
   const counted = new CountedRedis(redis, clock);
@@ -72,8 +73,8 @@ export async function simulateWeek(
 
   await withVirtualTime(clock, name, async () => {
     let arrival = start;
-    for (let count = 0; count < REQUESTS; count += 1) {
-      arrival += -Math.log(1 - random()) * (WEEK_MS / REQUESTS);
+    for (let count = 0; count < requests; count += 1) {
+      arrival += -Math.log(1 - random()) * (WEEK_MS / requests);
       clock.advanceTo(arrival);
       if (following) {
         await request(following.symbol, following.cursor, following.num);
