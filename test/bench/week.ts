@@ -37,7 +37,7 @@ export async function benchWeek(report: Report): Promise<void> {
     if (result.outage.unanswered > 0) report.fail("a cached page was not answered during the outage");
   }
   report.line(
-    `OpenD down for an hour; ${OUTAGE_SYMBOLS} symbols in each of ${OUTAGE_DATA_CENTERS} data centers`,
+    `OpenD down for an hour, in which rows are published; ${OUTAGE_SYMBOLS} symbols in each of ${OUTAGE_DATA_CENTERS} data centers`,
   );
   for (const line of ["", ...outageTable(outages)]) report.line(line);
 

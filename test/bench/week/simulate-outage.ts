@@ -13,7 +13,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 export const OUTAGE_DATA_CENTERS = 300;
-export const OUTAGE_SYMBOLS = 10;
+export const OUTAGE_SYMBOLS = 6;
 /** Each data center gets a request for each symbol this often, on average. */
 const REQUEST_INTERVAL_MS = MINUTE;
 
@@ -48,8 +48,15 @@ export interface OutageResult {
   /** The hour before the outage. */
   readonly healthy: Hour;
   readonly outage: Hour;
-  /** Commands of the outage for each one of the healthy hour. */
+  /** The hour of the outage, if OpenD is up. */
+  readonly withoutOutage: Hour;
+  /** Commands of the outage for each one of the healthy hour before. */
   readonly ratio: number;
+}
+
+interface Size {
+  readonly dataCenters?: number;
+  readonly symbols?: number;
 }
 
 /**
@@ -59,8 +66,28 @@ export interface OutageResult {
 export async function simulateOutage(
   policy: typeof OLD_POLICY,
   redis: VirtualRedis,
-  { dataCenters = OUTAGE_DATA_CENTERS, symbols = OUTAGE_SYMBOLS } = {},
+  size: Size = {},
 ): Promise<OutageResult> {
+  const control = createWorld(policy, redis, size);
+  const withoutOutage = await withVirtualTime(control.clock, "control", async () => {
+    await control.warmUp(OUTAGE_START);
+    return control.simulate(OUTAGE_START, OUTAGE_START + HOUR);
+  });
+  const world = createWorld(policy, redis, size);
+  const [healthy, outage] = await withVirtualTime(world.clock, "outage", async () => {
+    await world.warmUp(OUTAGE_START - HOUR);
+    const before = await world.simulate(OUTAGE_START - HOUR, OUTAGE_START);
+    world.opend.isDown = true;
+    return [before, await world.simulate(OUTAGE_START, OUTAGE_START + HOUR)] as const;
+  });
+  return { healthy, outage, withoutOutage, ratio: outage.commands / healthy.commands };
+}
+
+function createWorld(
+  policy: typeof OLD_POLICY,
+  redis: VirtualRedis,
+  { dataCenters = OUTAGE_DATA_CENTERS, symbols = OUTAGE_SYMBOLS }: Size,
+) {
   const clock = new VirtualClock(FIRST_FETCH);
   const counted = new CountedRedis(redis, clock);
   const opend = new SimulatedOpend(PLAN, clock.now);
@@ -71,11 +98,10 @@ export async function simulateOutage(
   const random = randomFrom("outage");
 
   async function simulate(start: number, end: number): Promise<Hour> {
-    let arrival = start;
     const before = { calls: opend.calls.length, commands: counted.total() };
     const commandsOfSecond = new Map<number, number>();
     let [requests, staleAnswers, unanswered] = [0, 0, 0];
-    for (;;) {
+    for (let arrival = start; ; requests += 1) {
       arrival += -Math.log(1 - random()) * (REQUEST_INTERVAL_MS / dataCenters / symbols);
       if (arrival >= end) break;
       clock.advanceTo(arrival);
@@ -83,7 +109,6 @@ export async function simulateOutage(
       const commands = counted.total();
       const symbol = { market: "US", code: `T${Math.floor(random() * symbols)}` } as const;
       const result = await centers[Math.floor(random() * dataCenters)]?.page(symbol, FIRST_CURSOR, 10);
-      requests += 1;
       if (result === undefined || result instanceof Failure) unanswered += 1;
       else if (result.staleReason !== undefined) staleAnswers += 1;
       const used = counted.total() - commands;
@@ -99,12 +124,11 @@ export async function simulateOutage(
     };
   }
 
-  return withVirtualTime(clock, "outage", async () => {
+  /** Fills the caches at `FIRST_FETCH`, and makes requests again shortly before `end`. */
+  async function warmUp(end: number): Promise<void> {
     await simulate(FIRST_FETCH, FIRST_FETCH + WARM_UP_MS);
-    await simulate(OUTAGE_START - HOUR - WARM_UP_MS, OUTAGE_START - HOUR);
-    const healthy = await simulate(OUTAGE_START - HOUR, OUTAGE_START);
-    opend.isDown = true;
-    const outage = await simulate(OUTAGE_START, OUTAGE_START + HOUR);
-    return { healthy, outage, ratio: outage.commands / healthy.commands };
-  });
+    await simulate(end - WARM_UP_MS, end);
+  }
+
+  return { clock, opend, simulate, warmUp };
 }

@@ -39,7 +39,7 @@ export class SimulatedOpend {
     const name = [market, timestamps[0], timestamps.length].join(" ");
     let reply = this.#replies.get(name);
     if (reply === undefined) {
-      const rows = timestamps.map((timestamp) => ({ timestamp: BigInt(timestamp), closePrice: 100 }));
+      const rows = timestamps.map((timestamp) => ({ timestamp: BigInt(timestamp) }));
       const s2c = { nextKey, [market === "HK" ? "hkItemList" : "usItemList"]: rows };
       reply = toBinary(ResponseSchema, create(ResponseSchema, { retType: 0, s2c })).slice();
       this.#replies.set(name, reply);

@@ -52,15 +52,17 @@ export function latenessTable(rows: readonly WeekRow[]): string[] {
   ]);
 }
 
-/** The healthy hour and the outage of each policy. */
+const HOURS = { healthy: "before", withoutOutage: "without outage", outage: "outage" } as const;
+
+/** The healthy hours and the outage of each policy. */
 export function outageTable(rows: readonly OutageRow[]): string[] {
   return table([
     ["hour", "policy", "requests", "calls", "commands", "in 1 s", "stale", "no answer"],
     ...rows.flatMap(({ policy, result }) =>
-      (["healthy", "outage"] as const).map((name) => {
+      (["healthy", "withoutOutage", "outage"] as const).map((name) => {
         const { requests, calls, commands, maxCommandsInSecond, staleAnswers, unanswered } = result[name];
         const counts = [requests, calls, commands, maxCommandsInSecond, staleAnswers, unanswered];
-        return [name, policy, ...counts.map(String)];
+        return [HOURS[name], policy, ...counts.map(String)];
       }),
     ),
   ]);
