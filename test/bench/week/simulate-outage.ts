@@ -50,7 +50,7 @@ export interface OutageResult {
   readonly outage: Hour;
   /** The hour of the outage, if OpenD is up. */
   readonly withoutOutage: Hour;
-  /** Commands of the outage for each one of the healthy hour before. */
+  /** Commands of the outage for each one of the same hour without it. The hour before may need no command at all. */
   readonly ratio: number;
 }
 
@@ -80,7 +80,7 @@ export async function simulateOutage(
     world.opend.isDown = true;
     return [before, await world.simulate(OUTAGE_START, OUTAGE_START + HOUR)] as const;
   });
-  return { healthy, outage, withoutOutage, ratio: outage.commands / healthy.commands };
+  return { healthy, outage, withoutOutage, ratio: outage.commands / withoutOutage.commands };
 }
 
 function createWorld(

@@ -37,7 +37,7 @@ describe("old policy", () => {
   );
 
   it(
-    "answers every cached page during an outage, with more than twice the commands of a healthy hour",
+    "answers every cached page during an outage, with more than twice the commands of the same hour without it",
     async () => {
       const size = { dataCenters: 30, symbols: 5 };
       const { healthy, outage, ratio } = await simulateOutage(OLD_POLICY, redis, size);
