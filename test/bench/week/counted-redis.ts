@@ -1,4 +1,3 @@
-import { READ_OR_LEASE_SCRIPT } from "../../../functions/page-source/shared-cache-scripts.ts";
 import type { Upstash } from "../../../functions/upstash.ts";
 import type { VirtualRedis } from "../../model/redis/virtual-redis.ts";
 import { createVirtualUpstash, type Executor } from "../../model/redis/virtual-upstash.ts";
@@ -32,9 +31,7 @@ export class CountedRedis {
 
   /** A client for the shared cache. */
   sharedCacheClient(): Upstash {
-    return this.#client((script) =>
-      script === undefined || script === READ_OR_LEASE_SCRIPT ? "look" : "store",
-    );
+    return this.#client((script) => (script === undefined ? "look" : "store"));
   }
 
   #client(purposeOf: (script: string | undefined) => Purpose): Upstash {

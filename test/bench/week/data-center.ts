@@ -1,5 +1,7 @@
 import { Failure } from "../../../functions/errors.ts";
+import { createCircuitMemory } from "../../../functions/page-source/circuit-memory.ts";
 import { createEdgeCache } from "../../../functions/page-source/edge-cache.ts";
+import type { FreshnessPolicy } from "../../../functions/page-source/freshness.ts";
 import { createLookupPageSource, type PageResult } from "../../../functions/page-source/page-source.ts";
 import { createSharedCache } from "../../../functions/page-source/shared-cache.ts";
 import { createSubrequestBudget } from "../../../functions/page-source/subrequest-budget.ts";
@@ -17,7 +19,6 @@ import { DEADLINES } from "../../../functions/timeout.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { CountedRedis } from "./counted-redis.ts";
 import { createEdgeStorage } from "./edge-storage.ts";
-import type { OLD_POLICY } from "./old-policy.ts";
 import type { SimulatedOpend } from "./simulated-opend.ts";
 
 /** OpenD's limit, and the default of `CLIENT_SHARE`. */
@@ -35,7 +36,7 @@ export interface DataCenterDeps {
   readonly clock: VirtualClock;
   readonly redis: CountedRedis;
   readonly opend: SimulatedOpend;
-  readonly policy: typeof OLD_POLICY;
+  readonly policy: FreshnessPolicy;
 }
 
 export interface DataCenter {
@@ -47,7 +48,7 @@ export interface DataCenter {
  * Creates a data center: the Worker's own code, as `createPageSource` wires it, with a Cache API, a Redis and an OpenD in
  * memory. They answer at once, and requests do not overlap.
  */
-export function createDataCenter({ name, clock, redis, opend }: DataCenterDeps): DataCenter {
+export function createDataCenter({ name, clock, redis, opend, policy }: DataCenterDeps): DataCenter {
   const { now } = clock;
   const storage = createEdgeStorage(now);
   const clients = {
@@ -59,8 +60,8 @@ export function createDataCenter({ name, clock, redis, opend }: DataCenterDeps):
   function createSource(stats: RequestStats, waitUntil: (work: Promise<unknown>) => void) {
     const permits = createPermits({ upstash: clients.permits, database: name, rule: RULE, waitUntil, now });
     return createLookupPageSource({
-      edge: createEdgeCache(storage, `https://${name}.test`, now),
-      sharedCache: createSharedCache(clients.shared, DEADLINES.request, now),
+      edge: createEdgeCache(storage, `https://${name}.test`, now, policy),
+      sharedCache: createSharedCache(clients.shared, DEADLINES.request, now, policy),
       upstream: createUpstream(opend, permits, clock, stats, waitUntil),
       permits,
       requestMs: DEADLINES.request,
@@ -70,6 +71,8 @@ export function createDataCenter({ name, clock, redis, opend }: DataCenterDeps):
       onFetchFailure: (code) => increment(stats.fetchFailures, code),
       waitUntil,
       freshOnly: false,
+      policy,
+      circuitMemory: createCircuitMemory(name, now),
       flightScope: name,
     });
   }
@@ -88,11 +91,9 @@ export function createDataCenter({ name, clock, redis, opend }: DataCenterDeps):
       else if (result.staleReason !== undefined) increment(stats.stale, result.staleReason);
       // Background work may start more of it.
       for (const work of pending) await work;
-      const counts = countsOf(stats, undefined);
-      if (counts.size === 0) return result;
       const written: Promise<unknown>[] = [];
       const counters = createCounters(clients.counters, name, (work) => written.push(work), now);
-      counters.add(counts, stats.calls > 0 || stats.fetchFailures.size > 0);
+      counters.add(countsOf(stats, undefined));
       await Promise.all(written);
       return result;
     },
@@ -126,7 +127,11 @@ function createUpstream(
         signal: new AbortController().signal,
         waitUntil,
       });
-      return { reply, settleScript: ({ wasted }) => permits.settleScript(permit, wasted) };
+      return {
+        reply,
+        settlement: ({ wasted }) => permits.settlement(permit, wasted),
+        settleScript: ({ wasted }) => permits.settleScript(permit, wasted),
+      };
     },
     reuseConnection: () => () => {},
   };

@@ -1,12 +1,12 @@
+import { expectedAfter } from "../../../functions/short-interest/publication-calendar.ts";
 import type { Market } from "../../../functions/short-interest/symbol.ts";
-import { publicationAfter } from "../../../functions/webhooks/calendar.ts";
 import {
   FINRA_CYCLES,
   NEXT_FRIDAY,
   newYorkOffset,
   type Publication,
   sfcWeeks,
-} from "../../webhooks/publications.ts";
+} from "../../short-interest/publications.ts";
 
 const DAY = 86_400_000;
 
@@ -63,7 +63,7 @@ function rowsOf(market: Market, publications: readonly Publication[], delay: num
   return publications.map((publication, index) => {
     const published = publication.published + delay;
     const previous = timestamps[index - 1];
-    const isExpected = previous === undefined || publicationAfter(market, BigInt(previous)) <= published;
+    const isExpected = previous === undefined || expectedAfter(market, previous, 1) <= published;
     return { timestamp: timestamps[index] ?? 0, published, isExpected };
   });
 }

@@ -1,11 +1,11 @@
 import { Failure } from "../../../functions/errors.ts";
+import type { FreshnessPolicy } from "../../../functions/page-source/freshness.ts";
 import { FIRST_CURSOR } from "../../../functions/short-interest/page.ts";
 import type { VirtualRedis } from "../../model/redis/virtual-redis.ts";
 import { randomFrom } from "../../stand-ins/sample-data.ts";
 import { VirtualClock, withVirtualTime } from "./clock.ts";
 import { CountedRedis } from "./counted-redis.ts";
 import { createDataCenter } from "./data-center.ts";
-import type { OLD_POLICY } from "./old-policy.ts";
 import { ON_TIME } from "./publication-plan.ts";
 import { SimulatedOpend } from "./simulated-opend.ts";
 
@@ -64,7 +64,7 @@ interface Size {
  * @param redis is emptied
  */
 export async function simulateOutage(
-  policy: typeof OLD_POLICY,
+  policy: FreshnessPolicy,
   redis: VirtualRedis,
   size: Size = {},
 ): Promise<OutageResult> {
@@ -84,7 +84,7 @@ export async function simulateOutage(
 }
 
 function createWorld(
-  policy: typeof OLD_POLICY,
+  policy: FreshnessPolicy,
   redis: VirtualRedis,
   { dataCenters = OUTAGE_DATA_CENTERS, symbols = OUTAGE_SYMBOLS }: Size,
 ) {

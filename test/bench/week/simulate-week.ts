@@ -1,4 +1,5 @@
 import { Failure } from "../../../functions/errors.ts";
+import type { FreshnessPolicy } from "../../../functions/page-source/freshness.ts";
 import { FIRST_CURSOR } from "../../../functions/short-interest/page.ts";
 import type { SecuritySymbol } from "../../../functions/short-interest/symbol.ts";
 import type { VirtualRedis } from "../../model/redis/virtual-redis.ts";
@@ -9,7 +10,6 @@ import { VirtualClock, withVirtualTime } from "./clock.ts";
 import { CountedRedis, type Purpose } from "./counted-redis.ts";
 import { createDataCenter, RULE } from "./data-center.ts";
 import { Lateness } from "./lateness.ts";
-import type { OLD_POLICY } from "./old-policy.ts";
 import type { Scenario } from "./publication-plan.ts";
 import { SimulatedOpend } from "./simulated-opend.ts";
 
@@ -38,7 +38,7 @@ export interface WeekResult {
  */
 export async function simulateWeek(
   { name, start, plan }: Scenario,
-  policy: typeof OLD_POLICY,
+  policy: FreshnessPolicy,
   redis: VirtualRedis,
   requests = REQUESTS,
 ): Promise<WeekResult> {
