@@ -58,7 +58,7 @@ local oldFacts, since, oldRest = string.match(stored[1] or '', '^(%d+ %d+ %S+ %d
 if oldFacts then
   local head, oldFetched, oldExpires, oldNewest, oldExtent, unconfirmed =
     string.match(oldFacts, '^((%d+) (%d+) %S+ (%d+) (%d+)) (%S+)$')
-  local oldRewrittenAt = string.match(stored[3] or '', 'rewritten %* %d+ (%d+)')
+  local oldRewrittenAt = string.match(stored[3] or '', '^rewritten %* %d+ (%d+)')
   local isDropped = ARGV[9] == '1' and oldRewrittenAt and tonumber(oldFetched) < tonumber(oldRewrittenAt)
   if tonumber(oldExpires) > now and not isDropped then
     if tonumber(oldFetched) > fetched then
@@ -91,8 +91,13 @@ if entries ~= '' or rewrittenAt ~= '0' then
       table.insert(lines, line)
     end
   end
-  if rewrittenAt ~= '0' then add(string.format('rewritten * %.0f %s', now + ${SHARED_INDEX_MS}, rewrittenAt)) end
-  for line in string.gmatch(stored[3] or '', 'rewritten %* %d+ %d+') do add(line) end
+  -- First, so that it never falls out. A page that was fetched before the last rewrite may be stored after it.
+  local oldRewrite, oldRewrittenAt = string.match(stored[3] or '', '^(rewritten %* %d+ (%d+))')
+  if tonumber(rewrittenAt) > tonumber(oldRewrittenAt or 0) then
+    add(string.format('rewritten * %.0f %s', now + ${SHARED_INDEX_MS}, rewrittenAt))
+  elseif oldRewrite then
+    add(oldRewrite)
+  end
   for line in string.gmatch(entries, '[^\\n]+') do add(line) end
   for line in string.gmatch(stored[3] or '', '[^\\n]+') do
     if (tonumber(string.match(line, '^%S+ %S+ (%d+)')) or 0) > now then add(line) end

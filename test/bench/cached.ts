@@ -1,10 +1,12 @@
-import { cachedPage, summaryOf } from "../../functions/page-source/cached-reply.ts";
+import { summaryOf } from "../../functions/page-source/cached-reply.ts";
+import { freshnessPolicy, staleUntil } from "../../functions/page-source/freshness.ts";
 import { readPage } from "../../functions/page-source/parsed-page.ts";
 import { createSharedCache } from "../../functions/page-source/shared-cache.ts";
-import { MAX_ROWS } from "../../functions/short-interest/page.ts";
+import { FIRST_CURSOR, MAX_ROWS } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 import { createUpstash } from "../../functions/upstash.ts";
 import { startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
+import { PERMIT_LOG } from "../support/permit-log.ts";
 import { bundledWorker, startWorkerd } from "../support/workerd.ts";
 import { cpuMs, type LoadPlan, load } from "./load.ts";
 import { interleave, median } from "./measure.ts";
@@ -157,11 +159,22 @@ async function warmMinimalPlan(origin: string, memory: LoadPlan): Promise<LoadPl
 /** Writes all pages to the shared cache. */
 async function fillSharedCache({ upstash }: Remotes): Promise<void> {
   const client = createUpstash({ url: upstash.url, token: upstash.token }, 3_000);
-  const sharedCache = createSharedCache(client, 15_000, Date.now);
-  const cached = cachedPage(replyOf(MAX_ROWS), "", Date.now());
+  const sharedCache = createSharedCache(client, 15_000, Date.now, freshnessPolicy);
+  const fetchedAt = Date.now();
+  const cached = {
+    reply: replyOf(MAX_ROWS),
+    cursor: FIRST_CURSOR,
+    fetchedAt,
+    freshUntil: fetchedAt,
+    staleUntil: staleUntil(FIRST_CURSOR, fetchedAt),
+  };
+  // No permit was granted, so the log is missing, and the write ignores the settlement.
+  const settlement = { key: PERMIT_LOG, args: ["none", "0", "1", "0"] };
   for (const path of PATHS) {
     const symbol = path.slice(path.lastIndexOf("/") + 1);
-    const key = { symbol, cursor: "" };
-    await sharedCache.write(key, "", cached, summaryOf(readPage(parseSymbol(symbol), cached), key), []);
+    const key = { symbol, cursor: FIRST_CURSOR };
+    const summary = summaryOf(readPage(parseSymbol(symbol), cached), key);
+    const write = { cached, summary, settlement, isRewritten: false };
+    await sharedCache.write({ key, version: "", publication: undefined }, "", write);
   }
 }

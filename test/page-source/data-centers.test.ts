@@ -100,11 +100,11 @@ describe("stale page", () => {
   it("is served when the quota is used up, and its refresh leaves permits for missing pages", async () => {
     const { service, clock, dataCenters } = await start(1, { UPSTREAM_LIMIT: "7", CLIENT_SHARE: "30" });
     for (const symbol of ["US.AAPL", "US.TSLA"]) await dataCenters[0]?.page(symbol);
-    clock.forward(STALE_AFTER_MS);
+    clock.forward(25 * HOUR);
     for (const symbol of ["US.AAPL", "US.TSLA"]) await dataCenters[0]?.page(symbol);
     // Four of seven permits are used, two of them by refreshes. Three remain for missing pages.
     expect((await service.opend.stats()).calls).toBe(4);
-    clock.forward(STALE_AFTER_MS);
+    clock.forward(25 * HOUR);
     expect((await dataCenters[0]?.page("US.AAPL"))?.result?.staleReason).toBe("revalidating");
     expect((await service.opend.stats()).calls).toBe(4);
     for (const symbol of ["US.T1", "US.T2", "US.T3"]) {

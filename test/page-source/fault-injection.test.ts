@@ -30,7 +30,7 @@ describe("permit log", () => {
     const { service, clock, dataCenters } = await start(1, vars);
     const [dataCenter] = dataCenters;
     await dataCenter?.page("US.SPY", { client: "first" });
-    clock.forward(STALE_AFTER_MS);
+    clock.forward(25 * HOUR);
     await dataCenter?.page("US.AAPL", { client: "waiting" });
     const booked = dataCenter?.page("US.TSLA", { client: "waiting" });
     await vi.waitFor(async () => expect(await readPermits(service.upstash.redis)).toHaveLength(3));

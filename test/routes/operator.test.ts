@@ -1,4 +1,6 @@
+import { createExecutionContext } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import worker from "../../functions/index.ts";
 import { type Service, startService } from "../support/service.ts";
 import { sha256 } from "../support/sha256.ts";
 import { control } from "../support/stand-ins.ts";
@@ -149,20 +151,22 @@ describe("/metrics", () => {
   });
 
   it("counts stale responses, and the failed refresh in the background", async () => {
-    const open = await startService();
+    const service = await startWithKey();
     const path = "/v1/short-interest/US.AAPL";
-    await (await open.getFromOtherDataCenter(path)).text();
+    const elsewhere = new Request(`https://${crypto.randomUUID()}.test${path}`, { headers });
+    await (await worker.fetch(elsewhere, service.env, createExecutionContext())).text();
     const cached = "short-interest:page:US.AAPL/";
-    await vi.waitFor(async () => expect(await open.upstash.redis("EXISTS", cached)).toBe(1));
-    await agePage(open.upstash.redis, cached, 100_000_000);
-    await open.opend.set({ fault: "drop" });
-    expect((await open.get(path)).status).toBe(200);
-    const counted = (series: string) => open.upstash.redis("HGET", "short-interest:counts", series);
-    await vi.waitFor(async () => {
-      expect(await counted('stale_pages_total{reason="revalidating"}')).toBe("1");
-      expect(await counted('fetch_failures_total{code="opend_unreachable"}')).toBe("1");
-      expect(await counted("upstream_calls_total")).toBe("2");
-    });
+    await vi.waitFor(async () => expect(await service.upstash.redis("EXISTS", cached)).toBe(1));
+    await agePage(service.upstash.redis, cached, 100_000_000);
+    await service.opend.set({ fault: "drop" });
+    expect((await page(service, "US.AAPL")).status).toBe(200);
+    await vi.waitFor(async () =>
+      expect(await metrics(service)).toMatchObject({
+        'stale_pages_total{reason="revalidating"}': 1,
+        'fetch_failures_total{code="opend_unreachable"}': 1,
+        upstream_calls_total: 2,
+      }),
+    );
   });
 
   it("counts too_many_requests without a Redis command", async () => {

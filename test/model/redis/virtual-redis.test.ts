@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { cachedPage, type PageKey } from "../../../functions/page-source/cached-reply.ts";
+import type { PageKey } from "../../../functions/page-source/cached-reply.ts";
+import { freshnessPolicy, staleUntil } from "../../../functions/page-source/freshness.ts";
 import { createSharedCache } from "../../../functions/page-source/shared-cache.ts";
 import { type Priority, reservesOf } from "../../../functions/rate-limit/permits.ts";
 import {
@@ -139,7 +140,8 @@ async function runRateLimitHistory(random: Random, both: Both) {
 
 async function runSharedCacheHistory(random: Random, both: Both) {
   let now = 1_800_000_000_000;
-  const cache = createSharedCache(createVirtualUpstash(both), HOUR, () => now);
+  const upstash = createVirtualUpstash(both);
+  const cache = createSharedCache(upstash, HOUR, () => now, freshnessPolicy);
   const cursors = ["", "1700000000", "1700000005", "opaque"];
   const lease = () => `lease${random.integer(0, 3)}`;
   const keyOf = (): PageKey => ({
@@ -147,28 +149,37 @@ async function runSharedCacheHistory(random: Random, both: Both) {
     cursor: random.pick(cursors),
     ...(random.chance(0.2) && { num: 5 }),
   });
+  const rule = { limit: 5, windowMs: HOUR, maxInFlightMs: HOUR, maxWaitMs: 0, clientShare: 5 };
+  const settlement = () => ({ key: LOG, args: settleArgs(rule, "p0", now, random.chance(0.5)) });
   for (let rest = 15; rest > 0; rest -= 1) {
-    const kind = random.weighted({ read: 5, write: 5, release: 4, peek: 2, isKnown: 2, wait: 3 });
+    const kind = random.weighted({ look: 3, lease: 5, write: 5, release: 4, wait: 3 });
     const key = keyOf();
-    if (kind === "wait") now += random.integer(0, random.pick([10_000, 2 * HOUR, 48 * HOUR]));
-    if (kind === "read") await cache.readOrLease(key, lease());
-    if (kind === "peek") await cache.peek(key);
-    if (kind === "isKnown") await cache.isKnown(key);
+    if (kind === "wait") {
+      now += random.integer(0, random.pick([10_000, 2 * HOUR, 48 * HOUR]));
+      await both.command("SET", LOG, `${now + HOUR} p0 1 client\n`, "PX", String(HOUR));
+      continue;
+    }
+    const { slot } = await cache.look(key);
+    if (kind === "lease") await upstash.evalAll([cache.lease(slot, lease()).script]);
     if (kind === "write") {
       const newest = 1_700_000_000 + random.integer(0, 9);
       const range = random.chance(0.7) ? { newest, oldest: newest - random.integer(0, 9) } : undefined;
       const next = random.chance(0.7) ? random.pick(cursors.slice(1)) : null;
-      const cached = cachedPage(
-        new Uint8Array([random.integer(0, 255)]),
-        key.cursor,
-        now - random.integer(0, HOUR),
-      );
-      await cache.write(key, lease(), cached, { newest, extent: random.integer(0, 3), next, range }, []);
+      const fetchedAt = now - random.integer(0, HOUR);
+      const { cursor } = key;
+      const reply = new Uint8Array([random.integer(0, 255)]);
+      await cache.write(slot, lease(), {
+        cached: { reply, cursor, fetchedAt, freshUntil: now, staleUntil: staleUntil(cursor, fetchedAt) },
+        summary: { newest, extent: random.integer(0, 3), next, range },
+        settlement: settlement(),
+        isRewritten: random.chance(0.3),
+        publication: random.chance(0.5) ? { newest, seenAt: now, checkedAt: fetchedAt, step: 1 } : undefined,
+      });
     }
     if (kind === "release") {
       const outcome = random.pick(["failed", "failed", "failed", "answered", "inconclusive"] as const);
       const backoff = random.chance(0.5) ? ({ ms: HOUR, code: "opend_failed" } as const) : undefined;
-      await cache.release(key, lease(), { outcome, ...(backoff && { backoff }) }, []);
+      await cache.release(slot, lease(), { outcome, ...(backoff && { backoff }) });
     }
     await both.compareKeys();
   }

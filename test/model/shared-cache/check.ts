@@ -8,8 +8,9 @@ const MODEL: Model<SharedCacheSetting, SharedCacheOperation, SharedCacheWorld> =
   startWorld: (redis, setting) => new SharedCacheWorld(redis, setting),
   generateOperations,
   simplerSettings: () => [],
-  describeSetting: ({ rowCounts, leaseMs, keysEndEarly }) => [
+  describeSetting: ({ rowCounts, newestRowDays, indexEntries, leaseMs, keysEndEarly }) => [
     `HK.00001 with ${rowCounts[0]} rows; HK.00002 with ${rowCounts[1]} rows and opaque cursors; lease TTL ${leaseMs} ms`,
+    `The newest rows are ${newestRowDays} days old; the index of HK.00001 has ${indexEntries} entries`,
     ...(keysEndEarly ? ["A key expires at the end of its TTL"] : []),
   ],
   describeOperation,

@@ -2,7 +2,8 @@ import type { SharedCacheSetting } from "./history.ts";
 
 const FAILURE_THRESHOLD = 5;
 const FAILURE_WINDOW_MS = 30_000;
-const OPEN_MS = 10_000;
+const MIN_OPEN_MS = 10_000;
+const MAX_OPEN_MS = 300_000;
 const MEMORY_MS = 3_600_000;
 
 /** The expected state of the circuit breaker. Times are Unix times in milliseconds. */
@@ -11,7 +12,10 @@ export class CircuitOracle {
   #failures: readonly number[] = [];
   /** The circuit is open until this time, and then half-open; undefined while it is closed. */
   #openUntil: number | undefined;
+  /** The length of its open time. It doubles with each failed probe. */
+  #openMs = MIN_OPEN_MS;
   #probe: { readonly lease: string; readonly until: number } | undefined;
+  #changedAt = 0;
 
   constructor(setting: SharedCacheSetting) {
     this.#setting = setting;
@@ -21,6 +25,7 @@ export class CircuitOracle {
   close(): void {
     this.#failures = [];
     this.#openUntil = undefined;
+    this.#openMs = MIN_OPEN_MS;
     this.#probe = undefined;
   }
 
@@ -30,18 +35,21 @@ export class CircuitOracle {
     return Math.max(0, (this.#openUntil ?? 0) - now);
   }
 
-  /**
-   * Allows a call, or refuses it.
-   * @returns undefined if the call is allowed; otherwise the time until the circuit is half-open, in milliseconds, or
-   *   0 while another lease is the probe
-   */
-  admit(lease: string, now: number): number | undefined {
-    this.#forget(now);
-    if (this.#openUntil === undefined) return undefined;
-    if (this.#openUntil > now) return this.#openUntil - now;
-    if (this.#probe && this.#probe.until > now) return 0;
+  /** Whether the next call is a probe, or a probe is on its way. */
+  isHalfOpen(now: number): boolean {
+    return this.openMs(now) === 0 && this.#openUntil !== undefined;
+  }
+
+  /** Whether a call is allowed. */
+  isCallAllowed(now: number): boolean {
+    return this.openMs(now) === 0 && !(this.isHalfOpen(now) && this.#probe && this.#probe.until > now);
+  }
+
+  /** Records a call. In a half-open circuit it is the probe. */
+  call(lease: string, now: number): void {
+    if (!this.isHalfOpen(now)) return;
     this.#probe = { lease, until: now + this.#setting.leaseMs };
-    return undefined;
+    this.#changedAt = now;
   }
 
   /** Records a fetch without an answer. */
@@ -49,15 +57,20 @@ export class CircuitOracle {
     this.#forget(now);
     const isProbe = this.#probe?.lease === lease;
     if (isProbe) this.#probe = undefined;
+    if (isProbe || hasFailed) this.#changedAt = now;
     if (!hasFailed) return;
-    this.#failures = [...this.#failures, now];
-    const recent = this.#failures.filter((failedAt) => now - failedAt < FAILURE_WINDOW_MS);
-    if (isProbe || recent.length >= FAILURE_THRESHOLD) this.#openUntil = now + OPEN_MS;
+    this.#failures = [...this.#failures, now].filter((failedAt) => now - failedAt < FAILURE_WINDOW_MS);
+    if (isProbe) {
+      this.#openMs = Math.min(2 * this.#openMs, MAX_OPEN_MS);
+      this.#openUntil = now + this.#openMs;
+    } else if (this.#failures.length >= FAILURE_THRESHOLD) {
+      this.#openUntil = now + this.#openMs;
+    }
   }
 
-  /** Closes a circuit that had no failure for an hour. */
+  /** Closes a circuit that did not change for an hour. */
   #forget(now: number): void {
-    const until = (this.#failures.at(-1) ?? now) + MEMORY_MS;
+    const until = this.#changedAt + MEMORY_MS;
     if (this.#setting.keysEndEarly ? until <= now : until < now) this.close();
   }
 }

@@ -1,7 +1,7 @@
 import type { PageKey } from "../../../functions/page-source/cached-reply.ts";
 import type { Random } from "../random.ts";
 import type { SharedCacheOperation, SharedCacheSetting } from "./history.ts";
-import { WRONG_REPLIES } from "./upstream-history.ts";
+import { ROW_S, WRONG_REPLIES } from "./upstream-history.ts";
 import type { SharedCacheWorld } from "./world.ts";
 
 const SECOND = 1_000;
@@ -11,65 +11,72 @@ const DAY = 24 * HOUR;
 
 type Profile = Pick<
   SharedCacheSetting,
-  "operationWeights" | "waitTimesMs" | "keyCount" | "failureProbability"
+  "operationWeights" | "waitTimesMs" | "circuitWaitProbability" | "keyCount" | "failureProbability"
 >;
 
 /** One page is stored, becomes stale and is revalidated. */
 const REFRESHING: Profile = {
   operationWeights: {
     visit: 40,
-    read: 6,
+    look: 8,
+    lease: 4,
     answer: 4,
     store: 6,
     release: 2,
     wait: 36,
     publish: 4,
     split: 1,
-    peek: 2,
   },
-  waitTimesMs: [MINUTE, MINUTE, MINUTE, 10 * MINUTE, HOUR, HOUR, HOUR, DAY, 8 * DAY],
+  waitTimesMs: [MINUTE, MINUTE, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, DAY, 8 * DAY],
+  circuitWaitProbability: 0,
   keyCount: 1,
   failureProbability: 0.05,
 };
-/** Reads use cursors of all pages of a symbol. */
+/** Looks use cursors of all pages of a symbol. */
 const WALKING: Profile = {
   operationWeights: {
-    visit: 30,
-    read: 20,
+    visit: 40,
+    look: 26,
+    lease: 8,
     answer: 4,
     store: 4,
     release: 2,
     wait: 12,
     publish: 6,
-    split: 1,
-    peek: 20,
+    split: 4,
   },
-  waitTimesMs: [HOUR, HOUR, DAY, 7 * DAY + HOUR, 8 * DAY],
+  waitTimesMs: [HOUR, 6 * HOUR, DAY, 7 * DAY + HOUR, 8 * DAY],
+  circuitWaitProbability: 0,
   keyCount: 12,
   failureProbability: 0,
 };
 /** Most calls to OpenD fail. */
 const FAILING: Profile = {
   operationWeights: {
-    visit: 50,
-    read: 15,
+    visit: 60,
+    look: 10,
+    lease: 5,
     answer: 2,
     store: 2,
     release: 10,
-    wait: 15,
+    wait: 25,
     publish: 0,
     split: 0,
-    peek: 4,
   },
   waitTimesMs: [5 * SECOND, 10 * SECOND, 10 * SECOND, 10 * SECOND, 30 * SECOND, HOUR],
+  circuitWaitProbability: 0.7,
   keyCount: 12,
   failureProbability: 0.9,
 };
+/** OpenD is down for minutes: only probes are made. */
+const DOWN: Profile = { ...FAILING, failureProbability: 1, circuitWaitProbability: 1 };
 
 export function chooseSetting(random: Random): SharedCacheSetting {
   return {
-    ...random.pick([REFRESHING, REFRESHING, WALKING, FAILING]),
+    ...random.pick([REFRESHING, REFRESHING, WALKING, FAILING, DOWN]),
     rowCounts: [random.integer(1, 8), random.integer(1, 5)],
+    newestRowDays: random.pick([12, 13, 14, 70]),
+    indexEntries: random.chance(0.1) ? random.integer(125, 128) : 0,
     leaseMs: random.pick([15 * SECOND, 15 * SECOND, 90 * SECOND]),
     keysEndEarly: random.chance(0.5),
     wrongReplyProbability: random.pick([0, 0.3, 0.8]),
@@ -83,13 +90,13 @@ export function* generateOperations(
   world: SharedCacheWorld,
 ): Generator<SharedCacheOperation> {
   const { setting, fetches } = world;
-  let reads = 0;
+  let looks = 0;
   const keys = Array.from({ length: setting.keyCount }, () => chooseKey(random, world));
-  const wait = (): SharedCacheOperation => ({ kind: "wait", ms: waitMs(random, setting) });
+  const wait = (): SharedCacheOperation => ({ kind: "wait", ms: waitMs(random, world) });
   const keyToRead = () => (random.chance(0.8) ? random.pick(keys) : chooseKey(random, world));
-  const read = (key: PageKey): SharedCacheOperation => {
-    reads += 1;
-    return { kind: "read", fetch: reads, key };
+  const look = (key: PageKey): SharedCacheOperation => {
+    looks += 1;
+    return { kind: "look", fetch: looks, key };
   };
   const answer = (fetch: number): SharedCacheOperation => {
     const fault = random.chance(setting.wrongReplyProbability)
@@ -97,35 +104,45 @@ export function* generateOperations(
       : undefined;
     return { kind: "answer", fetch, fault };
   };
+  function* visit(): Generator<SharedCacheOperation> {
+    const key = keyToRead();
+    yield look(key);
+    const visits = [looks];
+    // Two Workers look before one of them acquires its lease.
+    if (random.chance(0.2)) {
+      yield look(random.chance(0.5) ? key : keyToRead());
+      visits.push(looks);
+    }
+    if (random.chance(0.1)) yield wait();
+    for (const number of visits) yield { kind: "lease", fetch: number };
+    if (random.chance(0.2)) {
+      // The lease of the first Worker expires before its answer.
+      yield { kind: "wait", ms: setting.leaseMs + 1 };
+      yield look(key);
+      visits.unshift(looks);
+      yield { kind: "lease", fetch: looks };
+    }
+    for (const number of visits) {
+      if (!fetches.has(number)) continue;
+      if (random.chance(setting.failureProbability)) yield failure(random, number);
+      else {
+        yield answer(number);
+        if (random.chance(0.1)) yield wait();
+        yield { kind: "store", fetch: number };
+      }
+    }
+  }
   for (let rest = random.integer(6, 20); rest > 0; rest -= 1) {
     const kind = random.weighted(setting.operationWeights);
-    const fetch = fetches.size === 0 ? undefined : random.pick([...fetches.keys()]);
+    const pending = kind === "lease" ? world.looks : fetches;
+    const fetch = pending.size === 0 ? undefined : random.pick([...pending.keys()]);
     if (kind === "wait") yield wait();
-    else if (kind === "peek") yield { kind, key: chooseKey(random, world) };
     else if (kind === "publish" || kind === "split") {
       yield { kind, symbol: random.pick(world.securities).symbol };
-    } else if (kind === "visit") {
-      const key = keyToRead();
-      yield read(key);
-      const visits = [reads];
-      if (random.chance(0.2)) {
-        // The lease of the first Worker expires before its answer.
-        yield { kind: "wait", ms: setting.leaseMs + 1 };
-        yield read(key);
-        visits.unshift(reads);
-      }
-      for (const visit of visits) {
-        if (!fetches.has(visit)) continue;
-        if (random.chance(setting.failureProbability)) yield failure(random, visit);
-        else {
-          yield answer(visit);
-          if (random.chance(0.1)) yield wait();
-          yield { kind: "store", fetch: visit };
-        }
-      }
-    } else if (kind === "read" || fetch === undefined) yield read(keyToRead());
+    } else if (kind === "visit") yield* visit();
+    else if (kind === "look" || fetch === undefined) yield look(keyToRead());
     else if (kind === "answer") yield answer(fetch);
-    else if (kind === "store") yield { kind, fetch };
+    else if (kind === "store" || kind === "lease") yield { kind, fetch };
     else yield failure(random, fetch);
   }
 }
@@ -140,13 +157,16 @@ function chooseKey(random: Random, { securities }: SharedCacheWorld): PageKey {
   const security = random.pick(securities);
   const { symbol, rows } = security;
   const [newest = 0] = rows;
-  const timestamp = random.chance(0.1) ? newest - 50 * random.integer(-2, 20) : random.pick(rows);
+  const timestamp = random.chance(0.1) ? newest - (ROW_S / 2) * random.integer(-2, 20) : random.pick(rows);
   const cursor = random.chance(0.45) ? "" : security.cursorOf(timestamp);
+  if (random.chance(0.05)) return { symbol, cursor, exact: true };
   return random.chance(0.15) ? { symbol, cursor, num: 2 } : { symbol, cursor };
 }
 
 /** Usually a time shortly before or after a state changes, in milliseconds. */
-function waitMs(random: Random, { leaseMs, waitTimesMs }: SharedCacheSetting): number {
+function waitMs(random: Random, { setting, openMs }: SharedCacheWorld): number {
+  const { leaseMs, waitTimesMs, circuitWaitProbability } = setting;
+  if (openMs > 1 && random.chance(circuitWaitProbability)) return openMs + random.pick([-1, 0, 0, 0, 1]);
   if (random.chance(0.3)) return random.integer(1, random.pick([10, SECOND, 20 * SECOND]));
   return random.pick([leaseMs, ...waitTimesMs]) + random.pick([-1, 0, 0, 1]);
 }

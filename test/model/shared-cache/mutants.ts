@@ -1,51 +1,171 @@
 import {
-  READ_OR_LEASE_SCRIPT,
+  LEASE_SCRIPT,
   RELEASE_SCRIPT,
   WRITE_SCRIPT,
 } from "../../../functions/page-source/shared-cache-scripts.ts";
 import type { Mutant } from "../mutants.ts";
 
-export const SHARED_CACHE_MUTANTS: readonly Mutant[] = [
+const LEASE_MUTANTS: readonly Omit<Mutant, "script">[] = [
   {
-    defect: "a reply that was fetched earlier replaces a newer one",
-    script: WRITE_SCRIPT,
-    original: "if tonumber(stored[1]) > fetched then",
-    replacement: "if false then",
-    expectedMessage: "The write result is",
+    defect: "a page that was fetched after the look is fetched again",
+    original: "if (string.match(stored[1] or '', '^%d+') or '') ~= version then return 'changed' end",
+    replacement: "",
+    expectedMessage: "The lease is acquired, not changed",
   },
   {
-    defect: "a contradicting reply is stored as soon as it repeats",
-    script: WRITE_SCRIPT,
-    original: "if not repeats or now - stored[6] < confirmAfterMs then",
-    replacement: "if not repeats then",
-    expectedMessage: "The write result is stored, not unconfirmed",
+    defect: "two Workers hold one lease",
+    original: "if stored[2] then return 'held' end",
+    replacement: "",
+    expectedMessage: "The lease is acquired, not held",
   },
+  {
+    defect: "an open circuit allows calls",
+    original: "if tonumber(openUntil) > now or tonumber(probeUntil) > now",
+    replacement: "if tonumber(probeUntil) > now",
+    expectedMessage: "The lease is acquired, not open",
+  },
+  {
+    defect: "a half-open circuit allows several probes at once",
+    original: " or tonumber(probeUntil) > now",
+    replacement: "",
+    expectedMessage: "The lease is acquired, not open",
+  },
+];
+
+const RELEASE_MUTANTS: readonly Omit<Mutant, "script">[] = [
   {
     defect: "a Worker releases the lease of another Worker",
-    script: RELEASE_SCRIPT,
-    original: "if redis.call('GET', leaseKey) == leaseId then",
+    original: "if stored[1] == leaseId then",
     replacement: "if true then",
     expectedMessage: "The TTL of the lease is",
   },
   {
-    defect: "a page is returned for a cursor newer than its rows",
-    script: READ_OR_LEASE_SCRIPT,
-    original: "if tonumber(string.match(entry, '^%d+')) >= tonumber(timestamp) then",
-    replacement: "if true then",
-    expectedMessage: "The reply lacks the row",
-  },
-  {
-    defect: "a half-open circuit allows several probes at once",
-    script: READ_OR_LEASE_SCRIPT,
-    original: "if state[2] and tonumber(state[2]) > now then return 0 end",
-    replacement: "",
-    expectedMessage: "The read state is lease-acquired",
-  },
-  {
     defect: "a failed probe leaves the circuit half-open",
-    script: RELEASE_SCRIPT,
-    original: "if probed or #failures",
-    replacement: "if #failures",
-    expectedMessage: "The read state is lease-acquired",
+    original: "if probed then\n      openMs",
+    replacement: "if false then\n      openMs",
+    expectedMessage: 'The look\'s state is "lease-free", not "circuit-open"',
   },
+  {
+    defect: "the open time does not double after a failed probe",
+    original: "math.min(2 * openMs, ",
+    replacement: "math.min(1 * openMs, ",
+    expectedMessage: "The look's ",
+  },
+  {
+    defect: "the open time doubles without a limit",
+    original: "openMs = math.min(2 * openMs, 300000)",
+    replacement: "openMs = 2 * openMs",
+    expectedMessage: "The look's ",
+  },
+  {
+    defect: "a probe that ends without a result blocks the next one",
+    original: "if probed then probe, probeUntil = '-', 0 end",
+    replacement: "",
+    expectedMessage: 'The look\'s state is "circuit-open", not "lease-free"',
+  },
+  {
+    defect: "failures count for ever",
+    original: "if now - failedAt < 30000 then table.insert(times, failedAt) end",
+    replacement: "table.insert(times, failedAt)",
+    expectedMessage: 'The look\'s state is "circuit-open", not "lease-free"',
+  },
+];
+
+const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
+  {
+    defect: "a reply that was fetched earlier replaces a newer one",
+    original: "if tonumber(oldFetched) > fetched then",
+    replacement: "if false then",
+    expectedMessage: "The write result is stored, not superseded",
+  },
+  {
+    defect: "a contradicting reply is stored as soon as it repeats",
+    original: "if not repeats or now - since < confirmAfterMs then",
+    replacement: "if not repeats then",
+    expectedMessage: "The write result is stored, not unconfirmed",
+  },
+  {
+    defect: "a contradicting reply confirms a different one",
+    original: "local repeats = unconfirmed == contradiction",
+    replacement: "local repeats = unconfirmed ~= '-'",
+    expectedMessage: "The write result is stored, not unconfirmed",
+  },
+  {
+    defect: "a page that a rewrite dropped is not replaced",
+    original: "if tonumber(oldExpires) > now and not isDropped then",
+    replacement: "if tonumber(oldExpires) > now then",
+    expectedMessage: "The write result is unconfirmed, not stored",
+  },
+  {
+    defect: "a rewrite drops first pages",
+    original: "ARGV[9] == '1' and oldRewrittenAt",
+    replacement: "oldRewrittenAt",
+    expectedMessage: "The write result is",
+  },
+  {
+    defect: "a rewrite is not recorded",
+    original: "if entries ~= '' or rewrittenAt ~= '0' then",
+    replacement: "rewrittenAt = '0'\nif entries ~= '' then",
+    expectedMessage: "The index is",
+  },
+  {
+    defect: "an earlier rewrite replaces a later one",
+    original: "if tonumber(rewrittenAt) > tonumber(oldRewrittenAt or 0) then",
+    replacement: "if rewrittenAt ~= '0' then",
+    expectedMessage: "The index is",
+  },
+  {
+    defect: "a rewrite is forgotten with the next page",
+    original: "elseif oldRewrite then",
+    replacement: "elseif false then",
+    expectedMessage: "The index is",
+  },
+  {
+    defect: "the index keeps expired entries",
+    original: "if tonumber(string.match(line, '^%S+ %S+ (%d+)')) > now then add(line) end",
+    replacement: "add(line)",
+    expectedMessage: "The index is",
+  },
+  {
+    defect: "the index has no limit",
+    original: "if not added[name] and #lines < 128 then",
+    replacement: "if not added[name] then",
+    expectedMessage: "The index is",
+  },
+  {
+    defect: "the publication record goes back to an older row",
+    original: "local isNewer = tonumber(newNewest) > tonumber(oldNewest)",
+    replacement: "local isNewer = newNewest ~= oldNewest",
+    expectedMessage: "The publication record is",
+  },
+  {
+    defect: "the publication record goes back to an earlier confirmation",
+    original: "and tonumber(newChecked) > tonumber(oldChecked) then",
+    replacement: "then",
+    expectedMessage: "The publication record is",
+  },
+  {
+    defect: "a stored page does not settle its permit",
+    original: "settle(log, stored[6], 13)",
+    replacement: "",
+    expectedMessage: "The permit log is",
+  },
+  {
+    defect: "a stored page does not close the circuit",
+    original: "close(circuit, stored[4])",
+    replacement: "",
+    expectedMessage: "The look's",
+  },
+  {
+    defect: "a Worker that lost its lease ends that of another Worker",
+    original: "local isLeaseHolder = stored[2] == leaseId",
+    replacement: "local isLeaseHolder = true",
+    expectedMessage: "The TTL of the lease is",
+  },
+];
+
+export const SHARED_CACHE_MUTANTS: readonly Mutant[] = [
+  ...LEASE_MUTANTS.map((mutant) => ({ ...mutant, script: LEASE_SCRIPT })),
+  ...RELEASE_MUTANTS.map((mutant) => ({ ...mutant, script: RELEASE_SCRIPT })),
+  ...WRITE_MUTANTS.map((mutant) => ({ ...mutant, script: WRITE_SCRIPT })),
 ];

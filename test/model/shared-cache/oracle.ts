@@ -1,28 +1,45 @@
-import { deepStrictEqual } from "node:assert";
 import {
   type CachedReply,
   nameOf,
   type PageKey,
   type PageSummary,
 } from "../../../functions/page-source/cached-reply.ts";
-import type { FetchEnd, SharedCacheRead, WriteResult } from "../../../functions/page-source/shared-cache.ts";
+import { freshnessPolicy, type Publication } from "../../../functions/page-source/freshness.ts";
+import type {
+  FetchEnd,
+  PageSlot,
+  PageWrite,
+  SharedLook,
+  WriteResult,
+} from "../../../functions/page-source/shared-cache.ts";
 import { CircuitOracle } from "./circuit-oracle.ts";
 import type { SharedCacheSetting } from "./history.ts";
-import { parseReply } from "./upstream-history.ts";
+import { INDEX_MS, IndexOracle } from "./index-oracle.ts";
 
 /** A contradicting reply is stored if it repeats after this time, in milliseconds. */
 const CONFIRM_AFTER_MS = 60_000;
+/** Both securities are in the same market. */
+const MARKET = "HK";
+
+/** The result of the lease's script. */
+export type LeaseResult = "acquired" | "changed" | "held" | "open";
 
 interface Page {
   readonly key: PageKey;
   readonly cached: CachedReply;
+  readonly isRefusal: boolean;
   readonly summary: PageSummary;
+  /** When its key expires. */
+  readonly until: number;
+  /** The last reply that contradicted it. */
+  contradiction?: { readonly newest: number; readonly extent: number; readonly since: number };
 }
 
-interface Contradiction {
-  readonly newest: number;
-  readonly extent: number;
-  readonly since: number;
+interface Lease {
+  /** The holder; undefined for a backoff. */
+  readonly id?: string;
+  readonly until: number;
+  readonly backoffCause?: SharedLook["backoffCause"];
 }
 
 /** The expected state of the shared cache. Times are Unix times in milliseconds. */
@@ -30,33 +47,32 @@ export class SharedCacheOracle {
   readonly circuit: CircuitOracle;
   readonly #setting: SharedCacheSetting;
   readonly #pages = new Map<string, Page>();
-  readonly #leases = new Map<
-    string,
-    {
-      readonly lease: string;
-      readonly until: number;
-      readonly backoffCause?: SharedCacheRead["backoffCause"];
-    }
-  >();
-  readonly #contradictions = new Map<string, Contradiction>();
-  /** Symbols of stored pages, and their `next` cursors. */
-  readonly #everKnown = new Set<string>();
+  readonly #leases = new Map<string, Lease>();
+  readonly #indexes = new Map<string, IndexOracle>();
+  #published: { readonly record: Publication; readonly until: number } | undefined;
 
   constructor(setting: SharedCacheSetting) {
     this.#setting = setting;
     this.circuit = new CircuitOracle(setting);
   }
 
-  /** The name of the page that contains a cached reply; without one, the name of the requested page. */
-  static nameOf(key: PageKey, cached: CachedReply | undefined): string {
-    return nameOf(cached === undefined ? key : { ...key, cursor: cached.cursor });
+  /** Remaining TTL of a lease; undefined if it has expired or was released. */
+  leaseMs(key: PageKey, now: number): number | undefined {
+    const lease = this.#lease(key, now);
+    return lease && lease.until - now;
   }
 
-  /** Remaining TTL of a lease; undefined if it has expired or was released. */
-  leaseMs(name: string, now: number): number | undefined {
-    const until = this.#leases.get(name)?.until;
-    if (until === undefined || !this.#isAlive(until, now)) return undefined;
-    return until - now;
+  /** The expected index of a symbol. */
+  index(symbol: string, now: number): IndexOracle {
+    const index = this.#indexes.get(symbol) ?? new IndexOracle();
+    this.#indexes.set(symbol, index);
+    if (!this.#isAlive(index.until, now)) index.clear();
+    return index;
+  }
+
+  /** What is known of the market's publications. */
+  publication(now: number): Publication | undefined {
+    return this.#published && this.#isAlive(this.#published.until, now) ? this.#published.record : undefined;
   }
 
   /** Whether a key with this expiry exists. */
@@ -64,142 +80,135 @@ export class SharedCacheOracle {
     return this.#setting.keysEndEarly ? until > now : until >= now;
   }
 
-  #alive(name: string, now: number): Page | undefined {
+  #lease(key: PageKey, now: number): Lease | undefined {
+    const lease = this.#leases.get(nameOf(key));
+    return lease && this.#isAlive(lease.until, now) ? lease : undefined;
+  }
+
+  /** A page whose key exists. */
+  #stored(name: string, now: number): Page | undefined {
     const page = this.#pages.get(name);
-    return page && page.cached.staleUntil > now ? page : undefined;
+    return page && this.#isAlive(page.until, now) ? page : undefined;
   }
 
-  /** @throws Error if the found reply is missing, not stored, or that of another key */
-  checkFound(key: PageKey, found: CachedReply | undefined, now: number): void {
-    const own = this.#alive(nameOf(key), now);
-    if (found === undefined) {
-      if (own) throw new Error("A stored page is not found");
-      return;
-    }
-    const page = this.#alive(SharedCacheOracle.nameOf(key, found), now);
-    if (page === undefined) throw new Error("The reply is not stored, or has expired");
-    deepStrictEqual(found, page.cached, "The reply differs from the stored one");
-    const reply = parseReply(found.reply);
-    if (reply.symbol !== key.symbol || reply.num !== key.num)
-      throw new Error("The reply belongs to another key");
-    if (reply.cursor !== key.cursor && !this.#covers(page, key)) throw new Error("The reply lacks the row");
+  /** A page that may be served: it has not expired, and its history was not rewritten after its fetch. */
+  #usable(name: string, now: number): Page | undefined {
+    const page = this.#stored(name, now);
+    if (page === undefined || page.cached.staleUntil <= now) return undefined;
+    const { symbol, cursor } = page.key;
+    const isDropped = cursor !== "" && page.cached.fetchedAt < this.index(symbol, now).rewrittenAt;
+    return isDropped ? undefined : page;
   }
 
-  /** Whether a page contains the row of a cursor, and rows after it. */
-  #covers({ key, summary: { range } }: Page, { symbol, cursor, num }: PageKey): boolean {
-    const timestamp = /^\d+$/.test(cursor) ? Number(cursor) : Number.NaN;
-    if (num !== undefined || key.symbol !== symbol || range === undefined) return false;
-    return range.oldest < timestamp && timestamp <= range.newest;
+  /** The page of a key, or the last fetched one that has the row of its cursor. */
+  #find(key: PageKey, now: number): Page | undefined {
+    const own = this.#usable(nameOf(key), now);
+    if (own || key.num !== undefined || key.exact || !/^\d+$/.test(key.cursor)) return own;
+    const names = this.index(key.symbol, now).pagesWith(Number(key.cursor), now);
+    return names.map((name) => this.#usable(name, now)).find((page) => page !== undefined);
   }
 
-  /**
-   * Checks the result of a read, and records the lease.
-   * @throws Error if the result is wrong
-   */
-  read(key: PageKey, lease: string, result: SharedCacheRead, now: number): void {
-    const { cached, state, waitMs, backoffCause, isKnown } = result;
-    this.checkFound(key, cached, now);
-    const pages = [...this.#pages.values()].filter((page) => page.cached.staleUntil > now);
-    if (cached === undefined && pages.some((page) => this.#covers(page, key))) {
-      throw new Error("A stored page that has the row is not found");
-    }
-    const expected = this.#expectedState(SharedCacheOracle.nameOf(key, cached), cached, lease, now);
-    if (state !== expected.state || waitMs !== expected.waitMs || backoffCause !== expected.backoffCause) {
-      throw new Error(
-        `The read state is ${state} (${waitMs} ms), not ${expected.state} (${expected.waitMs} ms)`,
-      );
-    }
-    if (state !== "lease-acquired") return;
-    this.#leases.set(SharedCacheOracle.nameOf(key, cached), { lease, until: now + this.#setting.leaseMs });
-    const subject = key.cursor === "" ? key.symbol : `${key.symbol} ${key.cursor}`;
-    const isKnownNow =
-      cached !== undefined ||
-      pages.some(({ key: { symbol }, summary: { next, range } }) =>
-        key.cursor === ""
-          ? symbol === key.symbol && (next !== null || range !== undefined)
-          : symbol === key.symbol && next === key.cursor,
-      );
-    if (isKnownNow && !isKnown) throw new Error("The key is unknown, but a stored page leads to it");
-    if (isKnown && !isKnownNow && !this.#everKnown.has(subject)) {
-      throw new Error("The key is known, but no stored page ever led to it");
-    }
+  /** The expected result of a look. */
+  look(key: PageKey, now: number): SharedLook {
+    const page = this.#find(key, now);
+    const publication = this.publication(now);
+    const fetchedAt = (page ?? this.#stored(nameOf(key), now))?.cached.fetchedAt;
+    const found = page && page.key.cursor !== key.cursor ? { ...key, cursor: page.key.cursor } : key;
+    const cached = page && { ...page.cached, freshUntil: freshUntil(page, publication) };
+    return {
+      cached,
+      slot: { key: found, version: String(fetchedAt ?? ""), publication },
+      isProbe: this.circuit.isHalfOpen(now),
+      isKnown: cached !== undefined || this.index(key.symbol, now).knows(key.cursor, now),
+      ...this.#stateOf(found, cached, now),
+    };
   }
 
-  #expectedState(
-    name: string,
-    cached: CachedReply | undefined,
-    lease: string,
-    now: number,
-  ): Pick<SharedCacheRead, "state" | "waitMs" | "backoffCause"> {
-    if (cached && cached.freshUntil > now) return { state: "fresh", waitMs: 0 };
-    const leaseMs = this.leaseMs(name, now);
-    const backoffCause = this.#leases.get(name)?.backoffCause;
-    if (leaseMs !== undefined && backoffCause)
-      return { state: "backoff", waitMs: Math.max(leaseMs, 1), backoffCause };
-    if (leaseMs !== undefined) return { state: "lease-held", waitMs: 0 };
-    const openMs = this.circuit.admit(lease, now);
-    return openMs === undefined
-      ? { state: "lease-acquired", waitMs: 0 }
-      : { state: "circuit-open", waitMs: openMs };
-  }
-
-  /**
-   * Checks the result of a write, and records the page.
-   * @throws Error if the result is wrong
-   */
-  write(
+  #stateOf(
     key: PageKey,
-    lease: string,
-    cached: CachedReply,
-    summary: PageSummary,
-    result: WriteResult,
+    cached: CachedReply | undefined,
     now: number,
-  ): void {
-    const name = nameOf(key);
-    const expected = this.#expectedResult(name, cached, summary, now);
-    if (result !== expected) throw new Error(`The write result is ${result}, not ${expected}`);
-    this.circuit.close();
-    if (result === "unconfirmed") {
-      this.#endLease(name, lease, { ms: CONFIRM_AFTER_MS, code: "opend_failed" }, now);
-      return;
+  ): Pick<SharedLook, "state" | "waitMs" | "backoffCause"> {
+    if (cached && cached.freshUntil > now) return { state: "fresh", waitMs: 0 };
+    const lease = this.#lease(key, now);
+    if (lease && lease.id !== undefined) return { state: "lease-held", waitMs: 0 };
+    if (lease && lease.until > now) {
+      return { state: "backoff", waitMs: lease.until - now, backoffCause: lease.backoffCause };
     }
-    this.#endLease(name, lease, undefined, now);
-    if (result === "superseded") return;
-    this.#contradictions.delete(name);
-    this.#pages.set(name, { key, cached, summary });
-    if (summary.next !== null) this.#everKnown.add(`${key.symbol} ${summary.next}`);
-    if (summary.next !== null || summary.range !== undefined) this.#everKnown.add(key.symbol);
+    return this.circuit.isCallAllowed(now)
+      ? { state: "lease-free", waitMs: 0 }
+      : { state: "circuit-open", waitMs: this.circuit.openMs(now) };
+  }
+
+  /** The expected result of the lease's script. Records the lease. */
+  lease({ key, version }: PageSlot, id: string, now: number): LeaseResult {
+    const page = this.#stored(nameOf(key), now);
+    if (String(page?.cached.fetchedAt ?? "") !== version) return "changed";
+    if (this.#lease(key, now)) return "held";
+    if (!this.circuit.isCallAllowed(now)) return "open";
+    this.circuit.call(id, now);
+    this.#leases.set(nameOf(key), { id, until: now + this.#setting.leaseMs });
+    return "acquired";
+  }
+
+  /** The expected result of a write. Records the page. */
+  write({ key }: PageSlot, id: string, write: PageWrite, isRefusal: boolean, now: number): WriteResult {
+    this.circuit.close();
+    const { cached, summary, isRewritten, publication } = write;
+    const result = this.#resultOf(key, write, now);
+    if (result === "unconfirmed") {
+      this.#endLease(key, id, { ms: CONFIRM_AFTER_MS, code: "opend_failed" }, now);
+      return result;
+    }
+    this.#endLease(key, id, undefined, now);
+    if (result === "superseded") return result;
+    const { fetchedAt, staleUntil } = cached;
+    const until = Math.max(staleUntil, now + 1);
+    this.#pages.set(nameOf(key), { key, cached, isRefusal, summary, until });
+    this.index(key.symbol, now).write({ key, summary, fetchedAt, staleUntil, isRewritten }, now);
+    if (publication) this.#publish(publication, now);
+    return result;
   }
 
   /** An older reply is superseded. A contradicting one is unconfirmed until it repeats after a minute. */
-  #expectedResult(
-    name: string,
-    cached: CachedReply,
-    { newest, extent }: PageSummary,
-    now: number,
-  ): WriteResult {
-    const page = this.#alive(name, now);
+  #resultOf(key: PageKey, { cached, summary: { newest, extent } }: PageWrite, now: number): WriteResult {
+    const page = this.#usable(nameOf(key), now);
     if (page === undefined) return "stored";
     if (cached.fetchedAt < page.cached.fetchedAt) return "superseded";
     if (newest >= page.summary.newest && extent >= page.summary.extent) return "stored";
-    const earlier = this.#contradictions.get(name);
+    const earlier = page.contradiction;
     if (earlier?.newest === newest && earlier.extent === extent) {
       return now - earlier.since >= CONFIRM_AFTER_MS ? "stored" : "unconfirmed";
     }
-    this.#contradictions.set(name, { newest, extent, since: now });
+    page.contradiction = { newest, extent, since: now };
     return "unconfirmed";
   }
 
-  release(key: PageKey, lease: string, { outcome, backoff }: FetchEnd, now: number): void {
-    this.#endLease(nameOf(key), lease, backoff, now);
+  /** The record has the newest row of the market, and the last fetch that showed it. It never goes back. */
+  #publish(record: Publication, now: number): void {
+    const known = this.publication(now);
+    if (known && record.newest < known.newest) return;
+    if (known?.newest === record.newest && record.checkedAt <= known.checkedAt) return;
+    this.#published = { record, until: now + INDEX_MS };
+  }
+
+  release({ key }: PageSlot, id: string, { outcome, backoff }: FetchEnd, now: number): void {
+    this.#endLease(key, id, backoff, now);
     if (outcome === "answered") this.circuit.close();
-    else this.circuit.record(lease, outcome === "failed", now);
+    else this.circuit.record(id, outcome === "failed", now);
   }
 
   /** Only the holder of a lease can release it, or turn it into a backoff. */
-  #endLease(name: string, lease: string, backoff: FetchEnd["backoff"], now: number): void {
-    if (this.leaseMs(name, now) === undefined || this.#leases.get(name)?.lease !== lease) return;
-    if (backoff) this.#leases.set(name, { lease: "", until: now + backoff.ms, backoffCause: backoff.code });
-    else this.#leases.delete(name);
+  #endLease(key: PageKey, id: string, backoff: FetchEnd["backoff"], now: number): void {
+    if (this.#lease(key, now)?.id !== id) return;
+    if (backoff) this.#leases.set(nameOf(key), { until: now + backoff.ms, backoffCause: backoff.code });
+    else this.#leases.delete(nameOf(key));
   }
+}
+
+function freshUntil({ cached, key, isRefusal, summary }: Page, publication: Publication | undefined): number {
+  const { fetchedAt, staleUntil } = cached;
+  if (isRefusal) return staleUntil;
+  const facts = { market: MARKET, cursor: key.cursor, fetchedAt, newest: summary.newest } as const;
+  return Math.min(freshnessPolicy.freshUntil(facts, publication), staleUntil);
 }

@@ -1,51 +1,26 @@
-import { create } from "@bufbuild/protobuf";
-import { array, boolean, nullable, number, object, optional, parse, string } from "valibot";
-import {
-  EMPTY_SUMMARY,
-  type PageKey,
-  type PageSummary,
-  summaryOf,
-} from "../../../functions/page-source/cached-reply.ts";
-import { HkShortInterestItemSchema } from "../../../gen/Qot_GetShortInterest_pb.js";
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { PageKey } from "../../../functions/page-source/cached-reply.ts";
+import { END_CURSOR } from "../../../functions/short-interest/page.ts";
+import { ResponseSchema } from "../../../gen/Qot_GetShortInterest_pb.js";
+import { START_MS } from "./history.ts";
 
 /** The number of rows of a page. */
 export const PAGE_ROWS = 3;
-/** Seconds between two rows. */
-const ROW_S = 100;
-const NEWEST_S = 1_700_000_000;
+const DAY_S = 86_400;
+/** Seconds between two rows: Hong Kong has weekly rows. */
+export const ROW_S = 7 * DAY_S;
 
 /** Wrong replies of OpenD: an unknown security, no rows, an older page, or too few rows. */
 export const WRONG_REPLIES = ["denial", "empty", "older", "truncated"] as const;
 export type WrongReplyKind = (typeof WRONG_REPLIES)[number];
 
-/** A reply of OpenD, and its request. */
-const Reply = object({
-  symbol: string(),
-  cursor: string(),
-  num: optional(number()),
-  isDenial: boolean(),
-  /** Stands for the values of all rows. A split changes the values, but not the timestamps. */
-  values: number(),
+/** A reply of OpenD, and its facts. */
+export interface Reply {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly isDenial: boolean;
   /** Timestamps in seconds, newest first. */
-  rows: array(number()),
-  next: nullable(string()),
-});
-export type Reply = ReturnType<typeof parseReply>;
-
-export function encodeReply(reply: Reply): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(new TextEncoder().encode(JSON.stringify(reply)));
-}
-
-/** @throws Error if the bytes are not a reply */
-export function parseReply(bytes: Uint8Array) {
-  return parse(Reply, JSON.parse(new TextDecoder().decode(bytes)));
-}
-
-/** Summarizes a reply with the Worker's own function. */
-export function summarize({ isDenial, rows, next }: Reply, key: PageKey): PageSummary {
-  if (isDenial) return EMPTY_SUMMARY;
-  const items = rows.map((timestamp) => create(HkShortInterestItemSchema, { timestamp: BigInt(timestamp) }));
-  return summaryOf({ market: "HK", rows: items, next }, key);
+  readonly rows: readonly number[];
+  readonly next: string | null;
 }
 
 /** The history of one security in OpenD. */
@@ -56,49 +31,59 @@ export class Security {
   /** Timestamps in seconds, newest first. */
   rows: readonly number[];
   #older: readonly number[];
-  #values = 1;
+  /** The short interest of each row. A split changes it, but not the timestamps. */
+  #shares = 1n;
 
-  constructor(symbol: string, rows: number, hasOpaqueCursors: boolean) {
+  /** @param newestRowDays days from the newest row to the start of the history */
+  constructor(symbol: string, rows: number, newestRowDays: number, hasOpaqueCursors: boolean) {
+    const newest = START_MS / 1_000 - newestRowDays * DAY_S;
     this.symbol = symbol;
     this.hasOpaqueCursors = hasOpaqueCursors;
-    this.rows = Array.from({ length: rows }, (_, row) => NEWEST_S - row * ROW_S);
+    this.rows = Array.from({ length: rows }, (_, row) => newest - row * ROW_S);
     this.#older = this.rows.slice(1);
   }
 
   /** Adds a newest row. */
   publish(): void {
-    const [newest = NEWEST_S] = this.rows;
     this.#older = this.rows;
-    this.rows = [newest + ROW_S, ...this.rows];
+    this.rows = [...this.rows.slice(0, 1).map((newest) => newest + ROW_S), ...this.rows];
   }
 
   /** Changes the values of all rows, as after a split. */
   split(): void {
-    this.#values += 1;
+    this.#shares += 1n;
   }
 
   cursorOf(timestamp: number): string {
     return this.hasOpaqueCursors ? `after-${timestamp}` : String(timestamp);
   }
 
-  reply({ symbol, cursor, num }: PageKey, fault: WrongReplyKind | undefined): Reply {
+  reply({ cursor, num }: PageKey, fault: WrongReplyKind | undefined): Reply {
     const history = fault === "older" ? this.#older : this.rows;
     const after = cursor === "" ? Number.POSITIVE_INFINITY : Number(cursor.replace("after-", ""));
     const following = history.filter((timestamp) => timestamp < after);
     const rows = following.slice(0, num ?? PAGE_ROWS);
     const last = rows.at(-1);
-    const page = {
-      symbol,
-      cursor,
-      num,
-      isDenial: false,
-      values: this.#values,
+    if (fault === "denial") return this.#encode([], null, true);
+    if (fault === "empty") return this.#encode([], null);
+    if (fault === "truncated") return this.#encode(rows.slice(0, -1), null);
+    return this.#encode(
       rows,
-      next: following.length > rows.length && last !== undefined ? this.cursorOf(last) : null,
-    };
-    if (fault === "denial") return { ...page, isDenial: true, rows: [], next: null };
-    if (fault === "empty") return { ...page, rows: [], next: null };
-    if (fault === "truncated") return { ...page, rows: rows.slice(0, -1), next: null };
-    return page;
+      following.length > rows.length && last !== undefined ? this.cursorOf(last) : null,
+    );
+  }
+
+  #encode(rows: readonly number[], next: string | null, isDenial = false): Reply {
+    const hkItemList = rows.map((timestamp) => ({
+      timestamp: BigInt(timestamp),
+      aggregatedShort: this.#shares,
+    }));
+    const response = create(
+      ResponseSchema,
+      isDenial
+        ? { retType: -1, retMsg: `Unknown stock ${this.symbol}` }
+        : { retType: 0, s2c: { hkItemList, nextKey: next ?? END_CURSOR } },
+    );
+    return { bytes: new Uint8Array(toBinary(ResponseSchema, response)), isDenial, rows, next };
   }
 }

@@ -1,39 +1,67 @@
+import { isDeepStrictEqual } from "node:util";
+import { parse, picklist } from "valibot";
 import {
-  cachedPage,
+  type CachedReply,
   cachedRefusal,
+  EMPTY_SUMMARY,
   nameOf,
   type PageKey,
+  summaryOf,
 } from "../../../functions/page-source/cached-reply.ts";
 import { circuitOpenMs } from "../../../functions/page-source/circuit-breaker.ts";
 import {
+  freshnessPolicy,
+  publicationAfterFetch,
+  staleUntil,
+} from "../../../functions/page-source/freshness.ts";
+import { readPage } from "../../../functions/page-source/parsed-page.ts";
+import { isHistoryRewritten } from "../../../functions/page-source/rewritten-history.ts";
+import {
   createSharedCache,
   type FetchEnd,
+  INDEX_PREFIX,
   LEASE_PREFIX,
+  type PageSlot,
+  type PageWrite,
   type SharedCache,
+  type SharedLook,
 } from "../../../functions/page-source/shared-cache.ts";
+import { formatPublication } from "../../../functions/page-source/stored-values.ts";
+import { settleScript } from "../../../functions/rate-limit/sliding-window-log.ts";
+import { parseSymbol } from "../../../functions/short-interest/symbol.ts";
 import type { Upstash } from "../../../functions/upstash.ts";
 import type { World } from "../check.ts";
 import type { VirtualRedis } from "../redis/virtual-redis.ts";
 import { createVirtualUpstash } from "../redis/virtual-upstash.ts";
 import { type SharedCacheOperation, type SharedCacheSetting, START_MS } from "./history.ts";
+import { INDEX_MS } from "./index-oracle.ts";
 import { SharedCacheOracle } from "./oracle.ts";
-import { encodeReply, type Reply, Security, summarize, type WrongReplyKind } from "./upstream-history.ts";
+import { type CallEnd, checkSettlement, isGranted, permitScript, settlementOf } from "./permit-log.ts";
+import { type Reply, Security, type WrongReplyKind } from "./upstream-history.ts";
 
 const REFUSAL_MS = 10 * 60_000;
-/** After this time all keys have expired: the TTL of a page is 8 days, that of an index 16 days. */
+/** The time of a reply by the clock of Redis is rounded up by this, in milliseconds. */
+const ROUNDING_MS = 2;
+/** After this time all keys have expired: the TTL of a page is 14 days, that of an index 16 days. */
 const MAX_TTL_MS = 25 * 24 * 3_600_000;
+const PUBLICATION = "short-interest:publication:HK";
+const LOOK_FIELDS = ["cached", "slot", "state", "waitMs", "backoffCause", "isProbe", "isKnown"] as const;
+const LeaseReply = picklist(["acquired", "changed", "held", "open"]);
 
-/** A fetch by the holder of a lease. It may never end, like that of a crashed Worker. */
+/** A look, and the fetch by the holder of its lease. It may never end, like that of a crashed Worker. */
 interface Fetch {
   readonly key: PageKey;
   readonly lease: string;
-  readonly isKnown: boolean;
+  readonly permit: string;
+  readonly look: SharedLook;
   answer?: { readonly reply: Reply; readonly answeredAt: number };
 }
 
 /** Workers and one shared cache. Operations use the Worker's own module, and the oracle checks the results. */
 export class SharedCacheWorld implements World<SharedCacheOperation> {
   readonly securities: readonly [Security, Security];
+  /** Looks that found the lease free. */
+  readonly looks = new Map<number, Fetch>();
   readonly fetches = new Map<number, Fetch>();
   readonly setting: SharedCacheSetting;
   readonly #redis: VirtualRedis;
@@ -43,16 +71,23 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
 
   constructor(redis: VirtualRedis, setting: SharedCacheSetting) {
     this.setting = setting;
+    const { rowCounts, newestRowDays, indexEntries } = setting;
     this.securities = [
-      new Security("HK.00001", setting.rowCounts[0], false),
-      new Security("HK.00002", setting.rowCounts[1], true),
+      new Security("HK.00001", rowCounts[0], newestRowDays, false),
+      new Security("HK.00002", rowCounts[1], newestRowDays, true),
     ];
     redis.reset(setting);
     redis.micros = START_MS * 1_000;
     this.#redis = redis;
     this.#oracle = new SharedCacheOracle(setting);
     this.#upstash = createVirtualUpstash(redis);
-    this.#cache = createSharedCache(this.#upstash, setting.leaseMs, () => this.now);
+    this.#cache = createSharedCache(this.#upstash, setting.leaseMs, () => this.now, freshnessPolicy);
+    if (indexEntries > 0) {
+      const [{ symbol }] = this.securities;
+      const index = this.#oracle.index(symbol, this.now);
+      index.fill(indexEntries, this.now);
+      redis.command("SET", INDEX_PREFIX + symbol, index.text(), "PX", String(INDEX_MS));
+    }
   }
 
   get now(): number {
@@ -61,6 +96,11 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
 
   get time(): string {
     return `${this.now - START_MS} ms`;
+  }
+
+  /** Time until the circuit is half-open, in milliseconds; 0 if it is not open. */
+  get openMs(): number {
+    return this.#oracle.circuit.openMs(this.now);
   }
 
   async apply(operation: SharedCacheOperation): Promise<string> {
@@ -74,15 +114,15 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
       case "split":
         this.#security(operation.symbol).split();
         return "";
-      case "read":
-        return this.#read(operation.fetch, operation.key);
-      case "peek":
-        return this.#peek(operation.key);
+      case "look":
+        return this.#lookFor(operation.fetch, operation.key);
+      case "lease":
+        return this.#acquire(operation.fetch);
       default: {
         const fetch = this.fetches.get(operation.fetch);
         if (fetch === undefined) return "skipped";
         if (operation.kind === "answer") return this.#answer(fetch, operation.fault);
-        if (operation.kind === "store") return this.#write(operation.fetch, fetch);
+        if (operation.kind === "store") return this.#store(operation.fetch, fetch);
         return this.#release(operation.fetch, fetch, operation);
       }
     }
@@ -93,73 +133,105 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
     return symbol === first.symbol ? first : second;
   }
 
-  async #read(number: number, key: PageKey): Promise<string> {
-    const lease = `lease of f${number}`;
-    const result = await this.#cache.readOrLease(key, lease);
-    const { cached, state, isKnown } = result;
-    this.#oracle.read(key, lease, result, this.now);
-    const foundKey = { ...key, cursor: cached?.cursor ?? key.cursor };
-    this.#checkLease(foundKey);
-    const found = cached === undefined ? "no page" : `page "${cached.cursor}"`;
-    if (state === "lease-acquired") {
-      this.fetches.set(number, { key: foundKey, lease, isKnown });
+  async #lookFor(number: number, key: PageKey): Promise<string> {
+    const look = await this.#look(key);
+    const { cached, state } = look;
+    if (state === "lease-free") {
+      this.looks.set(number, { key, lease: `lease-of-f${number}`, permit: `permit-of-f${number}`, look });
     }
-    return `${found}, ${state}`;
+    return `${cached === undefined ? "no page" : `page "${cached.cursor}" of ${cached.fetchedAt - START_MS} ms`}, ${state}`;
   }
 
-  async #peek(key: PageKey): Promise<string> {
-    const cached = await this.#cache.peek(key);
-    this.#oracle.checkFound(key, cached, this.now);
-    const openMs = await circuitOpenMs(this.#upstash, this.now);
-    const expectedMs = this.#oracle.circuit.openMs(this.now);
-    if (openMs !== expectedMs) throw new Error(`The circuit is open for ${openMs} ms, not ${expectedMs} ms`);
-    return cached === undefined ? "no page" : `page "${cached.cursor}"`;
+  /** Looks for a page, and compares the result with the expected one. */
+  async #look(key: PageKey): Promise<SharedLook> {
+    const look = await this.#cache.look(key);
+    const expected = this.#oracle.look(key, this.now);
+    for (const field of LOOK_FIELDS) {
+      checkEqual(`The look's ${field}`, look[field], expected[field]);
+    }
+    checkEqual("The open time", await circuitOpenMs(this.#upstash, this.now), this.openMs);
+    return look;
+  }
+
+  /** Asks for the lease and a permit in one request. */
+  async #acquire(number: number): Promise<string> {
+    const fetch = this.looks.get(number);
+    if (fetch === undefined) return "skipped";
+    this.looks.delete(number);
+    const { look, lease, permit } = fetch;
+    const required = this.#cache.lease(look.slot, lease);
+    const [reply, permitReply] = await this.#upstash.evalAll([
+      required.script,
+      permitScript(permit, required),
+    ]);
+    const result = parse(LeaseReply, reply);
+    const expected = this.#oracle.lease(look.slot, lease, this.now);
+    if (result !== expected) throw new Error(`The lease is ${result}, not ${expected}`);
+    checkEqual("The grant of the permit", isGranted(permitReply), result === "acquired");
+    if (result === "acquired") this.fetches.set(number, fetch);
+    this.#checkKeys(look.slot);
+    return result;
   }
 
   #answer(fetch: Fetch, fault: WrongReplyKind | undefined): string {
     if (fetch.answer !== undefined) return "skipped";
-    const reply = this.#security(fetch.key.symbol).reply(fetch.key, fault);
+    const { key } = fetch.look.slot;
+    const reply = this.#security(key.symbol).reply(key, fault);
     fetch.answer = { reply, answeredAt: this.now };
     return reply.isDenial ? "unknown security" : `rows ${reply.rows.join(" ")}, next ${reply.next}`;
   }
 
-  async #write(number: number, { key, lease, isKnown, answer }: Fetch): Promise<string> {
+  /** Ends a fetch with an answer, as the Worker does. */
+  async #store(number: number, fetch: Fetch): Promise<string> {
+    const { look, lease, permit, answer } = fetch;
     if (answer === undefined) return "skipped";
     this.fetches.delete(number);
+    const { slot, isKnown, cached: stored } = look;
     const { reply, answeredAt } = answer;
-    if (!isKnown && key.cursor !== "" && !reply.isDenial) {
-      await this.#endFetch(key, lease, { outcome: "answered" });
+    const repliedAt = this.now + ROUNDING_MS;
+    if (!isKnown && slot.key.cursor !== "" && !reply.isDenial && !(await this.#look(slot.key)).isKnown) {
+      await this.#endFetch(fetch, { outcome: "answered" }, { permit, repliedAt, wasted: true });
       return "lease released, page not stored: unknown cursor";
     }
-    const bytes = encodeReply(reply);
-    const cached = reply.isDenial
-      ? cachedRefusal(bytes, key.cursor, answeredAt, REFUSAL_MS)
-      : cachedPage(bytes, key.cursor, answeredAt);
-    const summary = summarize(reply, key);
-    const result = await this.#cache.write(key, lease, cached, summary, []);
-    this.#oracle.write(key, lease, cached, summary, result, this.now);
-    this.#checkLease(key);
-    return result;
+    const callEnd = { permit, repliedAt, wasted: reply.isDenial && stored === undefined };
+    const write = { ...writeOf(reply, look, answeredAt), settlement: settlementOf(callEnd) };
+    const result = await checkSettlement(this.#redis, callEnd, () => this.#cache.write(slot, lease, write));
+    const expected = this.#oracle.write(slot, lease, write, reply.isDenial, this.now);
+    if (result !== expected) throw new Error(`The write result is ${result}, not ${expected}`);
+    this.#checkKeys(slot);
+    return `${result}${write.isRewritten ? ", history rewritten" : ""}`;
   }
 
-  async #release(number: number, { key, lease, answer }: Fetch, end: FetchEnd): Promise<string> {
-    if (answer !== undefined) return "skipped";
+  async #release(number: number, fetch: Fetch, end: FetchEnd): Promise<string> {
+    if (fetch.answer !== undefined) return "skipped";
     this.fetches.delete(number);
-    await this.#endFetch(key, lease, end);
+    const callEnd = { permit: fetch.permit, repliedAt: this.now + ROUNDING_MS, wasted: false };
+    await this.#endFetch(fetch, end, end.outcome === "answered" ? callEnd : undefined);
     return "";
   }
 
-  async #endFetch(key: PageKey, lease: string, end: FetchEnd): Promise<void> {
-    await this.#cache.release(key, lease, end, []);
-    this.#oracle.release(key, lease, end, this.now);
-    this.#checkLease(key);
+  async #endFetch({ look, lease }: Fetch, end: FetchEnd, callEnd: CallEnd | undefined): Promise<void> {
+    const { slot } = look;
+    if (callEnd === undefined) await this.#cache.release(slot, lease, end);
+    else {
+      const { key, args } = settlementOf(callEnd);
+      const scripts = [settleScript(key, args)];
+      await checkSettlement(this.#redis, callEnd, () => this.#cache.release(slot, lease, end, scripts));
+    }
+    this.#oracle.release(slot, lease, end, this.now);
+    this.#checkKeys(slot);
   }
 
-  /** Compares the TTL of a lease with the expected one. */
-  #checkLease(key: PageKey): void {
-    const ms = this.#redis.command("PTTL", `${LEASE_PREFIX}${nameOf(key)}`);
-    const expected = this.#oracle.leaseMs(nameOf(key), this.now) ?? -2;
-    if (ms !== expected) throw new Error(`The TTL of the lease is ${ms} ms, not ${expected} ms`);
+  /** Compares the lease, the index and the publication record with the expected ones. */
+  #checkKeys({ key }: PageSlot): void {
+    const { now } = this;
+    const leaseMs = this.#redis.command("PTTL", LEASE_PREFIX + nameOf(key));
+    checkEqual("The TTL of the lease", leaseMs, this.#oracle.leaseMs(key, now) ?? -2);
+    const index = this.#redis.command("GET", INDEX_PREFIX + key.symbol);
+    checkEqual("The index", index ?? "", this.#oracle.index(key.symbol, now).text());
+    const publication = this.#oracle.publication(now);
+    const record = this.#redis.command("GET", PUBLICATION);
+    checkEqual("The publication record", record, publication ? formatPublication(publication) : null);
   }
 
   async finish(): Promise<void> {
@@ -167,4 +239,41 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
     const keys = this.#redis.keys();
     if (keys.length > 0) throw new Error(`Keys have not expired: ${keys.join(", ")}`);
   }
+}
+
+/** What the Worker stores of a reply. */
+function writeOf(
+  reply: Reply,
+  { slot, cached: stored }: SharedLook,
+  fetchedAt: number,
+): Omit<PageWrite, "settlement"> {
+  const { key, publication: known } = slot;
+  const { cursor } = key;
+  if (reply.isDenial) {
+    const cached = cachedRefusal(reply.bytes, cursor, fetchedAt, REFUSAL_MS);
+    return { cached, summary: EMPTY_SUMMARY, isRewritten: false };
+  }
+  const symbol = parseSymbol(key.symbol);
+  const cached: CachedReply = {
+    reply: reply.bytes,
+    cursor,
+    fetchedAt,
+    // Not stored: the cache computes it.
+    freshUntil: 0,
+    staleUntil: staleUntil(cursor, fetchedAt),
+  };
+  const page = readPage(symbol, cached);
+  const publication = publicationAfterFetch(known, symbol.market, reply.rows, fetchedAt);
+  return {
+    cached,
+    summary: summaryOf(page, key),
+    isRewritten: stored !== undefined && isHistoryRewritten(readPage(symbol, stored), page),
+    ...(cursor === "" && publication !== known && { publication }),
+  };
+}
+
+/** @throws Error if the values differ */
+function checkEqual(subject: string, found: unknown, expected: unknown): void {
+  if (isDeepStrictEqual(found, expected)) return;
+  throw new Error(`${subject} is ${JSON.stringify(found)}, not ${JSON.stringify(expected)}`);
 }
