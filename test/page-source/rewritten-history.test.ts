@@ -88,6 +88,10 @@ describe.each(["US", "HK"] as const)("history of a %s security", (market) => {
     expect(isHistoryRewritten(shorter, before)).toBe(index !== 0);
   });
 
+  it("is rewritten if the refresh has more old rows", () => {
+    expect(isHistoryRewritten(pageOf(market, 3, 13), before)).toBe(true);
+  });
+
   it("is rewritten if the pages share no row", () => {
     expect(isHistoryRewritten(pageOf(market, 50, 60), pageOf(market, 0, 50))).toBe(true);
     expect(isHistoryRewritten(before, pageOf(market, 0, 0))).toBe(true);
@@ -203,6 +207,13 @@ describe("rewritten history in the shared cache", () => {
     await write(FIRST, AFTER, true);
     expect(await started.write(OLDER, renewed)).toBe("stored");
     expect(await replyAt(OLDER.cursor)).toEqual(NEW_REPLY);
+  });
+
+  it("counts an older page as contradicted that was fetched after", async () => {
+    await write(FIRST, AFTER, true);
+    await write(OLDER, AFTER);
+    const cached = cachedPage(REPLY, OLDER.cursor, AFTER + 1);
+    expect(await started.write(OLDER, { cached, summary: summary({ extent: 1 }) })).toBe("unconfirmed");
   });
 
   it("counts the first page as contradicted", async () => {

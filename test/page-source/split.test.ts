@@ -182,4 +182,16 @@ describe("history that no split rewrites", () => {
     await readAll(first, CURSORS.slice(4));
     expect(await calls()).toBe(refreshed);
   });
+
+  it("is not fetched again when a first page with another row count is fetched", async () => {
+    const { service, first, second, calls } = await start();
+    // Such pages cannot be sliced.
+    await service.opend.set({ cursors: "opaque" });
+    const next = (await first.page(SYMBOL, { num: 50 })).result?.page.next ?? "";
+    await first.page(SYMBOL, { num: 50, cursor: next });
+    expect((await first.page(SYMBOL, { num: 20 })).result?.tier).toBe("opend");
+    const before = await calls();
+    expect((await second.page(SYMBOL, { num: 50, cursor: next })).result?.tier).toBe("shared");
+    expect(await calls()).toBe(before);
+  });
 });
