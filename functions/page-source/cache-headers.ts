@@ -4,6 +4,9 @@ import type { CacheTier } from "./shared-lookup.ts";
 /** The name of this cache in Cache-Status (RFC 9211). */
 const CACHE = "short-interest-edge";
 
+/** A cache of a client cannot be purged, so it may keep a page for this long at most, whatever its freshness. */
+const MAX_CLIENT_FRESH_MS = 86_400_000;
+
 /** Times are Unix times in milliseconds. */
 interface CacheFacts {
   readonly tier: CacheTier;
@@ -24,7 +27,7 @@ export function cacheHeaders(
   now: number,
 ): Record<string, string> {
   const age = seconds(now - facts.fetchedAt);
-  const lifetime = seconds(facts.freshUntil - facts.fetchedAt);
+  const lifetime = seconds(Math.min(facts.freshUntil, now + MAX_CLIENT_FRESH_MS) - facts.fetchedAt);
   return {
     Age: String(age),
     "Cache-Control": `${visibility}, max-age=${lifetime}, stale-while-revalidate=${STALE_WHILE_REVALIDATE_S}, stale-if-error=${STALE_IF_ERROR_S}`,

@@ -58,6 +58,7 @@ end
 export const RECORD_FUNCTION = `
 local function record(circuit, value, lease, now, failed)
   local openUntil, openMs, probe, probeUntil, failures = string.match(value or '', '${FIELDS}')
+  openUntil, openMs = tonumber(openUntil) or 0, tonumber(openMs) or 0
   local probed = probe == lease
   if not failed and not probed then return end
   local times = {}
@@ -71,12 +72,12 @@ local function record(circuit, value, lease, now, failed)
       openMs = math.min(2 * openMs, ${MAX_OPEN_MS})
       openUntil = now + openMs
     elseif #times >= ${FAILURE_THRESHOLD} then
-      openMs = math.max(tonumber(openMs or 0), ${OPEN_MS})
-      openUntil = math.max(tonumber(openUntil or 0), now + openMs)
+      openMs = math.max(openMs, ${OPEN_MS})
+      openUntil = math.max(openUntil, now + openMs)
     end
   end
   if probed then probe, probeUntil = '-', 0 end
-  redis.call('SET', circuit, string.format('%.0f %.0f %s %.0f %s', openUntil or 0, openMs or 0, probe or '-',
+  redis.call('SET', circuit, string.format('%.0f %.0f %s %.0f %s', openUntil, openMs, probe or '-',
     probeUntil or 0, table.concat(times, ',')), 'PX', ${CIRCUIT_MEMORY_MS})
 end
 `;

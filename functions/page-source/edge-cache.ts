@@ -11,7 +11,7 @@ export interface EdgeEntry extends CachedReply {
 
 /** The copies of this data center. A lost copy costs a lookup, so no failure of the cache fails a request. */
 export interface EdgeCache {
-  /** The copy under this key, or of another page that may have the row of its cursor. */
+  /** The copy under this key, or a later one of another page that may have the row of its cursor. */
   get(key: PageKey): Promise<EdgeEntry | undefined>;
   /** Whether a page stored here leads to the cursor of this key. */
   isKnown(key: PageKey): Promise<boolean>;
@@ -141,6 +141,8 @@ export function createEdgeCache(
     if (timestamp === undefined) return undefined;
     const candidates = (await readIndex(symbol))
       .filter(({ newest, oldest }) => oldest !== null && oldest < timestamp && timestamp <= newest)
+      // Those with the most rows after the cursor first.
+      .sort((one, other) => (one.oldest ?? 0) - (other.oldest ?? 0))
       .slice(0, MAX_CANDIDATES);
     const entries = await Promise.all(candidates.map(({ cursor: own }) => read({ symbol, cursor: own })));
     const found = entries.filter((entry) => entry !== undefined);
@@ -150,8 +152,11 @@ export function createEdgeCache(
   return {
     async get(key) {
       const entry = await read(key).catch(ignoreFailure);
-      if (entry || key.num !== undefined || key.exact) return entry;
-      return readByTimestamp(key.symbol, key.cursor).catch(ignoreFailure);
+      const isCurrent = entry !== undefined && now() < entry.revalidateAfter;
+      if (isCurrent || key.num !== undefined || key.exact) return entry;
+      // The shared cache may have dropped a page, and have its rows in another page. Then its copy is never renewed.
+      const other = await readByTimestamp(key.symbol, key.cursor).catch(ignoreFailure);
+      return entry && !(other && other.fetchedAt > entry.fetchedAt) ? entry : other;
     },
     async isKnown({ symbol, cursor }) {
       const entries = (await readIndex(symbol).catch(ignoreFailure)) ?? [];

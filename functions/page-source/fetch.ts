@@ -63,7 +63,7 @@ export async function fetchAndCache(
   context: FetchContext,
 ): Promise<CachedReply | undefined> {
   const { look, priority } = context;
-  const { cached: stored, slot } = look;
+  const { slot } = look;
   const { key } = slot;
   const fetched = await callOpend(deps, symbol, context);
   if (fetched === undefined) return undefined;
@@ -93,7 +93,7 @@ export async function fetchAndCache(
     staleUntil: staleUntil(key.cursor, fetchedAt),
   };
   keepParsed(cached, page);
-  const isRewritten = stored !== undefined && isHistoryRewritten(readPage(symbol, stored), page);
+  const isRewritten = showsRewrittenHistory(symbol, look, page);
   const write = { cached, summary, settlement: settlement({ wasted: false }), isRewritten };
   const isStored = await store(deps, context, { ...write, ...(publication && { publication }) });
   if (isStored) await deps.edge.put(key, cached, summary);
@@ -124,6 +124,14 @@ async function callOpend(deps: FetchDeps, symbol: SecuritySymbol, context: Fetch
     releaseLease(deps, context, { outcome: outcomeOf(code), ...(backoff && { backoff }) });
     throw failure;
   }
+}
+
+/** Whether the fetched page shows, or may hide, that the history was rewritten since older pages were fetched. */
+function showsRewrittenHistory(symbol: SecuritySymbol, look: SharedLook, page: Page): boolean {
+  const { cached: stored, slot, isKnown } = look;
+  if (stored !== undefined) return isHistoryRewritten(readPage(symbol, stored), page);
+  // The first page has expired before the older ones, and nothing can be compared.
+  return isKnown && slot.key.cursor === FIRST_CURSOR && slot.key.num === undefined;
 }
 
 /** What a first page says of the market's publications; undefined if nothing new. */

@@ -6,10 +6,9 @@ import type { Market } from "../short-interest/symbol.ts";
 /**
  * Every lifetime of a cached page. A page is fresh, then stale, then gone. A first page is fresh until the calendar
  * expects its next row; then its market is looked at with growing pauses. All symbols of a market share one record of
- * its newest row: a fetch of one symbol confirms the pages of the others. So a symbol whose row appears in OpenD
- * without those of the others may be fresh without it for `MAX_UNFETCHED_DUE_MS` after the expected publication, and for
- * `MAX_UNFETCHED_MS` at other times. After `EDGE_TRUST_MS` and `REVALIDATE_GRACE_MS` together, a data center serves a
- * purged page only if the revalidation fails.
+ * its newest row: a fetch of one symbol confirms the pages of the others. So if one symbol has its row in OpenD before
+ * the others, its page may be fresh without the row for 6 h to a day. After `EDGE_TRUST_MS` and `REVALIDATE_GRACE_MS`
+ * together, a data center serves a purged page only if the revalidation fails.
  */
 
 const SECOND = 1_000;
@@ -29,7 +28,7 @@ export const LOOKING_MS = 7 * DAY;
 export const MAX_UNCONFIRMED_MS = 6 * HOUR;
 /** A first page is fresh for this long at most after its own fetch: the row or the history of one symbol may change. */
 export const MAX_UNFETCHED_MS = DAY;
-/** The same while its next row is published but missing in the market. */
+/** The same at first while its next row is published but missing in the market; then it doubles to `MAX_UNFETCHED_MS`. */
 export const MAX_UNFETCHED_DUE_MS = 6 * HOUR;
 /** A confirmation that is newer than the last one by less than this is not written. Shorter than `MIN_PAUSE_MS`. */
 export const MIN_CONFIRMATION_MS = 5 * MINUTE;
@@ -77,7 +76,7 @@ export const EXPIRY_SPREAD_MS = MINUTE;
  * The edge cache serves a stale copy for a tenth of its staleness, within these bounds, before it asks the shared
  * cache again.
  */
-export const MIN_STALE_REVALIDATE_MS = 30 * SECOND;
+export const MIN_STALE_REVALIDATE_MS = 10 * SECOND;
 export const MAX_STALE_REVALIDATE_MS = 30 * MINUTE;
 const STALENESS_DIVISOR = 10;
 
@@ -138,15 +137,19 @@ export const freshnessPolicy: FreshnessPolicy = {
   freshUntil(page, publication) {
     const { market, cursor, fetchedAt, newest } = page;
     if (cursor !== FIRST_CURSOR) return fetchedAt + OLDER_PAGE_FRESH_MS;
-    const known = publication && isCalendarTime(publication.newest) ? publication : undefined;
     const isDated = isRowTime(newest, fetchedAt);
-    const own = { newest, step: known?.step ?? 1, checkedAt: fetchedAt };
-    const ownUntil = isDated ? upToDateUntil(market, own, fetchedAt) : fetchedAt + MAX_UNCONFIRMED_MS;
-    if (known === undefined || (newest !== 0 && !isDated)) return ownUntil;
+    // The calendar cannot tell anything about a senseless timestamp.
+    if (newest !== 0 && !isDated) return fetchedAt + MAX_UNCONFIRMED_MS;
+    const known = publication && isCalendarTime(publication.newest) ? publication : undefined;
+    const untilByItself = () =>
+      isDated
+        ? upToDateUntil(market, { newest, step: known?.step ?? 1, checkedAt: fetchedAt }, fetchedAt)
+        : fetchedAt + MAX_UNCONFIRMED_MS;
+    if (known === undefined) return untilByItself();
     const behind = isDated ? periodsBetween(market, newest, known.newest) : Number.POSITIVE_INFINITY;
-    if (behind < 0) return ownUntil;
+    if (behind < 0) return untilByItself();
     // The row appeared in the market after this fetch.
-    if (behind > 0 && fetchedAt < known.seenAt) return Math.min(ownUntil, known.seenAt);
+    if (behind > 0 && fetchedAt < known.seenAt) return Math.min(untilByItself(), known.seenAt);
     const checkedAt = Math.max(fetchedAt, known.checkedAt);
     const marketUntil = upToDateUntil(market, { ...known, checkedAt }, fetchedAt);
     if (behind === 0) return marketUntil;
@@ -162,11 +165,11 @@ export const freshnessPolicy: FreshnessPolicy = {
     if (now >= freshUntil) {
       const byStaleness = Math.max((now - freshUntil) / STALENESS_DIVISOR, MIN_STALE_REVALIDATE_MS);
       const trustMs = Math.min(Math.max(byStaleness, waitMs), MAX_STALE_REVALIDATE_MS);
-      return now + trustMs + random * Math.min(trustMs, EXPIRY_SPREAD_MS);
+      return Math.round(now + trustMs + random * Math.min(trustMs, EXPIRY_SPREAD_MS));
     }
     if (isShortLived(copy)) return Math.min(now + SHORT_LIVED_TRUST_MS, freshUntil);
     const trustMs = EDGE_TRUST_MS - random * EDGE_TRUST_SPREAD_MS;
-    return Math.min(now + trustMs, freshUntil + random * EXPIRY_SPREAD_MS);
+    return Math.round(Math.min(now + trustMs, freshUntil + random * EXPIRY_SPREAD_MS));
   },
 
   graceMs: REVALIDATE_GRACE_MS,
@@ -209,17 +212,19 @@ function upToDateUntil(
   { newest, step, checkedAt }: Pick<Publication, "newest" | "step" | "checkedAt">,
   fetchedAt: number,
 ): number {
-  // A row may be missing: a week in Hong Kong may have no trading day. Then the next one is looked for.
-  const publications = [expectedAfter(market, newest, step), expectedAfter(market, newest, 2 * step)];
-  const due = publications.findLast((time) => time <= checkedAt);
-  const next = publications.find((time) => time > checkedAt) ?? Number.POSITIVE_INFINITY;
   const unfetched = fetchedAt + MAX_UNFETCHED_MS;
-  if (due === undefined || checkedAt - due >= LOOKING_MS) {
-    return Math.min(next, checkedAt + MAX_UNCONFIRMED_MS, unfetched);
-  }
-  // The time since the publication doubles with each look.
+  const unconfirmed = checkedAt + MAX_UNCONFIRMED_MS;
+  const first = expectedAfter(market, newest, step);
+  if (checkedAt < first) return Math.min(first, unconfirmed, unfetched);
+  // The row may never come: a week in Hong Kong may have no trading day. Then the row after it is looked for.
+  const second = expectedAfter(market, newest, 2 * step);
+  const [due, next] = checkedAt < second ? [first, second] : [second, Number.POSITIVE_INFINITY];
+  if (checkedAt - due >= LOOKING_MS) return Math.min(next, unconfirmed, unfetched);
+  // The time since the publication doubles with each look, and with each fetch of the same symbol.
   const pauseMs = Math.min(Math.max(checkedAt - due, MIN_PAUSE_MS), MAX_PAUSE_MS);
-  return Math.min(next, checkedAt + pauseMs, unfetched, Math.max(fetchedAt, due) + MAX_UNFETCHED_DUE_MS);
+  const ownFetch = Math.max(fetchedAt, due);
+  const ownUntil = ownFetch + Math.max(ownFetch - due, MAX_UNFETCHED_DUE_MS);
+  return Math.min(next, checkedAt + pauseMs, ownUntil, unfetched);
 }
 
 /** Newest rows whose spacing counts: the spacing of older rows may have been another one. */

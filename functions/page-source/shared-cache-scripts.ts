@@ -100,14 +100,14 @@ if entries ~= '' or rewrittenAt ~= '0' then
   end
   for line in string.gmatch(entries, '[^\\n]+') do add(line) end
   for line in string.gmatch(stored[3] or '', '[^\\n]+') do
-    if tonumber(string.match(line, '^%S+ %S+ (%d+)')) > now then add(line) end
+    if (tonumber(string.match(line, '^%S+ %S+ (%d+)')) or 0) > now then add(line) end
   end
   redis.call('SET', index, table.concat(lines, '\\n'), 'PX', ${SHARED_INDEX_MS})
 end
 if ARGV[11] ~= '' then
   local newNewest, newChecked = string.match(ARGV[11], '^(%d+) %d+ (%d+)')
-  local oldNewest, oldChecked = string.match(stored[5] or '0 0 0', '^(%d+) %d+ (%d+)')
-  local isNewer = tonumber(newNewest) > tonumber(oldNewest)
+  local oldNewest, oldChecked = string.match(stored[5] or '', '^(%d+) %d+ (%d+)')
+  local isNewer = not oldNewest or tonumber(newNewest) > tonumber(oldNewest)
   if isNewer or newNewest == oldNewest and tonumber(newChecked) > tonumber(oldChecked) then
     redis.call('SET', publication, ARGV[11], 'PX', ${SHARED_INDEX_MS})
   end

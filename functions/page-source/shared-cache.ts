@@ -16,7 +16,6 @@ import {
 } from "./freshness.ts";
 import { LEASE_SCRIPT, RELEASE_SCRIPT, WRITE_SCRIPT } from "./shared-cache-scripts.ts";
 import {
-  bytesOf,
   formatPublication,
   formatStoredPage,
   indexEntries,
@@ -24,7 +23,9 @@ import {
   parseLease,
   parsePublication,
   parseStoredPage,
+  type StoredIndex,
   type StoredPage,
+  versionOf,
 } from "./stored-values.ts";
 
 /** The place of a page in the shared cache, as a lookup has read it. */
@@ -108,11 +109,11 @@ export interface SharedCache {
   release(slot: PageSlot, leaseId: string, end: FetchEnd, scripts?: readonly ScriptCall[]): Promise<void>;
 }
 
-/** Prefixes of the keys of pages, their leases, and the index of a symbol's pages; `npm run purge` deletes them. */
+/** Prefixes of keys. `npm run purge` deletes pages, their leases, and the index of a symbol's pages. */
 export const PAGE_PREFIX = "short-interest:page:";
 export const LEASE_PREFIX = "short-interest:lease:";
 export const INDEX_PREFIX = "short-interest:index:";
-const PUBLICATION_PREFIX = "short-interest:publication:";
+export const PUBLICATION_PREFIX = "short-interest:publication:";
 
 /** Pages that are tried for one cursor: pages overlap after new rows have moved their bounds. */
 const MAX_CANDIDATES = 8;
@@ -122,6 +123,13 @@ const leaseKeyOf = (key: PageKey) => LEASE_PREFIX + nameOf(key);
 const indexKeyOf = ({ symbol }: PageKey) => INDEX_PREFIX + symbol;
 const marketOf = ({ symbol }: PageKey) => parseSymbol(symbol).market;
 const publicationKeyOf = (key: PageKey) => PUBLICATION_PREFIX + marketOf(key);
+
+/** A page as it was read, with the value of its lease. */
+interface ReadPage {
+  readonly key: PageKey;
+  readonly stored: StoredPage | undefined;
+  readonly lease: string | null;
+}
 
 /**
  * @param leaseMs after which a lease ends by itself: as long as a fetch may take
@@ -141,12 +149,32 @@ export function createSharedCache(
     stored: StoredPage,
     publication: Publication | undefined,
   ): CachedReply {
-    const { cursor, fetchedAt, expiresAt, newest } = stored;
+    const { cursor, fetchedAt, expiresAt, newest, reply } = stored;
     const facts = { market: marketOf(key), cursor, fetchedAt, newest };
     const freshUntil = stored.isRefusal
       ? expiresAt
       : Math.min(policy.freshUntil(facts, publication), expiresAt);
-    return { cursor, fetchedAt, freshUntil, staleUntil: expiresAt, reply: bytesOf(stored.base64) };
+    return { cursor, fetchedAt, freshUntil, staleUntil: expiresAt, reply };
+  }
+
+  /** Reads the pages that may have the row of a key's cursor. */
+  async function readPagesWith(key: PageKey, index: StoredIndex): Promise<ReadPage[]> {
+    const timestamp = key.num === undefined && !key.exact ? timestampOf(key.cursor) : undefined;
+    const names = timestamp === undefined ? [] : index.pagesWith(timestamp).slice(0, MAX_CANDIDATES);
+    if (names.length === 0) return [];
+    const values = await readAll(names.flatMap((name) => [PAGE_PREFIX + name, LEASE_PREFIX + name]));
+    return names.flatMap((_, position) => {
+      const [page = null, lease = null] = values.slice(2 * position, 2 * position + 2);
+      const stored = validPage(page, index);
+      return stored ? [{ key: { ...key, cursor: stored.cursor }, stored, lease }] : [];
+    });
+  }
+
+  function validPage(value: string | null, { rewrittenAt }: StoredIndex): StoredPage | undefined {
+    const stored = parseStoredPage(value);
+    if (!stored || now() >= stored.expiresAt) return undefined;
+    const isDropped = stored.cursor !== FIRST_CURSOR && stored.fetchedAt < rewrittenAt;
+    return isDropped ? undefined : stored;
   }
 
   return {
@@ -154,40 +182,25 @@ export function createSharedCache(
       const [page = null, lease = null, circuitValue = null, indexValue = null, publicationValue = null] =
         await readAll([pageKeyOf(key), leaseKeyOf(key), CIRCUIT, indexKeyOf(key), publicationKeyOf(key)]);
       const index = parseIndex(indexValue, now());
-      const isDropped = ({ cursor, fetchedAt }: StoredPage) =>
-        cursor !== FIRST_CURSOR && fetchedAt < index.rewrittenAt;
-      const valid = (value: string | null) => {
-        const stored = parseStoredPage(value);
-        return stored && now() < stored.expiresAt && !isDropped(stored) ? stored : undefined;
-      };
-      let found = { key, stored: valid(page), lease };
-      const version = parseStoredPage(page)?.version ?? "";
-      const timestamp = key.num === undefined && !key.exact ? timestampOf(key.cursor) : undefined;
-      if (!found.stored && timestamp !== undefined) {
-        const names = index.pagesWith(timestamp).slice(0, MAX_CANDIDATES);
-        const values =
-          names.length === 0
-            ? []
-            : await readAll(names.flatMap((name) => [PAGE_PREFIX + name, LEASE_PREFIX + name]));
-        for (let position = 0; position < values.length; position += 2) {
-          const stored = valid(values[position] ?? null);
-          if (stored) {
-            found = { key: { ...key, cursor: stored.cursor }, stored, lease: values[position + 1] ?? null };
-            break;
-          }
-        }
-      }
       const publication = parsePublication(publicationValue);
-      const cached = found.stored && cachedReplyOf(key, found.stored, publication);
+      const own = { key, stored: validPage(page, index), lease };
+      const pages = (own.stored ? [own] : await readPagesWith(key, index)).map((read) => ({
+        ...read,
+        cached: read.stored && cachedReplyOf(key, read.stored, publication),
+      }));
+      const isFresh = (cached: CachedReply | undefined) => cached !== undefined && now() < cached.freshUntil;
+      const found = pages.find(({ cached }) => isFresh(cached)) ?? pages[0] ?? { ...own, cached: undefined };
+      const { cached } = found;
       const circuit = parseCircuit(circuitValue, now());
+      const version = found.stored?.version ?? versionOf(page);
       const look = {
         cached,
-        slot: { key: found.key, version: found.stored?.version ?? version, publication },
+        slot: { key: found.key, version, publication },
         isProbe: circuit.isHalfOpen,
         isKnown: cached !== undefined || index.knows(key.cursor),
         waitMs: 0,
       };
-      if (cached && now() < cached.freshUntil) return { ...look, state: "fresh" };
+      if (isFresh(cached)) return { ...look, state: "fresh" };
       const held = parseLease(found.lease);
       if (held?.kind === "held") return { ...look, state: "lease-held" };
       if (held && held.until > now()) {

@@ -26,23 +26,34 @@ export interface StoredPage {
   /** Timestamp of the newest row, in seconds; 0 if there is none. */
   readonly newest: number;
   readonly cursor: string;
-  readonly base64: string;
+  readonly reply: Uint8Array<ArrayBuffer>;
 }
 
 const PAGE = /^(\d+) (\d+) (page|refusal) (\d+) \d+ \S+ \d+ (\S*) (\S*)$/;
 
+/** @returns undefined for a malformed value too */
 export function parseStoredPage(value: string | null): StoredPage | undefined {
   const [, version, expires, kind, newest, cursor, base64] = PAGE.exec(value ?? "") ?? [];
   if (version === undefined || cursor === undefined || base64 === undefined) return undefined;
-  return {
-    version,
-    fetchedAt: Number(version),
-    expiresAt: Number(expires),
-    isRefusal: kind === "refusal",
-    newest: Number(newest),
-    cursor: decodeURIComponent(cursor),
-    base64,
-  };
+  try {
+    return {
+      version,
+      fetchedAt: Number(version),
+      expiresAt: Number(expires),
+      isRefusal: kind === "refusal",
+      newest: Number(newest),
+      cursor: decodeURIComponent(cursor),
+      reply: bytesOf(base64),
+    };
+  } catch {
+    // Its cursor or reply is malformed.
+    return undefined;
+  }
+}
+
+/** The version of a stored page, malformed or not; '' if there is none. The script of the lease reads it too. */
+export function versionOf(value: string | null): string {
+  return /^\d+/.exec(value ?? "")?.[0] ?? "";
 }
 
 export function formatStoredPage(
@@ -70,7 +81,7 @@ export function parseLease(value: string | null): StoredLease | undefined {
 }
 
 export interface StoredIndex {
-  /** Names of the pages that may have a row, by its timestamp in seconds; the last fetched first. */
+  /** Names of the pages that may have a row, by its timestamp in seconds; those with the most rows after it first. */
   readonly pagesWith: (timestamp: number) => string[];
   /** Whether the index knows the cursor of a key: a stored page leads to it, or it is the first one. */
   readonly knows: (cursor: string) => boolean;
@@ -97,7 +108,7 @@ export function parseIndex(value: string | null, now: number): StoredIndex {
           ([kind, , , , newest, oldest]) =>
             kind === "page" && Number(oldest) < timestamp && timestamp <= Number(newest),
         )
-        .sort((one, other) => Number(other[3]) - Number(one[3]))
+        .sort((one, other) => Number(one[5]) - Number(other[5]))
         .flatMap(([, name]) => (name === undefined ? [] : [name])),
   };
 }
@@ -130,7 +141,7 @@ export function formatPublication({ newest, seenAt, checkedAt, step }: Publicati
   return `${newest} ${seenAt} ${checkedAt} ${step}`;
 }
 
-export function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 }
 

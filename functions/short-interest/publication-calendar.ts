@@ -55,6 +55,7 @@ export function expectedAfter(market: Market, newest: number, step: number): num
  * @param newer the same
  */
 export function periodsBetween(market: Market, older: number, newer: number): number {
+  if (older === newer) return 0;
   return periodOf(market, dayOf(market, newer)) - periodOf(market, dayOf(market, older));
 }
 

@@ -10,6 +10,8 @@ interface Counter {
   readonly help: string;
   /** The label of its series. A counter without a label is one series. */
   readonly label?: string;
+  /** Whether its counts wait: they are many while OpenD fails or the quota is used up. */
+  readonly waits?: boolean;
 }
 
 /** Prometheus counters, without the prefix of all metrics. */
@@ -18,8 +20,9 @@ export const COUNTERS = {
   refusals_total: {
     help: "Pages and requests refused because a quota or limit is used up, by code.",
     label: "code",
+    waits: true,
   },
-  stale_pages_total: { help: "Pages served stale, by reason.", label: "reason" },
+  stale_pages_total: { help: "Pages served stale, by reason.", label: "reason", waits: true },
   fetch_failures_total: {
     help: "Failed fetches, including those that failed before the call, by code.",
     label: "code",
@@ -70,8 +73,12 @@ const CountsReply = pipe(
 /** An isolate writes at most this often within the window. Further counts wait for a later write. */
 const MAX_WRITES = 10;
 const WRITE_WINDOW_MS = 60_000;
-/** A count that waits is written by the first request after this time, if no other write comes first. */
+/** A count that waits is written by the first request after this time. */
 const COUNT_WAIT_MS = 15 * 60_000;
+
+/** The names of the counters whose counts wait. */
+const WAITING = Object.entries<Counter>(COUNTERS).flatMap(([name, { waits }]) => (waits ? [name] : []));
+const mayWait = (series: string) => WAITING.some((name) => series.startsWith(name));
 
 interface PendingCounts {
   counts: Map<string, number>;
@@ -90,11 +97,11 @@ const pending = new Map<string, PendingCounts>();
 /** The counters that an operator reads at `/metrics`, of all data centers together. */
 export interface Counters {
   /**
-   * Adds the counts of a request, possibly none. Each request calls it, so that it can write counts that waited too long.
-   * @param atOnce whether to write now; otherwise the counts wait for the next write, or for `COUNT_WAIT_MS`
+   * Adds the counts of a request, possibly none, and writes them in the background. Counts that may wait are written
+   * after `COUNT_WAIT_MS`; each request calls this, so that it can write them.
    */
-  add(counts: Counts, atOnce: boolean): void;
-  /** Writes pending counts, and these as well. If Redis does not answer, they stay pending. */
+  add(counts: Counts): void;
+  /** Writes all pending counts, and these as well. If Redis does not answer, they stay pending. */
   flush(also?: Counts): Promise<void>;
   /**
    * A replica may answer, which does not know the last writes yet.
@@ -124,8 +131,12 @@ export function createCounters(
   async function flush(also: Counts = new Map()): Promise<void> {
     addPending(also);
     const { counts } = own;
-    if (counts.size === 0) return;
     own.counts = new Map();
+    await write(counts);
+  }
+
+  async function write(counts: Counts): Promise<void> {
+    if (counts.size === 0) return;
     own.writes = [...own.writes, now()].slice(-MAX_WRITES);
     try {
       // Plain commands: Upstash bills a script as one command more.
@@ -142,12 +153,14 @@ export function createCounters(
 
   return {
     flush,
-    add(counts, atOnce) {
+    add(counts) {
       addPending(counts);
-      const waitsTooLong = own.counts.size > 0 && now() - own.since >= COUNT_WAIT_MS;
-      if (!atOnce && !waitsTooLong) return;
       const [first = 0] = own.writes;
-      if (own.writes.length < MAX_WRITES || now() - first > WRITE_WINDOW_MS) waitUntil(flush());
+      if (own.writes.length >= MAX_WRITES && now() - first <= WRITE_WINDOW_MS) return;
+      const waitsTooLong = now() - own.since >= COUNT_WAIT_MS;
+      const due = [...own.counts].filter(([series]) => waitsTooLong || !mayWait(series));
+      for (const [series] of due) own.counts.delete(series);
+      waitUntil(write(new Map(due)));
     },
     async read() {
       const reply = await upstash.exec(async (redis) =>

@@ -33,10 +33,7 @@ export function createRequestLogger(waitUntil: (work: Promise<unknown>) => void)
         // Background work may start more of it.
         for (const work of started) await work.catch(() => undefined);
         writeLogLine(event, stats);
-        const counts = countsOf(stats, event.code);
-        // Counts of refusals and stale pages wait: they are many while OpenD fails or the quota is used up.
-        const atOnce = stats.calls > 0 || stats.fetchFailures.size > 0;
-        if (upstash) countersOf(upstash, stats, waitUntil).add(counts, atOnce);
+        if (upstash) countersOf(upstash, stats, waitUntil).add(countsOf(stats, event.code));
       };
       const written = write();
       // A client may never read a streamed body to its end.

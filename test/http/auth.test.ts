@@ -24,7 +24,7 @@ describe("authentication with API_KEYS", () => {
     const service = await startService({}, { API_KEYS });
     const response = await get(service, headers);
     expect(response.status).toBe(200);
-    expect(response.headers.get("Cache-Control")).toMatch(/^private, max-age=3600/);
+    expect(response.headers.get("Cache-Control")).toMatch(/^private, max-age=21600/);
     expect(response.headers.get("RateLimit-Policy")).toBe('"client";q=15;w=30, "upstream";q=30;w=30');
     expect(response.headers.get("RateLimit")).toBe('"client";r=14, "upstream";r=29');
     expect(response.headers.get("Vary")).toContain("Authorization, X-API-Key");

@@ -8,6 +8,7 @@ import {
   Clock,
   createDataCenter,
   SHORT_DEADLINES,
+  STALE_AFTER_MS,
   startDataCenters as start,
 } from "../support/data-center.ts";
 import { PERMIT_LOG } from "../support/permit-log.ts";
@@ -46,7 +47,7 @@ describe("page in backoff", () => {
   ])("fails at once for a reader of fresh pages after %j", async (faults, code) => {
     const { service, clock, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
     await dataCenters[0]?.page("US.AAPL", { num: 50 });
-    clock.forward(2 * HOUR);
+    clock.forward(STALE_AFTER_MS);
     await service.opend.set(faults);
     await dataCenters[0]?.page("US.AAPL");
     const outcome = await requestFreshPage(service, clock, "US.AAPL");
@@ -58,7 +59,7 @@ describe("page in backoff", () => {
   it("that has expired fails at once", async () => {
     const { service, clock, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
     await dataCenters[0]?.page("US.AAPL");
-    clock.forward(7 * DAY + HOUR - MINUTE);
+    clock.forward(8 * DAY - MINUTE);
     await service.opend.set({ fault: "no permission" });
     expect((await dataCenters[0]?.page("US.AAPL"))?.result?.staleReason).toBeDefined();
     clock.forward(2 * MINUTE);
@@ -115,7 +116,7 @@ async function startBatch() {
   for (const [index, client] of ["a", "b"].entries()) {
     await readBatch(BATCH.slice(14 * index, 14 * index + 14), client);
   }
-  clock.forward(2 * HOUR);
+  clock.forward(STALE_AFTER_MS);
   await service.upstash.redis("DEL", PERMIT_LOG);
   return { service, readBatch };
 }

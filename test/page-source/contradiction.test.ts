@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { OpendOptions } from "../stand-ins/opend.ts";
-import { startDataCenters as start } from "../support/data-center.ts";
+import { REVALIDATED_AFTER_MS, STALE_AFTER_MS, startDataCenters as start } from "../support/data-center.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -13,7 +13,7 @@ async function startStale(faults: OpendOptions) {
   const [first, second] = started.dataCenters;
   if (!first || !second) throw new Error("There are two data centers");
   for (const dataCenter of [first, second]) await dataCenter.page("US.AAPL", { num: 50 });
-  started.clock.forward(2 * HOUR);
+  started.clock.forward(STALE_AFTER_MS);
   await started.service.opend.set(faults);
   return {
     ...started,
@@ -21,7 +21,7 @@ async function startStale(faults: OpendOptions) {
     second,
     /** Passes the time after which every data center revalidates, and ends the lease of an unconfirmed page. */
     async expireCopies() {
-      started.clock.forward(3 * MINUTE);
+      started.clock.forward(REVALIDATED_AFTER_MS);
       await started.service.upstash.redis("DEL", "short-interest:lease:US.AAPL/");
     },
     calls: async () => (await started.service.opend.stats()).calls,
@@ -56,7 +56,7 @@ describe.each([
     await expireCopies();
     expect((await first.page("US.AAPL")).result?.page.rows).toEqual(before?.page.rows);
     expect(await calls()).toBe(3);
-    clock.forward(3 * MINUTE);
+    clock.forward(REVALIDATED_AFTER_MS);
     await second.page("US.AAPL");
     for (const dataCenter of [first, second]) {
       const { result, failure } = await dataCenter.page("US.AAPL");

@@ -3,6 +3,7 @@ import { isSliceable } from "../../functions/short-interest/page.ts";
 import {
   expectOnePermitPerCall,
   SHORT_DEADLINES,
+  STALE_AFTER_MS,
   startDataCenters as start,
 } from "../support/data-center.ts";
 import { PERMIT_LOG, readPermits } from "../support/permit-log.ts";
@@ -29,7 +30,7 @@ describe("permit log", () => {
     const { service, clock, dataCenters } = await start(1, vars);
     const [dataCenter] = dataCenters;
     await dataCenter?.page("US.SPY", { client: "first" });
-    clock.forward(2 * HOUR);
+    clock.forward(25 * HOUR);
     await dataCenter?.page("US.AAPL", { client: "waiting" });
     const booked = dataCenter?.page("US.TSLA", { client: "waiting" });
     await vi.waitFor(async () => expect(await readPermits(service.upstash.redis)).toHaveLength(3));
@@ -43,7 +44,7 @@ describe("permit log", () => {
 
 describe("circuit breaker across data centers", () => {
   it("opens after five failures, and closes after a successful probe", async () => {
-    const { service, dataCenters } = await start(2);
+    const { service, clock, dataCenters } = await start(2);
     await service.opend.set({ fault: "login: drop" });
     for (let call = 0; call < 5; call += 1) {
       expect((await dataCenters[call % 2]?.page(`US.T${call}`))?.failure?.code).toBe("opend_unreachable");
@@ -56,7 +57,7 @@ describe("circuit breaker across data centers", () => {
     }
     expect((await service.opend.stats()).upgrades).toBe(upgrades);
     await service.opend.set({ fault: "" });
-    await service.upstash.redis("HSET", "short-interest:circuit", "open", "0"); // Ends the 10 s.
+    clock.forward(10_000);
     expect((await dataCenters[0]?.page("US.T9"))?.result?.tier).toBe("opend");
     expect((await dataCenters[1]?.page("US.T8"))?.result?.tier).toBe("opend");
     await expectOnePermitPerCall(service);
@@ -85,7 +86,7 @@ describe("client", () => {
     const { service, clock, dataCenters } = await start(2, { CLIENT_SHARE: "2" });
     const [first, second] = dataCenters;
     for (const symbol of ["US.AAPL", "US.TSLA"]) await first?.page(symbol, { client: "greedy" });
-    clock.forward(2 * HOUR);
+    clock.forward(STALE_AFTER_MS);
     expect((await first?.page("US.AAPL", { client: "greedy" }))?.result?.staleReason).toBe("revalidating");
     expect((await service.opend.stats()).calls).toBe(2);
     await second?.page("US.AAPL", { client: "other" });
@@ -151,7 +152,7 @@ describe("failed refresh", () => {
   it("is not repeated for some seconds in any data center", async () => {
     const { service, clock, dataCenters } = await start(3);
     for (const dataCenter of dataCenters) await dataCenter.page("US.AAPL");
-    clock.forward(2 * HOUR);
+    clock.forward(STALE_AFTER_MS);
     await service.opend.set({ fault: "no permission" });
     const stale = [];
     for (const dataCenter of dataCenters) stale.push((await dataCenter.page("US.AAPL")).result?.staleReason);
@@ -189,7 +190,7 @@ describe("lease", () => {
   it("whose holder does not finish leaves the other data centers their copies", async () => {
     const { service, clock, dataCenters } = await start(6, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
     for (const dataCenter of dataCenters) await dataCenter.page("US.AAPL");
-    clock.forward(HOUR / 2);
+    clock.forward(HOUR);
     await service.upstash.redis("FLUSHALL");
     await service.opend.set({ fault: "silence" });
     const results = await Promise.all(dataCenters.map((dataCenter) => dataCenter.page("US.AAPL")));
@@ -209,7 +210,7 @@ describe("cached pages under load", () => {
     const { service, clock, dataCenters } = await start(4, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
     const cached = ["US.AAPL", "US.TSLA", "US.SPY"];
     for (const dataCenter of dataCenters) for (const symbol of cached) await dataCenter.page(symbol);
-    clock.forward(2 * HOUR);
+    clock.forward(STALE_AFTER_MS);
     if (opend) await service.opend.set({ fault: "silence" });
     if (upstash) await service.upstash.fail("hang");
 
@@ -238,8 +239,8 @@ describe("cached pages under load", () => {
     await service.upstash.fail(null);
     await vi.waitFor(
       async () => {
-        // A copy that has been stale for hours is revalidated after a minute, and served once meanwhile.
-        clock.forward(MINUTE / 2);
+        // A copy that has been stale for an hour is revalidated after six minutes, and served once meanwhile.
+        clock.forward(4 * MINUTE);
         for (const symbol of [...cached, "US.BRK.B"]) {
           const { result, failure } = (await dataCenters[0]?.page(symbol)) ?? {};
           expect(failure).toBeUndefined();

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { startDataCenters as start } from "../support/data-center.ts";
+import { STALE_AFTER_MS, startDataCenters as start } from "../support/data-center.ts";
 import { readPermits } from "../support/permit-log.ts";
 import type { Service } from "../support/service.ts";
+import { agePage } from "../support/stored-page.ts";
 
 const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
+const DAY = 24 * 60 * MINUTE;
 
 const calls = async (service: Service) => (await service.opend.stats()).calls;
 
@@ -61,7 +62,7 @@ describe("refusal by OpenD", () => {
     for (const index of [1, 2]) await dataCenters[0]?.page(`US.T${index}`);
     await service.opend.set({ fault: "" });
     await dataCenters[0]?.page("US.AAPL");
-    clock.forward(2 * HOUR);
+    clock.forward(STALE_AFTER_MS);
     await service.opend.set({ fault: "no permission" });
     await dataCenters[0]?.page("US.AAPL");
     expect((await readPermits(service.upstash.redis)).map(({ weight }) => weight)).toEqual([1, 1, 1, 1]);
@@ -82,7 +83,7 @@ describe("refusal by OpenD", () => {
 
 describe("refused client", () => {
   it("is served from the shared cache without a lease or a permit", async () => {
-    const { service, clock, dataCenters } = await start(3, { CLIENT_SHARE: "2" });
+    const { service, dataCenters } = await start(3, { CLIENT_SHARE: "2" });
     const [first, second] = dataCenters;
     await second?.page("US.SPY", { client: "other" });
     for (const symbol of ["US.AAPL", "US.TSLA", "US.BRK.B"]) await first?.page(symbol, { client: "greedy" });
@@ -96,18 +97,18 @@ describe("refused client", () => {
     expect(await service.upstash.redis("KEYS", "short-interest:lease:*")).toEqual([]);
     const cached = await first?.page("US.SPY", { client: "greedy" });
     expect(cached?.result).toMatchObject({ tier: "shared", staleReason: undefined });
-    await service.upstash.redis("HSET", "short-interest:page:US.SPY/", "fresh", String(clock.now() - 1));
+    await agePage(service.upstash.redis, "short-interest:page:US.SPY/", DAY);
     const stale = (await dataCenters[2]?.page("US.SPY", { client: "greedy" }))?.result;
     expect(stale).toMatchObject({ tier: "shared", staleReason: "client_quota_exceeded" });
     expect(await calls(service)).toBe(3);
   });
 
   it("does not block the refresh of a stale page by another client", async () => {
-    const { service, clock, dataCenters } = await start(2, { CLIENT_SHARE: "2" });
+    const { service, dataCenters } = await start(2, { CLIENT_SHARE: "2" });
     const [first, second] = dataCenters;
     await second?.page("US.SPY", { client: "other" });
     for (const symbol of ["US.AAPL", "US.TSLA", "US.BRK.B"]) await first?.page(symbol, { client: "greedy" });
-    await service.upstash.redis("HSET", "short-interest:page:US.SPY/", "fresh", String(clock.now() - 1));
+    await agePage(service.upstash.redis, "short-interest:page:US.SPY/", DAY);
     expect((await first?.page("US.SPY", { client: "greedy" }))?.result?.staleReason).toBe(
       "client_quota_exceeded",
     );

@@ -1,295 +1,262 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { cachedRefusal, EMPTY_SUMMARY } from "../../functions/page-source/cached-reply.ts";
+import { countsCommands, startCountedUpstash } from "../support/counted-upstash.ts";
 import {
   cachedPage,
-  cachedRefusal,
-  EMPTY_SUMMARY,
-  type PageSummary,
-} from "../../functions/page-source/cached-reply.ts";
-import { createSharedCache } from "../../functions/page-source/shared-cache.ts";
-import { createUpstash } from "../../functions/upstash.ts";
-import { control } from "../support/stand-ins.ts";
+  DAY,
+  emptySlot,
+  HOUR,
+  MINUTE,
+  NOW,
+  startSharedCache,
+  summary,
+  summaryOfRange,
+} from "../support/shared-cache.ts";
 
-const NOW = 1_800_000_000_000;
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
 const REPLY = new Uint8Array([0, 255, 8, 10]);
 const OTHER_REPLY = new Uint8Array([1, 2, 3]);
 const KEY = { symbol: "HK.00700", cursor: "" };
+const OLDER_KEY = { ...KEY, cursor: "1700000000" };
 const PAGE = "short-interest:page:HK.00700/";
 const LEASE = "short-interest:lease:HK.00700/";
 const ANSWERED = { outcome: "answered" } as const;
 
-const summary = (changes: Partial<PageSummary> = {}): PageSummary => ({
-  newest: 1_700_000_000,
-  extent: 10,
-  next: null,
-  range: undefined,
-  ...changes,
-});
-const summaryOfRange = (newest: number, oldest: number) =>
-  summary({ newest, next: String(oldest), range: { newest, oldest } });
 const negativeReply = (fetchedAt: number) => cachedRefusal(REPLY, "", fetchedAt, 10 * MINUTE);
 
-async function start(leaseMs = HOUR) {
-  const upstash = await control.startUpstash();
-  let now = NOW;
-  return {
-    cache: createSharedCache(createUpstash(upstash, 1_000), leaseMs, () => now),
-    setTime: (ms: number) => {
-      now = ms;
-    },
-    command: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),
-  };
-}
-
-let started: Awaited<ReturnType<typeof start>>;
+let started: Awaited<ReturnType<typeof startSharedCache>>;
 beforeEach(async () => {
-  started = await start();
+  started = await startSharedCache();
 });
 
-describe("lease", () => {
-  it("goes to one reader of a missing page", async () => {
-    const { cache } = started;
-    expect(await cache.readOrLease(KEY, "a")).toEqual({
-      state: "lease-acquired",
+describe("look at the shared cache", () => {
+  it("finds nothing in an empty one, and the lease is free", async () => {
+    expect(await started.cache.look(KEY)).toEqual({
+      state: "lease-free",
       waitMs: 0,
       isKnown: false,
+      isProbe: false,
       cached: undefined,
-    });
-    expect(await cache.readOrLease(KEY, "b")).toMatchObject({ state: "lease-held" });
-    expect(await cache.readOrLease({ ...KEY, cursor: "1777478400" }, "b")).toMatchObject({
-      state: "lease-acquired",
+      slot: emptySlot(KEY),
     });
   });
 
-  it("goes to one reader of a stale page, together with the page", async () => {
-    const { cache, setTime } = started;
-    await cache.readOrLease(KEY, "a");
+  it("finds a fresh page, and the same page with a free lease when it is stale", async () => {
+    const { cache, write, setTime } = started;
     const cached = cachedPage(REPLY, "", NOW);
-    await cache.write(KEY, "a", cached, summary(), []);
-    expect(await cache.readOrLease(KEY, "b")).toEqual({ state: "fresh", waitMs: 0, isKnown: true, cached });
+    await write(KEY, { cached });
+    const slot = { key: KEY, version: String(NOW), publication: undefined };
+    const look = { waitMs: 0, isKnown: true, isProbe: false, cached, slot };
+    expect(await cache.look(KEY)).toEqual({ ...look, state: "fresh" });
     setTime(NOW + HOUR);
-    expect(await cache.readOrLease(KEY, "b")).toEqual({
-      state: "lease-acquired",
-      waitMs: 0,
-      isKnown: true,
-      cached,
+    expect(await cache.look(KEY)).toEqual({ ...look, state: "lease-free" });
+  });
+
+  it("finds no other page of the symbol, and no page of another symbol", async () => {
+    const { cache, write } = started;
+    await write(KEY, { cached: cachedPage(REPLY, "", NOW) });
+    for (const key of [
+      { ...KEY, cursor: "1777478400" },
+      { ...KEY, num: 50 },
+      { ...KEY, symbol: "HK.00701" },
+    ]) {
+      expect(await cache.look(key)).toMatchObject({ cached: undefined, state: "lease-free" });
+    }
+  });
+
+  it.runIf(countsCommands)("reads with one MGET, or two for a cursor within a page", async () => {
+    const upstash = await startCountedUpstash();
+    const { cache, write } = await startSharedCache({ address: upstash });
+    const commandsOf = (cursor: string, num?: number) =>
+      upstash.commandsOf(() => cache.look({ ...KEY, cursor, num }));
+    expect(await commandsOf("")).toEqual({ mget: 1 });
+    expect(await commandsOf("1650000000")).toEqual({ mget: 1 });
+    await write(KEY, {
+      cached: cachedPage(REPLY, "", NOW),
+      summary: summaryOfRange(1_700_000_000, 1_600_000_000),
     });
-    expect(await cache.readOrLease(KEY, "c")).toEqual({
-      state: "lease-held",
-      waitMs: 0,
-      isKnown: true,
-      cached,
+    expect(await commandsOf("")).toEqual({ mget: 1 });
+    expect(await commandsOf("1650000000")).toEqual({ mget: 2 });
+    expect(await commandsOf("1650000000", 50)).toEqual({ mget: 1 });
+    expect(await commandsOf("1500000000")).toEqual({ mget: 1 });
+    expect(await commandsOf("opaque")).toEqual({ mget: 1 });
+  });
+
+  it.runIf(countsCommands)("at a page under its own cursor reads with one MGET", async () => {
+    const upstash = await startCountedUpstash();
+    const { cache, write } = await startSharedCache({ address: upstash });
+    await write(OLDER_KEY, {
+      cached: cachedPage(REPLY, OLDER_KEY.cursor, NOW),
+      summary: summaryOfRange(1_690_000_000, 1_600_000_000),
     });
-  });
-
-  it("is released by its holder only", async () => {
-    const { cache } = started;
-    await cache.readOrLease(KEY, "a");
-    await cache.release(KEY, "b", ANSWERED, []);
-    await cache.write({ ...KEY, cursor: "1" }, "b", cachedPage(REPLY, "1", NOW), summary(), []);
-    expect(await cache.readOrLease(KEY, "b")).toMatchObject({ state: "lease-held" });
-    await cache.release(KEY, "a", ANSWERED, []);
-    expect(await cache.readOrLease(KEY, "b")).toMatchObject({ state: "lease-acquired" });
-  });
-
-  it("of a crashed holder expires", async () => {
-    const { cache } = await start(50);
-    await cache.readOrLease(KEY, "crashed");
-    await vi.waitFor(async () =>
-      expect(await cache.readOrLease(KEY, "next")).toMatchObject({ state: "lease-acquired" }),
-    );
-  });
-
-  it("is held for the pause after a failed refresh", async () => {
-    const { cache, command } = started;
-    await cache.readOrLease(KEY, "a");
-    await cache.release(KEY, "a", { outcome: "answered", backoff: { ms: 5_000, code: "opend_failed" } }, []);
-    const remainingMs = await command("PTTL", LEASE);
-    expect(remainingMs).toBeGreaterThan(4_000);
-    expect(remainingMs).toBeLessThanOrEqual(5_000);
+    expect(await upstash.commandsOf(() => cache.look(OLDER_KEY))).toEqual({ mget: 1 });
   });
 });
 
 describe("stored page", () => {
-  it("expires 7 days after it became stale, and a negative reply at once", async () => {
-    const { cache, setTime, command } = started;
-    await cache.write(KEY, "", cachedPage(REPLY, "", NOW), summary(), []);
-    expect(await command("PTTL", PAGE)).toBeGreaterThan(7 * DAY);
-    const other = { ...KEY, symbol: "US.NOSUCH" };
-    await cache.write(other, "", negativeReply(NOW), EMPTY_SUMMARY, []);
+  it("expires 8 days after the fetch of a first page, 14 days after that of an older one", async () => {
+    const { write, command } = started;
+    const remainingOf = async (name: string) => Number(await command("PTTL", `short-interest:page:${name}`));
+    await write(KEY, { cached: cachedPage(REPLY, "", NOW) });
+    await write(OLDER_KEY, { cached: cachedPage(REPLY, OLDER_KEY.cursor, NOW) });
+    for (const [name, ttlMs] of [
+      ["HK.00700/", 8 * DAY],
+      ["HK.00700/1700000000", 14 * DAY],
+    ] as const) {
+      const remainingMs = await remainingOf(name);
+      expect(remainingMs).toBeGreaterThan(ttlMs - MINUTE);
+      expect(remainingMs).toBeLessThanOrEqual(ttlMs);
+    }
+  });
+
+  it("expires in Redis and, by the clock of the reader, before", async () => {
+    const { cache, write, setTime } = started;
+    await write(KEY, { cached: cachedPage(REPLY, "", NOW) });
+    setTime(NOW + 8 * DAY - 1);
+    expect((await cache.look(KEY)).cached?.reply).toEqual(REPLY);
+    setTime(NOW + 8 * DAY);
+    expect(await cache.look(KEY)).toMatchObject({
+      cached: undefined,
+      state: "lease-free",
+      slot: { version: String(NOW) },
+    });
+  });
+
+  it("that is a refusal is fresh until it expires", async () => {
+    const { cache, write, setTime, command } = started;
+    const key = { ...KEY, symbol: "US.NOSUCH" };
+    const cached = negativeReply(NOW);
+    await write(key, { cached, summary: EMPTY_SUMMARY });
     expect(await command("PTTL", "short-interest:page:US.NOSUCH/")).toBeLessThanOrEqual(10 * MINUTE);
+    setTime(NOW + 10 * MINUTE - 1);
+    expect(await cache.look(key)).toMatchObject({ state: "fresh", cached });
     setTime(NOW + 10 * MINUTE);
-    expect(await cache.readOrLease(other, "a")).toMatchObject({ state: "lease-acquired", cached: undefined });
+    expect(await cache.look(key)).toMatchObject({ state: "lease-free", cached: undefined });
   });
 
   it("is found by every cursor within it, but not from its last row on", async () => {
-    const { cache } = started;
+    const { cache, write } = started;
     const cached = cachedPage(REPLY, "1700000000", NOW);
-    const key = { ...KEY, cursor: "1700000000" };
-    await cache.write(key, "", cached, summaryOfRange(1_690_000_000, 1_600_000_000), []);
-    const read = (cursor: string) => cache.readOrLease({ ...KEY, cursor }, crypto.randomUUID());
-    expect((await read("1690000000")).cached).toEqual(cached);
-    expect((await read("1600000001")).cached).toEqual(cached);
-    expect((await read("1600000000")).cached).toBeUndefined();
-    expect((await read("1690000001")).cached).toBeUndefined();
-    expect((await cache.readOrLease({ ...KEY, cursor: "1690000000", num: 5 }, "x")).cached).toBeUndefined();
-    expect(
-      (await cache.readOrLease({ symbol: "HK.00001", cursor: "1690000000" }, "x")).cached,
-    ).toBeUndefined();
-    expect(await cache.peek({ ...KEY, cursor: "1690000000" })).toEqual(cached);
-    expect(await cache.peek({ ...KEY, cursor: "1690000001" })).toBeUndefined();
+    await write(OLDER_KEY, { cached, summary: summaryOfRange(1_690_000_000, 1_600_000_000) });
+    const cachedAt = async (cursor: string) => (await cache.look({ ...KEY, cursor })).cached;
+    expect(await cachedAt("1690000000")).toEqual(cached);
+    expect(await cachedAt("1600000001")).toEqual(cached);
+    expect(await cachedAt("1600000000")).toBeUndefined();
+    expect(await cachedAt("1690000001")).toBeUndefined();
+    for (const changes of [{ num: 5 }, { exact: true }, { symbol: "HK.00001" }]) {
+      const key = { ...KEY, cursor: "1690000000", ...changes };
+      expect((await cache.look(key)).cached).toBeUndefined();
+    }
   });
 
   it("found by a cursor within it is leased under its own cursor", async () => {
-    const { cache, setTime, command } = started;
-    const key = { ...KEY, cursor: "1700000000" };
-    await cache.write(
-      key,
-      "",
-      cachedPage(REPLY, key.cursor, NOW),
-      summaryOfRange(1_690_000_000, 1_600_000_000),
-      [],
-    );
-    setTime(NOW + 2 * DAY);
-    expect(await cache.readOrLease({ ...KEY, cursor: "1650000000" }, "a")).toMatchObject({
-      state: "lease-acquired",
+    const { cache, write, acquire, setTime, command } = started;
+    await write(OLDER_KEY, {
+      cached: cachedPage(REPLY, OLDER_KEY.cursor, NOW),
+      summary: summaryOfRange(1_690_000_000, 1_600_000_000),
     });
+    setTime(NOW + 2 * DAY);
+    const within = { ...KEY, cursor: "1650000000" };
+    expect((await cache.look(within)).slot).toMatchObject({ key: OLDER_KEY, version: String(NOW) });
+    expect(await acquire(within, "a")).toBe("acquired");
     expect(await command("GET", `${LEASE}1700000000`)).toBe("a");
-    expect(await cache.readOrLease(key, "b")).toMatchObject({ state: "lease-held" });
-  });
-
-  it("that has expired is removed from the index when a cursor leads to it", async () => {
-    const { cache, command } = started;
-    const index = "short-interest:index:HK.00700";
-    const oldest = 1_600_000_000;
-    for (let gone = 0; gone < 6; gone += 1) {
-      await command("ZADD", index, String(oldest + gone), `1690000000 HK.00700/gone${gone}`);
+    for (const key of [within, OLDER_KEY]) {
+      expect(await cache.look(key)).toMatchObject({ state: "lease-held" });
     }
-    const cached = cachedPage(REPLY, "1700000000", NOW);
-    await cache.write(
-      { ...KEY, cursor: "1700000000" },
-      "",
-      cached,
-      summaryOfRange(1_690_000_000, oldest),
-      [],
-    );
-    expect((await cache.readOrLease({ ...KEY, cursor: "1690000000" }, "a")).cached).toEqual(cached);
-    expect(await command("ZRANGEBYSCORE", index, "-inf", String(oldest + 10))).toHaveLength(1);
   });
 
-  it("that has expired does not serve cursors from a newer page under its key", async () => {
-    const { cache, command } = started;
-    await cache.write(KEY, "", cachedPage(REPLY, "", NOW), summaryOfRange(1_700_000_000, 1_600_000_000), []);
+  it("with the most rows after a cursor is found by it, unless it is stale and another one is fresh", async () => {
+    const { cache, write, setTime } = started;
+    const writePage = (cursor: string, fetchedAt: number, oldest: number) =>
+      write(
+        { ...KEY, cursor },
+        { cached: cachedPage(REPLY, cursor, fetchedAt), summary: summaryOfRange(1_690_000_000, oldest) },
+      );
+    await writePage("1700000001", NOW - 2, 1_600_000_001);
+    await writePage("1700000002", NOW - 1, 1_600_000_000);
+    await writePage("1700000003", NOW, 1_600_000_002);
+    const found = async () => (await cache.look({ ...KEY, cursor: "1650000000" })).cached?.cursor;
+    expect(await found()).toBe("1700000002");
+    setTime(NOW + HOUR - 1);
+    expect(await found()).toBe("1700000003");
+    setTime(NOW + HOUR);
+    expect(await found()).toBe("1700000002");
+  });
+
+  it("that is gone is passed over when a cursor leads to it", async () => {
+    const { cache, write, command } = started;
+    const page = summaryOfRange(1_690_000_000, 1_600_000_000);
+    await write(OLDER_KEY, { cached: cachedPage(REPLY, OLDER_KEY.cursor, NOW - 7), summary: page });
+    for (let gone = 1; gone <= 6; gone += 1) {
+      const cursor = `170000000${gone}`;
+      await write({ ...KEY, cursor }, { cached: cachedPage(OTHER_REPLY, cursor, NOW), summary: page });
+      await command("DEL", `${PAGE}${cursor}`);
+    }
+    expect((await cache.look({ ...KEY, cursor: "1690000000" })).cached?.reply).toEqual(REPLY);
+  });
+
+  it("that is gone does not serve cursors from a newer page under its key", async () => {
+    const { cache, write, command } = started;
+    const cached = cachedPage(REPLY, "", NOW);
+    await write(KEY, { cached, summary: summaryOfRange(1_700_000_000, 1_600_000_000) });
     await command("DEL", PAGE);
-    await cache.write(
-      KEY,
-      "",
-      cachedPage(OTHER_REPLY, "", NOW),
-      summaryOfRange(1_700_000_700, 1_600_000_700),
-      [],
-    );
-    expect((await cache.peek({ ...KEY, cursor: "1600000700" }))?.reply).toBeUndefined();
-    expect(await cache.readOrLease({ ...KEY, cursor: "1600000700" }, "a")).toMatchObject({
-      state: "lease-acquired",
+    await write(KEY, { cached, summary: summaryOfRange(1_700_000_700, 1_600_000_700) });
+    expect(await cache.look({ ...KEY, cursor: "1600000700" })).toMatchObject({
+      state: "lease-free",
       isKnown: true,
       cached: undefined,
     });
-    const entries = await command("ZRANGEBYSCORE", "short-interest:index:HK.00700", "-inf", "99999999999");
-    expect(entries).toEqual(["1700000700 HK.00700/"]);
-  });
-
-  it("is removed from the index when it is replaced", async () => {
-    const { cache, command } = started;
-    await cache.write(KEY, "", cachedPage(REPLY, "", NOW), summaryOfRange(1_700_000_000, 1_600_000_000), []);
-    await cache.write(KEY, "", cachedPage(REPLY, "", NOW), summaryOfRange(1_700_000_007, 1_600_000_007), []);
-    const entries = await command("ZRANGEBYSCORE", "short-interest:index:HK.00700", "-inf", "99999999999");
-    expect(entries).toEqual(["1700000007 HK.00700/"]);
   });
 
   it("makes its symbol and its next cursor known, and no other cursor", async () => {
-    const { cache } = started;
-    await cache.write(KEY, "", cachedPage(REPLY, "", NOW), summary({ next: "after-50" }), []);
-    const isKnown = async (cursor: string) => {
-      const read = await cache.readOrLease({ ...KEY, cursor, num: 50 }, "a");
-      const known = await cache.isKnown({ ...KEY, cursor });
-      expect(read.isKnown).toBe(known);
-      return known;
-    };
-    expect(await isKnown("after-50")).toBe(true);
-    expect(await isKnown("after-51")).toBe(false);
-    expect(await isKnown("")).toBe(true);
-    expect(await cache.isKnown({ symbol: "HK.00001", cursor: "" })).toBe(false);
+    const { cache, write } = started;
+    await write(KEY, { cached: cachedPage(REPLY, "", NOW), summary: summary({ next: "after-50" }) });
+    const isKnown = async (key: object) => (await cache.look({ ...KEY, ...key })).isKnown;
+    expect(await isKnown({ cursor: "after-50", num: 50 })).toBe(true);
+    expect(await isKnown({ cursor: "after-51", num: 50 })).toBe(false);
+    expect(await isKnown({ num: 50 })).toBe(true);
+    expect(await isKnown({ symbol: "HK.00001" })).toBe(false);
   });
 });
 
-describe("reply that contradicts the stored page", () => {
-  const stored = cachedPage(REPLY, "", NOW);
-  const later = NOW + 2 * HOUR;
-
-  async function writeStored() {
-    await started.cache.write(KEY, "", stored, summary(), []);
-    started.setTime(later);
-  }
-  const write = (fetchedAt: number, next: PageSummary) =>
-    started.cache.write(KEY, "", cachedPage(OTHER_REPLY, "", fetchedAt), next, []);
-  const read = () => started.cache.peek(KEY);
-
-  it.each([
-    ["is empty", summary({ extent: 0, newest: 0 })],
-    ["has fewer rows", summary({ extent: 9 })],
-    ["has an older newest row", summary({ newest: 1_699_999_999 })],
-  ])("and %s is unconfirmed, and stored when it repeats after a minute", async (_, contradiction) => {
-    await writeStored();
-    expect(await write(later, contradiction)).toBe("unconfirmed");
-    started.setTime(later + MINUTE - 1);
-    expect(await write(later + MINUTE - 1, contradiction)).toBe("unconfirmed");
-    expect(await read()).toEqual(stored);
-    started.setTime(later + MINUTE);
-    expect(await write(later + MINUTE, contradiction)).toBe("stored");
-    expect((await read())?.reply).toEqual(OTHER_REPLY);
+describe("lease", () => {
+  it("of a crashed holder expires", async () => {
+    const { acquire, cache } = await startSharedCache({ leaseMs: 50 });
+    expect(await acquire(KEY, "crashed")).toBe("acquired");
+    await vi.waitFor(async () => expect(await cache.look(KEY)).toMatchObject({ state: "lease-free" }));
+    expect(await acquire(KEY, "next")).toBe("acquired");
   });
 
-  it("and denies that the security exists is unconfirmed, and stored when it repeats after a minute", async () => {
-    await writeStored();
-    expect(await started.cache.write(KEY, "", negativeReply(later), EMPTY_SUMMARY, [])).toBe("unconfirmed");
-    expect(await read()).toEqual(stored);
-    started.setTime(later + MINUTE);
-    expect(await started.cache.write(KEY, "", negativeReply(later + MINUTE), EMPTY_SUMMARY, [])).toBe(
-      "stored",
-    );
-    expect((await read())?.staleUntil).toBe(later + 11 * MINUTE);
+  it("is released by its holder only", async () => {
+    const { cache, acquire, write } = started;
+    await acquire(KEY, "a");
+    await cache.release(emptySlot(KEY), "b", ANSWERED);
+    await write({ ...KEY, cursor: "1" }, { cached: cachedPage(REPLY, "1", NOW), leaseId: "a" });
+    await write(KEY, { cached: cachedPage(REPLY, "", NOW - 2 * HOUR), leaseId: "b" });
+    expect(await cache.look(KEY)).toMatchObject({ state: "lease-held" });
+    await cache.release(emptySlot(KEY), "a", ANSWERED);
+    expect(await cache.look(KEY)).toMatchObject({ state: "lease-free" });
   });
 
-  it("is unconfirmed again after a different contradiction or a consistent reply", async () => {
-    await writeStored();
-    expect(await write(later, summary({ extent: 3 }))).toBe("unconfirmed");
-    started.setTime(later + MINUTE);
-    expect(await write(later + MINUTE, summary({ extent: 4 }))).toBe("unconfirmed");
-    expect(await write(later + MINUTE, summary())).toBe("stored");
-    started.setTime(later + 2 * MINUTE);
-    expect(await write(later + 2 * MINUTE, summary({ extent: 4 }))).toBe("unconfirmed");
+  it("is released by a write of its holder", async () => {
+    const { cache, acquire, write } = started;
+    await acquire(KEY, "a");
+    await write(KEY, { cached: cachedPage(REPLY, "", NOW - 2 * HOUR), leaseId: "a" });
+    expect(await cache.look(KEY)).toMatchObject({ state: "lease-free" });
   });
 
-  it("holds the lease for a minute, so that the page is fetched again", async () => {
-    await writeStored();
-    await started.cache.readOrLease(KEY, "a");
-    await started.cache.write(KEY, "a", negativeReply(later), EMPTY_SUMMARY, []);
-    const remainingMs = await started.command("PTTL", LEASE);
-    expect(remainingMs).toBeGreaterThan(MINUTE - 1_000);
-    expect(remainingMs).toBeLessThanOrEqual(MINUTE);
-  });
-
-  it("but has the same rows with other values, as after a split, is stored", async () => {
-    await writeStored();
-    expect(await write(later, summary())).toBe("stored");
-    expect((await read())?.reply).toEqual(OTHER_REPLY);
-  });
-
-  it("and was fetched before the stored page is superseded", async () => {
-    await writeStored();
-    expect(await write(NOW - 1, summary({ extent: 11 }))).toBe("superseded");
-    expect(await read()).toEqual(stored);
+  it("is held after a failed refresh, with its cause and the remaining time", async () => {
+    const { cache, acquire, command, setTime } = started;
+    await acquire(KEY, "a");
+    const backoff = { ms: 5_000, code: "opend_failed" } as const;
+    await cache.release(emptySlot(KEY), "a", { outcome: "answered", backoff });
+    setTime(NOW + 2_000);
+    expect(await cache.look(KEY)).toMatchObject({
+      state: "backoff",
+      waitMs: 3_000,
+      backoffCause: "opend_failed",
+    });
+    const remainingMs = await command("PTTL", LEASE);
+    expect(remainingMs).toBeGreaterThan(4_000);
+    expect(remainingMs).toBeLessThanOrEqual(5_000);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { PERMIT_LOG } from "../support/permit-log.ts";
 import { type Service, startService } from "../support/service.ts";
+import { agePage } from "../support/stored-page.ts";
 import { countSubrequests } from "../support/subrequests.ts";
 
 interface Row {
@@ -146,13 +147,14 @@ describe("history", () => {
   it("has stale and fetched_at of a stale page", async () => {
     const service = await startService({ fault: "" }, PAID_PLAN);
     await history(service, "US.NEWLY");
-    const fetchedAt = Math.floor(Date.now() / 1_000) - 100_000;
-    const page = "short-interest:page:US.NEWLY/";
-    const old = String(fetchedAt * 1_000);
-    await service.upstash.redis("HSET", page, "fresh", old, "fetched", old);
+    await agePage(service.upstash.redis, "short-interest:page:US.NEWLY/", 100_000_000);
     await service.opend.set({ fault: "drop" });
     const response = await service.getFromOtherDataCenter(path("US.NEWLY"));
-    expect(await response.json()).toMatchObject({ complete: true, stale: true, fetched_at: fetchedAt });
+    const body: { fetched_at: number } = await response.json();
+    expect(body).toMatchObject({ complete: true, stale: true });
+    const ageS = Date.now() / 1_000 - body.fetched_at;
+    expect(ageS).toBeGreaterThanOrEqual(100_000);
+    expect(ageS).toBeLessThan(100_060);
   });
 
   it("has no-store, Server-Timing and RateLimit headers", async () => {

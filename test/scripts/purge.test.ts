@@ -28,7 +28,7 @@ function purge(...args: string[]) {
   });
 }
 
-const store = (name: string) => upstash.redis.call("HSET", `short-interest:page:${name}`, "fresh", "1");
+const store = (name: string) => upstash.redis.call("SET", `short-interest:page:${name}`, "a page");
 
 it("npm run purge deletes the cached pages of a symbol and prints their number", async () => {
   for (const name of ["HK.00700/", "US.AAPL/", "US.AAPL/1777521600"]) await store(name);

@@ -1,73 +1,41 @@
 import { describe, expect, it } from "vitest";
-import type { Market } from "../../functions/short-interest/symbol.ts";
-import { nextPollTime, publicationAfter } from "../../functions/webhooks/calendar.ts";
 import {
-  A_WEEK_LATER,
-  BEFORE_A_HOLIDAY,
+  expectedAfter,
+  isCalendarTime,
+  periodsBetween,
+} from "../../functions/short-interest/publication-calendar.ts";
+import type { Market } from "../../functions/short-interest/symbol.ts";
+import {
   FINRA_CYCLES,
   NASDAQ_RELEASES,
   NEXT_FRIDAY,
   newYorkOffset,
   type Publication,
   sfcWeeks,
+  timestampOf,
 } from "./publications.ts";
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
+const DAY = 86_400_000;
 
 const isoTime = (timeMs: number) => new Date(timeMs).toISOString();
-/** Midnight in the market's time zone, in seconds. */
-function timestampOf(market: Market, date: string): bigint {
-  const offset = market === "HK" ? "+08:00" : newYorkOffset(date);
-  return BigInt(Date.parse(`${date}T00:00:00${offset}`) / 1_000);
-}
-const delayed = (rows: readonly Publication[], delayMs: number) =>
-  rows.map(({ date, published }) => ({ date, published: published + delayMs }));
-const everyOther = (rows: readonly Publication[], first: number) =>
-  rows.filter((_, index) => index % 2 === first);
+const nextAfter = (market: Market, date: string) => expectedAfter(market, timestampOf(market, date), 1);
 
 /** Each row with its successor. */
 function pairs(rows: readonly Publication[]): (readonly [Publication, Publication])[] {
   return rows.slice(1).map((next, index) => [rows[index] ?? next, next]);
 }
 
-/**
- * Polls by `nextPollTime`, from the publication of `row` until `next` is seen.
- * @param callersAt minutes past the hour at which other callers fetch the page, so that a poll before the next fetch
- *   gets their copy; undefined if each poll fetches the page
- * @returns milliseconds from the publication of `next` to the poll that sees it
- */
-function delayOf(market: Market, row: Publication, next: Publication, callersAt?: number): number {
-  const newest = timestampOf(market, row.date);
-  for (let now = row.published; ; ) {
-    const fetchedAt = callersAt === undefined ? now : now - ((now - callersAt * MINUTE) % HOUR);
-    if (fetchedAt >= next.published) return now - next.published;
-    now = nextPollTime(market, newest, fetchedAt + HOUR, now);
-  }
-}
-
-/** Rows that are seen more than `maxMs` after publication, each with its delay. */
-function lateRows(market: Market, rows: readonly Publication[], maxMs = HOUR): string[] {
-  return pairs(rows).flatMap(([row, next]) => {
-    const delay = Math.max(delayOf(market, row, next), delayOf(market, row, next, 17));
-    return delay > maxMs ? [`${next.date} after ${(delay / HOUR).toFixed(1)} h`] : [];
-  });
-}
-
-describe("publicationAfter in the US", () => {
+describe("expectedAfter in the US", () => {
   it.each(NASDAQ_RELEASES)(
     "after the row of %s, that of %s is published on %s at 16:00",
     (prior, _, release) => {
-      const published = publicationAfter("US", timestampOf("US", prior));
+      const published = nextAfter("US", prior);
       expect(isoTime(published)).toBe(isoTime(Date.parse(`${release}T16:00:00${newYorkOffset(release)}`)));
     },
   );
 
   it("equals FINRA's publication time in all 167 cycles from 2024 to 2030", () => {
-    const wrong = pairs(FINRA_CYCLES).filter(
-      ([row, next]) => publicationAfter("US", timestampOf("US", row.date)) !== next.published,
-    );
+    const wrong = pairs(FINRA_CYCLES).filter(([row, next]) => nextAfter("US", row.date) !== next.published);
     expect(wrong.map(([row]) => row.date)).toEqual([]);
     expect(pairs(FINRA_CYCLES).length).toBe(167);
   });
@@ -75,7 +43,7 @@ describe("publicationAfter in the US", () => {
   it("equals FINRA's publication time if rows have the nominal date, the 15th or the last of the month", () => {
     const wrong = FINRA_CYCLES.slice(1).filter(({ published }, index) => {
       const { nominal = "" } = FINRA_CYCLES[index] ?? {};
-      return publicationAfter("US", timestampOf("US", nominal)) !== published;
+      return nextAfter("US", nominal) !== published;
     });
     expect(wrong.map(({ date }) => date)).toEqual([]);
   });
@@ -87,23 +55,21 @@ describe("publicationAfter in the US", () => {
     ["2027-05-28", "2027-06-25T20:00:00.000Z"], // of 05-31, Memorial Day
     ["2027-12-15", "2028-01-11T21:00:00.000Z"], // exchanges open on 2027-12-31: a Saturday's New Year is not moved
   ])("the row after %s is published at %s", (date, published) => {
-    expect(isoTime(publicationAfter("US", timestampOf("US", date)))).toBe(published);
+    expect(isoTime(nextAfter("US", date))).toBe(published);
   });
 });
 
-describe("publicationAfter in Hong Kong", () => {
+describe("expectedAfter in Hong Kong", () => {
   it.each([
     ["2026-04-24", "2026-05-06T16:00:00.000Z"],
     ["2026-04-30", "2026-05-12T16:00:00.000Z"], // 05-01 is a holiday
   ])("the row after %s is expected at %s", (date, expected) => {
-    expect(isoTime(publicationAfter("HK", timestampOf("HK", date)))).toBe(expected);
+    expect(isoTime(nextAfter("HK", date))).toBe(expected);
   });
 
   it("is never later, and at most a week earlier, than a Friday publication from 2024 to 2030", () => {
     const weeks = sfcWeeks(NEXT_FRIDAY);
-    const early = pairs(weeks).map(
-      ([row, next]) => next.published - publicationAfter("HK", timestampOf("HK", row.date)),
-    );
+    const early = pairs(weeks).map(([row, next]) => next.published - nextAfter("HK", row.date));
     expect(Math.min(...early)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...early)).toBeLessThanOrEqual(7 * DAY);
   });
@@ -115,91 +81,58 @@ describe("publicationAfter in Hong Kong", () => {
   });
 });
 
-describe("nextPollTime", () => {
-  const newest = timestampOf("US", "2026-04-30");
-  const due = publicationAfter("US", newest);
-  const nextDue = publicationAfter("US", timestampOf("US", "2026-05-15"));
-
-  it("returns the publication time before it", () => {
-    expect(nextPollTime("US", newest, 0, due - 10 * DAY)).toBe(due);
+describe("expectedAfter with a step of 2", () => {
+  it("equals FINRA's publication time of the row after the next one, from 2024 to 2030", () => {
+    const expected = FINRA_CYCLES.slice(0, -2).map(({ date }) =>
+      expectedAfter("US", timestampOf("US", date), 2),
+    );
+    expect(expected).toEqual(FINRA_CYCLES.slice(2).map(({ published }) => published));
   });
 
-  it.each([
-    ["the publication", due],
-    ["the publication after it", nextDue],
-  ])("returns the expiry of the page, or 15 min later, for a week after %s", (_, from) => {
-    for (const now of [from, from + 7 * DAY]) {
-      expect(nextPollTime("US", newest, now + 1, now)).toBe(now + 1);
-      expect(nextPollTime("US", newest, now, now)).toBe(now + 15 * MINUTE);
-    }
-  });
-
-  it("returns a day later, or the next publication, if no publication is less than a week past", () => {
-    expect(nextPollTime("US", newest, 0, due + 7 * DAY + 1)).toBe(due + 8 * DAY + 1);
-    expect(nextPollTime("US", newest, 0, nextDue - 1)).toBe(nextDue);
-    expect(nextPollTime("US", newest, 0, nextDue + 7 * DAY + 1)).toBe(nextDue + 8 * DAY + 1);
-  });
-
-  it("returns a day later without a row", () => {
-    expect(nextPollTime("HK", undefined, due + HOUR, due)).toBe(due + DAY);
+  it("is a week later in Hong Kong", () => {
+    const newest = timestampOf("HK", "2026-04-24");
+    expect(expectedAfter("HK", newest, 2)).toBe(expectedAfter("HK", newest, 1) + 7 * DAY);
   });
 });
 
-describe("polling by nextPollTime from 2024 to 2030", () => {
+describe("periodsBetween", () => {
   const nominal = FINRA_CYCLES.map((cycle) => ({ ...cycle, date: cycle.nominal }));
-  const lags = [0, HOUR / 2, 14 * HOUR, 7 * DAY].map((lagMs) => [lagMs / HOUR, lagMs] as const);
-
-  it.each(lags)("sees US rows within 1 h if OpenD has them %s h after FINRA", (_, lagMs) => {
-    expect(lateRows("US", delayed(FINRA_CYCLES, lagMs))).toEqual([]);
-    expect(lateRows("US", delayed(nominal, lagMs))).toEqual([]);
+  it.each([
+    ["US rows with their settlement dates", "US", FINRA_CYCLES],
+    ["US rows with their nominal dates", "US", nominal],
+    ["Hong Kong rows", "HK", sfcWeeks(NEXT_FRIDAY)],
+  ] as const)("counts 1 from each row to the next, for %s from 2024 to 2030", (_, market, rows) => {
+    const timestamps = rows.map(({ date }) => timestampOf(market, date));
+    const [first = 0] = timestamps;
+    expect(timestamps.map((timestamp) => periodsBetween(market, first, timestamp))).toEqual([...rows.keys()]);
   });
 
-  it.each(lags)("sees monthly US rows within 1 h if OpenD has them %s h after FINRA", (_, lagMs) => {
-    for (const monthly of [everyOther(FINRA_CYCLES, 0), everyOther(FINRA_CYCLES, 1)]) {
-      expect(lateRows("US", delayed(monthly, lagMs))).toEqual([]);
+  it.each([
+    ["US", "2026-05-29", "2026-05-31", 0], // settlement date, and nominal date of the same row
+    ["US", "2026-05-15", "2026-06-12", 1],
+    ["US", "2025-12-31", "2026-01-15", 1],
+    ["US", "2026-01-15", "2025-12-31", -1],
+    ["HK", "2025-01-28", "2025-01-31", 0], // last trading day, and Friday of the same week
+    ["HK", "2025-01-28", "2025-02-14", 2],
+    ["HK", "2026-01-02", "2025-12-24", -1],
+  ] as const)("in %s from %s to %s is %s", (market, older, newer, periods) => {
+    expect(periodsBetween(market, timestampOf(market, older), timestampOf(market, newer))).toBe(periods);
+  });
+});
+
+describe("isCalendarTime", () => {
+  it.each([1, 1_777_000_000, 4_102_444_799])("is true for %s", (timestamp) => {
+    expect(isCalendarTime(timestamp)).toBe(true);
+    for (const market of ["HK", "US"] as const) {
+      expect(expectedAfter(market, timestamp, 2)).toBeGreaterThan(timestamp * 1_000);
+      expect(periodsBetween(market, timestamp, timestamp)).toBe(0);
     }
   });
 
-  it("sees US rows that OpenD has three days before FINRA at FINRA's publication time", () => {
-    const early = delayed(FINRA_CYCLES, -3 * DAY);
-    expect(pairs(early).map(([row, next]) => delayOf("US", row, next))).toEqual(
-      pairs(early).map(() => 3 * DAY),
-    );
-  });
-
-  it("sees US rows that OpenD has eight days after FINRA within 25 h", () => {
-    expect(lateRows("US", delayed(FINRA_CYCLES, 8 * DAY), 25 * HOUR)).toEqual([]);
-  });
-
-  it("sees US rows within 1 h if an unforeseen closure moved the settlement date of the row before", () => {
-    const moved = FINRA_CYCLES.map(({ date, published }) => {
-      const isMonday = new Date(date).getUTCDay() === 1;
-      return { date: isoTime(Date.parse(date) - (isMonday ? 3 : 1) * DAY).slice(0, 10), published };
-    });
-    const late = pairs(moved).flatMap(([row], index) =>
-      lateRows("US", [row, FINRA_CYCLES[index + 1] ?? row]),
-    );
-    expect(late).toEqual([]);
-  });
-
-  it("sees Hong Kong rows within 1 h if OpenD has them up to a week after a Friday publication", () => {
-    for (const [, lagMs] of lags) expect(lateRows("HK", delayed(sfcWeeks(NEXT_FRIDAY), lagMs))).toEqual([]);
-  });
-
-  it("sees Hong Kong rows within 1 h after a week without a trading day", () => {
-    for (const first of [0, 1]) expect(lateRows("HK", everyOther(sfcWeeks(NEXT_FRIDAY), first))).toEqual([]);
-  });
-
-  it("sees all but three Hong Kong rows within 1 h, and these within two days, by other rules of the SFC", () => {
-    expect(lateRows("HK", sfcWeeks(A_WEEK_LATER))).toEqual([
-      "2025-01-28 after 30.0 h",
-      "2025-12-24 after 6.0 h",
-      "2028-01-25 after 30.0 h",
-    ]);
-    expect(lateRows("HK", sfcWeeks(BEFORE_A_HOLIDAY))).toEqual([
-      "2025-01-24 after 30.0 h",
-      "2025-12-19 after 6.0 h",
-      "2028-01-21 after 30.0 h",
-    ]);
-  });
+  it.each([0, -1, 1.5, 4_102_444_800, 1e18, Number.NaN, Number.POSITIVE_INFINITY])(
+    "is false for %s",
+    (timestamp) => {
+      expect(isCalendarTime(timestamp)).toBe(false);
+    },
+  );
 });

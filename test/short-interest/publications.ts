@@ -3,6 +3,8 @@
  * and the SFC applied to listed exchange holidays.
  */
 
+import type { Market } from "../../functions/short-interest/symbol.ts";
+
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
@@ -12,6 +14,21 @@ export interface Publication {
   readonly date: string;
   /** Unix time, milliseconds. */
   readonly published: number;
+}
+
+/** Midnight of a date in the market's time zone: the timestamp of its row, in seconds. */
+export function timestampOf(market: Market, date: string): number {
+  return Date.parse(`${date}T00:00:00${market === "HK" ? "+08:00" : newYorkOffset(date)}`) / 1_000;
+}
+
+/** Rows that OpenD has later, or earlier if `delayMs` is negative. */
+export function delayed(rows: readonly Publication[], delayMs: number): Publication[] {
+  return rows.map(({ date, published }) => ({ date, published: published + delayMs }));
+}
+
+/** Every second row, from the row with index `first` on. */
+export function everyOther(rows: readonly Publication[], first: 0 | 1): Publication[] {
+  return rows.filter((_, index) => index % 2 === first);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { nameOf } from "../../functions/page-source/cached-reply.ts";
-import { PAGE_PREFIX } from "../../functions/page-source/shared-cache.ts";
+import { freshUntilOf } from "../support/stored-page.ts";
 import { DETECTION_DELAY_MS, type OpendCall, POLL_INTERVAL_MS, parseCall } from "./opend-calls.ts";
 import { expectedHistory } from "./oracle.ts";
 import { RefusalMonitor } from "./refusal-monitor.ts";
@@ -71,7 +71,8 @@ export function startCallMonitor(world: World): CallMonitor {
 
   async function readSharedCache(): Promise<void> {
     for (const page of requestedPages) {
-      const until = Number((await upstash.redis.call("HGET", PAGE_PREFIX + page, "fresh")) ?? 0);
+      const [symbol = "", cursor] = page.split("/");
+      const until = cursor === "" ? await freshUntilOf(upstash.redis.call, symbol) : 0;
       const now = Date.now();
       if (until <= now) freshPages.delete(page);
       else if (!freshPages.has(page)) freshPages.set(page, { since: now, until });

@@ -1,4 +1,4 @@
-import { CIRCUIT } from "../../functions/page-source/circuit-breaker.ts";
+import { CIRCUIT, parseCircuit } from "../../functions/page-source/circuit-breaker.ts";
 import { PERMIT_LOG, type PermitEntry, readPermits, weightOf } from "../support/permit-log.ts";
 import type { World } from "./world.ts";
 
@@ -39,7 +39,9 @@ export async function hasPermits(world: World, count: number): Promise<boolean> 
 
 /** Whether the circuit is open or half-open. */
 export async function isCircuitOpen(world: World): Promise<boolean> {
-  return Number(await world.deps.upstash.redis.call("HEXISTS", CIRCUIT, "open")) === 1;
+  const value = await world.deps.upstash.redis.call("GET", CIRCUIT);
+  const { openMs, isHalfOpen } = parseCircuit(value === null ? null : String(value), Date.now());
+  return openMs > 0 || isHalfOpen;
 }
 
 async function isBlocked(world: World): Promise<boolean> {

@@ -1,7 +1,8 @@
 import { nameOf } from "../../functions/page-source/cached-reply.ts";
-import { LEASE_PREFIX, PAGE_PREFIX } from "../../functions/page-source/shared-cache.ts";
+import { LEASE_PREFIX } from "../../functions/page-source/shared-cache.ts";
 import { KEYS } from "../../functions/webhooks/redis-keys.ts";
 import { print } from "../support/progress.ts";
+import { freshUntilOf } from "../support/stored-page.ts";
 import type { CallMonitor } from "./call-monitor.ts";
 import { hasPermits, isCircuitOpen } from "./quota.ts";
 import { sendRequest } from "./requests.ts";
@@ -11,9 +12,12 @@ import { STORED_SYMBOLS, type World } from "./world.ts";
 /** Checks after the last fault. */
 
 /** An edge cache serves a stale copy without revalidation for a tenth of its staleness, within these bounds. */
-const MIN_REVALIDATE_MS = 5_000;
-const MAX_REVALIDATE_MS = 60_000;
-const CIRCUIT_OPEN_MS = 10_000;
+const MIN_REVALIDATE_MS = 10_000;
+const MAX_REVALIDATE_MS = 30 * 60_000;
+/** A random part of this is added, but not more than the interval. */
+const SPREAD_MS = 60_000;
+/** A Worker remembers an open circuit for half as long again. In a soak it is open for 40 s at most. */
+const CIRCUIT_MEMORY_MS = 60_000;
 /** Maximum duration of a fetch on a loaded machine. */
 const FETCH_MS = 4_000;
 const MAX_MESSAGE_MS = 20_000;
@@ -26,8 +30,10 @@ const MAX_BACKOFF_MS = 60_000;
 const SHORTENED_BACKOFF_MS = 5_000;
 
 const nextPoll = () => new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
-const revalidateAfterMs = (staleMs: number) =>
-  Math.min(Math.max(staleMs / 10, MIN_REVALIDATE_MS), MAX_REVALIDATE_MS);
+const revalidateAfterMs = (staleMs: number) => {
+  const ms = Math.min(Math.max(staleMs / 10, MIN_REVALIDATE_MS), MAX_REVALIDATE_MS);
+  return ms + Math.min(ms, SPREAD_MS);
+};
 
 /**
  * Returns the time after which every data center must serve a fresh page of a symbol, if permits are available. An
@@ -50,9 +56,9 @@ async function recoveryMs(
   const { redis } = world.deps.upstash;
   const page = nameOf({ symbol, cursor: "" });
   const leaseMs = Math.max(0, Number(await redis.call("PTTL", LEASE_PREFIX + page)));
-  const staleMs = Math.max(0, Date.now() - Number(await redis.call("HGET", PAGE_PREFIX + page, "fresh")));
-  const edgeMs = isShortened ? MAX_REVALIDATE_MS : revalidateAfterMs(Date.now() - startedAt);
-  const firstMs = Math.max(leaseMs, CIRCUIT_OPEN_MS, edgeMs);
+  const staleMs = Math.max(0, Date.now() - (await freshUntilOf(redis.call, symbol)));
+  const edgeMs = isShortened ? MAX_BACKOFF_MS + SPREAD_MS : revalidateAfterMs(Date.now() - startedAt);
+  const firstMs = Math.max(leaseMs, CIRCUIT_MEMORY_MS, edgeMs);
   const intervals = (await isCircuitOpen(world)) ? 3 : 2;
   return firstMs + intervals * revalidateAfterMs(staleMs + firstMs) + FETCH_MS;
 }

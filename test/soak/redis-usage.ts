@@ -1,11 +1,12 @@
 import { INDEX_PREFIX, LEASE_PREFIX, PAGE_PREFIX } from "../../functions/page-source/shared-cache.ts";
+import { parseStoredPage } from "../../functions/page-source/stored-values.ts";
 import { delay } from "./fairness.ts";
 import { expectedHistory } from "./oracle.ts";
 import type { World } from "./world.ts";
 
 /**
- * Checks that requests cannot fill Redis. Only first pages, and next pages of stored pages, are stored. So their number
- * is limited by the histories. All other keys with the prefix of pages are small refusals with a short TTL.
+ * Checks that requests cannot fill Redis. Only first pages, and pages after a row of a stored page, are stored. So their
+ * number is limited by the rows of the histories. All other keys with the prefix of pages are small refusals with a short TTL.
  */
 const INTERVAL_MS = 5_000;
 /** Maximum TTL of a refusal. */
@@ -39,9 +40,9 @@ export async function checkStorage(world: World): Promise<void> {
     if (key.startsWith(LEASE_PREFIX) && ttlMs > MAX_LEASE_MS)
       report.violation("exhaustedResource", `${key} has a TTL of ${Math.round(ttlMs / 1_000)} s`);
     if (ttlMs === -1) report.violation("exhaustedResource", `${key} has no TTL`);
-    if (!key.startsWith(PAGE_PREFIX) || isPage(world, key.slice(PAGE_PREFIX.length))) continue;
+    if (!key.startsWith(PAGE_PREFIX) || isPage(key.slice(PAGE_PREFIX.length))) continue;
     refusals += 1;
-    const reply = String((await call("HGET", key, "reply")) ?? "");
+    const reply = parseStoredPage(String((await call("GET", key)) ?? ""))?.base64 ?? "";
     if (ttlMs > MAX_REFUSAL_MS)
       report.violation("exhaustedResource", `${key} has a TTL of ${Math.round(ttlMs / 1_000)} s`);
     if (reply.length > MAX_REFUSAL_CHARS)
@@ -56,12 +57,12 @@ export async function checkStorage(world: World): Promise<void> {
 }
 
 /** @param name the part of the key after its prefix: symbol, cursor, and optionally `num` */
-function isPage({ deps: { published } }: World, name: string): boolean {
+function isPage(name: string): boolean {
   const [symbol = "", cursor = "", num] = name.split("/");
   const history = expectedHistory(symbol);
   return (
     history.rows.length > 0 &&
     num === undefined &&
-    published.isPageCursor(history, decodeURIComponent(cursor))
+    (cursor === "" || history.rows.some((row) => row.cursor === decodeURIComponent(cursor)))
   );
 }

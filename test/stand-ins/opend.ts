@@ -35,6 +35,8 @@ export interface OpendOptions {
   readonly toleratesCursors?: boolean;
   /** The number of newest rows that are not yet published. */
   readonly unpublished?: number;
+  /** One share became this many, and all rows are rewritten. */
+  readonly split?: number;
   /** Wrong replies for single securities. */
   readonly wrongReplies?: readonly WrongReply[];
   /** The fault of every connection, login or call. */
@@ -206,8 +208,8 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     const { code = "", market = 0 } = c2s?.security ?? {};
     const { nextKey = "", num = 10 } = c2s ?? {};
     if (isForbidden(code)) return { retType: -1, retMsg: REFUSALS.noPermission };
-    const hk = market === QotMarket.QotMarket_HK_Security ? hkHistory(code) : undefined;
-    const us = market === QotMarket.QotMarket_US_Security ? usHistory(code) : undefined;
+    const hk = market === QotMarket.QotMarket_HK_Security ? hkHistory(code, options.split) : undefined;
+    const us = market === QotMarket.QotMarket_US_Security ? usHistory(code, options.split) : undefined;
     const all = hk ?? us;
     if (all === undefined) return { retType: -1, retMsg: REFUSALS.unknownStock };
     const rowsWanted = Math.min(50, Math.max(1, num === 0 ? 10 : num));

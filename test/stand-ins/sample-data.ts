@@ -118,16 +118,29 @@ export const SAMPLE_SYMBOLS = [
   "US.SPY",
 ];
 
-/** The history of a Hong Kong security, newest first; undefined for an unknown security. */
-export function hkHistory(code: string): readonly HkShortInterestItem[] | undefined {
-  return HK_HISTORIES[code]?.map((row) => create(HkShortInterestItemSchema, row));
+/**
+ * The history of a Hong Kong security, newest first; undefined for an unknown security.
+ * @param split one share became this many: OpenD rewrites all rows
+ */
+export function hkHistory(code: string, split = 1): readonly HkShortInterestItem[] | undefined {
+  return HK_HISTORIES[code]?.map((init) => {
+    const row = create(HkShortInterestItemSchema, init);
+    row.aggregatedShort *= BigInt(split);
+    row.closePrice /= split;
+    return row;
+  });
 }
 
 /** The history of a US security. `T0`, `T1`, … exist without end, and `ROWS1000` has 1,000 rows. */
-export function usHistory(code: string): readonly UsShortInterestItem[] | undefined {
+export function usHistory(code: string, split = 1): readonly UsShortInterestItem[] | undefined {
   const length = /^ROWS(\d{1,4})$/.exec(code)?.[1] ?? (/^T\d+$/.test(code) ? 60 : 0);
   const rows = US_HISTORIES[code] ?? (length === 0 ? undefined : usRows(code, Number(length)));
-  return rows?.map((row) => create(UsShortInterestItemSchema, row));
+  return rows?.map((init) => {
+    const row = create(UsShortInterestItemSchema, init);
+    row.sharesShort *= BigInt(split);
+    row.closePrice /= split;
+    return row;
+  });
 }
 
 /** Whether OpenD's account never has permission for a security: `DENIED1`, `DENIED2`, … */

@@ -8,6 +8,7 @@ export const countsCommands = (await control.redisKind()) === "redis-server";
 export async function startCountedUpstash() {
   const { id, url, token } = await control.startUpstash({ ownServer: true });
   return {
+    id,
     url,
     token,
     /** The variables of a Worker that uses it. */

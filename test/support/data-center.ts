@@ -19,6 +19,14 @@ export const SHORT_DEADLINES: Deadlines = {
   receiver: 300,
 };
 
+/**
+ * Passes the freshness of a first page by an hour. The next sample rows are long overdue, so a first page is fresh for
+ * `MAX_UNCONFIRMED_MS`, or less.
+ */
+export const STALE_AFTER_MS = 7 * 3_600_000;
+/** Longer than a copy that is stale for an hour is served before it is revalidated. */
+export const REVALIDATED_AFTER_MS = 8 * 60_000;
+
 /** The real time plus the time that a test has passed. */
 export class Clock {
   #offsetMs = 0;

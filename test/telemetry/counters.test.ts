@@ -8,6 +8,7 @@ import { startService } from "../support/service.ts";
 
 const MINUTE = 60_000;
 const CALLS = "upstream_calls_total";
+const FAILURES = 'fetch_failures_total{code="opend_failed"}';
 const STALE = 'stale_pages_total{reason="circuit-open"}';
 
 /** The counters of one data center. */
@@ -22,8 +23,8 @@ async function startCounters(vars: Record<string, string> = {}) {
     (promise) => background.push(promise),
     clock.now,
   );
-  const addAll = async (counts: [string, number][], atOnce: boolean) => {
-    counters.add(new Map(counts), atOnce);
+  const addAll = async (counts: [string, number][]) => {
+    counters.add(new Map(counts));
     await Promise.all(background.splice(0));
   };
   return {
@@ -31,9 +32,9 @@ async function startCounters(vars: Record<string, string> = {}) {
     clock,
     counters,
     addAll,
-    add: (count: number) => addAll([[CALLS, count]], true),
+    add: (count: number) => addAll([[CALLS, count]]),
     /** Adds a count that waits. */
-    addStale: () => addAll([[STALE, 1]], false),
+    addStale: () => addAll([[STALE, 1]]),
   };
 }
 
@@ -79,46 +80,38 @@ describe("counters", () => {
   it("of several series are written in one request", async () => {
     const { addAll, counters, service } = await startCounters();
     const before = await service.upstash.requests();
-    await addAll(
-      [
-        [CALLS, 1],
-        [STALE, 2],
-      ],
-      true,
-    );
+    await addAll([
+      [CALLS, 1],
+      [FAILURES, 2],
+    ]);
     expect((await service.upstash.requests()) - before).toBe(1);
     expect(await counters.read()).toEqual(
       new Map([
         [CALLS, 1],
-        [STALE, 2],
+        [FAILURES, 2],
       ]),
     );
   });
 });
 
 describe("counts that wait", () => {
-  it("are written with the counts of the next call", async () => {
+  it("are not written with the counts of a call", async () => {
     const { add, addStale, counters, service } = await startCounters();
     const before = await service.upstash.requests();
     await addStale();
     expect(await service.upstash.requests()).toBe(before);
     await add(1);
-    expect(await counters.read()).toEqual(
-      new Map([
-        [STALE, 1],
-        [CALLS, 1],
-      ]),
-    );
+    expect(await counters.read()).toEqual(new Map([[CALLS, 1]]));
   });
 
   it("are written after 15 minutes, by a request without counts as well", async () => {
     const { addAll, addStale, counters, clock } = await startCounters();
     await addStale();
     clock.forward(14 * MINUTE);
-    await addAll([], false);
+    await addAll([]);
     expect(await counters.read()).toEqual(new Map());
     clock.forward(MINUTE);
-    await addAll([], false);
+    await addAll([]);
     expect(await counters.read()).toEqual(new Map([[STALE, 1]]));
   });
 
@@ -169,13 +162,10 @@ describe.runIf(countsCommands)("the commands of counters", () => {
     expect(await upstash.commandsOf(() => add(1))).toEqual({ hincrby: 1 });
     expect(
       await upstash.commandsOf(() =>
-        addAll(
-          [
-            [CALLS, 2],
-            [STALE, 3],
-          ],
-          true,
-        ),
+        addAll([
+          [CALLS, 2],
+          [FAILURES, 3],
+        ]),
       ),
     ).toEqual({ hincrby: 2 });
     expect(await upstash.commandsOf(() => addStale())).toEqual({});
