@@ -160,13 +160,17 @@ export function createSharedCache(
   /** Reads the pages that may have the row of a key's cursor. */
   async function readPagesWith(key: PageKey, index: StoredIndex, at: number): Promise<ReadPage[]> {
     const timestamp = key.num === undefined && !key.exact ? timestampOf(key.cursor) : undefined;
-    const names = timestamp === undefined ? [] : index.pagesWith(timestamp).slice(0, MAX_CANDIDATES);
+    if (timestamp === undefined) return [];
+    const names = index.pagesWith(timestamp).slice(0, MAX_CANDIDATES);
     if (names.length === 0) return [];
     const values = await readAll(names.flatMap((name) => [PAGE_PREFIX + name, LEASE_PREFIX + name]));
     return names.flatMap((_, position) => {
       const [page = null, lease = null] = values.slice(2 * position, 2 * position + 2);
       const stored = validPage(page, index, at);
-      return stored ? [{ key: { ...key, cursor: stored.cursor }, stored, lease }] : [];
+      // The page may have been replaced by a refusal, or by one without rows.
+      return stored && timestamp <= stored.newest
+        ? [{ key: { ...key, cursor: stored.cursor }, stored, lease }]
+        : [];
     });
   }
 
