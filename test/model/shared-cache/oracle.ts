@@ -105,10 +105,11 @@ export class SharedCacheOracle {
     const own = this.#usable(nameOf(key), now);
     if (own || key.num !== undefined || key.exact || !/^\d+$/.test(key.cursor)) return own;
     const names = this.index(key.symbol, now).pagesWith(Number(key.cursor), now);
-    const pages = names
-      .map((name) => this.#usable(name, now))
-      // The index names a page that was replaced by a refusal, or by one without rows.
-      .filter((page) => page !== undefined && Number(key.cursor) <= page.summary.newest);
+    // The index may name a page that was replaced by a refusal, or by one without rows.
+    const pages = names.flatMap((name) => {
+      const page = this.#usable(name, now);
+      return page && Number(key.cursor) <= page.summary.newest ? [page] : [];
+    });
     return pages.find((page) => freshUntil(page, this.publication(now)) > now) ?? pages[0];
   }
 
