@@ -21,18 +21,20 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/{browser,client,model,python,repository,scripts,stand-ins,vendor,workers}/**"],
+          exclude: [
+            "test/{bench,browser,client,model,python,repository,scripts,stand-ins,vendor,workers}/**",
+          ],
           setupFiles: "test/support/log.ts",
           testTimeout: 30_000,
         },
       },
       {
-        // Tests in Node: third-party clients and stand-ins. Some start many Workers, so files run one after another.
+        // Tests in Node: third-party clients, stand-ins and simulations. Some start many Workers, so files run one after another.
         test: {
           name: "node",
           fileParallelism: false,
           sequence: { groupOrder: 1 },
-          include: ["test/{client,model,repository,scripts,stand-ins,vendor,workers}/**/*.test.ts"],
+          include: ["test/{bench,client,model,repository,scripts,stand-ins,vendor,workers}/**/*.test.ts"],
           testTimeout: 30_000,
         },
       },

@@ -11,8 +11,8 @@ import type { World } from "./world.ts";
 const INTERVAL_MS = 5_000;
 /** Maximum TTL of a refusal. */
 const MAX_REFUSAL_MS = 600_000;
-/** Maximum length of a refusal in base64. Pages are longer. */
-const MAX_REFUSAL_CHARS = 200;
+/** Maximum length of a refusal in bytes. Pages are longer. */
+const MAX_REFUSAL_BYTES = 150;
 /** Maximum TTL of a lease: the backoff after a refusal. */
 const MAX_LEASE_MS = 300_000;
 /** Prefixes of keys that must have a TTL. */
@@ -42,10 +42,10 @@ export async function checkStorage(world: World): Promise<void> {
     if (ttlMs === -1) report.violation("exhaustedResource", `${key} has no TTL`);
     if (!key.startsWith(PAGE_PREFIX) || isPage(key.slice(PAGE_PREFIX.length))) continue;
     refusals += 1;
-    const reply = parseStoredPage(String((await call("GET", key)) ?? ""))?.base64 ?? "";
+    const reply = parseStoredPage(String((await call("GET", key)) ?? ""))?.reply ?? new Uint8Array();
     if (ttlMs > MAX_REFUSAL_MS)
       report.violation("exhaustedResource", `${key} has a TTL of ${Math.round(ttlMs / 1_000)} s`);
-    if (reply.length > MAX_REFUSAL_CHARS)
+    if (reply.length > MAX_REFUSAL_BYTES)
       report.violation("exhaustedResource", `${key} is not a page of a history, but its reply has rows`);
   }
   report.countMax(

@@ -1,0 +1,133 @@
+import { Failure } from "../../../functions/errors.ts";
+import { createEdgeCache } from "../../../functions/page-source/edge-cache.ts";
+import { createLookupPageSource, type PageResult } from "../../../functions/page-source/page-source.ts";
+import { createSharedCache } from "../../../functions/page-source/shared-cache.ts";
+import { createSubrequestBudget } from "../../../functions/page-source/subrequest-budget.ts";
+import type { Upstream } from "../../../functions/page-source/upstream.ts";
+import { createPermits, type Permits } from "../../../functions/rate-limit/permits.ts";
+import { callWithPermit, PERMIT_MAX_AGE_MS } from "../../../functions/rate-limit/permitted-call.ts";
+import type { SecuritySymbol } from "../../../functions/short-interest/symbol.ts";
+import { countsOf, createCounters } from "../../../functions/telemetry/counters.ts";
+import {
+  createRequestStats,
+  increment,
+  type RequestStats,
+} from "../../../functions/telemetry/request-stats.ts";
+import { DEADLINES } from "../../../functions/timeout.ts";
+import type { VirtualClock } from "./clock.ts";
+import type { CountedRedis } from "./counted-redis.ts";
+import { createEdgeStorage } from "./edge-storage.ts";
+import type { OLD_POLICY } from "./old-policy.ts";
+import type { SimulatedOpend } from "./simulated-opend.ts";
+
+/** OpenD's limit, and the default of `CLIENT_SHARE`. */
+export const RULE = {
+  limit: 30,
+  windowMs: 30_000,
+  maxInFlightMs: PERMIT_MAX_AGE_MS + DEADLINES.call,
+  maxWaitMs: 3_000,
+  clientShare: 15,
+};
+
+export interface DataCenterDeps {
+  /** Unique in the process, because the Worker's modules have memory. */
+  readonly name: string;
+  readonly clock: VirtualClock;
+  readonly redis: CountedRedis;
+  readonly opend: SimulatedOpend;
+  readonly policy: typeof OLD_POLICY;
+}
+
+export interface DataCenter {
+  /** Handles one request, with its background work. All requests are those of one client. */
+  page(symbol: SecuritySymbol, cursor: string, num: number): Promise<PageResult | Failure>;
+}
+
+/**
+ * Creates a data center: the Worker's own code, as `createPageSource` wires it, with a Cache API, a Redis and an OpenD in
+ * memory. They answer at once, and requests do not overlap.
+ */
+export function createDataCenter({ name, clock, redis, opend }: DataCenterDeps): DataCenter {
+  const { now } = clock;
+  const storage = createEdgeStorage(now);
+  const clients = {
+    shared: redis.sharedCacheClient(),
+    permits: redis.clientFor("permit"),
+    counters: redis.clientFor("counter"),
+  };
+
+  function createSource(stats: RequestStats, waitUntil: (work: Promise<unknown>) => void) {
+    const permits = createPermits({ upstash: clients.permits, database: name, rule: RULE, waitUntil, now });
+    return createLookupPageSource({
+      edge: createEdgeCache(storage, `https://${name}.test`, now),
+      sharedCache: createSharedCache(clients.shared, DEADLINES.request, now),
+      upstream: createUpstream(opend, permits, clock, stats, waitUntil),
+      permits,
+      requestMs: DEADLINES.request,
+      client: name,
+      now,
+      budget: createSubrequestBudget(() => true),
+      onFetchFailure: (code) => increment(stats.fetchFailures, code),
+      waitUntil,
+      freshOnly: false,
+      flightScope: name,
+    });
+  }
+
+  return {
+    async page(symbol, cursor, num) {
+      const stats = createRequestStats(now);
+      const pending: Promise<unknown>[] = [];
+      const waitUntil = (work: Promise<unknown>) => {
+        pending.push(work);
+      };
+      const result = await createSource(stats, waitUntil)
+        .page(symbol, cursor, num)
+        .catch((thrown: unknown) => Failure.from(thrown));
+      if (result instanceof Failure) increment(stats.failed, result.code);
+      else if (result.staleReason !== undefined) increment(stats.stale, result.staleReason);
+      // Background work may start more of it.
+      for (const work of pending) await work;
+      const counts = countsOf(stats, undefined);
+      if (counts.size === 0) return result;
+      const written: Promise<unknown>[] = [];
+      const counters = createCounters(clients.counters, name, (work) => written.push(work), now);
+      counters.add(counts, stats.calls > 0 || stats.fetchFailures.size > 0);
+      await Promise.all(written);
+      return result;
+    },
+  };
+}
+
+/** As `createUpstream` of the Worker, without a connection. The clock advances to the start of a permit. */
+function createUpstream(
+  opend: SimulatedOpend,
+  permits: Permits,
+  clock: VirtualClock,
+  stats: RequestStats,
+  waitUntil: (work: Promise<unknown>) => void,
+): Upstream {
+  const waiting: Permits = {
+    ...permits,
+    async acquire(...args) {
+      const permit = await permits.acquire(...args);
+      clock.advanceTo(permit.startsAt);
+      return permit;
+    },
+  };
+  return {
+    async fetch(request, permitRequest) {
+      const { reply, permit } = await callWithPermit(waiting, permitRequest, {
+        connect: () => opend.connect(),
+        call() {
+          stats.calls += 1;
+          return opend.call(request);
+        },
+        signal: new AbortController().signal,
+        waitUntil,
+      });
+      return { reply, settleScript: ({ wasted }) => permits.settleScript(permit, wasted) };
+    },
+    reuseConnection: () => () => {},
+  };
+}
