@@ -158,21 +158,25 @@ export function createSharedCache(
   }
 
   /** Reads the pages that may have the row of a key's cursor. */
-  async function readPagesWith(key: PageKey, index: StoredIndex): Promise<ReadPage[]> {
+  async function readPagesWith(key: PageKey, index: StoredIndex, at: number): Promise<ReadPage[]> {
     const timestamp = key.num === undefined && !key.exact ? timestampOf(key.cursor) : undefined;
-    const names = timestamp === undefined ? [] : index.pagesWith(timestamp).slice(0, MAX_CANDIDATES);
+    if (timestamp === undefined) return [];
+    const names = index.pagesWith(timestamp).slice(0, MAX_CANDIDATES);
     if (names.length === 0) return [];
     const values = await readAll(names.flatMap((name) => [PAGE_PREFIX + name, LEASE_PREFIX + name]));
     return names.flatMap((_, position) => {
       const [page = null, lease = null] = values.slice(2 * position, 2 * position + 2);
-      const stored = validPage(page, index);
-      return stored ? [{ key: { ...key, cursor: stored.cursor }, stored, lease }] : [];
+      const stored = validPage(page, index, at);
+      // The page may have been replaced by a refusal, or by one without rows.
+      return stored && timestamp <= stored.newest
+        ? [{ key: { ...key, cursor: stored.cursor }, stored, lease }]
+        : [];
     });
   }
 
-  function validPage(value: string | null, { rewrittenAt }: StoredIndex): StoredPage | undefined {
+  function validPage(value: string | null, { rewrittenAt }: StoredIndex, at: number): StoredPage | undefined {
     const stored = parseStoredPage(value);
-    if (!stored || now() >= stored.expiresAt) return undefined;
+    if (!stored || at >= stored.expiresAt) return undefined;
     const isDropped = stored.cursor !== FIRST_CURSOR && stored.fetchedAt < rewrittenAt;
     return isDropped ? undefined : stored;
   }
@@ -181,17 +185,19 @@ export function createSharedCache(
     async look(key) {
       const [page = null, lease = null, circuitValue = null, indexValue = null, publicationValue = null] =
         await readAll([pageKeyOf(key), leaseKeyOf(key), CIRCUIT, indexKeyOf(key), publicationKeyOf(key)]);
-      const index = parseIndex(indexValue, now());
+      // One time for all: a refusal that expires meanwhile must not count as a stale page.
+      const at = now();
+      const index = parseIndex(indexValue, at);
       const publication = parsePublication(publicationValue);
-      const own = { key, stored: validPage(page, index), lease };
-      const pages = (own.stored ? [own] : await readPagesWith(key, index)).map((read) => ({
+      const own = { key, stored: validPage(page, index, at), lease };
+      const pages = (own.stored ? [own] : await readPagesWith(key, index, at)).map((read) => ({
         ...read,
         cached: read.stored && cachedReplyOf(key, read.stored, publication),
       }));
-      const isFresh = (cached: CachedReply | undefined) => cached !== undefined && now() < cached.freshUntil;
+      const isFresh = (cached: CachedReply | undefined) => cached !== undefined && at < cached.freshUntil;
       const found = pages.find(({ cached }) => isFresh(cached)) ?? pages[0] ?? { ...own, cached: undefined };
       const { cached } = found;
-      const circuit = parseCircuit(circuitValue, now());
+      const circuit = parseCircuit(circuitValue, at);
       const version = found.stored?.version ?? versionOf(page);
       const look = {
         cached,
@@ -203,8 +209,8 @@ export function createSharedCache(
       if (isFresh(cached)) return { ...look, state: "fresh" };
       const held = parseLease(found.lease);
       if (held?.kind === "held") return { ...look, state: "lease-held" };
-      if (held && held.until > now()) {
-        return { ...look, state: "backoff", waitMs: held.until - now(), backoffCause: held.code };
+      if (held && held.until > at) {
+        return { ...look, state: "backoff", waitMs: held.until - at, backoffCause: held.code };
       }
       if (circuit.openMs > 0 || circuit.isProbing) {
         return { ...look, state: "circuit-open", waitMs: circuit.openMs };

@@ -1,7 +1,7 @@
 import type { PageKey } from "../../../functions/page-source/cached-reply.ts";
 import type { Random } from "../random.ts";
 import type { SharedCacheOperation, SharedCacheSetting } from "./history.ts";
-import { ROW_S, WRONG_REPLIES } from "./upstream-history.ts";
+import { PAGE_ROWS, ROW_S, WRONG_REPLIES } from "./upstream-history.ts";
 import type { SharedCacheWorld } from "./world.ts";
 
 const SECOND = 1_000;
@@ -69,11 +69,24 @@ const FAILING: Profile = {
   failureProbability: 0.9,
 };
 /** OpenD is down for minutes: only probes are made. */
-const DOWN: Profile = { ...FAILING, failureProbability: 1, circuitWaitProbability: 1 };
+const DOWN: Profile = {
+  ...FAILING,
+  operationWeights: { ...FAILING.operationWeights, look: 0, lease: 0, answer: 0, store: 0, release: 0 },
+  failureProbability: 1,
+  circuitWaitProbability: 1,
+};
+/** Splits, while the pages of one symbol are refreshed. */
+const REWRITING: Profile = {
+  operationWeights: { ...WALKING.operationWeights, look: 4, lease: 2, wait: 30, publish: 2, split: 12 },
+  waitTimesMs: [6 * HOUR, DAY, DAY, 7 * DAY],
+  circuitWaitProbability: 0,
+  keyCount: 0,
+  failureProbability: 0,
+};
 
 export function chooseSetting(random: Random): SharedCacheSetting {
   return {
-    ...random.pick([REFRESHING, REFRESHING, WALKING, FAILING, DOWN]),
+    ...random.pick([REFRESHING, REFRESHING, WALKING, FAILING, DOWN, REWRITING]),
     rowCounts: [random.integer(1, 8), random.integer(1, 5)],
     newestRowDays: random.pick([12, 13, 14, 70]),
     indexEntries: random.chance(0.1) ? random.integer(125, 128) : 0,
@@ -90,8 +103,12 @@ export function* generateOperations(
   world: SharedCacheWorld,
 ): Generator<SharedCacheOperation> {
   const { setting, fetches } = world;
+  const { failureProbability } = setting;
   let looks = 0;
-  const keys = Array.from({ length: setting.keyCount }, () => chooseKey(random, world));
+  const keys =
+    setting.keyCount === 0
+      ? pagesOf(random, world)
+      : Array.from({ length: setting.keyCount }, () => chooseKey(random, world));
   const wait = (): SharedCacheOperation => ({ kind: "wait", ms: waitMs(random, world) });
   const keyToRead = () => (random.chance(0.8) ? random.pick(keys) : chooseKey(random, world));
   const look = (key: PageKey): SharedCacheOperation => {
@@ -116,7 +133,8 @@ export function* generateOperations(
     if (random.chance(0.1)) yield wait();
     for (const number of visits) yield { kind: "lease", fetch: number };
     if (random.chance(0.2)) {
-      // The lease of the first Worker expires before its answer.
+      // The lease of the first Worker expires before its answer, or before the write.
+      for (const number of random.chance(0.5) ? visits : []) yield answer(number);
       yield { kind: "wait", ms: setting.leaseMs + 1 };
       yield look(key);
       visits.unshift(looks);
@@ -124,7 +142,7 @@ export function* generateOperations(
     }
     for (const number of visits) {
       if (!fetches.has(number)) continue;
-      if (random.chance(setting.failureProbability)) yield failure(random, number);
+      if (random.chance(failureProbability)) yield failure(random, setting, number);
       else {
         yield answer(number);
         if (random.chance(0.1)) yield wait();
@@ -132,7 +150,7 @@ export function* generateOperations(
       }
     }
   }
-  for (let rest = random.integer(6, 20); rest > 0; rest -= 1) {
+  for (let rest = random.integer(6, failureProbability === 1 ? 60 : 20); rest > 0; rest -= 1) {
     const kind = random.weighted(setting.operationWeights);
     const pending = kind === "lease" ? world.looks : fetches;
     const fetch = pending.size === 0 ? undefined : random.pick([...pending.keys()]);
@@ -143,14 +161,33 @@ export function* generateOperations(
     else if (kind === "look" || fetch === undefined) yield look(keyToRead());
     else if (kind === "answer") yield answer(fetch);
     else if (kind === "store" || kind === "lease") yield { kind, fetch };
-    else yield failure(random, fetch);
+    else yield failure(random, setting, fetch);
   }
 }
 
-function failure(random: Random, fetch: number): SharedCacheOperation {
-  const outcome = random.pick(["failed", "failed", "failed", "inconclusive", "answered"] as const);
+function failure(
+  random: Random,
+  { failureProbability }: SharedCacheSetting,
+  fetch: number,
+): SharedCacheOperation {
+  const isDown = failureProbability === 1 && random.chance(0.9);
+  const outcome = isDown
+    ? "failed"
+    : random.pick(["failed", "failed", "failed", "inconclusive", "answered"] as const);
   const backoff = random.chance(0.5) ? ({ ms: 5_000, code: "opend_unreachable" } as const) : undefined;
   return { kind: "release", fetch, outcome, ...(backoff && { backoff }) };
+}
+
+/** The first two pages of one symbol, and the short first page. */
+function pagesOf(random: Random, { securities }: SharedCacheWorld): PageKey[] {
+  const security = random.pick(securities);
+  const { symbol, rows } = security;
+  const last = rows.slice(0, PAGE_ROWS).at(-1) ?? 0;
+  return [
+    { symbol, cursor: "" },
+    { symbol, cursor: security.cursorOf(last), exact: true },
+    { symbol, cursor: "", num: 2 },
+  ];
 }
 
 function chooseKey(random: Random, { securities }: SharedCacheWorld): PageKey {

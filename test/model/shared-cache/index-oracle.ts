@@ -15,7 +15,7 @@ interface Entry {
   /** What follows in its line. */
   readonly facts: readonly number[];
   /** The page that it names. */
-  readonly page?: { readonly name: string; readonly fetchedAt: number } & PageSummary["range"];
+  readonly page?: { readonly name: string } & PageSummary["range"];
 }
 
 /** A page that is written. */
@@ -73,12 +73,12 @@ export class IndexOracle {
     return cursor === "" ? alive.length > 0 : alive.some(({ id }) => id === nextId(cursor));
   }
 
-  /** Names of the pages to try for a row, in this order. */
+  /** Names of the pages to try for a row, in this order: those with the most rows after it first. */
   pagesWith(timestamp: number, now: number): string[] {
     return this.#entries
       .flatMap(({ until, page }) => (page && until > now ? [page] : []))
       .filter(({ newest = 0, oldest = 0 }) => oldest < timestamp && timestamp <= newest)
-      .sort((one, other) => other.fetchedAt - one.fetchedAt)
+      .sort((one, other) => (one.oldest ?? 0) - (other.oldest ?? 0))
       .slice(0, MAX_CANDIDATES)
       .map(({ name }) => name);
   }
@@ -93,7 +93,7 @@ export class IndexOracle {
     if (range) {
       const name = nameOf(key);
       const facts = [fetchedAt, range.newest, range.oldest];
-      added.push({ id: `page ${name}`, until: staleUntil, facts, page: { name, fetchedAt, ...range } });
+      added.push({ id: `page ${name}`, until: staleUntil, facts, page: { name, ...range } });
     }
     if (next !== null) added.push({ id: nextId(next), until: fetchedAt + INDEX_MS, facts: [] });
     if (added.length === 0 && !isRewritten) return;

@@ -122,7 +122,7 @@ const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
   },
   {
     defect: "the index keeps expired entries",
-    original: "if tonumber(string.match(line, '^%S+ %S+ (%d+)')) > now then add(line) end",
+    original: "if (tonumber(string.match(line, '^%S+ %S+ (%d+)')) or 0) > now then add(line) end",
     replacement: "add(line)",
     expectedMessage: "The index is",
   },
@@ -134,8 +134,8 @@ const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
   },
   {
     defect: "the publication record goes back to an older row",
-    original: "local isNewer = tonumber(newNewest) > tonumber(oldNewest)",
-    replacement: "local isNewer = newNewest ~= oldNewest",
+    original: "local isNewer = not oldNewest or tonumber(newNewest) > tonumber(oldNewest)",
+    replacement: "local isNewer = not oldNewest or newNewest ~= oldNewest",
     expectedMessage: "The publication record is",
   },
   {

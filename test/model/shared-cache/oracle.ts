@@ -100,12 +100,17 @@ export class SharedCacheOracle {
     return isDropped ? undefined : page;
   }
 
-  /** The page of a key, or the last fetched one that has the row of its cursor. */
+  /** The page of a key, or one that may have the row of its cursor, a fresh one if there is one. */
   #find(key: PageKey, now: number): Page | undefined {
     const own = this.#usable(nameOf(key), now);
     if (own || key.num !== undefined || key.exact || !/^\d+$/.test(key.cursor)) return own;
     const names = this.index(key.symbol, now).pagesWith(Number(key.cursor), now);
-    return names.map((name) => this.#usable(name, now)).find((page) => page !== undefined);
+    // The index may name a page that was replaced by a refusal, or by one without rows.
+    const pages = names.flatMap((name) => {
+      const page = this.#usable(name, now);
+      return page && Number(key.cursor) <= page.summary.newest ? [page] : [];
+    });
+    return pages.find((page) => freshUntil(page, this.publication(now)) > now) ?? pages[0];
   }
 
   /** The expected result of a look. */

@@ -23,6 +23,7 @@ import {
   LEASE_PREFIX,
   type PageSlot,
   type PageWrite,
+  PUBLICATION_PREFIX,
   type SharedCache,
   type SharedLook,
 } from "../../../functions/page-source/shared-cache.ts";
@@ -44,7 +45,7 @@ const REFUSAL_MS = 10 * 60_000;
 const ROUNDING_MS = 2;
 /** After this time all keys have expired: the TTL of a page is 14 days, that of an index 16 days. */
 const MAX_TTL_MS = 25 * 24 * 3_600_000;
-const PUBLICATION = "short-interest:publication:HK";
+const PUBLICATION = `${PUBLICATION_PREFIX}HK`;
 const LOOK_FIELDS = ["cached", "slot", "state", "waitMs", "backoffCause", "isProbe", "isKnown"] as const;
 const LeaseReply = picklist(["acquired", "changed", "held", "open"]);
 
@@ -149,6 +150,7 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
     for (const field of LOOK_FIELDS) {
       checkEqual(`The look's ${field}`, look[field], expected[field]);
     }
+    if (look.cached) checkReply(key, look.cached);
     checkEqual("The open time", await circuitOpenMs(this.#upstash, this.now), this.openMs);
     return look;
   }
@@ -244,7 +246,7 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
 /** What the Worker stores of a reply. */
 function writeOf(
   reply: Reply,
-  { slot, cached: stored }: SharedLook,
+  { slot, cached: stored, isKnown }: SharedLook,
   fetchedAt: number,
 ): Omit<PageWrite, "settlement"> {
   const { key, publication: known } = slot;
@@ -267,9 +269,20 @@ function writeOf(
   return {
     cached,
     summary: summaryOf(page, key),
-    isRewritten: stored !== undefined && isHistoryRewritten(readPage(symbol, stored), page),
+    isRewritten: stored
+      ? isHistoryRewritten(readPage(symbol, stored), page)
+      : isKnown && cursor === "" && key.num === undefined,
     ...(cursor === "" && publication !== known && { publication }),
   };
+}
+
+/** @throws Error if the reply has another cursor, and not the row of this one with rows after it */
+function checkReply(key: PageKey, cached: CachedReply): void {
+  if (cached.cursor === key.cursor) return;
+  const times = readPage(parseSymbol(key.symbol), cached).rows.map(({ timestamp }) => Number(timestamp));
+  const [newest = 0, oldest = 0] = [times[0], times.at(-1)];
+  const isCovered = oldest < Number(key.cursor) && Number(key.cursor) <= newest;
+  if (!isCovered || key.num !== undefined || key.exact) throw new Error("The reply lacks the row");
 }
 
 /** @throws Error if the values differ */
