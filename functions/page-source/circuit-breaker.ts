@@ -91,8 +91,10 @@ end
 
 /** The state of the circuit breaker. */
 export interface Circuit {
-  /** For how long it is open, in milliseconds; 0 if it is not. */
+  /** For how long it is still open, in milliseconds; 0 if it is not. */
   readonly openMs: number;
+  /** For how long it was opened the last time, in milliseconds; 0 if it is closed. */
+  readonly periodMs: number;
   /** Whether the next call is a probe. */
   readonly isHalfOpen: boolean;
   /** Whether a probe is on its way. */
@@ -104,10 +106,11 @@ export interface Circuit {
  * @param now Unix time, milliseconds
  */
 export function parseCircuit(value: string | null, now: number): Circuit {
-  const [, openUntil = 0, probeUntil = 0] = /^(\d+) \d+ \S+ (\d+) /.exec(value ?? "")?.map(Number) ?? [];
+  const [, openUntil = 0, periodMs = 0, probeUntil = 0] =
+    /^(\d+) (\d+) \S+ (\d+) /.exec(value ?? "")?.map(Number) ?? [];
   const openMs = Math.max(0, openUntil - now);
   const isHalfOpen = openUntil > 0 && openMs === 0;
-  return { openMs, isHalfOpen, isProbing: isHalfOpen && probeUntil > now };
+  return { openMs, periodMs, isHalfOpen, isProbing: isHalfOpen && probeUntil > now };
 }
 
 /**

@@ -3,13 +3,13 @@
  * an outage of OpenD, hundreds of data centers would read it again and again for each stale page.
  */
 export interface CircuitMemory {
-  /** @param openMs for how long the circuit is open, in milliseconds; 0 while it is probed */
-  remember(openMs: number): void;
+  /** @param periodMs for how long the circuit was opened, in milliseconds */
+  remember(periodMs: number): void;
   isOpen(): boolean;
 }
 
-/** The end of a probe is unknown. */
-const PROBE_MS = 10_000;
+/** The shortest memory, in milliseconds: in an outage the circuit opens again at once. */
+const MIN_MEMORY_MS = 120_000;
 
 /** End of the memory, by database: an isolate may serve several configurations. */
 const openUntil = new Map<string, number>();
@@ -20,9 +20,9 @@ const openUntil = new Map<string, number>();
  */
 export function createCircuitMemory(database: string, now: () => number): CircuitMemory {
   return {
-    remember(openMs) {
-      // Up to half as long again: one data center probes OpenD, and the others read how that ended.
-      openUntil.set(database, now() + Math.max(openMs, PROBE_MS) * (1 + Math.random() / 2));
+    remember(periodMs) {
+      // Up to twice as long: one data center probes OpenD, and the others read how that ended.
+      openUntil.set(database, now() + Math.max(periodMs, MIN_MEMORY_MS) * (1 + Math.random()));
     },
     isOpen: () => now() < (openUntil.get(database) ?? 0),
   };

@@ -56,6 +56,8 @@ export interface SharedLook {
   readonly backoffCause?: FailureCode | undefined;
   /** Whether the next call to OpenD is the probe of a half-open circuit. */
   readonly isProbe: boolean;
+  /** For how long the circuit was opened the last time, in milliseconds; 0 if it is closed. */
+  readonly openPeriodMs: number;
   /**
    * Whether the page was answered before, or a stored page leads to its cursor. For a first page: whether the symbol was
    * answered before.
@@ -203,6 +205,7 @@ export function createSharedCache(
         cached,
         slot: { key: found.key, version, publication },
         isProbe: circuit.isHalfOpen,
+        openPeriodMs: circuit.periodMs,
         isKnown: cached !== undefined || index.knows(key.cursor),
         waitMs: 0,
       };

@@ -54,7 +54,7 @@ export async function lookUpShared(
   for (let pollMs = LEASE_POLL_MS; !signal.aborted; pollMs = Math.min(2 * pollMs, MAX_LEASE_POLL_MS)) {
     const look = await deps.sharedCache.look(key);
     const { cached, state, waitMs, backoffCause } = look;
-    if (state === "circuit-open") deps.circuitMemory.remember(waitMs);
+    if (state === "circuit-open") deps.circuitMemory.remember(look.openPeriodMs);
     if (cached && state === "fresh") {
       await putInEdgeCache(deps, symbol, key, cached);
       return { cached, tier: "shared" };

@@ -74,7 +74,7 @@ const CountsReply = pipe(
 const MAX_WRITES = 10;
 const WRITE_WINDOW_MS = 60_000;
 /** A count that waits is written by the first request after this time. */
-const COUNT_WAIT_MS = 15 * 60_000;
+const COUNT_WAIT_MS = 30 * 60_000;
 
 /** The names of the counters whose counts wait. */
 const WAITING = Object.entries<Counter>(COUNTERS).flatMap(([name, { waits }]) => (waits ? [name] : []));

@@ -59,7 +59,7 @@ export async function benchWeek(report: Report): Promise<void> {
     const hours = (kind: "expected" | "early") => ofPolicy.map(({ lateness }) => lateness.fresh[kind] / HOUR);
     compare("fresh answer behind an expected row", hours("expected"), BOUNDS.expectedLatenessMs / HOUR, " h");
     compare("fresh answer behind an early row", hours("early"), BOUNDS.earlyLatenessMs / HOUR, " h");
-    compare("Redis commands in an outage, to the same hour without it", ratios, BOUNDS.outageRatio, " ×");
+    compare("Redis commands in an outage, to a healthy hour", ratios, BOUNDS.outageRatio, " ×");
   }
   report.explain(
     "A `look` reads the shared cache; a `store` writes it, with the settlement of the permit. Lateness is the time from a " +

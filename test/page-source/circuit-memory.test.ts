@@ -25,13 +25,13 @@ describe("memory of an open circuit", () => {
   });
 
   it.each([
-    ["as long as the circuit is open", 5 * MINUTE, 0, 5 * MINUTE],
-    ["up to half as long again", 5 * MINUTE, 1, 7.5 * MINUTE],
-    ["10 s while the circuit is probed", 0, 0, 10 * SECOND],
-    ["up to 15 s while the circuit is probed", 0, 1, 15 * SECOND],
-  ])("lasts %s", (_, openMs, random, lastsMs) => {
+    ["as long as the circuit was opened", 5 * MINUTE, 0, 5 * MINUTE],
+    ["up to twice as long", 5 * MINUTE, 1, 10 * MINUTE],
+    ["at least two minutes", 10 * SECOND, 0, 2 * MINUTE],
+    ["up to four minutes after a short period", 10 * SECOND, 1, 4 * MINUTE],
+  ])("lasts %s", (_, periodMs, random, lastsMs) => {
     const { memory, setTime } = start(random);
-    memory.remember(openMs);
+    memory.remember(periodMs);
     setTime(NOW + lastsMs - 1);
     expect(memory.isOpen()).toBe(true);
     setTime(NOW + lastsMs);

@@ -35,6 +35,7 @@ describe("look at the shared cache", () => {
       waitMs: 0,
       isKnown: false,
       isProbe: false,
+      openPeriodMs: 0,
       cached: undefined,
       slot: emptySlot(KEY),
     });
@@ -45,7 +46,7 @@ describe("look at the shared cache", () => {
     const cached = cachedPage(REPLY, "", NOW);
     await write(KEY, { cached });
     const slot = { key: KEY, version: String(NOW), publication: undefined };
-    const look = { waitMs: 0, isKnown: true, isProbe: false, cached, slot };
+    const look = { waitMs: 0, isKnown: true, isProbe: false, openPeriodMs: 0, cached, slot };
     expect(await cache.look(KEY)).toEqual({ ...look, state: "fresh" });
     setTime(NOW + HOUR);
     expect(await cache.look(KEY)).toEqual({ ...look, state: "lease-free" });

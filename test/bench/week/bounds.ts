@@ -8,6 +8,6 @@ export const BOUNDS = {
   expectedLatenessMs: HOUR,
   /** The same for a publication that came early. */
   earlyLatenessMs: 6 * HOUR,
-  /** Commands in an outage for each one of the same hour without it. */
+  /** Commands in an outage for each one of a healthy hour. */
   outageRatio: 2,
 } as const;

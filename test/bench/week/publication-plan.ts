@@ -37,13 +37,15 @@ const MONTHLY = FINRA_CYCLES.filter(({ nominal }) => !nominal.endsWith("15"));
 /** The rows of both markets, published as the calendars say. */
 export const ON_TIME = planOf(FINRA_CYCLES);
 
+export const ON_TIME_WEEK: Scenario = { name: "on time", start: Date.UTC(2026, 2, 9), plan: ON_TIME };
+
 /**
  * The scenarios of the issue. In the week of 2026-03-09, US rows of 2026-02-27 are published on Tuesday, and Hong Kong
  * rows of 2026-03-06 on Friday. In the holiday week, US rows of 2025-12-15 are published on Wednesday, and Hong Kong rows
  * of 2025-12-19 on Monday, because that Friday is a holiday.
  */
 export const SCENARIOS: readonly Scenario[] = [
-  { name: "on time", start: Date.UTC(2026, 2, 9), plan: ON_TIME },
+  ON_TIME_WEEK,
   { name: "three days early", start: Date.UTC(2026, 2, 5), plan: planOf(FINRA_CYCLES, -3 * DAY) },
   { name: "a week late", start: Date.UTC(2026, 2, 16), plan: planOf(FINRA_CYCLES, 7 * DAY) },
   { name: "monthly US rows", start: Date.UTC(2026, 2, 9), plan: planOf(MONTHLY) },

@@ -13,9 +13,9 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 export const OUTAGE_DATA_CENTERS = 300;
-export const OUTAGE_SYMBOLS = 6;
+export const OUTAGE_SYMBOLS = 12;
 /** Each data center gets a request for each symbol this often, on average. */
-const REQUEST_INTERVAL_MS = MINUTE;
+const REQUEST_INTERVAL_MS = 2 * MINUTE;
 
 /**
  * When OpenD fails: a quarter of an hour before the US rows of 2026-02-27 are published. The calendar expects them, so all
@@ -50,7 +50,7 @@ export interface OutageResult {
   readonly outage: Hour;
   /** The hour of the outage, if OpenD is up. */
   readonly withoutOutage: Hour;
-  /** Commands of the outage for each one of the same hour without it. The hour before may need no command at all. */
+  /** Commands of the outage for each one of a healthy hour: the hour before, or the same hour without it if that is less. */
   readonly ratio: number;
 }
 
@@ -70,7 +70,8 @@ export async function simulateOutage(
 ): Promise<OutageResult> {
   const control = createWorld(policy, redis, size);
   const withoutOutage = await withVirtualTime(control.clock, "control", async () => {
-    await control.warmUp(OUTAGE_START);
+    await control.warmUp(OUTAGE_START - HOUR);
+    await control.simulate(OUTAGE_START - HOUR, OUTAGE_START);
     return control.simulate(OUTAGE_START, OUTAGE_START + HOUR);
   });
   const world = createWorld(policy, redis, size);
@@ -80,7 +81,12 @@ export async function simulateOutage(
     world.opend.isDown = true;
     return [before, await world.simulate(OUTAGE_START, OUTAGE_START + HOUR)] as const;
   });
-  return { healthy, outage, withoutOutage, ratio: outage.commands / withoutOutage.commands };
+  return {
+    healthy,
+    outage,
+    withoutOutage,
+    ratio: outage.commands / Math.min(healthy.commands, withoutOutage.commands),
+  };
 }
 
 function createWorld(

@@ -35,6 +35,12 @@ export class CircuitOracle {
     return Math.max(0, (this.#openUntil ?? 0) - now);
   }
 
+  /** For how long it was opened the last time, in milliseconds; 0 if it is closed. */
+  periodMs(now: number): number {
+    this.#forget(now);
+    return this.#openUntil === undefined ? 0 : this.#openMs;
+  }
+
   /** Whether the next call is a probe, or a probe is on its way. */
   isHalfOpen(now: number): boolean {
     return this.openMs(now) === 0 && this.#openUntil !== undefined;

@@ -124,6 +124,7 @@ export class SharedCacheOracle {
       cached,
       slot: { key: found, version: String(fetchedAt ?? ""), publication },
       isProbe: this.circuit.isHalfOpen(now),
+      openPeriodMs: this.circuit.periodMs(now),
       isKnown: cached !== undefined || this.index(key.symbol, now).knows(key.cursor, now),
       ...this.#stateOf(found, cached, now),
     };

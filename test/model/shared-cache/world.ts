@@ -46,7 +46,16 @@ const ROUNDING_MS = 2;
 /** After this time all keys have expired: the TTL of a page is 14 days, that of an index 16 days. */
 const MAX_TTL_MS = 25 * 24 * 3_600_000;
 const PUBLICATION = `${PUBLICATION_PREFIX}HK`;
-const LOOK_FIELDS = ["cached", "slot", "state", "waitMs", "backoffCause", "isProbe", "isKnown"] as const;
+const LOOK_FIELDS = [
+  "cached",
+  "slot",
+  "state",
+  "waitMs",
+  "backoffCause",
+  "isProbe",
+  "openPeriodMs",
+  "isKnown",
+] as const;
 const LeaseReply = picklist(["acquired", "changed", "held", "open"]);
 
 /** A look, and the fetch by the holder of its lease. It may never end, like that of a crashed Worker. */
