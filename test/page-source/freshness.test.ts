@@ -241,26 +241,17 @@ describe("revalidateAfter", () => {
     ["up to a minute more, at random", fresh, stale(-10 * MINUTE), 0, 1, 11 * MINUTE],
     ["5 min of a short-lived copy", shortLived, DUE, 0, 1, 5 * MINUTE],
     ["until that expires, and not longer", shortLived, DUE + 9 * MINUTE, 0, 1, MINUTE],
-    ["30 s of a copy that has just become stale", fresh, stale(0), 0, 0, 30 * SECOND],
-    ["up to twice that, at random", fresh, stale(0), 0, 1, MINUTE],
+    ["10 s of a copy that has just become stale", fresh, stale(0), 0, 0, 10 * SECOND],
+    ["up to twice that, at random", fresh, stale(0), 0, 1, 20 * SECOND],
     ["a tenth of the staleness", fresh, stale(50 * MINUTE), 0, 0, 5 * MINUTE],
     ["half an hour at most", fresh, stale(DAY), 0, 0, 30 * MINUTE],
-    ["half an hour while OpenD cannot be called", fresh, stale(1), 5 * SECOND, 0, 30 * MINUTE],
-    ["up to a minute more than that, at random", fresh, stale(1), 5 * SECOND, 1, 31 * MINUTE],
+    ["a stale copy while the page cannot be fetched", fresh, stale(1), 5 * MINUTE, 0, 5 * MINUTE],
+    ["up to a minute more than that, at random", fresh, stale(1), 5 * MINUTE, 1, 6 * MINUTE],
   ])("trusts %s", (_, copy, now, waitMs, random, trustMs) => {
     expect(revalidateAfter(copy, now, waitMs, random) - now).toBe(trustMs);
   });
 
   it("together with the grace period makes a purge effective within an hour", () => {
     expect(revalidateAfter(fresh, DUE, 0, 0) + freshnessPolicy.graceMs - DUE).toBe(HOUR);
-  });
-
-  it("causes at most two looks in an hour in which OpenD cannot be called", () => {
-    for (const random of [0.01, 0.5, 0.99]) {
-      let looks = 0;
-      let now = revalidateAfter(fresh, stale(-MINUTE), 0, random);
-      for (; now < stale(HOUR); now = revalidateAfter(fresh, now, 10 * SECOND, random)) looks += 1;
-      expect(looks).toBe(2);
-    }
   });
 });

@@ -4,31 +4,31 @@
  */
 export const COMMAND_COSTS = {
   /** The first page of a symbol that was never requested. */
-  coldPage: 24,
+  coldPage: 15,
   /** A fresh page of the edge cache. */
   edgeHit: 0,
   /** A first page of the shared cache. */
-  look: 2,
+  look: 1,
   /** Rows after a cursor that lies within a page of the shared cache. */
-  lookByCursor: 5,
+  lookByCursor: 2,
   /** A stale first page; OpenD has the same rows. */
-  refreshUnchanged: 24,
+  refreshUnchanged: 16,
   /** A stale first page; OpenD has a new row. */
-  refreshWithNewRow: 25,
+  refreshWithNewRow: 16,
   /** A page that is refused because the limit is reached. */
-  refused: 12,
+  refused: 10,
   /** Another page in the same data center after that. */
   refusedAgain: 1,
   /** A page that is not cached, while the circuit is open. */
-  circuitOpen: 5,
+  circuitOpen: 1,
   /** A stale page in a new data center, while the circuit is open. */
-  circuitOpenStale: 5,
-  unknownSymbol: 20,
+  circuitOpenStale: 1,
+  unknownSymbol: 14,
   metrics: 6,
   /** A run of the poller with nothing due. */
   pollerIdle: 2,
   /** A run of the poller that fetches the page of one symbol. */
-  pollerWithSymbol: 33,
+  pollerWithSymbol: 26,
 } as const;
 
 export type CostEvent = keyof typeof COMMAND_COSTS;

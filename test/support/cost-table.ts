@@ -1,4 +1,8 @@
-import { EDGE_TRUST_MS, MAX_UNFETCHED_MS } from "../../functions/page-source/freshness.ts";
+import {
+  EDGE_TRUST_MS,
+  EDGE_TRUST_SPREAD_MS,
+  MAX_UNCONFIRMED_MS,
+} from "../../functions/page-source/freshness.ts";
 import { COMMAND_COSTS, type CostEvent } from "./command-costs.ts";
 
 const DAY_MS = 86_400_000;
@@ -9,12 +13,12 @@ const DOLLARS_PER_COMMAND = 0.2 / 100_000;
 /** The triggers in `wrangler.toml` run the poller every 15 minutes. */
 const POLLER_RUNS_PER_DAY = 96;
 
-/** What a symbol causes whose first page is requested all day at each data center. */
+/** What a symbol causes at most whose first page is requested all day at each data center, while no row is due. */
 const USAGE = {
-  /** Refreshes of the page for all data centers together. */
-  refreshesPerDay: DAY_MS / MAX_UNFETCHED_MS,
+  /** Refreshes of the page for all data centers together. Other symbols of the market save some of them. */
+  refreshesPerDay: DAY_MS / MAX_UNCONFIRMED_MS,
   /** Reads of the shared copy by one data center. */
-  looksPerDay: DAY_MS / EDGE_TRUST_MS,
+  looksPerDay: DAY_MS / (EDGE_TRUST_MS - EDGE_TRUST_SPREAD_MS),
 };
 
 const EVENTS: Readonly<Record<CostEvent, string>> = {

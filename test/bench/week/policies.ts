@@ -7,8 +7,7 @@ export interface NamedPolicy {
   readonly policy: FreshnessPolicy;
 }
 
+/** The policy of the Worker. */
+export const NEW: NamedPolicy = { name: "new", policy: freshnessPolicy };
 /** The policies to compare. */
-export const POLICIES: readonly NamedPolicy[] = [
-  { name: "old", policy: OLD_POLICY },
-  { name: "new", policy: freshnessPolicy },
-];
+export const POLICIES: readonly NamedPolicy[] = [{ name: "old", policy: OLD_POLICY }, NEW];
