@@ -6,7 +6,7 @@ import { variable } from "./dev-vars.ts";
 
 /**
  * `npm run purge -- HK.00700 …` or `npm run purge -- --all`: deletes pages from the shared cache. Edge caches revalidate
- * their copies within five minutes.
+ * their copies within an hour.
  */
 
 /** Keys that one SCAN command examines, and one DEL command deletes at most. */
