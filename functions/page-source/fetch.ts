@@ -106,11 +106,13 @@ async function callOpend(deps: FetchDeps, symbol: SecuritySymbol, context: Fetch
   const { slot, cached: stored, isProbe } = look;
   const { cursor, num = MAX_ROWS } = slot.key;
   const lease = deps.sharedCache.lease(slot, leaseId);
+  // Many data centers may compete for the lease of a probe or a refresh. No client waits for a refresh.
+  const connectEarly = !isProbe && priority !== "refresh";
   try {
     return await deps.upstream.fetch(
       { symbol, cursor, num },
       { client: deps.client, priority, lease },
-      isProbe,
+      connectEarly,
     );
   } catch (thrown) {
     if (thrown instanceof LeaseNotAcquired) return undefined;

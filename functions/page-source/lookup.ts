@@ -29,7 +29,8 @@ interface Flight {
 }
 
 const inFlight = new Map<string, Flight>();
-const flightKeyOf = ({ flightScope }: SharedLookupDeps, key: PageKey) => `${flightScope} ${nameOf(key)}`;
+const flightKeyOf = ({ flightScope }: SharedLookupDeps, key: PageKey) =>
+  `${flightScope} ${nameOf(key)}${key.exact ? " exact" : ""}`;
 
 /**
  * Looks up a reply. A recent edge copy is served at once, and during the grace period while it is revalidated in

@@ -33,10 +33,10 @@ export interface Upstream {
   /**
    * Fetches one page: a permit, a connection, one call. The permit counts until the caller settles it. The connection
    * closes, unless `reuseConnection` keeps it.
-   * @param isProbe whether the permit's lease allows a single caller to probe OpenD: none connects before it has the permit
+   * @param connectEarly whether to connect while the permit is acquired
    * @throws LeaseNotAcquired; Failure as the permits and the session do; `request_timeout`
    */
-  fetch(request: PageRequest, permitRequest: PermitRequest, isProbe: boolean): Promise<Fetched>;
+  fetch(request: PageRequest, permitRequest: PermitRequest, connectEarly: boolean): Promise<Fetched>;
   /** Leaves the connection open for the next fetch, until the returned function is called. */
   reuseConnection(): () => void;
 }
@@ -54,11 +54,11 @@ const IDLE_CONNECTION_MS = 2_000;
 export function createUpstream(deps: UpstreamDeps): Upstream {
   const idle = new IdleConnection();
   return {
-    fetch: (request, permitRequest, isProbe) =>
+    fetch: (request, permitRequest, connectEarly) =>
       withTimeout(
         deps.deadlines.request,
         () => requestTimeout(deps.deadlines.request),
-        (signal) => callOnce(deps, idle, request, permitRequest, isProbe, signal),
+        (signal) => callOnce(deps, idle, request, permitRequest, connectEarly, signal),
       ),
     reuseConnection: () => idle.reuse(),
   };
@@ -101,7 +101,7 @@ async function callOnce(
   idle: IdleConnection,
   request: PageRequest,
   permitRequest: PermitRequest,
-  isProbe: boolean,
+  connectEarly: boolean,
   signal: AbortSignal,
 ): Promise<Fetched> {
   const { stats, waitUntil } = deps;
@@ -117,7 +117,7 @@ async function callOnce(
     const { reply, permit } = await callWithPermit(permits, permitRequest, {
       connect(acquiring) {
         const reused = idle.take();
-        opening = reused ? Promise.resolve(reused) : openEarly(deps, acquiring, isProbe, controller.signal);
+        opening = reused ? Promise.resolve(reused) : open(deps, acquiring, connectEarly, controller.signal);
         return opening;
       },
       call(session, { remaining }) {
@@ -141,14 +141,14 @@ async function callOnce(
   }
 }
 
-/** Opens a session before its permit is acquired, unless it is for a probe, or many others do. */
-async function openEarly(
+/** Opens a session: before its permit is acquired if `connectEarly` is set, unless many others do. */
+async function open(
   { opend, deadlines, stats }: UpstreamDeps,
   acquiring: Promise<Permit>,
-  isProbe: boolean,
+  connectEarly: boolean,
   signal: AbortSignal,
 ): Promise<OpendSession> {
-  if (!isProbe && earlyConnects < MAX_EARLY_CONNECTS) {
+  if (connectEarly && earlyConnects < MAX_EARLY_CONNECTS) {
     earlyConnects += 1;
     const onAcquired = () => {
       earlyConnects -= 1;

@@ -14,7 +14,8 @@ describe("the poller", () => {
   it("sends nothing on the first poll of a symbol", async () => {
     const service = await startWebhookService();
     await service.subscribe("/", ["US.AAPL", "HK.00700", "US.NONE"]);
-    await service.pass(HOUR);
+    await service.runPoller();
+    await service.deliver();
     expect(await service.messages()).toEqual([]);
     expect(await calls(service)).toBe(3);
   });

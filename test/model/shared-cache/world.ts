@@ -1,28 +1,15 @@
 import { isDeepStrictEqual } from "node:util";
 import { parse, picklist } from "valibot";
-import {
-  type CachedReply,
-  cachedRefusal,
-  EMPTY_SUMMARY,
-  nameOf,
-  type PageKey,
-  summaryOf,
-} from "../../../functions/page-source/cached-reply.ts";
+import { type CachedReply, nameOf, type PageKey } from "../../../functions/page-source/cached-reply.ts";
 import { circuitOpenMs } from "../../../functions/page-source/circuit-breaker.ts";
-import {
-  freshnessPolicy,
-  publicationAfterFetch,
-  staleUntil,
-} from "../../../functions/page-source/freshness.ts";
+import { freshnessPolicy } from "../../../functions/page-source/freshness.ts";
 import { readPage } from "../../../functions/page-source/parsed-page.ts";
-import { isHistoryRewritten } from "../../../functions/page-source/rewritten-history.ts";
 import {
   createSharedCache,
   type FetchEnd,
   INDEX_PREFIX,
   LEASE_PREFIX,
   type PageSlot,
-  type PageWrite,
   PUBLICATION_PREFIX,
   type SharedCache,
   type SharedLook,
@@ -39,8 +26,8 @@ import { INDEX_MS } from "./index-oracle.ts";
 import { SharedCacheOracle } from "./oracle.ts";
 import { type CallEnd, checkSettlement, isGranted, permitScript, settlementOf } from "./permit-log.ts";
 import { type Reply, Security, type WrongReplyKind } from "./upstream-history.ts";
+import { writeOf } from "./write-of.ts";
 
-const REFUSAL_MS = 10 * 60_000;
 /** The time of a reply by the clock of Redis is rounded up by this, in milliseconds. */
 const ROUNDING_MS = 2;
 /** After this time all keys have expired: the TTL of a page is 14 days, that of an index 16 days. */
@@ -250,39 +237,6 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
     const keys = this.#redis.keys();
     if (keys.length > 0) throw new Error(`Keys have not expired: ${keys.join(", ")}`);
   }
-}
-
-/** What the Worker stores of a reply. */
-function writeOf(
-  reply: Reply,
-  { slot, cached: stored, isKnown }: SharedLook,
-  fetchedAt: number,
-): Omit<PageWrite, "settlement"> {
-  const { key, publication: known } = slot;
-  const { cursor } = key;
-  if (reply.isDenial) {
-    const cached = cachedRefusal(reply.bytes, cursor, fetchedAt, REFUSAL_MS);
-    return { cached, summary: EMPTY_SUMMARY, isRewritten: false };
-  }
-  const symbol = parseSymbol(key.symbol);
-  const cached: CachedReply = {
-    reply: reply.bytes,
-    cursor,
-    fetchedAt,
-    // Not stored: the cache computes it.
-    freshUntil: 0,
-    staleUntil: staleUntil(cursor, fetchedAt),
-  };
-  const page = readPage(symbol, cached);
-  const publication = publicationAfterFetch(known, symbol.market, reply.rows, fetchedAt);
-  return {
-    cached,
-    summary: summaryOf(page, key),
-    isRewritten: stored
-      ? isHistoryRewritten(readPage(symbol, stored), page)
-      : isKnown && cursor === "" && key.num === undefined,
-    ...(cursor === "" && publication !== known && { publication }),
-  };
 }
 
 /** @throws Error if the reply has another cursor, and not the row of this one with rows after it */
