@@ -40,7 +40,7 @@ const getPage = {
   operationId: "getPage",
   summary: "Get a page of short interest",
   description:
-    "Rows are newest first. Pass next_key to get the next page, or follow the Link header; next_key is null on the last page. A page has fewer than num rows if the rest is temporarily unavailable.",
+    "Rows are newest first. Pass next_key to get the next page, or follow the Link header; next_key is null on the last page. A page has fewer than num rows if the rest is temporarily unavailable. max-age ends when the next row can be published, and after a day at most.",
   parameters: [symbolParameter, ...queryParameters(PageQuery)],
   responses: {
     "200": {
