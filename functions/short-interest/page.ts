@@ -70,11 +70,6 @@ export function firstRows(page: Page, count: number): Page {
   return { ...page, rows, next: lastCursor(rows) };
 }
 
-/** Joins two sliceable pages. The second one was fetched with the cursor of the first one. */
-export function concatenate(first: Page, second: Page): Page {
-  return { ...second, rows: [...first.rows, ...second.rows] };
-}
-
 function lastCursor(rows: readonly Row[]): string | null {
   const last = rows.at(-1);
   return last === undefined ? null : String(last.timestamp);

@@ -18,8 +18,8 @@ const WARM_UP_ROUNDS = 30;
 const PROGRAMS = ["worker", "official"] as const;
 
 const EXPLANATION = `The official client makes four round trips to OpenD: TCP handshake, WebSocket upgrade, login, call. The Worker makes
-the same four. One round trip to Upstash precedes them: it reads the shared cache and acquires the lease. The round trip
-for the permit (\`limit\`) overlaps with connecting to OpenD. If round trips to Upstash are slow, the first one
+the same four. One round trip to Upstash precedes them: it reads the shared cache. The round trip
+for the lease and the permit (\`limit\`) overlaps with connecting to OpenD. If round trips to Upstash are slow, the first one
 misses the target. Without added latency, CPU time dominates: three HTTP requests to Upstash, one of them after the response,
 and the work that a cached page takes too.`;
 
