@@ -9,7 +9,7 @@ export interface CircuitMemory {
 }
 
 /** The shortest memory, in milliseconds: in an outage the circuit opens again at once. */
-const MIN_MEMORY_MS = 120_000;
+const MIN_MEMORY_MS = 30_000;
 
 /** End of the memory, by database: an isolate may serve several configurations. */
 const openUntil = new Map<string, number>();

@@ -16,8 +16,8 @@ const MIN_REVALIDATE_MS = 10_000;
 const MAX_REVALIDATE_MS = 30 * 60_000;
 /** A random part of this is added, but not more than the interval. */
 const SPREAD_MS = 60_000;
-/** A Worker remembers an open circuit for half as long again. In a soak it is open for 40 s at most. */
-const CIRCUIT_MEMORY_MS = 60_000;
+/** A Worker remembers an open circuit for up to twice as long. In a soak it is opened for 40 s at most. */
+const CIRCUIT_MEMORY_MS = 80_000;
 /** Maximum duration of a fetch on a loaded machine. */
 const FETCH_MS = 4_000;
 const MAX_MESSAGE_MS = 20_000;
