@@ -153,11 +153,16 @@ export const freshnessPolicy: FreshnessPolicy = {
     const checkedAt = Math.max(fetchedAt, known.checkedAt);
     const marketUntil = upToDateUntil(market, { ...known, checkedAt }, fetchedAt);
     if (behind === 0) return marketUntil;
-    // This symbol may get the row late, or has left the market.
-    const missingMs = fetchedAt - known.seenAt;
-    const isLooking = behind <= known.step && missingMs < LOOKING_MS;
+    // This symbol may get the row late, or has left the market. Or the market's newest row is an error of one symbol, and
+    // this symbol gets its next row when the calendar expects it.
+    const due = isDated ? expectedAfter(market, newest, known.step) : 0;
+    const isDue = due <= fetchedAt;
+    const missingSince = isDue ? Math.max(known.seenAt, due) : known.seenAt;
+    const missingMs = fetchedAt - missingSince;
+    const isExpected = behind <= known.step || missingSince > known.seenAt;
+    const isLooking = isExpected && missingMs < LOOKING_MS;
     const pauseMs = Math.min(Math.max(missingMs, MIN_PAUSE_MS), isLooking ? MAX_PAUSE_MS : MAX_UNFETCHED_MS);
-    return Math.min(fetchedAt + pauseMs, marketUntil);
+    return Math.min(fetchedAt + pauseMs, marketUntil, isDue ? Number.POSITIVE_INFINITY : due);
   },
 
   revalidateAfter(copy, now, waitMs, random) {

@@ -71,7 +71,10 @@ export interface PageWrite {
   readonly summary: PageSummary;
   /** Settles the permit of the call. */
   readonly settlement: Settlement;
-  /** Whether the page shows that the history was rewritten: older pages fetched before it are dropped. */
+  /**
+   * Whether the page shows that the history was rewritten: older pages fetched before it are dropped, and a first page
+   * is stale.
+   */
   readonly isRewritten: boolean;
   /** What the page says of the market's publications; absent if nothing new. */
   readonly publication?: Publication | undefined;
@@ -150,12 +153,15 @@ export function createSharedCache(
     key: PageKey,
     stored: StoredPage,
     publication: Publication | undefined,
+    { rewrittenAt }: StoredIndex,
   ): CachedReply {
     const { cursor, fetchedAt, expiresAt, newest, reply } = stored;
     const facts = { market: marketOf(key), cursor, fetchedAt, newest };
+    // A first page may have the history from before the rewrite, if an older page showed it first.
+    const unchangedUntil = fetchedAt < rewrittenAt ? rewrittenAt : expiresAt;
     const freshUntil = stored.isRefusal
       ? expiresAt
-      : Math.min(policy.freshUntil(facts, publication), expiresAt);
+      : Math.min(policy.freshUntil(facts, publication), unchangedUntil);
     return { cursor, fetchedAt, freshUntil, staleUntil: expiresAt, reply };
   }
 
@@ -194,7 +200,7 @@ export function createSharedCache(
       const own = { key, stored: validPage(page, index, at), lease };
       const pages = (own.stored ? [own] : await readPagesWith(key, index, at)).map((read) => ({
         ...read,
-        cached: read.stored && cachedReplyOf(key, read.stored, publication),
+        cached: read.stored && cachedReplyOf(key, read.stored, publication, index),
       }));
       const isFresh = (cached: CachedReply | undefined) => cached !== undefined && at < cached.freshUntil;
       const found = pages.find(({ cached }) => isFresh(cached)) ?? pages[0] ?? { ...own, cached: undefined };

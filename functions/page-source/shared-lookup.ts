@@ -111,7 +111,9 @@ async function priorityOf(
   key: PageKey,
   { isKnown }: SharedLook,
 ): Promise<Priority> {
-  if (isKnown || key.exact || (await edge.isKnown(key))) return "known-page";
+  if (isKnown || (await edge.isKnown(key))) return "known-page";
+  // Without it, the rows of another page are served. Each row has such a cursor, so they must not use up all calls.
+  if (key.exact) return "refresh";
   return key.cursor === FIRST_CURSOR ? "new-symbol" : "unknown-cursor";
 }
 

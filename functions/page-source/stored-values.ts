@@ -13,7 +13,7 @@ import type { Publication } from "./freshness.ts";
  * - Lease: its ID, or `backoff CODE UNTIL` after a failed refresh.
  * - Index of a symbol, one entry a line: `page NAME UNTIL FETCHED NEWEST OLDEST` for a page with a range,
  *   `next CURSOR UNTIL` for a cursor that a stored page leads to, and `rewritten * UNTIL AT` after the history was
- *   rewritten: older pages that were fetched before AT do not count any more.
+ *   rewritten: older pages that were fetched before AT do not count any more, and a first page is stale.
  * - Publication of a market: `NEWEST SEEN CHECKED STEP`.
  */
 
@@ -85,7 +85,7 @@ export interface StoredIndex {
   readonly pagesWith: (timestamp: number) => string[];
   /** Whether the index knows the cursor of a key: a stored page leads to it, or it is the first one. */
   readonly knows: (cursor: string) => boolean;
-  /** Older pages that were fetched before this time do not count. */
+  /** Older pages that were fetched before this time do not count, and first pages are stale. */
   readonly rewrittenAt: number;
 }
 

@@ -34,7 +34,7 @@ export interface Permit extends GrantedPermit {
 /**
  * The purpose of a call. It decides how many permits the call leaves to others.
  * - `known-page`: a page that was answered before, or follows one that was. It leaves none.
- * - `refresh`: a page that can be served stale. It leaves a few, and does not wait.
+ * - `refresh`: a page that can be served stale, or whose first rows another page has. It leaves a few, and does not wait.
  * - `new-symbol`: the symbol was never answered. It leaves as many as were wasted in the last minutes, up to half.
  * - `unknown-cursor`: no stored page leads to the cursor. It leaves half, and does not wait.
  */

@@ -1,6 +1,7 @@
 import { Failure } from "../errors.ts";
 import { delay } from "../timeout.ts";
 import type { Permit, PermitRequest, Permits } from "./permits.ts";
+import { LeaseNotAcquired } from "./required-lease.ts";
 
 /** How old a permit may be when its call is sent, in milliseconds. */
 export const PERMIT_MAX_AGE_MS = 1_000;
@@ -27,7 +28,7 @@ export interface PermittedCall<Session, Reply> {
  * 5. Release a permit that no call has used.
  *
  * The caller settles the permit after a reply (`Permits.settlement`), in the script that stores the reply.
- * @throws LeaseNotAcquired as `Permits.acquire` does
+ * @throws LeaseNotAcquired as `Permits.acquire` does, also if the connection failed before
  * @throws Failure as `Permits.acquire`, `connect` and `call` do; `store_unavailable` if the second permit is late too
  */
 export async function callWithPermit<Session, Reply>(
@@ -44,7 +45,12 @@ export async function callWithPermit<Session, Reply>(
   let acquiring = permits.acquire(request);
   let isUsed = false;
   try {
-    const [session] = await Promise.all([connect(acquiring), acquiring.then(waitForStart)]);
+    const connected = connect(acquiring).catch(async (failure: unknown) => {
+      // A lease that the caller released before Redis acquires it would stay until it expires.
+      await acquiring.catch(rethrowMissingLease);
+      throw failure;
+    });
+    const [session] = await Promise.all([connected, acquiring.then(waitForStart)]);
     if (isExpired(await acquiring)) {
       // The caller holds the lease already.
       acquiring = permits.acquire({ ...request, lease: undefined }, await acquiring);
@@ -64,6 +70,11 @@ export async function callWithPermit<Session, Reply>(
 
 function isExpired({ earliestStart }: Permit): boolean {
   return Date.now() - earliestStart > PERMIT_MAX_AGE_MS;
+}
+
+/** Without the lease another reader makes the call, so this reader's failed connection counts for nothing. */
+function rethrowMissingLease(thrown: unknown): void {
+  if (thrown instanceof LeaseNotAcquired) throw thrown;
 }
 
 /** A permit that is not released leaves the log later: one call less, never one too many. */

@@ -113,6 +113,16 @@ describe("symbols of a market that differ", () => {
     expect(hours(walkOf(four(rare)))).toBeLessThanOrEqual(1);
   });
 
+  it.each([1, 8])("are late by an hour at most if one shows a senseless newer row %s days early", (days) => {
+    const at = rows.findIndex(({ published }) => published > FROM + 10 * WEEK);
+    const [before, next] = [rows.slice(0, at), rows[at]];
+    const published = (next?.published ?? 0) - days * DAY;
+    const wrong = { timestamp: Math.floor(published / 1_000), published };
+    const usuals = Array.from({ length: 9 }, () => usual);
+    const { late } = walkOf([{ ...usual, rows: [...before, wrong] }, ...usuals]);
+    expect(hours({ late: late.filter(({ row }) => row === next) })).toBeLessThanOrEqual(1);
+  });
+
   it.each([
     ["has left the market", rows.slice(0, 4)],
     ["has no row", []],

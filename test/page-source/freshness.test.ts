@@ -96,10 +96,10 @@ describe("freshUntil of a page that is behind its market", () => {
     ["twice the time since then", page(seenAt + HOUR / 2), market(seenAt), seenAt + HOUR],
     ["an hour after its fetch", page(seenAt + 6 * DAY), market(seenAt), seenAt + 6 * DAY + HOUR],
     [
-      "a day after its fetch, after a week",
-      page(seenAt + 7 * DAY),
-      market(seenAt + 8 * DAY),
-      seenAt + 8 * DAY,
+      "a day after its fetch, a week after its publication",
+      page(DUE + 7 * DAY),
+      market(DUE + 8 * DAY),
+      DUE + 8 * DAY,
     ],
     [
       "a day at most, if it lacks more than one row",
@@ -124,6 +124,18 @@ describe("freshUntil of a page that is behind its market", () => {
       page(NEXT_DUE - HOUR, MARCH),
       market(NEXT_DUE - HOUR),
       NEXT_DUE,
+    ],
+    [
+      "the publication of its own next row, if that is sooner",
+      page(DUE - 10 * MINUTE),
+      market(DUE - 10 * MINUTE, MAY),
+      DUE,
+    ],
+    [
+      "15 min after its fetch at that publication, if it lacks more than one row",
+      page(DUE),
+      market(DUE, MAY),
+      DUE + 15 * MINUTE,
     ],
     [
       "6 h after the last look at the market",

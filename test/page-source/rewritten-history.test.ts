@@ -147,11 +147,13 @@ describe("rewritten history in the shared cache", () => {
     for (const cursor of ["", WITHIN.FIRST]) expect(await replyAt(cursor)).toEqual(NEW_REPLY);
   });
 
-  it("drops the older pages from a refresh of an older page too, and leaves the first page", async () => {
+  it("drops the older pages from a refresh of an older page too, and makes the first page stale", async () => {
     await write(OLDER, AFTER, true);
     for (const cursor of [OLDEST.cursor, WITHIN.OLDEST]) expect(await replyAt(cursor)).toBeUndefined();
     for (const cursor of [OLDER.cursor, WITHIN.OLDER]) expect(await replyAt(cursor)).toEqual(NEW_REPLY);
-    expect(await replyAt("")).toEqual(REPLY);
+    expect(await started.cache.look(FIRST)).toMatchObject({ state: "lease-free", cached: { reply: REPLY } });
+    await write(FIRST, AFTER);
+    expect(await started.cache.look(FIRST)).toMatchObject({ state: "fresh", cached: { reply: NEW_REPLY } });
   });
 
   it("drops pages with a row count", async () => {

@@ -110,6 +110,27 @@ describe("history that a split rewrites", () => {
     expect(await readAll(first, older)).toEqual(new Set(["after"]));
   });
 
+  it("is shown by the first page two hours after an older page shows it", async () => {
+    const started = await start();
+    const { clock, first, read, split, freePermits } = started;
+    const older = cursorAfter(50);
+    await read(first, "", 50);
+    await read(first, older, 50);
+    clock.forward(7 * DAY - HOUR);
+    // The first read starts the refresh.
+    for (let count = 0; count < 2; count += 1) await read(first, "", 50);
+    await split();
+    for (let hour = 0; (await read(first, older, 50)) === "before"; hour += 1) {
+      expect(hour).toBeLessThan(10);
+      clock.forward(HOUR);
+      await freePermits();
+    }
+    clock.forward(HOUR);
+    await read(first, "", 50);
+    clock.forward(HOUR);
+    expect(await read(first, "", 50)).toBe("after");
+  });
+
   it("is served whole if the first page was no longer cached", async () => {
     const started = await start();
     const { clock, first, second, read, readAll, split } = started;

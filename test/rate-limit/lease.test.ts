@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { Failure } from "../../functions/errors.ts";
 import { callWithPermit, PERMIT_MAX_AGE_MS } from "../../functions/rate-limit/permitted-call.ts";
 import { LeaseNotAcquired } from "../../functions/rate-limit/required-lease.ts";
 import { failureOf, start } from "./support.ts";
@@ -53,4 +54,44 @@ describe("permit", () => {
     expect((await log()).map(({ id }) => id)).toEqual([permit.id]);
     expect(await command("GET", LEASE)).toBe("other");
   });
+
+  it("fails with the connection only after its lease is acquired, so that the lease can be released", async () => {
+    const { permits, command, log } = await start();
+    const background: Promise<unknown>[] = [];
+    const failure = await failureOf(
+      callWithPermit(
+        permits,
+        { client: "me", priority: "known-page", lease: leaseOf("held") },
+        failingConnection((work) => background.push(work)),
+      ),
+    );
+    expect(failure?.code).toBe("opend_unreachable");
+    expect(await command("GET", LEASE)).toBe("held");
+    await Promise.all(background);
+    expect(await log()).toEqual([]);
+  });
+
+  it("is refused as without its lease, also if the connection fails first", async () => {
+    const { permits, command } = await start();
+    await command("SET", LEASE, "other");
+    const request = { client: "me", priority: "known-page", lease: leaseOf("held") } as const;
+    const failure = await failureOf(
+      callWithPermit(
+        permits,
+        request,
+        failingConnection(() => undefined),
+      ),
+    );
+    expect(failure).toBeInstanceOf(LeaseNotAcquired);
+  });
 });
+
+/** OpenD refuses the connection before Redis answers. */
+function failingConnection(waitUntil: (work: Promise<unknown>) => void) {
+  return {
+    connect: () => Promise.reject(new Failure("opend_unreachable", "refused")),
+    call: async () => undefined,
+    signal: new AbortController().signal,
+    waitUntil,
+  };
+}

@@ -110,7 +110,7 @@ export class SharedCacheOracle {
       const page = this.#usable(name, now);
       return page && Number(key.cursor) <= page.summary.newest ? [page] : [];
     });
-    return pages.find((page) => freshUntil(page, this.publication(now)) > now) ?? pages[0];
+    return pages.find((page) => this.#freshUntil(page, now) > now) ?? pages[0];
   }
 
   /** The expected result of a look. */
@@ -119,7 +119,7 @@ export class SharedCacheOracle {
     const publication = this.publication(now);
     const fetchedAt = (page ?? this.#stored(nameOf(key), now))?.cached.fetchedAt;
     const found = page && page.key.cursor !== key.cursor ? { ...key, cursor: page.key.cursor } : key;
-    const cached = page && { ...page.cached, freshUntil: freshUntil(page, publication) };
+    const cached = page && { ...page.cached, freshUntil: this.#freshUntil(page, now) };
     return {
       cached,
       slot: { key: found, version: String(fetchedAt ?? ""), publication },
@@ -210,11 +210,14 @@ export class SharedCacheOracle {
     if (backoff) this.#leases.set(nameOf(key), { until: now + backoff.ms, backoffCause: backoff.code });
     else this.#leases.delete(nameOf(key));
   }
-}
 
-function freshUntil({ cached, key, isRefusal, summary }: Page, publication: Publication | undefined): number {
-  const { fetchedAt, staleUntil } = cached;
-  if (isRefusal) return staleUntil;
-  const facts = { market: MARKET, cursor: key.cursor, fetchedAt, newest: summary.newest } as const;
-  return Math.min(freshnessPolicy.freshUntil(facts, publication), staleUntil);
+  /** A page from before the last rewrite of its history is stale. */
+  #freshUntil({ cached, key, isRefusal, summary }: Page, now: number): number {
+    const { fetchedAt, staleUntil } = cached;
+    if (isRefusal) return staleUntil;
+    const facts = { market: MARKET, cursor: key.cursor, fetchedAt, newest: summary.newest } as const;
+    const { rewrittenAt } = this.index(key.symbol, now);
+    const unchangedUntil = fetchedAt < rewrittenAt ? rewrittenAt : staleUntil;
+    return Math.min(freshnessPolicy.freshUntil(facts, this.publication(now)), unchangedUntil);
+  }
 }
