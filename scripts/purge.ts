@@ -1,6 +1,11 @@
 import { Redis } from "@upstash/redis";
 import { Failure } from "../functions/errors.ts";
-import { INDEX_PREFIX, LEASE_PREFIX, PAGE_PREFIX } from "../functions/page-source/shared-cache.ts";
+import {
+  INDEX_PREFIX,
+  LEASE_PREFIX,
+  PAGE_PREFIX,
+  PUBLICATION_PREFIX,
+} from "../functions/page-source/shared-cache.ts";
 import { formatSymbol, parseSymbol } from "../functions/short-interest/symbol.ts";
 import { variable } from "./dev-vars.ts";
 
@@ -25,7 +30,10 @@ for (const argument of symbols) {
   // Symbols contain no special characters of a pattern.
   const [name, patterns] =
     argument === "--all"
-      ? ["all pages", [`${PAGE_PREFIX}*`, `${LEASE_PREFIX}*`, `${INDEX_PREFIX}*`]]
+      ? [
+          "all pages",
+          [PAGE_PREFIX, LEASE_PREFIX, INDEX_PREFIX, PUBLICATION_PREFIX].map((prefix) => `${prefix}*`),
+        ]
       : patternsOf(argument);
   let pages = 0;
   for (const pattern of patterns) pages += await deleteMatching(pattern);

@@ -66,7 +66,11 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
     client,
     freshOnly,
     policy,
-    circuitMemory: createCircuitMemory(config.upstash.url, now),
+    circuitMemory: createCircuitMemory(
+      config.upstash.url,
+      now,
+      origin === undefined ? undefined : { cache, origin },
+    ),
     now,
     waitUntil,
     budget,

@@ -131,7 +131,7 @@ async function callOpend(deps: FetchDeps, symbol: SecuritySymbol, context: Fetch
 /** Whether the fetched page shows, or may hide, that the history was rewritten since older pages were fetched. */
 function showsRewrittenHistory(symbol: SecuritySymbol, look: SharedLook, page: Page): boolean {
   const { cached: stored, slot, isKnown } = look;
-  if (stored !== undefined) return isHistoryRewritten(readPage(symbol, stored), page);
+  if (stored !== undefined) return isHistoryRewritten(slot.key.cursor, readPage(symbol, stored), page);
   // The first page has expired before the older ones, and nothing can be compared.
   return isKnown && slot.key.cursor === FIRST_CURSOR && slot.key.num === undefined;
 }

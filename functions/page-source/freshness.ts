@@ -8,7 +8,8 @@ import type { Market } from "../short-interest/symbol.ts";
  * expects its next row; then its market is looked at with growing pauses. All symbols of a market share one record of
  * its newest row: a fetch of one symbol confirms the pages of the others. So if one symbol has its row in OpenD before
  * the others, its page may be fresh without the row for 6 h to a day. After `EDGE_TRUST_MS` and `REVALIDATE_GRACE_MS`
- * together, a data center serves a purged page only if the revalidation fails.
+ * together, a data center serves a purged page only if the revalidation fails, or if the page is stale and OpenD is
+ * known to be down.
  */
 
 const SECOND = 1_000;
@@ -91,7 +92,7 @@ interface Lifetime {
 export interface Publication {
   /** Timestamp of the newest row of the market, in seconds. */
   readonly newest: number;
-  /** When a fetch showed it first. */
+  /** When a fetch showed it first; 0 if the record began with it. */
   readonly seenAt: number;
   /** The last fetch of a page that has the newest row, and so shows that the market has no newer one. */
   readonly checkedAt: number;
@@ -197,7 +198,8 @@ export function publicationAfterFetch(
   if (newest === undefined) return previous;
   const step = stepOf(market, rows);
   if (previous === undefined || !isCalendarTime(previous.newest)) {
-    return { newest, seenAt: fetchedAt, checkedAt: fetchedAt, step };
+    // The row was there before, so pages without it are not about to get it.
+    return { newest, seenAt: 0, checkedAt: fetchedAt, step };
   }
   const periods = periodsBetween(market, previous.newest, newest);
   if (periods > 0) {

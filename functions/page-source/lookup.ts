@@ -42,7 +42,7 @@ export async function lookUp(deps: LookupDeps, symbol: SecuritySymbol, key: Page
   const now = deps.now();
   if (entry === undefined || now >= entry.staleUntil) return coalesce(deps, symbol, key);
   if (now < entry.revalidateAfter) return fromEdge(entry, now);
-  if (now >= entry.freshUntil && deps.circuitMemory.isOpen()) {
+  if (now >= entry.freshUntil && (await deps.circuitMemory.isOpen())) {
     return { cached: entry, tier: "edge", staleReason: "circuit-open" };
   }
   if (deps.redisFailure.failure)

@@ -114,7 +114,7 @@ export interface SharedCache {
   release(slot: PageSlot, leaseId: string, end: FetchEnd, scripts?: readonly ScriptCall[]): Promise<void>;
 }
 
-/** Prefixes of keys. `npm run purge` deletes pages, their leases, and the index of a symbol's pages. */
+/** Prefixes of keys that `npm run purge` deletes. Only `--all` deletes the publications of the markets. */
 export const PAGE_PREFIX = "short-interest:page:";
 export const LEASE_PREFIX = "short-interest:lease:";
 export const INDEX_PREFIX = "short-interest:index:";

@@ -26,7 +26,7 @@ export interface SharedLookupDeps extends FetchDeps {
   readonly requestMs: number;
   /** Whether only fresh pages are acceptable. */
   readonly freshOnly: boolean;
-  /** What this isolate knows of the open circuit. */
+  /** What this data center knows of the open circuit. */
   readonly circuitMemory: CircuitMemory;
   readonly budget: SubrequestBudget;
   /** Only lookups of the same scope are coalesced: an isolate may serve several configurations. */
@@ -54,7 +54,7 @@ export async function lookUpShared(
   for (let pollMs = LEASE_POLL_MS; !signal.aborted; pollMs = Math.min(2 * pollMs, MAX_LEASE_POLL_MS)) {
     const look = await deps.sharedCache.look(key);
     const { cached, state, waitMs, backoffCause } = look;
-    if (state === "circuit-open") deps.circuitMemory.remember(look.openPeriodMs);
+    if (state === "circuit-open") deps.waitUntil(deps.circuitMemory.remember(look.openPeriodMs));
     if (cached && state === "fresh") {
       await putInEdgeCache(deps, symbol, key, cached);
       return { cached, tier: "shared" };

@@ -2,10 +2,10 @@ import { Failure } from "../errors.ts";
 import type { RequestStats } from "../telemetry/request-stats.ts";
 
 /**
- * Subrequests of one lookup at most: a read of the edge cache under two cursors (5), of the shared cache by way of its
- * index, and a write at the edge (5), a fetch (8), and a second permit (2). Waiting for another lease holder takes more.
+ * Subrequests of one lookup at most: a read of the edge cache under two cursors (5), of the memory of the circuit (1), of the
+ * shared cache by way of its index, and a write at the edge (5), a fetch (8), and a second permit (2). Waiting for another lease holder takes more.
  */
-const SUBREQUESTS_PER_LOOKUP = 20;
+const SUBREQUESTS_PER_LOOKUP = 21;
 /**
  * Lookups of one invocation at once. The platform opens six connections at once, and a client that is refused is
  * refused after this many attempts, not after fifty.

@@ -73,7 +73,10 @@ const CountsReply = pipe(
 /** An isolate writes at most this often within the window. Further counts wait for a later write. */
 const MAX_WRITES = 10;
 const WRITE_WINDOW_MS = 60_000;
-/** A count that waits is written by the first request after this time. */
+/**
+ * Counts that wait are written together with others, after this time. They never cause a write: in an outage of OpenD
+ * each isolate of each data center would write them.
+ */
 const COUNT_WAIT_MS = 30 * 60_000;
 
 /** The names of the counters whose counts wait. */
@@ -97,8 +100,8 @@ const pending = new Map<string, PendingCounts>();
 /** The counters that an operator reads at `/metrics`, of all data centers together. */
 export interface Counters {
   /**
-   * Adds the counts of a request, possibly none, and writes them in the background. Counts that may wait are written
-   * after `COUNT_WAIT_MS`; each request calls this, so that it can write them.
+   * Adds the counts of a request, and writes them in the background. Counts that may wait are written with the first
+   * others after `COUNT_WAIT_MS`.
    */
   add(counts: Counts): void;
   /** Writes all pending counts, and these as well. If Redis does not answer, they stay pending. */
@@ -159,6 +162,7 @@ export function createCounters(
       if (own.writes.length >= MAX_WRITES && now() - first <= WRITE_WINDOW_MS) return;
       const waitsTooLong = now() - own.since >= COUNT_WAIT_MS;
       const due = [...own.counts].filter(([series]) => waitsTooLong || !mayWait(series));
+      if (due.every(([series]) => mayWait(series))) return;
       for (const [series] of due) own.counts.delete(series);
       waitUntil(write(new Map(due)));
     },

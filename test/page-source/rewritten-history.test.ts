@@ -18,6 +18,9 @@ import {
 
 const HISTORIES = { US: usHistory("AAPL") ?? [], HK: hkHistory("00700") ?? [] };
 
+/** The cursor of an older page. */
+const OLDER = "1777478400";
+
 /** The rows of a history from one index to another, newest first. */
 const pageOf = (market: Market, from: number, to: number): Page => ({
   market,
@@ -47,7 +50,7 @@ describe.each(["US", "HK"] as const)("history of a %s security", (market) => {
   const fields = Object.keys(before.rows[0] ?? {}).filter((field) => !field.startsWith("$"));
 
   it("is not rewritten if the refresh has the same rows", () => {
-    expect(isHistoryRewritten(before, pageOf(market, 3, 53))).toBe(false);
+    expect(isHistoryRewritten(OLDER, before, pageOf(market, 3, 53))).toBe(false);
   });
 
   it("has as many fields as columns", () => {
@@ -55,56 +58,70 @@ describe.each(["US", "HK"] as const)("history of a %s security", (market) => {
   });
 
   it.each([1, 2, 3])("is not rewritten if %i new rows are published", (count) => {
-    expect(isHistoryRewritten(before, pageOf(market, 3 - count, 53 - count))).toBe(false);
+    expect(isHistoryRewritten(OLDER, before, pageOf(market, 3 - count, 53 - count))).toBe(false);
   });
 
   it("is not rewritten if the refresh has fewer rows, and those are the same", () => {
-    expect(isHistoryRewritten(before, pageOf(market, 3, 4))).toBe(false);
-    expect(isHistoryRewritten(before, pageOf(market, 10, 53))).toBe(true);
+    expect(isHistoryRewritten(OLDER, before, pageOf(market, 3, 4))).toBe(false);
+    expect(isHistoryRewritten(OLDER, before, pageOf(market, 10, 53))).toBe(true);
   });
 
   it.each(fields.flatMap((field) => [0, 25, 49].map((index) => [field, index] as const)))(
     "is rewritten if %s of row %i changes",
     (field, index) => {
       const after = replaceRows(before, (row, position) => [position === index ? changed(row, field) : row]);
-      expect(isHistoryRewritten(before, after)).toBe(true);
+      expect(isHistoryRewritten(OLDER, before, after)).toBe(true);
     },
   );
+
+  it("is not rewritten if only values of the newest row of a first page change, and others are the same", () => {
+    for (const field of fields) {
+      const after = replaceRows(before, (row, index) => [index === 0 ? changed(row, field) : row]);
+      expect(isHistoryRewritten("", before, after), field).toBe(field === "timestamp");
+    }
+    const single = pageOf(market, 3, 4);
+    const changedSingle = replaceRows(single, (row) => [changed(row, "closePrice")]);
+    expect(isHistoryRewritten("", single, changedSingle)).toBe(true);
+    const second = replaceRows(before, (row, index) => [index === 1 ? changed(row, "closePrice") : row]);
+    expect(isHistoryRewritten("", before, second)).toBe(true);
+  });
 
   it("is rewritten if a shared row changes while new rows are published", () => {
     const renewed = replaceRows(pageOf(market, 1, 51), (row, index) => [
       index === 2 ? changed(row, "closePrice") : row,
     ]);
-    expect(isHistoryRewritten(before, renewed)).toBe(true);
+    expect(isHistoryRewritten(OLDER, before, renewed)).toBe(true);
     const withOtherNewRow = replaceRows(pageOf(market, 1, 51), (row, index) => [
       index === 1 ? changed(row, "closePrice") : row,
     ]);
-    expect(isHistoryRewritten(before, withOtherNewRow)).toBe(false);
+    expect(isHistoryRewritten(OLDER, before, withOtherNewRow)).toBe(false);
   });
 
   it.each([0, 25, 48])("is rewritten if row %i is missing, or was missing", (index) => {
     const shorter = replaceRows(before, (row, position) => (position === index ? [] : [row]));
-    expect(isHistoryRewritten(before, shorter)).toBe(true);
-    expect(isHistoryRewritten(shorter, before)).toBe(index !== 0);
+    expect(isHistoryRewritten(OLDER, before, shorter)).toBe(true);
+    expect(isHistoryRewritten(OLDER, shorter, before)).toBe(index !== 0);
   });
 
   it("is rewritten if the refresh has more old rows", () => {
-    expect(isHistoryRewritten(pageOf(market, 3, 13), before)).toBe(true);
+    expect(isHistoryRewritten(OLDER, pageOf(market, 3, 13), before)).toBe(true);
   });
 
   it("is rewritten if the pages share no row", () => {
-    expect(isHistoryRewritten(pageOf(market, 50, 60), pageOf(market, 0, 50))).toBe(true);
-    expect(isHistoryRewritten(before, pageOf(market, 0, 0))).toBe(true);
+    expect(isHistoryRewritten(OLDER, pageOf(market, 50, 60), pageOf(market, 0, 50))).toBe(true);
+    expect(isHistoryRewritten(OLDER, before, pageOf(market, 0, 0))).toBe(true);
   });
 
   it("is not rewritten if there was no row", () => {
-    expect(isHistoryRewritten(pageOf(market, 0, 0), before)).toBe(false);
-    expect(isHistoryRewritten(pageOf(market, 0, 0), pageOf(market, 0, 0))).toBe(false);
+    expect(isHistoryRewritten(OLDER, pageOf(market, 0, 0), before)).toBe(false);
+    expect(isHistoryRewritten(OLDER, pageOf(market, 0, 0), pageOf(market, 0, 0))).toBe(false);
   });
 
   it("is not rewritten if an absent field stays absent", () => {
     const last = HISTORIES[market].length;
-    expect(isHistoryRewritten(pageOf(market, last - 9, last), pageOf(market, last - 9, last))).toBe(false);
+    expect(isHistoryRewritten(OLDER, pageOf(market, last - 9, last), pageOf(market, last - 9, last))).toBe(
+      false,
+    );
   });
 });
 

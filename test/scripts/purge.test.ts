@@ -33,7 +33,9 @@ const store = (name: string) => upstash.redis.call("SET", `short-interest:page:$
 it("npm run purge deletes the cached pages of a symbol and prints their number", async () => {
   for (const name of ["HK.00700/", "US.AAPL/", "US.AAPL/1777521600"]) await store(name);
   expect(await purge("HK.700")).toEqual({ code: 0, printed: "HK.00700: 1 cached page deleted\n" });
+  await upstash.redis.call("SET", "short-interest:publication:US", "a publication");
   expect(await purge("--all")).toEqual({ code: 0, printed: "all pages: 2 cached pages deleted\n" });
+  expect(await upstash.redis.call("EXISTS", "short-interest:publication:US")).toBe(0);
   expect(await upstash.redis.call("KEYS", "short-interest:page:*")).toEqual([]);
 });
 

@@ -2,7 +2,7 @@ import { nameOf } from "../../functions/page-source/cached-reply.ts";
 import { PAGE_PREFIX } from "../../functions/page-source/shared-cache.ts";
 import type { StandInOpend } from "../stand-ins/opend.ts";
 import type { StandInUpstash } from "../stand-ins/upstash.ts";
-import { agePage } from "../support/stored-page.ts";
+import { makeStale } from "../support/stored-page.ts";
 import type { DataCenters } from "./data-centers.ts";
 import type { PublishedRows } from "./oracle.ts";
 import type { Phase } from "./plan.ts";
@@ -26,7 +26,6 @@ export const STORED_SYMBOLS = [
 /** After a fault of Upstash, a request may still wait this long for an earlier command. */
 const UPSTASH_RECOVERY_MS = 3_500;
 /** Maximum number of remembered next pages. */
-const DAY_MS = 86_400_000;
 const MAX_NEXT_PAGES = 200;
 
 /** The next page of a served page. It was not yet requested. */
@@ -121,6 +120,6 @@ export class World {
   async makeStale(symbol: string): Promise<void> {
     const page = PAGE_PREFIX + nameOf({ symbol, cursor: "" });
     const { redis } = this.deps.upstash;
-    if ((await redis.call("EXISTS", page)) === 1) await agePage(redis.call, page, DAY_MS);
+    if ((await redis.call("EXISTS", page)) === 1) await makeStale(redis.call, page);
   }
 }

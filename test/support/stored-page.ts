@@ -4,6 +4,8 @@ import { parsePublication, parseStoredPage } from "../../functions/page-source/s
 import { FIRST_CURSOR } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
 
+const DAY_MS = 86_400_000;
+
 /** Runs one Redis command. */
 type Command = (...command: string[]) => Promise<unknown>;
 
@@ -16,6 +18,15 @@ export async function agePage(redis: Command, key: string, ms: number): Promise<
   const aged = value.replace(/^\d+/, (fetched) => String(Number(fetched) - ms));
   if (aged === value) throw new Error(`${key} is not a stored page`);
   await redis("SET", key, aged, "KEEPTTL");
+}
+
+/**
+ * Makes a stored first page stale, if it is fresh, as if it had been fetched a day ago.
+ * @param key such as `short-interest:page:US.AAPL/`
+ */
+export async function makeStale(redis: Command, key: string): Promise<void> {
+  const ageMs = Date.now() - Number(/^\d+/.exec(String(await redis("GET", key)))?.[0]);
+  if (ageMs < DAY_MS) await agePage(redis, key, DAY_MS - ageMs);
 }
 
 /** Until when the stored first page of a symbol is fresh (Unix time, milliseconds); 0 if none is stored. */

@@ -30,6 +30,9 @@ export const RULE = {
   clientShare: 15,
 };
 
+/** Isolates of a data center, which do not share their memory of the circuit. The other memories are shared, for simplicity. */
+const ISOLATES = 8;
+
 export interface DataCenterDeps {
   /** Unique in the process, because the Worker's modules have memory. */
   readonly name: string;
@@ -51,6 +54,7 @@ export interface DataCenter {
 export function createDataCenter({ name, clock, redis, opend, policy }: DataCenterDeps): DataCenter {
   const { now } = clock;
   const storage = createEdgeStorage(now);
+  const origin = `https://${name}.test`;
   const clients = {
     shared: redis.sharedCacheClient(),
     permits: redis.clientFor("permit"),
@@ -58,9 +62,10 @@ export function createDataCenter({ name, clock, redis, opend, policy }: DataCent
   };
 
   function createSource(stats: RequestStats, waitUntil: (work: Promise<unknown>) => void) {
+    const isolate = `${name} ${Math.floor(Math.random() * ISOLATES)}`;
     const permits = createPermits({ upstash: clients.permits, database: name, rule: RULE, waitUntil, now });
     return createLookupPageSource({
-      edge: createEdgeCache(storage, `https://${name}.test`, now, policy),
+      edge: createEdgeCache(storage, origin, now, policy),
       sharedCache: createSharedCache(clients.shared, DEADLINES.request, now, policy),
       upstream: createUpstream(opend, permits, clock, stats, waitUntil),
       permits,
@@ -72,7 +77,7 @@ export function createDataCenter({ name, clock, redis, opend, policy }: DataCent
       waitUntil,
       freshOnly: false,
       policy,
-      circuitMemory: createCircuitMemory(name, now),
+      circuitMemory: createCircuitMemory(isolate, now, { cache: storage, origin }),
       flightScope: name,
     });
   }

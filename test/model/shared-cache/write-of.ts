@@ -40,7 +40,7 @@ export function writeOf(
     cached,
     summary: summaryOf(page, key),
     isRewritten: stored
-      ? isHistoryRewritten(readPage(symbol, stored), page)
+      ? isHistoryRewritten(cursor, readPage(symbol, stored), page)
       : isKnown && cursor === "" && key.num === undefined,
     ...(cursor === "" && publication !== known && { publication }),
   };
