@@ -34,6 +34,12 @@ export function createCircuitMemory(
 ): CircuitMemory {
   const isRemembered = () => now() < (openUntil.get(database) ?? 0);
   const url = `${storage?.origin}/circuit`;
+
+  async function readShared(): Promise<number | undefined> {
+    const response = await storage?.cache.match(url);
+    return response && Number(await response.text());
+  }
+
   return {
     async remember(periodMs) {
       const isKnown = isRemembered();
@@ -46,9 +52,8 @@ export function createCircuitMemory(
     },
     async isOpen() {
       if (isRemembered()) return true;
-      const response = await storage?.cache.match(url).catch(ignoreFailure);
-      const until = Number(await response?.text());
-      if (!(now() < until)) return false;
+      const until = await readShared().catch(ignoreFailure);
+      if (until === undefined || now() >= until) return false;
       openUntil.set(database, until);
       return true;
     },

@@ -57,6 +57,12 @@ describe("memory of an open circuit", () => {
     expect(await start(0, undefined, other).memory.isOpen()).toBe(false);
   });
 
+  it("is empty if the cached entry cannot be read", async () => {
+    const body = new ReadableStream({ pull: (controller) => controller.error(new Error("The read fails")) });
+    const cache = { match: async () => new Response(body), put: async () => undefined };
+    expect(await start(0, undefined, { cache, origin: "https://a.test" }).memory.isOpen()).toBe(false);
+  });
+
   it("is that of the isolate if the cache fails", async () => {
     const fail = () => Promise.reject(new Error("The cache fails"));
     const { memory } = start(0, undefined, { cache: { match: fail, put: fail }, origin: "https://a.test" });
