@@ -4,7 +4,7 @@ import { PageQuery, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { cacheHeaders } from "../page-source/cache-headers.ts";
 import { pageCsv } from "../short-interest/csv.ts";
-import { pageJson, pageNdjson } from "../short-interest/json.ts";
+import { pageJson, rowsNdjson } from "../short-interest/json.ts";
 import { FIRST_CURSOR, type Page } from "../short-interest/page.ts";
 import { pageProtobuf } from "../short-interest/protobuf.ts";
 import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
@@ -14,7 +14,7 @@ type Render = (symbol: SecuritySymbol, page: Page) => string | Uint8Array<ArrayB
 const RENDER: Readonly<Record<FormatName, Render>> = {
   json: pageJson,
   csv: (_, page) => pageCsv(page),
-  ndjson: (_, page) => pageNdjson(page),
+  ndjson: (_, { market, rows }) => rowsNdjson(market, rows),
   protobuf: (_, page) => pageProtobuf(page),
 };
 

@@ -1,4 +1,4 @@
-import { COLUMNS } from "./columns.ts";
+import { COLUMNS, type Column, type Value } from "./columns.ts";
 import type { Page, Row } from "./page.ts";
 import { formatSymbol, type Market, type SecuritySymbol } from "./symbol.ts";
 
@@ -10,8 +10,15 @@ declare global {
 }
 
 /** A page as JSON text. Counts of any size keep every digit. */
-export function pageJson(symbol: SecuritySymbol, page: Page): string {
-  return stringify(pageObject(symbol, page));
+export function pageJson(symbol: SecuritySymbol, { rows, next }: Page): string {
+  const { market } = symbol;
+  const items = rows.map((row) => rowJson(market, row)).join(",");
+  return `${rowsHead(symbol)}${items}],"next_key":${JSON.stringify(next)}}`;
+}
+
+/** The start of a JSON object of rows, up to the first row. */
+export function rowsHead(symbol: SecuritySymbol): string {
+  return `{"symbol":${JSON.stringify(formatSymbol(symbol))},"market":${JSON.stringify(symbol.market)},"items":[`;
 }
 
 /** A page as an object for `stringify`. */
@@ -25,14 +32,39 @@ export function rowsObject(symbol: SecuritySymbol, rows: readonly Row[]): object
   return { symbol: formatSymbol(symbol), market, items: rows.map((row) => rowObject(market, row)) };
 }
 
-/** A page as NDJSON: one line for each row. */
-export function pageNdjson(page: Page): string {
-  return page.rows.map((row) => `${rowJson(page.market, row)}\n`).join("");
+/** Rows as NDJSON: one line for each row. */
+export function rowsNdjson(market: Market, rows: readonly Row[]): string {
+  return rows.map((row) => `${rowJson(market, row)}\n`).join("");
 }
 
-/** A row as JSON text. */
+type Member = Pick<Column, "valueIn"> & {
+  /** The text before the value: `{"timestamp":`, `,"timestamp_str":`, … */
+  readonly prefix: string;
+};
+
+const MEMBERS: Readonly<Record<Market, readonly Member[]>> = {
+  HK: membersOf(COLUMNS.HK),
+  US: membersOf(COLUMNS.US),
+};
+
+function membersOf(columns: readonly Column[]): readonly Member[] {
+  return columns.map(({ name, valueIn }, index) => ({
+    prefix: `${index === 0 ? "{" : ","}${JSON.stringify(name)}:`,
+    valueIn,
+  }));
+}
+
+/** A row as JSON text, the same as `stringify(rowObject(market, row))`, which takes twice the time. */
 export function rowJson(market: Market, row: Row): string {
-  return stringify(rowObject(market, row));
+  let text = "";
+  for (const { prefix, valueIn } of MEMBERS[market]) text += prefix + valueJson(valueIn(row));
+  return `${text}}`;
+}
+
+function valueJson(value: Value): string {
+  // Faster than JSON.stringify, with the same digits.
+  if (typeof value === "bigint" || Number.isFinite(value)) return String(value);
+  return JSON.stringify(value);
 }
 
 /** A row as an object of its market's columns. */

@@ -1,7 +1,7 @@
 import { csvHeader, csvLines } from "./csv.ts";
-import { rowJson, stringify } from "./json.ts";
+import { rowJson, rowsHead, rowsNdjson, stringify } from "./json.ts";
 import type { Row } from "./page.ts";
-import { formatSymbol, type SecuritySymbol } from "./symbol.ts";
+import type { SecuritySymbol } from "./symbol.ts";
 
 /** The end of a series of rows. */
 export interface SeriesEnd {
@@ -28,7 +28,7 @@ export function seriesJson(symbol: SecuritySymbol): SeriesWriter {
   const { market } = symbol;
   let separator = "";
   return {
-    head: `{"symbol":${JSON.stringify(formatSymbol(symbol))},"market":${JSON.stringify(market)},"items":[`,
+    head: rowsHead(symbol),
     rows: (rows) =>
       rows
         .map((row) => {
@@ -45,7 +45,7 @@ export function seriesJson(symbol: SecuritySymbol): SeriesWriter {
 export function seriesNdjson({ market }: SecuritySymbol): SeriesWriter {
   return {
     head: "",
-    rows: (rows) => rows.map((row) => `${rowJson(market, row)}\n`).join(""),
+    rows: (rows) => rowsNdjson(market, rows),
     tail: (end) => `${stringify(trailer(end))}\n`,
   };
 }

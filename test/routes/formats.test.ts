@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { COLUMNS } from "../../functions/short-interest/columns.ts";
 import { pageCsv } from "../../functions/short-interest/csv.ts";
-import { pageJson, pageNdjson } from "../../functions/short-interest/json.ts";
+import { pageJson, rowsNdjson } from "../../functions/short-interest/json.ts";
 import type { Page } from "../../functions/short-interest/page.ts";
 import { pageProtobuf } from "../../functions/short-interest/protobuf.ts";
 import {
@@ -75,7 +75,7 @@ describe("formats of a page", () => {
         );
         const json = parseExactly(pageJson({ market: page.market, code: "A" }, page));
         expect((json as { items: unknown }).items).toEqual(expected);
-        const lines = pageNdjson(page).split("\n").slice(0, -1);
+        const lines = rowsNdjson(page.market, page.rows).split("\n").slice(0, -1);
         expect(lines.map(parseExactly)).toEqual(expected);
         const [header = [], ...rows] = parseCsv(pageCsv(page));
         expect(
