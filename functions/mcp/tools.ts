@@ -16,7 +16,7 @@ import { DATED_PAGE, inlined, jsonSchemaOf, ref, type Schema } from "../openapi/
 import { collect, walk } from "../page-source/history.ts";
 import { latestOf } from "../page-source/latest.ts";
 import type { PageSource } from "../page-source/page-source.ts";
-import { pageObject, rowsObject, stringify } from "../short-interest/json.ts";
+import { rowsObject, stringify } from "../short-interest/json.ts";
 import { FIRST_CURSOR } from "../short-interest/page.ts";
 import { trailer } from "../short-interest/series.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
@@ -71,7 +71,8 @@ const getShortInterest = tool(
     const symbol = parseSymbol(text);
     const { page, fetchedAt, staleReason } = await pages.page(symbol, next_key ?? FIRST_CURSOR, num);
     const fetched_at = Math.floor(fetchedAt / 1_000);
-    return { ...pageObject(symbol, page), fetched_at, stale: staleReason !== undefined };
+    const stale = staleReason !== undefined;
+    return { ...rowsObject(symbol, page.rows), next_key: page.next, fetched_at, stale };
   },
 );
 

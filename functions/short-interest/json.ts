@@ -21,11 +21,6 @@ export function rowsHead(symbol: SecuritySymbol): string {
   return `{"symbol":${JSON.stringify(formatSymbol(symbol))},"market":${JSON.stringify(symbol.market)},"items":[`;
 }
 
-/** A page as an object for `stringify`. */
-export function pageObject(symbol: SecuritySymbol, { rows, next }: Page): object {
-  return { ...rowsObject(symbol, rows), next_key: next };
-}
-
 /** Rows of a security as an object for `stringify`. */
 export function rowsObject(symbol: SecuritySymbol, rows: readonly Row[]): object {
   const { market } = symbol;
@@ -54,7 +49,7 @@ function membersOf(columns: readonly Column[]): readonly Member[] {
   }));
 }
 
-/** A row as JSON text, the same as `stringify(rowObject(market, row))`, which takes twice the time. */
+/** A row as JSON text. Absent fields, NaN and infinities are null, as in `JSON.stringify`. */
 export function rowJson(market: Market, row: Row): string {
   let text = "";
   for (const { prefix, valueIn } of MEMBERS[market]) text += prefix + valueJson(valueIn(row));
@@ -67,7 +62,7 @@ function valueJson(value: Value): string {
   return JSON.stringify(value);
 }
 
-/** A row as an object of its market's columns. */
+/** A row as an object of its market's columns, for `stringify` with what surrounds it. */
 export function rowObject(market: Market, row: Row): object {
   return Object.fromEntries(COLUMNS[market].map(({ name, valueIn }) => [name, valueIn(row)]));
 }
