@@ -57,9 +57,7 @@ export function rowJson(market: Market, row: Row): string {
 }
 
 function valueJson(value: Value): string {
-  // Faster than JSON.stringify, with the same digits.
-  if (typeof value === "bigint" || Number.isFinite(value)) return String(value);
-  return JSON.stringify(value);
+  return typeof value === "bigint" ? String(value) : JSON.stringify(value);
 }
 
 /** A row as an object of its market's columns, for `stringify` with what surrounds it. */
