@@ -12,6 +12,8 @@ export default defineConfig({
     reporters: ["default", "test/support/slowest-files.ts"],
     // Tests wait for each other's servers more than they compute, so two files run at a time, of either project.
     maxWorkers: 2,
+    // Concurrent tests of a file start processes.
+    maxConcurrency: 2,
     // For `npm run coverage`. Istanbul, because Node cannot read V8's coverage of code in workerd.
     coverage: {
       provider: "istanbul",

@@ -1,7 +1,5 @@
+import "./impatience.ts";
 import worker from "../../functions/index.ts";
-import { DEADLINES } from "../../functions/timeout.ts";
 
-/** The Worker with short deadlines, for responses that a deadline causes. In milliseconds, but whole seconds. */
-Object.assign(DEADLINES, { request: 2_000, connect: 1_000, login: 1_000, call: 1_000 });
-
+/** The Worker with short deadlines, for responses that a deadline causes. */
 export default worker;
