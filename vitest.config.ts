@@ -5,10 +5,17 @@ import { defineConfig } from "vitest/config";
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 // No warnings about the secrets that wrangler.toml requires: every test sets its own.
 process.env.WRANGLER_LOG = "error";
+// Tests start many Node processes: compiled modules, wrangler above all, are kept.
+process.env.NODE_COMPILE_CACHE ??= "node_modules/.cache/node";
 
 export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
+    reporters: ["default", "test/support/slowest-files.ts"],
+    // Tests wait for each other's servers more than they compute, so two files run at a time, of either project.
+    maxWorkers: 2,
+    // Concurrent tests of a file start processes.
+    maxConcurrency: 2,
     // For `npm run coverage`. Istanbul, because Node cannot read V8's coverage of code in workerd.
     coverage: {
       provider: "istanbul",
@@ -25,15 +32,16 @@ export default defineConfig({
             "test/{bench,browser,client,model,python,repository,scripts,stand-ins,vendor,workers}/**",
           ],
           setupFiles: "test/support/log.ts",
+          // Files share workerd processes. The memory of the Worker's modules is by OpenD, Upstash and origin, and every test has
+          // its own.
+          isolate: false,
           testTimeout: 30_000,
         },
       },
       {
-        // Tests in Node: third-party clients, stand-ins and simulations. Some start many Workers, so files run one after another.
+        // Tests in Node: third-party clients, stand-ins and simulations.
         test: {
           name: "node",
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
           include: ["test/{bench,client,model,repository,scripts,stand-ins,vendor,workers}/**/*.test.ts"],
           testTimeout: 30_000,
         },

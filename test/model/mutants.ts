@@ -8,6 +8,8 @@ export interface Mutant {
   readonly replacement: string;
   /** The start of the expected error message. */
   readonly expectedMessage: string;
+  /** The history of the test's seed to begin with, for a rare defect. It saves time only. The default is 0. */
+  readonly firstHistory?: number;
 }
 
 /**

@@ -171,7 +171,9 @@ describe("edge cache entry", () => {
   });
 
   it("is served at once with store_unavailable for 30 s after a lookup that hung", async () => {
-    const { service, clock, dataCenters } = await start(1);
+    // A lookup delays a request that has a copy by a second.
+    const deadlines = { ...SHORT_DEADLINES, upstash: 1_200 };
+    const { service, clock, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, deadlines);
     await dataCenters[0]?.page("US.AAPL");
     clock.forward(HOUR);
     await service.upstash.fail("hang");
@@ -191,7 +193,7 @@ describe("edge cache entry", () => {
   });
 
   it("is served with opend_timeout after 1 s while another lease holder fetches the page", async () => {
-    const { service, clock, dataCenters } = await start(1);
+    const { service, clock, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
     await dataCenters[0]?.page("US.AAPL");
     clock.forward(HOUR);
     await service.upstash.redis("FLUSHALL");

@@ -24,6 +24,8 @@ export interface LocalWorkerOptions {
   readonly console?: boolean;
   /** Path of the wrangler configuration; by default `wrangler.toml`. */
   readonly config?: string;
+  /** Path of the main module; by default that of the configuration. */
+  readonly entrypoint?: string;
 }
 
 /** Rate limits that no test reaches. */
@@ -46,11 +48,13 @@ export async function startLocalWorker(
     requestsPerMinutePerKey,
     console: printsConsole = false,
     config = "wrangler.toml",
+    entrypoint,
   }: LocalWorkerOptions = {},
 ): Promise<LocalWorker> {
   const state = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
   const worker = await startWorker({
     config,
+    ...(entrypoint !== undefined && { entrypoint }),
     // No variables other than `vars`.
     envFiles: [],
     bindings: {

@@ -12,9 +12,13 @@ interface Report {
   readonly checks: readonly { name: string; status: string; message: string; advice?: string }[];
 }
 
+/** Shortens the deadlines of the doctor, for a server that hangs. */
+export const IMPATIENCE = { NODE_OPTIONS: "--import=./test/support/impatience.ts" };
+
 /** Runs the doctor without `.dev.vars`. Fails if the output contains a secret. */
 export async function doctor(env: Record<string, string>, ...args: string[]) {
-  const options = { env: { PATH: process.env.PATH, DEV_VARS_FILE: "none", ...env } };
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  const options = { env: { PATH, NODE_COMPILE_CACHE, DEV_VARS_FILE: "none", ...env } };
   const { code, text } = await new Promise<{ code: number; text: string }>((resolve) => {
     execFile(process.execPath, ["scripts/doctor.ts", ...args], options, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === "number" ? error.code : 0, text: stdout + stderr });

@@ -17,12 +17,14 @@ const redis = await VirtualRedis.create();
 const SHORT_WEEK = 10_000;
 /** A fifth more than measured. The old policy needs 5,800 calls and 95,000 commands. */
 const SHORT_WEEK_BOUNDS = { calls: 2_500, commands: 48_000 };
+/** `npm run bench -- week` simulates 300, which share the commands of the fetches, so their ratio is lower. */
+const OUTAGE_SIZE = { dataCenters: 100 };
 
 describe("old policy", () => {
   it(
-    "needs more calls than the bound in a week",
+    "needs more calls in a week of a sixth of the requests than the bound for all",
     async () => {
-      const { calls } = await simulateWeek(ON_TIME_WEEK, OLD_POLICY, redis, 15_000);
+      const { calls } = await simulateWeek(ON_TIME_WEEK, OLD_POLICY, redis, SHORT_WEEK);
       expect(calls).toBeGreaterThan(BOUNDS.calls);
     },
     TIMEOUT_MS,
@@ -54,7 +56,7 @@ describe("calendar policy", () => {
   it(
     "answers every cached page during an outage, within the bound of commands",
     async () => {
-      const { outage, ratio } = await simulateOutage(freshnessPolicy, redis);
+      const { outage, ratio } = await simulateOutage(freshnessPolicy, redis, OUTAGE_SIZE);
       expect(outage.calls).toBe(0);
       expect(outage.unanswered).toBe(0);
       expect(outage.staleAnswers).toBeGreaterThan(outage.requests / 2);

@@ -46,6 +46,7 @@ export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
     original: "math.min(tonumber(score), repliedAt)",
     replacement: "math.min(tonumber(score), repliedAt - 2)",
     expectedMessage: "OpenD:",
+    firstHistory: 3_034,
   },
   {
     defect: "a late answer extends its permit",
@@ -151,6 +152,7 @@ export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
     original: "if isCounted or isRemembered then",
     replacement: "if isCounted then",
     expectedMessage: "calls with a reserve of",
+    firstHistory: 584,
   },
   {
     defect: "the wasted calls of one client lower the limit as far as those of two",
@@ -158,5 +160,6 @@ export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
     original: "and ofClient < maxWastedOfClient",
     replacement: "",
     expectedMessage: "A permit is free",
+    firstHistory: 555,
   },
 ];

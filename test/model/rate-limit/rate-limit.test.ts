@@ -4,11 +4,12 @@ import { checkRateLimit } from "./check.ts";
 import { RATE_LIMIT_MUTANTS } from "./mutants.ts";
 
 const SEED = "limit";
-const HISTORIES = 100_000;
-const TIMEOUT_MS = 10 * 60_000;
+/** The rarest defect below needs 3,035. `npm run soak -- 60` checks 18,000, and `npm run model` any number. */
+const HISTORIES = 5_000;
+const TIMEOUT_MS = 5 * 60_000;
 
 describe("rate limiter", () => {
-  it("stays within all limits in 100,000 random histories", { timeout: TIMEOUT_MS }, async () => {
+  it("stays within all limits in 5,000 random histories", { timeout: TIMEOUT_MS }, async () => {
     const failure = await checkRateLimit({ seed: SEED, histories: HISTORIES });
     expect(failure?.report).toBeUndefined();
   });
@@ -20,6 +21,7 @@ describe("rate limiter", () => {
       const failure = await checkRateLimit({
         seed: SEED,
         histories: HISTORIES,
+        firstHistory: mutant.firstHistory ?? 0,
         rewrite: rewriteOf(mutant),
         isRelevant: (message) => message.startsWith(mutant.expectedMessage),
       });

@@ -23,6 +23,7 @@ const LEASE_MUTANTS: readonly Omit<Mutant, "script">[] = [
     original: "if tonumber(openUntil) > now or tonumber(probeUntil) > now",
     replacement: "if tonumber(probeUntil) > now",
     expectedMessage: "The lease is acquired, not open",
+    firstHistory: 1_845,
   },
   {
     defect: "a half-open circuit allows several probes at once",
@@ -83,24 +84,28 @@ const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
     original: "if not repeats or now - since < confirmAfterMs then",
     replacement: "if not repeats then",
     expectedMessage: "The write result is stored, not unconfirmed",
+    firstHistory: 840,
   },
   {
     defect: "a contradicting reply confirms a different one",
     original: "local repeats = unconfirmed == contradiction",
     replacement: "local repeats = unconfirmed ~= '-'",
     expectedMessage: "The write result is stored, not unconfirmed",
+    firstHistory: 424,
   },
   {
     defect: "a page that a rewrite dropped is not replaced",
     original: "if tonumber(oldExpires) > now and not isDropped then",
     replacement: "if tonumber(oldExpires) > now then",
     expectedMessage: "The write result is unconfirmed, not stored",
+    firstHistory: 775,
   },
   {
     defect: "a rewrite drops first pages",
     original: "ARGV[9] == '1' and oldRewrittenAt",
     replacement: "oldRewrittenAt",
     expectedMessage: "The write result is",
+    firstHistory: 1_021,
   },
   {
     defect: "a rewrite is not recorded",
@@ -113,6 +118,7 @@ const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
     original: "if tonumber(rewrittenAt) > tonumber(oldRewrittenAt or 0) then",
     replacement: "if rewrittenAt ~= '0' then",
     expectedMessage: "The index is",
+    firstHistory: 2_157,
   },
   {
     defect: "a rewrite is forgotten with the next page",
@@ -137,6 +143,7 @@ const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
     original: "local isNewer = not oldNewest or tonumber(newNewest) > tonumber(oldNewest)",
     replacement: "local isNewer = not oldNewest or newNewest ~= oldNewest",
     expectedMessage: "The publication record is",
+    firstHistory: 1_864,
   },
   {
     defect: "the publication record goes back to an earlier confirmation",
@@ -155,6 +162,7 @@ const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
     original: "close(circuit, stored[4])",
     replacement: "",
     expectedMessage: "The look's",
+    firstHistory: 507,
   },
   {
     defect: "a Worker that lost its lease ends that of another Worker",

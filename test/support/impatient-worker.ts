@@ -1,0 +1,5 @@
+import "./impatience.ts";
+import worker from "../../functions/index.ts";
+
+/** The Worker with short deadlines, for responses that a deadline causes. */
+export default worker;
