@@ -1,11 +1,10 @@
 import { expect, it } from "vitest";
+import { DEADLINES } from "../../functions/timeout.ts";
 import { sha256 } from "../support/sha256.ts";
 import { startWebhookService } from "../support/webhook-service.ts";
 
 const KEYS = 50;
 const WEBHOOKS_PER_KEY = 20;
-/** Deadlines in milliseconds. All messages together must arrive before the slow receiver's attempt ends. */
-const DEADLINES = { receiver: 6_000 };
 
 it("a new row of 1000 webhooks causes one OpenD call, and a slow receiver delays only its own batch", async () => {
   const names = Array.from({ length: KEYS }, (_, index) => `key${index}`);

@@ -43,7 +43,9 @@ const get = (worker: LocalWorker | undefined, symbol: string, init?: RequestInit
 describe(`${WORKERS} Workers with one shared cache`, () => {
   it(`make one call for an uncached page that ${CLIENTS} clients per Worker request at once`, async () => {
     const { calls } = opend.stats();
-    const requests = workers.flatMap((worker) => Array.from({ length: CLIENTS }, () => get(worker, "US.AAPL")));
+    const requests = workers.flatMap((worker) =>
+      Array.from({ length: CLIENTS }, () => get(worker, "US.AAPL")),
+    );
     const bodies = await Promise.all(requests.map(async (response) => (await response).text()));
     expect(new Set(bodies).size).toBe(1);
     expect(bodies[0]).toContain('"symbol":"US.AAPL"');
