@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { Config } from "../env.ts";
 import type { FailureCode } from "../errors.ts";
+import type { CacheFacts } from "../page-source/cache-headers.ts";
 import type { PageSource } from "../page-source/page-source.ts";
 import type { RequestStats } from "../telemetry/request-stats.ts";
 
@@ -12,6 +13,17 @@ declare module "hono" {
   }
 }
 
+/** A response of pages that may be repeated. */
+export interface Repeatable {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly etag: string;
+  readonly facts: CacheFacts;
+  /** Its `max-age`, in seconds. */
+  readonly lifetime: number;
+  /** Until when (Unix time, milliseconds). */
+  readonly until: number;
+}
+
 /** Variables that middleware sets for the routes. */
 export interface AppEnv {
   Variables: {
@@ -20,6 +32,8 @@ export interface AppEnv {
     config: Config;
     /** The client, as `http/auth.ts` names it. */
     client: string;
+    /** The authentication of the request, once it has begun. */
+    authentication?: Promise<string>;
     /** `private` if responses are for clients with an API key only. */
     visibility: "public" | "private";
     pageSource: PageSource;
@@ -27,6 +41,8 @@ export interface AppEnv {
     waitUntil: (work: Promise<unknown>) => void;
     /** Registers the end of a streamed body, so that the log line is written after it. */
     trackBody: (ended: Promise<unknown>) => void;
+    /** Set by a route whose response may be repeated. */
+    repeatable?: Repeatable;
     /** The error code of the response, if it has one. */
     code?: FailureCode;
   };

@@ -1,5 +1,5 @@
 import { cors } from "hono/cors";
-import { type Config, parseEnv } from "../env.ts";
+import { validConfig } from "../env.ts";
 import { Failure } from "../errors.ts";
 import type { AppContext, Middleware } from "./app-env.ts";
 
@@ -7,7 +7,7 @@ const READ = ["GET", "HEAD"];
 const PREFLIGHT_MAX_AGE_S = 86_400;
 
 /** Response headers that a script of another origin may read. */
-export const EXPOSED_HEADERS = [
+const EXPOSED_HEADERS = [
   "Age",
   "Cache-Status",
   "ETag",
@@ -44,16 +44,8 @@ export const requireAllowedOrigin: Middleware = async (context, next) => {
 };
 
 /** The value of `Access-Control-Allow-Origin` for a request from `origin`; null for none. */
-function allowedOrigin(origin: string, context: Pick<AppContext, "env">): string | null {
-  const allowedOrigins = allowedOriginsOf(context.env);
+export function allowedOrigin(origin: string, { env }: Pick<AppContext, "env">): string | null {
+  // Without a valid configuration, the response is a `misconfigured` problem, which every origin may read.
+  const allowedOrigins = validConfig(env)?.allowedOrigins ?? "*";
   return allowedOrigins === "*" ? "*" : (allowedOrigins.find((allowed) => allowed === origin) ?? null);
-}
-
-function allowedOriginsOf(env: unknown): Config["allowedOrigins"] {
-  try {
-    return parseEnv(env).allowedOrigins;
-  } catch {
-    // The response is then a `misconfigured` problem, which every origin may read.
-    return "*";
-  }
 }
