@@ -20,16 +20,32 @@ const EXPOSED_HEADERS = [
   "X-Request-Id",
 ];
 
+const EXPOSED = EXPOSED_HEADERS.join();
 const options = { origin: allowedOrigin, exposeHeaders: EXPOSED_HEADERS, maxAge: PREFLIGHT_MAX_AGE_S };
 
 /** CORS for the API: scripts of `ALLOWED_ORIGINS` may read it, and write webhooks. */
-export const apiCors = cors({
-  ...options,
-  allowMethods: (_, { req }) =>
-    req.path.startsWith("/v1/webhooks") ? [...READ, "POST", "PATCH", "DELETE"] : READ,
-});
+export const apiCors = corsWith(
+  cors({
+    ...options,
+    allowMethods: (_, { req }) =>
+      req.path.startsWith("/v1/webhooks") ? [...READ, "POST", "PATCH", "DELETE"] : READ,
+  }),
+);
 
-export const mcpCors = cors({ ...options, allowMethods: ["POST"] });
+export const mcpCors = corsWith(cors({ ...options, allowMethods: ["POST"] }));
+
+/** Hono's middleware answers preflights. For other requests it would build the response anew twice. */
+function corsWith(preflight: Middleware): Middleware {
+  return async (context, next) => {
+    if (context.req.method === "OPTIONS") return preflight(context, next);
+    await next();
+    const { headers } = context.res;
+    const origin = allowedOrigin(context.req.header("Origin") ?? "", context);
+    if (origin !== null) headers.set("Access-Control-Allow-Origin", origin);
+    headers.set("Access-Control-Expose-Headers", EXPOSED);
+    headers.append("Vary", "Origin");
+  };
+}
 
 /**
  * For endpoints that act on a request even if a browser hides the response: a script of another origin could send it.
