@@ -1,7 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { Config } from "../env.ts";
 import type { FailureCode } from "../errors.ts";
-import type { CacheFacts } from "../page-source/cache-headers.ts";
 import type { PageSource } from "../page-source/page-source.ts";
 import type { RequestStats } from "../telemetry/request-stats.ts";
 
@@ -13,14 +12,15 @@ declare module "hono" {
   }
 }
 
-/** A response of pages that may be repeated. */
+/** A response of fresh pages of the edge cache, which may be repeated. Times are Unix times in milliseconds. */
 export interface Repeatable {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly etag: string;
-  readonly facts: CacheFacts;
+  /** When its oldest page was fetched. */
+  readonly fetchedAt: number;
   /** Its `max-age`, in seconds. */
   readonly lifetime: number;
-  /** Until when (Unix time, milliseconds). */
+  /** Until when it may be repeated. */
   readonly until: number;
 }
 

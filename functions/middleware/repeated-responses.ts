@@ -41,8 +41,8 @@ export async function respondWithPages(
   const now = Date.now();
   const etag = await entityTag(bytes);
   if (facts && now < facts.repeatableUntil) {
-    const lifetime = lifetimeOf(facts, now);
-    context.set("repeatable", { body: bytes, etag, facts, lifetime, until: facts.repeatableUntil });
+    const { fetchedAt, repeatableUntil: until } = facts;
+    context.set("repeatable", { body: bytes, etag, fetchedAt, lifetime: lifetimeOf(facts, now), until });
   }
   const caching = facts
     ? cacheHeaders(facts, context.get("visibility"), now)
@@ -65,7 +65,7 @@ export const repeatResponses: Middleware = async (context, next) => {
     return repeat(context, kept, isNotModified(ifNoneMatch, kept.etag));
   }
   await next();
-  const { status, headers, body } = context.res;
+  const { status, headers } = context.res;
   if (status !== 200) return;
   const repeatable = context.get("repeatable");
   if (config && key !== undefined && repeatable) {
@@ -73,7 +73,7 @@ export const repeatResponses: Middleware = async (context, next) => {
     memory.put(key, { ...repeatable, config, headers: new Headers(headers), counted: { symbols, pages } });
   }
   if (!isNotModified(ifNoneMatch, headers.get("ETag"))) return;
-  await body?.cancel();
+  await context.res.body?.cancel();
   // Otherwise Hono copies the headers of the old response into the new one.
   context.res = undefined;
   context.res = notModified(headers);
@@ -101,13 +101,12 @@ async function isAdmitted(context: AppContext, config: Config): Promise<boolean>
 
 function repeat(
   context: AppContext,
-  { body, headers, facts, lifetime, counted }: PageResponse,
+  { body, headers, fetchedAt, lifetime, counted }: PageResponse,
   isUnmodified: boolean,
 ): Response {
   context.get("stats").repeat(counted);
   const response = isUnmodified ? notModified(headers) : new Response(body, { headers });
-  const { Age, "Cache-Status": cacheStatus } = ageHeaders(facts, lifetime, Date.now());
-  response.headers.set("Age", Age);
-  response.headers.set("Cache-Status", cacheStatus);
+  const changing = ageHeaders({ tier: "edge", fetchedAt }, lifetime, Date.now());
+  for (const [name, value] of Object.entries(changing)) response.headers.set(name, value);
   return response;
 }

@@ -42,16 +42,16 @@ export function lifetimeOf({ fetchedAt, freshUntil }: CacheFacts, now: number): 
 }
 
 /**
- * The headers that grow with the age of a response.
+ * The headers that change with the age of a response.
  * @param lifetime its `max-age`, in seconds
  * @param now Unix time, milliseconds
  */
-export function ageHeaders(facts: CacheFacts, lifetime: number, now: number) {
+export function ageHeaders(facts: Omit<CacheFacts, "freshUntil">, lifetime: number, now: number) {
   const age = seconds(now - facts.fetchedAt);
   return { Age: String(age), "Cache-Status": cacheStatus(facts, lifetime - age) };
 }
 
-function cacheStatus({ tier, staleReason }: CacheFacts, ttl: number): string {
+function cacheStatus({ tier, staleReason }: Pick<CacheFacts, "tier" | "staleReason">, ttl: number): string {
   if (staleReason !== undefined) return `${CACHE}; fwd=stale; ttl=${ttl}; detail=${staleReason}`;
   if (tier === "edge") return `${CACHE}; hit; ttl=${ttl}`;
   if (tier === "shared") return `${CACHE}-shared; hit; ttl=${ttl}, ${CACHE}; fwd=miss; stored`;

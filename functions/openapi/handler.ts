@@ -1,6 +1,6 @@
 import { entityTag } from "../http/entity-tag.ts";
 import type { AppContext } from "../middleware/app-env.ts";
-import { openapiJson } from "../openapi/document.ts";
+import { openapiJson } from "./document.ts";
 
 /** `GET /openapi.json`: the API description. */
 export async function getOpenapi({ body }: AppContext): Promise<Response> {
