@@ -1,19 +1,19 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
-import { etag, RETAINED_304_HEADERS } from "hono/etag";
 import { requestId } from "hono/request-id";
 import { explainProblem } from "./http/problem.ts";
 import { postMcp } from "./mcp/handler.ts";
 import type { AppEnv } from "./middleware/app-env.ts";
 import { authenticate, requireApiKey } from "./middleware/auth.ts";
 import { loadConfig } from "./middleware/config.ts";
-import { apiCors, EXPOSED_HEADERS, mcpCors, requireAllowedOrigin } from "./middleware/cors.ts";
+import { apiCors, mcpCors, requireAllowedOrigin } from "./middleware/cors.ts";
 import { providePageSource } from "./middleware/page-source.ts";
 import { handleError, handleNotFound, limitBody, methodNotAllowed } from "./middleware/problems.ts";
 import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
+import { repeatResponses } from "./middleware/repeated-responses.ts";
 import { requestLog } from "./middleware/request-log.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
-import { openapiJson } from "./openapi/document.ts";
+import { getOpenapi } from "./openapi/handler.ts";
 import { acceptOpendClient, unlessUpgrade } from "./opend-server/upgrade.ts";
 import { getHistory } from "./routes/history.ts";
 import { getHome } from "./routes/home.ts";
@@ -30,20 +30,16 @@ const api = [loadConfig, rateLimitHeaders, authenticate, providePageSource] as c
 
 const app = new Hono<AppEnv>();
 
-app.use(requestId(), requestLog, securityHeaders);
+app.use(requestId(), requestLog, repeatResponses, securityHeaders);
 app.use("/v1/*", apiCors, ...api);
 app.use("/v1/webhooks/*", requireApiKey, limitBody);
 app.use("/mcp", mcpCors, requireAllowedOrigin, ...api, limitBody);
 app.use("/problems/*", cors());
 
-// A 304 also repeats the headers that a script of another origin reads.
-const CORS_HEADERS = ["Access-Control-Allow-Origin", "Access-Control-Expose-Headers", ...EXPOSED_HEADERS];
-const withETag = etag({ retainedHeaders: [...RETAINED_304_HEADERS, ...CORS_HEADERS] });
-
-app.get("/", withETag, unlessUpgrade(getHome), loadConfig, requireAllowedOrigin, acceptOpendClient);
+app.get("/", unlessUpgrade(getHome), loadConfig, requireAllowedOrigin, acceptOpendClient);
 app.post("/mcp", postMcp);
-app.get("/v1/short-interest", withETag, getLatest);
-app.get("/v1/short-interest/:symbol", withETag, (context) => getPage(context, context.req.param("symbol")));
+app.get("/v1/short-interest", getLatest);
+app.get("/v1/short-interest/:symbol", (context) => getPage(context, context.req.param("symbol")));
 app.get("/v1/short-interest/:symbol/history", (context) => getHistory(context, context.req.param("symbol")));
 
 app.get("/v1/webhooks", webhooks.listWebhooks).post(webhooks.createWebhook);
@@ -60,9 +56,7 @@ app.get("/v1/webhooks/:id/deliveries", (context) =>
 app.get("/healthz", (context) => context.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));
 app.get("/readyz", ...api, requireApiKey, getReadiness);
 app.get("/metrics", ...api, requireApiKey, getMetrics);
-app.get("/openapi.json", cors(), withETag, (context) =>
-  context.body(openapiJson(), 200, { "Content-Type": "application/json", ...ONE_DAY }),
-);
+app.get("/openapi.json", cors(), getOpenapi);
 app.get("/problems/:code", (context) =>
   context.text(explainProblem(context.req.param("code")), 200, ONE_DAY),
 );

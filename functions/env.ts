@@ -180,6 +180,15 @@ export function parseEnv(env: unknown): Config {
   return config;
 }
 
+/** The same; undefined if the configuration is invalid. */
+export function validConfig(env: unknown): Config | undefined {
+  try {
+    return parseEnv(env);
+  } catch {
+    return undefined;
+  }
+}
+
 function readEnv(env: unknown): Config {
   const result = v.safeParse(Variables, env, { abortEarly: true });
   if (!result.success) {

@@ -12,6 +12,18 @@ declare module "hono" {
   }
 }
 
+/** A response of fresh pages of the edge cache, which may be repeated. Times are Unix times in milliseconds. */
+export interface Repeatable {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly etag: string;
+  /** When its oldest page was fetched. */
+  readonly fetchedAt: number;
+  /** Its `max-age`, in seconds. */
+  readonly lifetime: number;
+  /** Until when it may be repeated. */
+  readonly until: number;
+}
+
 /** Variables that middleware sets for the routes. */
 export interface AppEnv {
   Variables: {
@@ -20,6 +32,8 @@ export interface AppEnv {
     config: Config;
     /** The client, as `http/auth.ts` names it. */
     client: string;
+    /** The authentication of the request, once it has begun. */
+    authentication?: Promise<string>;
     /** `private` if responses are for clients with an API key only. */
     visibility: "public" | "private";
     pageSource: PageSource;
@@ -27,6 +41,8 @@ export interface AppEnv {
     waitUntil: (work: Promise<unknown>) => void;
     /** Registers the end of a streamed body, so that the log line is written after it. */
     trackBody: (ended: Promise<unknown>) => void;
+    /** Set by a route whose response may be repeated. */
+    repeatable?: Repeatable;
     /** The error code of the response, if it has one. */
     code?: FailureCode;
   };

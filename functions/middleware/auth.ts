@@ -1,15 +1,29 @@
+import type { Config } from "../env.ts";
 import { Failure } from "../errors.ts";
 import { authenticateClient } from "../http/auth.ts";
-import type { Middleware } from "./app-env.ts";
+import type { AppContext, Middleware } from "./app-env.ts";
 
 /**
  * Authenticates the client, and counts the request against its rate limit.
  * @throws Failure `unauthorized`, `too_many_requests`
  */
 export const authenticate: Middleware = async (context, next) => {
-  context.set("client", await authenticateClient(context.req.raw.headers, context.var.config.auth));
+  context.set("client", await authenticateOnce(context, context.get("config")));
   await next();
 };
+
+/**
+ * The same for several callers in one request, which counts once.
+ * @returns the client ID
+ * @throws Failure `unauthorized`, `too_many_requests`
+ */
+export function authenticateOnce(context: AppContext, { auth }: Config): Promise<string> {
+  const known = context.get("authentication");
+  if (known) return known;
+  const authentication = authenticateClient(context.req.raw.headers, auth);
+  context.set("authentication", authentication);
+  return authentication;
+}
 
 /**
  * For routes that require an API key even if pages are public.

@@ -14,12 +14,12 @@ export const requestLog: Middleware = async (context, next) => {
   await next();
   // Not through `context.header`, which makes a new response for each header.
   const { headers, status } = context.res;
-  headers.set("X-Request-Id", context.var.requestId);
+  const { requestId, client, code, config } = context.var;
+  headers.set("X-Request-Id", requestId);
   // Without it, a cache in front may apply heuristic freshness.
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
   const phases = Array.from(stats.phases, ([phase, ms]) => `${phase};dur=${ms}`);
   if (phases.length > 0) headers.set("Server-Timing", phases.join(", "));
-  const { requestId, client, code, config } = context.var;
   const event = {
     route: `${context.req.method} ${matchedRoutes(context).at(-1)?.path}`,
     requestId,

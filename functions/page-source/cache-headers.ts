@@ -8,7 +8,7 @@ const CACHE = "short-interest-edge";
 const MAX_CLIENT_FRESH_MS = 86_400_000;
 
 /** Times are Unix times in milliseconds. */
-interface CacheFacts {
+export interface CacheFacts {
   readonly tier: CacheTier;
   /** Why it counts as stale; also set for a fresh page that could not be revalidated. */
   readonly staleReason?: string | undefined;
@@ -26,16 +26,32 @@ export function cacheHeaders(
   visibility: "public" | "private",
   now: number,
 ): Record<string, string> {
-  const age = seconds(now - facts.fetchedAt);
-  const lifetime = seconds(Math.min(facts.freshUntil, now + MAX_CLIENT_FRESH_MS) - facts.fetchedAt);
+  const lifetime = lifetimeOf(facts, now);
   return {
-    Age: String(age),
+    ...ageHeaders(facts, lifetime, now),
     "Cache-Control": `${visibility}, max-age=${lifetime}, stale-while-revalidate=${STALE_WHILE_REVALIDATE_S}, stale-if-error=${STALE_IF_ERROR_S}`,
-    "Cache-Status": cacheStatus(facts, lifetime - age),
   };
 }
 
-function cacheStatus({ tier, staleReason }: CacheFacts, ttl: number): string {
+/**
+ * The `max-age` of a response, in seconds.
+ * @param now when it is made (Unix time, milliseconds)
+ */
+export function lifetimeOf({ fetchedAt, freshUntil }: CacheFacts, now: number): number {
+  return seconds(Math.min(freshUntil, now + MAX_CLIENT_FRESH_MS) - fetchedAt);
+}
+
+/**
+ * The headers that change with the age of a response.
+ * @param lifetime its `max-age`, in seconds
+ * @param now Unix time, milliseconds
+ */
+export function ageHeaders(facts: Omit<CacheFacts, "freshUntil">, lifetime: number, now: number) {
+  const age = seconds(now - facts.fetchedAt);
+  return { Age: String(age), "Cache-Status": cacheStatus(facts, lifetime - age) };
+}
+
+function cacheStatus({ tier, staleReason }: Pick<CacheFacts, "tier" | "staleReason">, ttl: number): string {
   if (staleReason !== undefined) return `${CACHE}; fwd=stale; ttl=${ttl}; detail=${staleReason}`;
   if (tier === "edge") return `${CACHE}; hit; ttl=${ttl}`;
   if (tier === "shared") return `${CACHE}-shared; hit; ttl=${ttl}, ${CACHE}; fwd=miss; stored`;

@@ -70,7 +70,10 @@ export async function lookUp(deps: LookupDeps, symbol: SecuritySymbol, key: Page
 }
 
 function fromEdge(cached: EdgeEntry, now: number): LookupResult {
-  return { cached, tier: "edge", staleReason: now < cached.freshUntil ? undefined : "revalidating" };
+  // A stale copy is replaced as soon as its refresh ends.
+  const repeatableUntil = Math.min(cached.revalidateAfter, cached.freshUntil);
+  const staleReason = now < cached.freshUntil ? undefined : "revalidating";
+  return { cached, tier: "edge", staleReason, repeatableUntil };
 }
 
 /** Joins the lookup in flight for this page, or starts one. */

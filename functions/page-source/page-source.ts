@@ -23,6 +23,11 @@ export interface PageResult {
   readonly staleReason?: string | undefined;
   readonly fetchedAt: number;
   readonly freshUntil: number;
+  /**
+   * Until when the same request has the same result, because all its lookups were answered by copies of this data
+   * center. Past if one was not.
+   */
+  readonly repeatableUntil: number;
 }
 
 /** The only way to a page: every route, protocol and job reads pages here. */
@@ -47,14 +52,20 @@ export function createLookupPageSource(sharedDeps: SharedLookupDeps): PageSource
         isWaiting
           ? subrequestLimit("The request needs more lookups than its deadline allows")
           : requestTimeout(deps.requestMs);
-      return withTimeout(deps.requestMs, timeoutError, (signal) => {
-        const lookup: Lookup = (key) =>
-          deps.budget.run(() => {
+      return withTimeout(deps.requestMs, timeoutError, async (signal) => {
+        const repeatableUntil: number[] = [];
+        const lookup: Lookup = async (key) => {
+          const index = repeatableUntil.push(0) - 1;
+          const result = await deps.budget.run(() => {
             signal.throwIfAborted();
             isWaiting = false;
             return lookUp(deps, symbol, key);
           });
-        return findPage(deps, lookup, symbol, cursor, num);
+          repeatableUntil[index] = result.repeatableUntil ?? 0;
+          return result;
+        };
+        const found = await findPage(deps, lookup, symbol, cursor, num);
+        return { ...found, repeatableUntil: repeatableUntil.length > 0 ? Math.min(...repeatableUntil) : 0 };
       });
     },
     reuseConnection: deps.upstream.reuseConnection,
@@ -63,6 +74,7 @@ export function createLookupPageSource(sharedDeps: SharedLookupDeps): PageSource
 
 /** Looks up a reply, within the subrequest budget. */
 type Lookup = (key: PageKey) => Promise<LookupResult>;
+type FoundPage = Omit<PageResult, "repeatableUntil">;
 
 async function findPage(
   deps: SharedLookupDeps,
@@ -70,7 +82,7 @@ async function findPage(
   symbol: SecuritySymbol,
   cursor: string,
   num: number | undefined,
-): Promise<PageResult> {
+): Promise<FoundPage> {
   if (cursor === END_CURSOR) {
     const fetchedAt = deps.now();
     const page = { market: symbol.market, rows: [], next: null };
@@ -103,7 +115,7 @@ async function findPage(
  * All rows from the cursor of a key to the end of the page that has them.
  * @param key with a row count only if the page cannot be sliced
  */
-async function rowsFrom(lookup: Lookup, symbol: SecuritySymbol, key: PageKey): Promise<PageResult> {
+async function rowsFrom(lookup: Lookup, symbol: SecuritySymbol, key: PageKey): Promise<FoundPage> {
   const { cached, tier, staleReason } = await lookup(key);
   const { fetchedAt, freshUntil } = cached;
   const page = readPage(symbol, cached);

@@ -1,7 +1,7 @@
 import { negotiate } from "../http/formats.ts";
 import { LatestQuery, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
-import { cacheHeaders } from "../page-source/cache-headers.ts";
+import { respondWithPages } from "../middleware/repeated-responses.ts";
 import { latestOf } from "../page-source/latest.ts";
 import type { PageResult } from "../page-source/page-source.ts";
 import { stringify } from "../short-interest/json.ts";
@@ -15,13 +15,9 @@ export async function getLatest(context: AppContext): Promise<Response> {
   const latest = await latestOf(context.var.pageSource, symbols);
   const results = latest.flatMap(({ result }) => (result ? [result] : []));
   const isComplete = results.length === latest.length;
-  return context.body(stringify({ items: latest.map(({ item }) => item) }), 200, {
-    "Content-Type": "application/json",
-    Vary: "Accept",
-    ...(isComplete
-      ? cacheHeaders(combined(results), context.var.visibility, Date.now())
-      : { "Cache-Control": "no-store" }),
-  });
+  const body = stringify({ items: latest.map(({ item }) => item) });
+  const facts = isComplete ? combined(results) : undefined;
+  return respondWithPages(context, body, facts, { "Content-Type": "application/json" });
 }
 
 /** The cache facts of all results together. */
@@ -31,5 +27,6 @@ function combined(results: readonly PageResult[]) {
     staleReason: results.find(({ staleReason }) => staleReason !== undefined)?.staleReason,
     fetchedAt: Math.min(...results.map(({ fetchedAt }) => fetchedAt)),
     freshUntil: Math.min(...results.map(({ freshUntil }) => freshUntil)),
+    repeatableUntil: Math.min(...results.map(({ repeatableUntil }) => repeatableUntil)),
   };
 }

@@ -1,8 +1,7 @@
-import { entityTag } from "../http/entity-tag.ts";
 import { contentTypeOf, type FormatName, negotiate, PAGE_FORMATS } from "../http/formats.ts";
 import { PageQuery, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
-import { cacheHeaders } from "../page-source/cache-headers.ts";
+import { respondWithPages } from "../middleware/repeated-responses.ts";
 import { pageCsv } from "../short-interest/csv.ts";
 import { pageJson, rowsNdjson } from "../short-interest/json.ts";
 import { FIRST_CURSOR, type Page } from "../short-interest/page.ts";
@@ -25,12 +24,9 @@ export async function getPage(context: AppContext, symbolText: string): Promise<
   const format = query.format ?? negotiate(PAGE_FORMATS, context.req.header("Accept"));
   const result = await context.var.pageSource.page(symbol, query.next_key ?? FIRST_CURSOR, query.num);
   const body = RENDER[format](symbol, result.page);
-  return context.body(body, 200, {
+  return respondWithPages(context, body, result, {
     "Content-Type": contentTypeOf(format),
-    Vary: "Accept",
-    ETag: await entityTag(body),
     ...linkToNext(context.req.url, result.page.next),
-    ...cacheHeaders(result, context.var.visibility, Date.now()),
   });
 }
 

@@ -28,14 +28,18 @@ export function createRequestLogger(waitUntil: (work: Promise<unknown>) => void)
       waitUntil(work);
     },
     finish(event, stats, upstash) {
-      const write = async () => {
-        await body;
-        // Background work may start more of it.
-        for (const work of started) await work.catch(() => undefined);
+      const write = () => {
         writeLogLine(event, stats);
         if (upstash) countersOf(upstash, stats, waitUntil).add(countsOf(stats, event.code));
       };
-      const written = write();
+      if (body === undefined && started.length === 0) return write();
+      const writeLater = async () => {
+        await body;
+        // Background work may start more of it.
+        for (const work of started) await work.catch(() => undefined);
+        write();
+      };
+      const written = writeLater();
       // A client may never read a streamed body to its end.
       if (body === undefined) waitUntil(written);
     },

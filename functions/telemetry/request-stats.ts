@@ -18,6 +18,8 @@ export interface RequestStats {
   /** Counts one subrequest, as the platform does. */
   countSubrequest(): void;
   readonly subrequests: number;
+  /** Counts the pages of an earlier request, whose response is repeated: the edge cache has them, in no time. */
+  repeat(earlier: Pick<RequestStats, "symbols" | "pages">): void;
   /** Permits that the limits had left after the last one was acquired; absent if none was. */
   remaining?: { readonly client: number; readonly upstream: number };
   /** Calls that were sent to OpenD. */
@@ -40,6 +42,8 @@ export interface RequestStats {
  */
 export function createRequestStats(now: () => number, parent?: RequestStats): RequestStats {
   const phases = new Map<Phase, number>();
+  const symbols = new Set<string>();
+  const pages = new Map<string, number>();
   let subrequests = 0;
   return {
     phases,
@@ -52,10 +56,15 @@ export function createRequestStats(now: () => number, parent?: RequestStats): Re
     },
     calls: 0,
     fetchFailures: new Map(),
-    symbols: new Set(),
-    pages: new Map(),
+    symbols,
+    pages,
     stale: new Map(),
     failed: new Map(),
+    repeat(earlier) {
+      for (const symbol of earlier.symbols) symbols.add(symbol);
+      for (const [tier, count] of earlier.pages) increment(pages, tier, count);
+      increment(phases, "edge", 0);
+    },
     async time(phase, work) {
       const startedAt = now();
       try {

@@ -1,0 +1,71 @@
+/** A finished response. */
+export interface FinishedResponse {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly headers: Headers;
+  /** Until when it may be repeated (Unix time, milliseconds). */
+  readonly until: number;
+}
+
+export interface ResponseMemory<Response extends FinishedResponse> {
+  /** @param now Unix time, milliseconds */
+  get(key: string, now: number): Response | undefined;
+  /** Drops the least recently used responses until the new one fits. A response above the bound is not kept. */
+  put(key: string, response: Response): void;
+  /** Bytes of all responses, as far as they can be counted. */
+  readonly bytes: number;
+}
+
+/** The engine's own part of an entry: its objects, and the slot in the map. */
+const ENTRY_BYTES = 1_024;
+
+/**
+ * Keeps finished responses in the memory of this isolate.
+ * @param maxBytes the bound of all responses together
+ */
+export function createResponseMemory<Response extends FinishedResponse>(
+  maxBytes: number,
+): ResponseMemory<Response> {
+  // A Map iterates in the order of insertion, so the least recently used entry comes first.
+  const entries = new Map<string, { readonly response: Response; readonly size: number }>();
+  let bytes = 0;
+
+  function remove(key: string): void {
+    bytes -= entries.get(key)?.size ?? 0;
+    entries.delete(key);
+  }
+
+  return {
+    get bytes() {
+      return bytes;
+    },
+    get(key, now) {
+      const entry = entries.get(key);
+      if (entry === undefined) return undefined;
+      if (now >= entry.response.until) {
+        remove(key);
+        return undefined;
+      }
+      entries.delete(key);
+      entries.set(key, entry);
+      return entry.response;
+    },
+    put(key, response) {
+      remove(key);
+      const size = sizeOf(key, response);
+      if (size > maxBytes) return;
+      for (const oldest of entries.keys()) {
+        if (bytes + size <= maxBytes) break;
+        remove(oldest);
+      }
+      entries.set(key, { response, size });
+      bytes += size;
+    },
+  };
+}
+
+/** Characters of a URL and of headers take a byte each: they are ASCII or Latin-1. */
+function sizeOf(key: string, { body, headers }: FinishedResponse): number {
+  let characters = key.length;
+  for (const [name, value] of headers) characters += name.length + value.length;
+  return ENTRY_BYTES + body.byteLength + characters;
+}

@@ -1,0 +1,10 @@
+import { entityTag } from "../http/entity-tag.ts";
+import type { AppContext } from "../middleware/app-env.ts";
+import { openapiJson } from "./document.ts";
+
+/** `GET /openapi.json`: the API description. */
+export async function getOpenapi({ body }: AppContext): Promise<Response> {
+  const bytes = new Uint8Array(new TextEncoder().encode(openapiJson()));
+  const headers = { "Content-Type": "application/json", "Cache-Control": "public, max-age=86400" };
+  return body(bytes, 200, { ...headers, ETag: await entityTag(bytes) });
+}
