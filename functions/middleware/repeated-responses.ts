@@ -15,7 +15,7 @@ interface PageResponse extends FinishedResponse, Repeatable {
   readonly counted: Pick<RequestStats, "symbols" | "pages">;
 }
 
-/** About 5,000 responses of ten rows. An isolate has 128 MB. */
+/** About 4,000 responses of ten rows. An isolate has 128 MB. */
 const MAX_BYTES = 16 * 1_024 * 1_024;
 /** A longer key is not looked up: a client may send an Accept header of many kilobytes. */
 const MAX_KEY_LENGTH = 2_048;

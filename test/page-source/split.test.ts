@@ -9,7 +9,7 @@ const SYMBOL = "US.AAPL";
 const BEFORE = usHistory("AAPL") ?? [];
 const AFTER = usHistory("AAPL", 2) ?? [];
 const timestamps = BEFORE.map(({ timestamp }) => String(timestamp));
-const NUMS = [1, 10, 50];
+const NUMS = [1, 7, 10, 50];
 /** The cursor after a number of rows. */
 const cursorAfter = (count: number) => timestamps[count - 1] ?? "";
 /** Bounds of pages, the rows around them, and rows near the end of a page. */

@@ -14,7 +14,7 @@ describe("wasted calls", () => {
 
   it("for 90 invented cursors from 6 addresses leave a permit for the next page of a known symbol in every window", async () => {
     const service = await startService({ windowMs }, vars);
-    const known = ["US.T1", "US.T2", "US.T3"];
+    const known = ["US.T1", "US.T2", "US.T3", "US.T4", "US.T5"];
     const nextKeys = new Map<string, string>();
     for (const symbol of known) {
       const response = await service.get(`/v1/short-interest/${symbol}?num=50`);

@@ -6,8 +6,8 @@ import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
 import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
 import { type LocalWorker, startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
 
-const WORKERS = 4;
-const CLIENTS = 50;
+const WORKERS = 8;
+const CLIENTS = 100;
 
 let redis: RedisHost;
 let opend: StandInOpend;
