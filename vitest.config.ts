@@ -12,10 +12,6 @@ export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
     reporters: ["default", "test/support/slowest-files.ts"],
-    // Tests wait for each other's servers more than they compute, so two files run at a time, of either project.
-    maxWorkers: 2,
-    // Concurrent tests of a file start processes.
-    maxConcurrency: 2,
     // For `npm run coverage`. Istanbul, because Node cannot read V8's coverage of code in workerd.
     coverage: {
       provider: "istanbul",
@@ -32,16 +28,15 @@ export default defineConfig({
             "test/{bench,browser,client,model,python,repository,scripts,stand-ins,vendor,workers}/**",
           ],
           setupFiles: "test/support/log.ts",
-          // Files share workerd processes. The memory of the Worker's modules is by OpenD, Upstash and origin, and every test has
-          // its own.
-          isolate: false,
           testTimeout: 30_000,
         },
       },
       {
-        // Tests in Node: third-party clients, stand-ins and simulations.
+        // Tests in Node: third-party clients, stand-ins and simulations. Some start many Workers, so files run one after another.
         test: {
           name: "node",
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
           include: ["test/{bench,client,model,repository,scripts,stand-ins,vendor,workers}/**/*.test.ts"],
           testTimeout: 30_000,
         },
