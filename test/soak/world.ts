@@ -1,5 +1,3 @@
-import { nameOf } from "../../functions/page-source/cached-reply.ts";
-import { PAGE_PREFIX } from "../../functions/page-source/shared-cache.ts";
 import type { StandInOpend } from "../stand-ins/opend.ts";
 import type { StandInUpstash } from "../stand-ins/upstash.ts";
 import { makeStale } from "../support/stored-page.ts";
@@ -118,8 +116,6 @@ export class World {
 
   /** Makes the stored first page of a symbol stale. */
   async makeStale(symbol: string): Promise<void> {
-    const page = PAGE_PREFIX + nameOf({ symbol, cursor: "" });
-    const { redis } = this.deps.upstash;
-    if ((await redis.call("EXISTS", page)) === 1) await makeStale(redis.call, page);
+    await makeStale(this.deps.upstash.redis.call, symbol);
   }
 }

@@ -20,13 +20,17 @@ export async function agePage(redis: Command, key: string, ms: number): Promise<
   await redis("SET", key, aged, "KEEPTTL");
 }
 
-/**
- * Makes a stored first page stale, if it is fresh, as if it had been fetched a day ago.
- * @param key such as `short-interest:page:US.AAPL/`
- */
-export async function makeStale(redis: Command, key: string): Promise<void> {
-  const ageMs = Date.now() - Number(/^\d+/.exec(String(await redis("GET", key)))?.[0]);
-  if (ageMs < DAY_MS) await agePage(redis, key, DAY_MS - ageMs);
+/** Makes the stored first page of a symbol stale, if it is fresh, but not for longer than necessary. */
+export async function makeStale(redis: Command, symbol: string): Promise<void> {
+  const key = `${PAGE_PREFIX}${symbol}/`;
+  const remainingMs = async () => (await freshUntilOf(redis, symbol)) - Date.now();
+  const beforeMs = await remainingMs();
+  if (beforeMs <= 0) return;
+  await agePage(redis, key, beforeMs + 1);
+  // The record of the market may confirm the page. A page that was fetched a day ago is stale nevertheless.
+  if ((await remainingMs()) <= 0) return;
+  const fetchedAt = Number(/^\d+/.exec(String(await redis("GET", key)))?.[0]);
+  await agePage(redis, key, DAY_MS - (Date.now() - fetchedAt));
 }
 
 /** Until when the stored first page of a symbol is fresh (Unix time, milliseconds); 0 if none is stored. */
