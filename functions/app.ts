@@ -10,8 +10,8 @@ import { apiCors, mcpCors, requireAllowedOrigin } from "./middleware/cors.ts";
 import { providePageSource } from "./middleware/page-source.ts";
 import { handleError, handleNotFound, limitBody, methodNotAllowed } from "./middleware/problems.ts";
 import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
-import { repeatResponses } from "./middleware/repeated-responses.ts";
 import { requestLog } from "./middleware/request-log.ts";
+import { responseCache } from "./middleware/response-cache.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
 import { getOpenapi } from "./openapi/handler.ts";
 import { acceptOpendClient, unlessUpgrade } from "./opend-server/upgrade.ts";
@@ -30,7 +30,7 @@ const api = [loadConfig, rateLimitHeaders, authenticate, providePageSource] as c
 
 const app = new Hono<AppEnv>();
 
-app.use(requestId(), requestLog, repeatResponses, securityHeaders);
+app.use(requestId(), requestLog, responseCache, securityHeaders);
 app.use("/v1/*", apiCors, ...api);
 app.use("/v1/webhooks/*", requireApiKey, limitBody);
 app.use("/mcp", mcpCors, requireAllowedOrigin, ...api, limitBody);

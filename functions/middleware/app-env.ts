@@ -12,15 +12,15 @@ declare module "hono" {
   }
 }
 
-/** A response of fresh pages of the edge cache, which may be repeated. Times are Unix times in milliseconds. */
-export interface Repeatable {
+/** A response of fresh pages of the edge cache, which may be reused. Times are Unix times in milliseconds. */
+export interface Reusable {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly etag: string;
   /** When its oldest page was fetched. */
   readonly fetchedAt: number;
   /** Its `max-age`, in seconds. */
   readonly lifetime: number;
-  /** Until when it may be repeated. */
+  /** Until when it may be reused. */
   readonly until: number;
 }
 
@@ -41,8 +41,8 @@ export interface AppEnv {
     waitUntil: (work: Promise<unknown>) => void;
     /** Registers the end of a streamed body, so that the log line is written after it. */
     trackBody: (ended: Promise<unknown>) => void;
-    /** Set by a route whose response may be repeated. */
-    repeatable?: Repeatable;
+    /** Set by a route whose response may be reused. */
+    reusable?: Reusable;
     /** The error code of the response, if it has one. */
     code?: FailureCode;
   };

@@ -8,7 +8,7 @@ import { DEADLINES, type Deadlines } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
 import { createCircuitMemory } from "./circuit-memory.ts";
 import { createEdgeCache, NO_EDGE_CACHE } from "./edge-cache.ts";
-import { type FreshnessPolicy, freshnessPolicy } from "./freshness.ts";
+import { freshnessPolicy } from "./freshness.ts";
 import { createLookupPageSource, type PageSource } from "./page-source.ts";
 import { createSharedCache } from "./shared-cache.ts";
 import { budgetFor, type SubrequestBudget } from "./subrequest-budget.ts";
@@ -28,13 +28,11 @@ export interface PageSourceRequest {
   readonly deadlines?: Deadlines;
   /** Unix time, milliseconds. */
   readonly now?: () => number;
-  readonly policy?: FreshnessPolicy;
 }
 
 /** Builds the page source of one request: edge cache, shared cache, permits, OpenD. */
 export function createPageSource(config: Config, request: PageSourceRequest): PageSource {
   const { origin, client, waitUntil, freshOnly = false, deadlines = DEADLINES, now = Date.now } = request;
-  const { policy = freshnessPolicy } = request;
   const { stats = createRequestStats(now) } = request;
   const { budget = budgetFor(stats, config.subrequests) } = request;
   const cache: Pick<Cache, "match" | "put"> = {
@@ -49,9 +47,9 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
   };
   // The edge cache also serves stale copies.
   const edge =
-    origin === undefined || freshOnly ? NO_EDGE_CACHE : createEdgeCache(cache, origin, now, policy);
+    origin === undefined || freshOnly ? NO_EDGE_CACHE : createEdgeCache(cache, origin, now, freshnessPolicy);
   const upstash = createUpstash(config.upstash, deadlines.upstash, stats.countSubrequest);
-  const sharedCache = createSharedCache(upstash, deadlines.request, now, policy);
+  const sharedCache = createSharedCache(upstash, deadlines.request, now, freshnessPolicy);
   const rule = { ...config.quota, maxInFlightMs: PERMIT_MAX_AGE_MS + deadlines.call };
   const permits = createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now });
   const source = createLookupPageSource({
@@ -65,7 +63,7 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
     requestMs: deadlines.request,
     client,
     freshOnly,
-    policy,
+    policy: freshnessPolicy,
     circuitMemory: createCircuitMemory(
       config.upstash.url,
       now,

@@ -124,12 +124,7 @@ export interface FreshnessPolicy {
    * @param random from 0 to 1
    * @returns Unix time in milliseconds; for a fresh copy, at most `EXPIRY_SPREAD_MS` after it becomes stale
    */
-  revalidateAfter(
-    copy: Lifetime & { fetchedAt: number },
-    now: number,
-    waitMs: number,
-    random: number,
-  ): number;
+  revalidateAfter(copy: Lifetime, now: number, waitMs: number, random: number): number;
   /** After that, a copy is served for this long while it is revalidated. Not for a short-lived copy. */
   readonly graceMs: number;
 }
@@ -139,7 +134,7 @@ export const freshnessPolicy: FreshnessPolicy = {
     const { market, cursor, fetchedAt, newest } = page;
     if (cursor !== FIRST_CURSOR) return fetchedAt + OLDER_PAGE_FRESH_MS;
     const isDated = isRowTime(newest, fetchedAt);
-    // The calendar cannot tell anything about a senseless timestamp.
+    // The calendar cannot tell anything about an invalid timestamp.
     if (newest !== 0 && !isDated) return fetchedAt + MAX_UNCONFIRMED_MS;
     const known = publication && isCalendarTime(publication.newest) ? publication : undefined;
     const untilByItself = () =>
@@ -248,7 +243,7 @@ function stepOf(market: Market, rows: readonly number[]): number {
   return spaced.length === 0 ? 1 : Math.min(...spaced, MAX_STEP);
 }
 
-/** Whether a row can have the timestamp. A senseless one must not become the newest row of a market. */
+/** Whether a row can have the timestamp. A invalid one must not become the newest row of a market. */
 function isRowTime(timestamp: number, fetchedAt: number): boolean {
   return isCalendarTime(timestamp) && timestamp * SECOND <= fetchedAt + DAY;
 }

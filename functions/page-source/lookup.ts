@@ -71,9 +71,9 @@ export async function lookUp(deps: LookupDeps, symbol: SecuritySymbol, key: Page
 
 function fromEdge(cached: EdgeEntry, now: number): LookupResult {
   // A stale copy is replaced as soon as its refresh ends.
-  const repeatableUntil = Math.min(cached.revalidateAfter, cached.freshUntil);
+  const reusableUntil = Math.min(cached.revalidateAfter, cached.freshUntil);
   const staleReason = now < cached.freshUntil ? undefined : "revalidating";
-  return { cached, tier: "edge", staleReason, repeatableUntil };
+  return { cached, tier: "edge", staleReason, reusableUntil };
 }
 
 /** Joins the lookup in flight for this page, or starts one. */

@@ -27,7 +27,7 @@ export interface PageResult {
    * Until when the same request has the same result, because all its lookups were answered by copies of this data
    * center. Past if one was not.
    */
-  readonly repeatableUntil: number;
+  readonly reusableUntil: number;
 }
 
 /** The only way to a page: every route, protocol and job reads pages here. */
@@ -53,19 +53,19 @@ export function createLookupPageSource(sharedDeps: SharedLookupDeps): PageSource
           ? subrequestLimit("The request needs more lookups than its deadline allows")
           : requestTimeout(deps.requestMs);
       return withTimeout(deps.requestMs, timeoutError, async (signal) => {
-        const repeatableUntil: number[] = [];
+        const reusableUntil: number[] = [];
         const lookup: Lookup = async (key) => {
-          const index = repeatableUntil.push(0) - 1;
+          const index = reusableUntil.push(0) - 1;
           const result = await deps.budget.run(() => {
             signal.throwIfAborted();
             isWaiting = false;
             return lookUp(deps, symbol, key);
           });
-          repeatableUntil[index] = result.repeatableUntil ?? 0;
+          reusableUntil[index] = result.reusableUntil ?? 0;
           return result;
         };
         const found = await findPage(deps, lookup, symbol, cursor, num);
-        return { ...found, repeatableUntil: repeatableUntil.length > 0 ? Math.min(...repeatableUntil) : 0 };
+        return { ...found, reusableUntil: reusableUntil.length > 0 ? Math.min(...reusableUntil) : 0 };
       });
     },
     reuseConnection: deps.upstream.reuseConnection,
@@ -74,7 +74,7 @@ export function createLookupPageSource(sharedDeps: SharedLookupDeps): PageSource
 
 /** Looks up a reply, within the subrequest budget. */
 type Lookup = (key: PageKey) => Promise<LookupResult>;
-type FoundPage = Omit<PageResult, "repeatableUntil">;
+type FoundPage = Omit<PageResult, "reusableUntil">;
 
 async function findPage(
   deps: SharedLookupDeps,

@@ -20,7 +20,7 @@ export interface LookupResult {
   /** Why the reply counts as stale: it is past `freshUntil`, or its edge copy could not be revalidated. */
   readonly staleReason?: string | undefined;
   /** Until when the same lookup has the same result (Unix time, milliseconds); absent if it may have another at once. */
-  readonly repeatableUntil?: number;
+  readonly reusableUntil?: number;
 }
 
 export interface SharedLookupDeps extends FetchDeps {

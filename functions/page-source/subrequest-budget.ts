@@ -2,8 +2,9 @@ import { Failure } from "../errors.ts";
 import type { RequestStats } from "../telemetry/request-stats.ts";
 
 /**
- * Subrequests of one lookup at most: a read of the edge cache under two cursors (5), of the memory of the circuit (1), of the
- * shared cache by way of its index, and a write at the edge (5), a fetch (8), and a second permit (2). Waiting for another lease holder takes more.
+ * Subrequests of one lookup at most: a read of the edge cache under two cursors (5) and of the circuit memory (1); reads of
+ * the shared cache by way of its index, and a write at the edge (5); a fetch (8); a second permit (2). A lookup that waits for
+ * another lease holder needs more.
  */
 const SUBREQUESTS_PER_LOOKUP = 21;
 /**

@@ -1,7 +1,7 @@
 import { negotiate } from "../http/formats.ts";
 import { LatestQuery, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
-import { respondWithPages } from "../middleware/repeated-responses.ts";
+import { respondWithPages } from "../middleware/response-cache.ts";
 import { latestOf } from "../page-source/latest.ts";
 import type { PageResult } from "../page-source/page-source.ts";
 import { stringify } from "../short-interest/json.ts";
@@ -27,6 +27,6 @@ function combined(results: readonly PageResult[]) {
     staleReason: results.find(({ staleReason }) => staleReason !== undefined)?.staleReason,
     fetchedAt: Math.min(...results.map(({ fetchedAt }) => fetchedAt)),
     freshUntil: Math.min(...results.map(({ freshUntil }) => freshUntil)),
-    repeatableUntil: Math.min(...results.map(({ repeatableUntil }) => repeatableUntil)),
+    reusableUntil: Math.min(...results.map(({ reusableUntil }) => reusableUntil)),
   };
 }

@@ -1,7 +1,7 @@
 import { contentTypeOf, type FormatName, negotiate, PAGE_FORMATS } from "../http/formats.ts";
 import { PageQuery, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
-import { respondWithPages } from "../middleware/repeated-responses.ts";
+import { respondWithPages } from "../middleware/response-cache.ts";
 import { pageCsv } from "../short-interest/csv.ts";
 import { pageJson, rowsNdjson } from "../short-interest/json.ts";
 import { FIRST_CURSOR, type Page } from "../short-interest/page.ts";

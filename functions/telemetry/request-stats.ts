@@ -18,8 +18,8 @@ export interface RequestStats {
   /** Counts one subrequest, as the platform does. */
   countSubrequest(): void;
   readonly subrequests: number;
-  /** Counts the pages of an earlier request, whose response is repeated: the edge cache has them, in no time. */
-  repeat(earlier: Pick<RequestStats, "symbols" | "pages">): void;
+  /** Counts the pages of an earlier request whose response is reused, as hits of the edge cache that took no time. */
+  countReuse(earlier: Pick<RequestStats, "symbols" | "pages">): void;
   /** Permits that the limits had left after the last one was acquired; absent if none was. */
   remaining?: { readonly client: number; readonly upstream: number };
   /** Calls that were sent to OpenD. */
@@ -60,7 +60,7 @@ export function createRequestStats(now: () => number, parent?: RequestStats): Re
     pages,
     stale: new Map(),
     failed: new Map(),
-    repeat(earlier) {
+    countReuse(earlier) {
       for (const symbol of earlier.symbols) symbols.add(symbol);
       for (const [tier, count] of earlier.pages) increment(pages, tier, count);
       increment(phases, "edge", 0);

@@ -113,7 +113,7 @@ describe("symbols of a market that differ", () => {
     expect(hours(walkOf(four(rare)))).toBeLessThanOrEqual(1);
   });
 
-  it.each([1, 8])("are late by an hour at most if one shows a senseless newer row %s days early", (days) => {
+  it.each([1, 8])("are late by an hour at most if one shows an invalid newer row %s days early", (days) => {
     const at = rows.findIndex(({ published }) => published > FROM + 10 * WEEK);
     const [before, next] = [rows.slice(0, at), rows[at]];
     const published = (next?.published ?? 0) - days * DAY;

@@ -159,7 +159,7 @@ describe("freshUntil of another page", () => {
   });
 
   it.each([-1, 0.5, 1e10, 1e18, Number.NaN, Number.POSITIVE_INFINITY, DUE / 1_000 + 2 * 86_400])(
-    "is 6 h for the senseless timestamp %s",
+    "is 6 h for the invalid timestamp %s",
     (newest) => {
       expect(freshUntil(page(DUE, newest), undefined)).toBe(DUE + 6 * HOUR);
       expect(freshUntil(page(DUE, newest), record(DUE, DUE))).toBe(DUE + 6 * HOUR);
@@ -204,7 +204,7 @@ describe("publicationAfterFetch", () => {
   it.each([
     ["has no row", []],
     ["is behind", [MID_APRIL, MARCH]],
-    ["has senseless timestamps only", [0, -5, 1e12, Number.NaN, DUE / 1_000 + 2 * 86_400]],
+    ["has invalid timestamps only", [0, -5, 1e12, Number.NaN, DUE / 1_000 + 2 * 86_400]],
   ])("does not change the record if the page %s", (_, rows) => {
     expect(recordAfter(known, rows, DUE)).toBe(known);
   });
@@ -213,7 +213,7 @@ describe("publicationAfterFetch", () => {
     expect(recordAfter(undefined, [], DUE)).toBeUndefined();
   });
 
-  it("ignores a senseless timestamp beside others, and replaces a senseless record", () => {
+  it("ignores an invalid timestamp beside others, and replaces an invalid record", () => {
     expect(recordAfter(undefined, [1e12, APRIL], DUE)).toEqual(record(0, DUE));
     expect(recordAfter(record(DUE, DUE, 9e12), [APRIL], DUE)).toEqual(record(0, DUE));
   });

@@ -9,7 +9,7 @@ import { type OpendOptions, type StandInOpend, startOpend } from "../stand-ins/o
 import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
 import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
 import { CERTIFICATE, PRIVATE_KEY } from "../support/certificate.ts";
-import { doctor, failure, IMPATIENCE, report, SECRETS } from "../support/doctor.ts";
+import { doctor, failure, report, SECRETS, SHORT_DEADLINES_OPTION } from "../support/doctor.ts";
 import { PERMIT_LOG, readPermits } from "../support/permit-log.ts";
 
 let directory: string;
@@ -121,7 +121,7 @@ describe.concurrent("doctor with a fault of Upstash", () => {
   it("fails check upstash if Upstash does not answer in time", async () => {
     const { upstash, vars } = await start();
     upstash.fail("hang");
-    expect(await failure({ ...vars, ...IMPATIENCE })).toEqual({ exit: 20, failed: ["upstash"] });
+    expect(await failure({ ...vars, ...SHORT_DEADLINES_OPTION })).toEqual({ exit: 20, failed: ["upstash"] });
   });
 });
 
@@ -144,10 +144,10 @@ describe.concurrent("doctor with a fault of OpenD", () => {
     ["opend login", 35, { fault: "login: relay lost" }, {}],
     ["opend login", 35, { fault: "login: drop" }, {}],
     ["opend login", 35, { fault: "login: not protobuf" }, {}],
-    ["opend login", 35, { fault: "silent after upgrade" }, IMPATIENCE],
-    ["opend upgrade", 33, { fault: "hanging connect" }, IMPATIENCE],
+    ["opend login", 35, { fault: "silent after upgrade" }, SHORT_DEADLINES_OPTION],
+    ["opend upgrade", 33, { fault: "hanging connect" }, SHORT_DEADLINES_OPTION],
     ["opend call", 37, { fault: "drop" }, {}],
-    ["opend call", 37, { fault: "silence" }, IMPATIENCE],
+    ["opend call", 37, { fault: "silence" }, SHORT_DEADLINES_OPTION],
     ["opend call", 37, { fault: "no permission" }, {}],
     ["opend call", 37, { fault: "frequency" }, {}],
     ["opend call", 37, { fault: "unknown stock" }, {}],

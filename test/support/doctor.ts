@@ -13,7 +13,7 @@ interface Report {
 }
 
 /** Shortens the deadlines of the doctor, for a server that hangs. */
-export const IMPATIENCE = { NODE_OPTIONS: "--import=./test/support/impatience.ts" };
+export const SHORT_DEADLINES_OPTION = { NODE_OPTIONS: "--import=./test/support/short-deadlines.ts" };
 
 /** Runs the doctor without `.dev.vars`. Fails if the output contains a secret. */
 export async function doctor(env: Record<string, string>, ...args: string[]) {

@@ -10,7 +10,7 @@ const KEY = "key";
 const DIGEST = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683";
 
 let open: LocalService;
-let impatient: LocalService;
+let shortDeadlines: LocalService;
 let keyed: LocalService;
 let rateLimited: LocalService;
 let misconfigured: LocalService;
@@ -20,9 +20,9 @@ let contract: Contract;
 beforeAll(async () => {
   const vars = { UPSTREAM_WAIT_MS: "0", UPSTREAM_WINDOW_SECONDS: "1", CLIENT_SHARE: "30" };
   open = await startLocalService({ windowMs: 1_000 }, vars);
-  impatient = await startLocalService({ windowMs: 1_000 }, vars, {
+  shortDeadlines = await startLocalService({ windowMs: 1_000 }, vars, {
     ...UNLIMITED,
-    entrypoint: "test/support/impatient-worker.ts",
+    entrypoint: "test/support/short-deadlines-worker.ts",
   });
   keyed = await startLocalService({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "1", API_KEYS: `me:${DIGEST}` });
   rateLimited = await startLocalService({}, {}, { requestsPerMinute: 1 });
@@ -32,7 +32,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  for (const worker of [open, impatient, keyed, rateLimited, misconfigured, withAllowedOrigins])
+  for (const worker of [open, shortDeadlines, keyed, rateLimited, misconfigured, withAllowedOrigins])
     await worker?.close();
 });
 
@@ -152,7 +152,7 @@ describe.each([
     ["opend_timeout", "silence"],
     ["upstream_quota_exceeded", "frequency in English"],
   ])("responds with %s as described", async (code, fault) => {
-    const service = code === "opend_timeout" ? impatient : open;
+    const service = code === "opend_timeout" ? shortDeadlines : open;
     await service.upstash.redis.call("FLUSHDB");
     service.opend.set({ fault });
     await ask(service, template, path(newSymbol()));
@@ -187,11 +187,11 @@ describe("request_timeout", () => {
     const lease = (symbol: string) => `short-interest:lease:${symbol}/`;
     const [page, history] = [newSymbol(), newSymbol()];
     for (const symbol of [page, history]) {
-      await impatient.upstash.redis.call("SET", lease(symbol), "another", "PX", "60000");
+      await shortDeadlines.upstash.redis.call("SET", lease(symbol), "another", "PX", "60000");
     }
     await Promise.all([
-      ask(impatient, PAGE, `/v1/short-interest/${page}`),
-      ask(impatient, HISTORY, `/v1/short-interest/${history}/history`),
+      ask(shortDeadlines, PAGE, `/v1/short-interest/${page}`),
+      ask(shortDeadlines, HISTORY, `/v1/short-interest/${history}/history`),
     ]);
     for (const template of [PAGE, HISTORY]) {
       expect(contract.observedOf(contract.operationOf(template).operationId)).toContain("request_timeout");

@@ -2,11 +2,11 @@
 export interface FinishedResponse {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly headers: Headers;
-  /** Until when it may be repeated (Unix time, milliseconds). */
+  /** Until when it may be reused (Unix time, milliseconds). */
   readonly until: number;
 }
 
-export interface ResponseMemory<Response extends FinishedResponse> {
+export interface LruCache<Response extends FinishedResponse> {
   /** @param now Unix time, milliseconds */
   get(key: string, now: number): Response | undefined;
   /** Drops the least recently used responses until the new one fits. A response above the bound is not kept. */
@@ -19,12 +19,10 @@ export interface ResponseMemory<Response extends FinishedResponse> {
 const ENTRY_BYTES = 1_024;
 
 /**
- * Keeps finished responses in the memory of this isolate.
+ * A cache of finished responses in the memory of this isolate. It evicts the least recently used ones.
  * @param maxBytes the bound of all responses together
  */
-export function createResponseMemory<Response extends FinishedResponse>(
-  maxBytes: number,
-): ResponseMemory<Response> {
+export function createLruCache<Response extends FinishedResponse>(maxBytes: number): LruCache<Response> {
   // A Map iterates in the order of insertion, so the least recently used entry comes first.
   const entries = new Map<string, { readonly response: Response; readonly size: number }>();
   let bytes = 0;

@@ -53,7 +53,7 @@ function lastingHeaders({ headers }: Response): Headers {
   return Object.fromEntries([...headers].filter(([name]) => !own.includes(name)));
 }
 
-describe("repeated response", () => {
+describe("cached response", () => {
   it.each([
     ["page", PATH, {}],
     ["page in CSV", `${PATH}?format=csv&num=3`, {}],
@@ -70,7 +70,7 @@ describe("repeated response", () => {
     expect(repeated.response.headers.get("X-Request-Id")).not.toBe(kept.response.headers.get("X-Request-Id"));
   });
 
-  it("grows older: Age and the ttl of Cache-Status count on", async () => {
+  it("has the current Age, and the remaining ttl in Cache-Status", async () => {
     const { service, kept } = await startKept();
     const numbersOf = ({ headers }: Response) =>
       [headers.get("Age"), /ttl=(\d+)/.exec(headers.get("Cache-Status") ?? "")?.[1]].map(Number);
@@ -127,7 +127,7 @@ describe("repeated response", () => {
 });
 
 describe("response that differs by", () => {
-  it("Accept is not repeated for another one", async () => {
+  it("Accept is not reused for another one", async () => {
     const { service } = await startKept();
     const { response, isRepeated } = await request(service, PATH, { Accept: "text/csv" });
     expect([isRepeated, response.headers.get("Content-Type")]).toEqual([
@@ -137,7 +137,7 @@ describe("response that differs by", () => {
     expect((await request(service, PATH, { Accept: "image/png" })).response.status).toBe(406);
   });
 
-  it("num and next_key is not repeated for another one", async () => {
+  it("num and next_key is not reused for another one", async () => {
     const { service, kept } = await startKept();
     const { next_key: cursor, items } = JSON.parse(kept.body);
     const shorter = await request(service, `${PATH}?num=1`);
@@ -148,7 +148,7 @@ describe("response that differs by", () => {
     expect((await request(service, `${PATH}?num=0`)).response.status).toBe(400);
   });
 
-  it("origin is not repeated for another one", async () => {
+  it("origin is not reused for another one", async () => {
     const allowed = "https://a.example";
     const { service } = await startKept({ ALLOWED_ORIGINS: `${allowed},https://b.example` }, PATH, {
       Origin: allowed,
@@ -166,7 +166,7 @@ describe("response that differs by", () => {
     }
   });
 
-  it("configuration is not repeated for another one in the same isolate", async () => {
+  it("configuration is not reused for another one in the same isolate", async () => {
     const { service, kept } = await startKept();
     const other = { ...service, env: { ...service.env, API_KEYS } };
     const { default: worker } = await import("../../functions/index.ts");
@@ -183,8 +183,8 @@ describe("response that differs by", () => {
   });
 });
 
-describe("kept response", () => {
-  it("ends when its page must be revalidated", async () => {
+describe("entry of the response cache", () => {
+  it("expires when its page must be revalidated", async () => {
     const { service } = await startKept();
     vi.setSystemTime(Date.now() + TRUSTED_MS);
     expect((await request(service)).isRepeated).toBe(true);
@@ -192,7 +192,7 @@ describe("kept response", () => {
     expect((await request(service)).isRepeated).toBe(false);
   });
 
-  it("of a purged page ends within an hour", async () => {
+  it("of a purged page expires within an hour", async () => {
     const { service, kept } = await startKept();
     for (const kind of ["page", "index", "lease"]) {
       for (const name of ["HK.00700/", "HK.00700"]) {
@@ -240,7 +240,7 @@ describe("kept response", () => {
     }
   });
 
-  it("causes no subrequest, no timer and no background work when it is repeated", async () => {
+  it("causes no subrequest, no timer and no background work on a hit", async () => {
     const { service } = await startKept();
     const match = vi.spyOn(caches.default, "match");
     const timer = vi.spyOn(globalThis, "setTimeout");
@@ -259,7 +259,7 @@ describe("kept response", () => {
   });
 });
 
-describe("client of a kept response", () => {
+describe("client of a cached response", () => {
   it("needs a valid API key, as for the first response", async () => {
     const { service } = await startKept({ API_KEYS }, PATH, WITH_KEY);
     const refused = await request(service, PATH, { "X-API-Key": "wrong", Origin: "https://a.example" });

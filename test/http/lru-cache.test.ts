@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { createResponseMemory } from "../../functions/http/response-memory.ts";
+import { createLruCache } from "../../functions/http/lru-cache.ts";
 
 const NOW = 1_800_000_000_000;
 const MAX_BYTES = 100_000;
 const BODY_BYTES = 20_000;
 
 function start() {
-  const memory = createResponseMemory(MAX_BYTES);
+  const memory = createLruCache(MAX_BYTES);
   const put = (key: string, size = BODY_BYTES, until = NOW + 1) =>
     memory.put(key, { body: new Uint8Array(size), headers: new Headers({ "X-Name": "value" }), until });
   const has = (key: string, now = NOW) => memory.get(key, now) !== undefined;

@@ -1,30 +1,30 @@
 import { type Config, validConfig } from "../env.ts";
 import { entityTag, isNotModified, notModified } from "../http/entity-tag.ts";
-import { createResponseMemory, type FinishedResponse } from "../http/response-memory.ts";
+import { createLruCache, type FinishedResponse } from "../http/lru-cache.ts";
 import { ageHeaders, type CacheFacts, cacheHeaders, lifetimeOf } from "../page-source/cache-headers.ts";
 import type { RequestStats } from "../telemetry/request-stats.ts";
-import type { AppContext, Middleware, Repeatable } from "./app-env.ts";
+import type { AppContext, Middleware, Reusable } from "./app-env.ts";
 import { authenticateOnce } from "./auth.ts";
 import { allowedOrigin } from "./cors.ts";
 
 /** A finished response of pages of the edge cache. */
-interface PageResponse extends FinishedResponse, Repeatable {
+interface PageResponse extends FinishedResponse, Reusable {
   /** An isolate may serve several configurations. */
   readonly config: Config;
-  /** What a repetition counts again. */
+  /** What a cache hit counts again. */
   readonly counted: Pick<RequestStats, "symbols" | "pages">;
 }
 
 /** About 4,000 responses of ten rows. An isolate has 128 MB. */
 const MAX_BYTES = 16 * 1_024 * 1_024;
-/** A longer key is not looked up: a client may send an Accept header of many kilobytes. */
+/** A longer key is not used: a client may send an Accept header of many kilobytes. */
 const MAX_KEY_LENGTH = 2_048;
 
-const memory = createResponseMemory<PageResponse>(MAX_BYTES);
+const memory = createLruCache<PageResponse>(MAX_BYTES);
 
-/** The cache facts of all pages of a response, and until when it may be repeated (Unix time, milliseconds). */
+/** The cache facts of all pages of a response, and until when it may be reused (Unix time, milliseconds). */
 interface PageFacts extends CacheFacts {
-  readonly repeatableUntil: number;
+  readonly reusableUntil: number;
 }
 
 /**
@@ -40,9 +40,9 @@ export async function respondWithPages(
   const bytes = typeof body === "string" ? new Uint8Array(new TextEncoder().encode(body)) : body;
   const now = Date.now();
   const etag = await entityTag(bytes);
-  if (facts && now < facts.repeatableUntil) {
-    const { fetchedAt, repeatableUntil: until } = facts;
-    context.set("repeatable", { body: bytes, etag, fetchedAt, lifetime: lifetimeOf(facts, now), until });
+  if (facts && now < facts.reusableUntil) {
+    const { fetchedAt, reusableUntil: until } = facts;
+    context.set("reusable", { body: bytes, etag, fetchedAt, lifetime: lifetimeOf(facts, now), until });
   }
   const caching = facts
     ? cacheHeaders(facts, context.get("visibility"), now)
@@ -51,10 +51,11 @@ export async function respondWithPages(
 }
 
 /**
- * Repeats a finished response of this isolate until one of its pages must be revalidated. Otherwise runs the chain of
- * the route, and keeps its response if the route calls it repeatable. Also answers If-None-Match, for all routes.
+ * The response cache of this isolate. A hit reuses a response until one of its pages must be revalidated. A miss runs the
+ * middleware and the route, and stores the response if the route marked it reusable. Also answers If-None-Match, for all
+ * routes.
  */
-export const repeatResponses: Middleware = async (context, next) => {
+export const responseCache: Middleware = async (context, next) => {
   const { method, raw } = context.req;
   if (method !== "GET" && method !== "HEAD") return next();
   const config = validConfig(context.env);
@@ -62,15 +63,15 @@ export const repeatResponses: Middleware = async (context, next) => {
   const kept = key === undefined ? undefined : memory.get(key, Date.now());
   const ifNoneMatch = raw.headers.get("If-None-Match");
   if (kept && kept.config === config && (await isAdmitted(context, config))) {
-    return repeat(context, kept, isNotModified(ifNoneMatch, kept.etag));
+    return reuse(context, kept, isNotModified(ifNoneMatch, kept.etag));
   }
   await next();
   const { status, headers } = context.res;
   if (status !== 200) return;
-  const repeatable = context.get("repeatable");
-  if (config && key !== undefined && repeatable) {
+  const reusable = context.get("reusable");
+  if (config && key !== undefined && reusable) {
     const { symbols, pages } = context.get("stats");
-    memory.put(key, { ...repeatable, config, headers: new Headers(headers), counted: { symbols, pages } });
+    memory.put(key, { ...reusable, config, headers: new Headers(headers), counted: { symbols, pages } });
   }
   if (!isNotModified(ifNoneMatch, headers.get("ETag"))) return;
   await context.res.body?.cancel();
@@ -79,7 +80,7 @@ export const repeatResponses: Middleware = async (context, next) => {
   context.res = notModified(headers);
 };
 
-/** Everything in a request that makes the responses of page routes differ; undefined if it is too long. */
+/** The cache key: everything in a request that makes responses of page routes differ; undefined if it is too long. */
 function keyOf(context: AppContext): string | undefined {
   const { headers, url } = context.req.raw;
   const origin = allowedOrigin(headers.get("Origin") ?? "", context);
@@ -99,12 +100,12 @@ async function isAdmitted(context: AppContext, config: Config): Promise<boolean>
   }
 }
 
-function repeat(
+function reuse(
   context: AppContext,
   { body, headers, fetchedAt, lifetime, counted }: PageResponse,
   isUnmodified: boolean,
 ): Response {
-  context.get("stats").repeat(counted);
+  context.get("stats").countReuse(counted);
   const response = isUnmodified ? notModified(headers) : new Response(body, { headers });
   const changing = ageHeaders({ tier: "edge", fetchedAt }, lifetime, Date.now());
   for (const [name, value] of Object.entries(changing)) response.headers.set(name, value);

@@ -1,4 +1,4 @@
-import "./impatience.ts";
+import "./short-deadlines.ts";
 import worker from "../../functions/index.ts";
 
 /** The Worker with short deadlines, for responses that a deadline causes. */
