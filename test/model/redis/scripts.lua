@@ -59,7 +59,10 @@ local function escape(char) return ESCAPES[char] or string.format('\\u%04x', cha
 -- ends at its first nil.
 local function encode(value)
   local kind = type(value)
-  if kind == 'string' then return '"' .. value:gsub('[%c"\\]', escape) .. '"' end
+  if kind == 'string' then
+    if value:find('[%c"\\]') then value = value:gsub('[%c"\\]', escape) end
+    return '"' .. value .. '"'
+  end
   if kind == 'number' then return string.format('%d', value < 0 and math.ceil(value) or math.floor(value)) end
   if value == true then return '1' end
   if kind ~= 'table' then return 'null' end
@@ -78,50 +81,55 @@ local function fieldsOf(request)
   return fields, count
 end
 
-local function setClock(micros)
-  redis.micros, redis.millis = micros, micros // 1000
+-- Begins a request. A script that failed has left its declared keys.
+local function begin(micros)
+  redis.micros = math.tointeger(micros)
+  redis.millis = redis.micros // 1000
+  redis.declared = nil
 end
+
+-- The functions that JavaScript calls have a number and a text as arguments, and return a text.
 
 local compiled = {}
 
 -- Compiles a script. Returns its ID.
-function define(source)
+function define(_, source)
   compiled[#compiled + 1] = assert(load(source, '=script', 't', environment))
-  return #compiled
+  return tostring(#compiled)
 end
 
--- Runs a script. The request contains the ID of the script, the number of keys, the keys, and the arguments. `name` is
--- the command that runs it, EVAL or EVALSHA.
-function evaluate(micros, name, request)
-  setClock(micros)
-  count(name)
-  local fields, count = fieldsOf(request)
+-- Runs a script. The request contains the command that runs it (EVAL or EVALSHA), the ID of the script, the number of
+-- keys, the keys, and the arguments.
+function evaluate(micros, request)
+  begin(micros)
+  local fields, length = fieldsOf(request)
+  count(fields[1])
   local keys, args, declared = {}, {}, {}
-  local last = 2 + tonumber(fields[2])
-  for index = 3, last do
-    keys[index - 2] = fields[index]
+  local last = 3 + tonumber(fields[3])
+  for index = 4, last do
+    keys[index - 3] = fields[index]
     declared[fields[index]] = true
   end
-  for index = last + 1, count do args[index - last] = fields[index] end
+  table.move(fields, last + 1, length, 1, args)
   globals.KEYS, globals.ARGV = keys, args
   redis.declared = declared
-  local isOk, reply = pcall(compiled[tonumber(fields[1])])
-  redis.declared = nil
-  if not isOk then fail(reply) end
-  return encode(reply)
+  return encode(compiled[tonumber(fields[2])]())
 end
 
 -- Runs one command.
 function command(micros, request)
-  setClock(micros)
+  begin(micros)
   return encode(call(table.unpack((fieldsOf(request)))))
 end
 
 -- Counts a command that the caller runs itself.
-function countOne(name) count(name) end
+function countOne(_, name)
+  count(name)
+  return ''
+end
 
 -- Returns the number of counted commands.
-function countAll() return total end
+function countAll() return tostring(total) end
 
 -- Returns the counted commands as a list of names and numbers.
 function counted()
@@ -137,11 +145,12 @@ end
 function reset(early)
   redis.keys, redis.early = {}, early
   counts, total = {}, 0
+  return ''
 end
 
 -- Returns all keys that have not expired.
 function existing(micros)
-  setClock(micros)
+  begin(micros)
   local names = {}
   for key in pairs(redis.keys) do names[#names + 1] = key end
   table.sort(names)
@@ -161,5 +170,11 @@ end
 
 -- `save` copies the database, and `restore` restores the copy.
 local saved
-function save() saved = copy(redis.keys) end
-function restore() redis.keys = copy(saved) end
+function save()
+  saved = copy(redis.keys)
+  return ''
+end
+function restore()
+  redis.keys = copy(saved)
+  return ''
+end

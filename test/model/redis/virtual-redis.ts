@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { array, number, parse, string, union } from "valibot";
 import { LuaFactory } from "wasmoon";
 import type { ScriptCall } from "../../../functions/upstash.ts";
+import { createFunctionReader, type LuaFunction } from "./lua-functions.ts";
 
 const MODULES = ["database", "sorted-sets", "scripts"];
 /** Separates the fields of a request. No key or argument may contain it. */
@@ -11,18 +12,18 @@ const SEPARATOR = "\x1f";
 const Keys = array(string());
 const Counts = array(union([string(), number()]));
 
-/** The functions of `scripts.lua`. Replies are JSON. */
+/** The functions of `scripts.lua`. The number is 0 and the text is empty where a function needs none. */
 interface Interpreter {
-  define(source: string): number;
-  evaluate(micros: number, name: string, request: string): string;
-  countOne(name: string): void;
-  countAll(): number;
-  counted(): string;
-  command(micros: number, request: string): string;
-  existing(micros: number): string;
-  reset(early: number): void;
-  save(): void;
-  restore(): void;
+  readonly define: LuaFunction;
+  readonly evaluate: LuaFunction;
+  readonly command: LuaFunction;
+  readonly countOne: LuaFunction;
+  readonly countAll: LuaFunction;
+  readonly counted: LuaFunction;
+  readonly existing: LuaFunction;
+  readonly reset: LuaFunction;
+  readonly save: LuaFunction;
+  readonly restore: LuaFunction;
 }
 
 /**
@@ -34,9 +35,13 @@ export class VirtualRedis {
   micros = 0;
   readonly #lua: Interpreter;
   readonly #rewrite: (script: string) => string;
-  readonly #scripts = new Map<string, number>();
+  readonly #scripts = new Map<string, string>();
   /** The scripts that EVALSHA knows, by their SHA-1. */
   readonly #loaded = new Map<string, string>();
+  /** The values of that map. */
+  readonly #sources = new Set<string>();
+  /** The number of commands; undefined while it is not known. */
+  #total: number | undefined;
 
   private constructor(lua: Interpreter, rewrite: (script: string) => string) {
     this.#lua = lua;
@@ -53,19 +58,19 @@ export class VirtualRedis {
       );
     }
     const engine = await factory.createEngine();
-    const { global } = engine;
     await engine.doString("require('scripts')");
+    const read = createFunctionReader(engine);
     const lua: Interpreter = {
-      define: global.get("define"),
-      evaluate: global.get("evaluate"),
-      countOne: global.get("countOne"),
-      countAll: global.get("countAll"),
-      counted: global.get("counted"),
-      command: global.get("command"),
-      existing: global.get("existing"),
-      reset: global.get("reset"),
-      save: global.get("save"),
-      restore: global.get("restore"),
+      define: read("define"),
+      evaluate: read("evaluate"),
+      command: read("command"),
+      countOne: read("countOne"),
+      countAll: read("countAll"),
+      counted: read("counted"),
+      existing: read("existing"),
+      reset: read("reset"),
+      save: read("save"),
+      restore: read("restore"),
     };
     return new VirtualRedis(lua, rewrite);
   }
@@ -82,11 +87,12 @@ export class VirtualRedis {
   #evaluate(name: "EVAL" | "EVALSHA", { script, keys, args }: ScriptCall): unknown {
     let id = this.#scripts.get(script);
     if (id === undefined) {
-      id = this.#lua.define(this.#rewrite(script));
+      id = this.#lua.define(0, this.#rewrite(script));
       this.#scripts.set(script, id);
     }
-    const request = requestOf([String(id), String(keys.length), ...keys, ...args]);
-    return JSON.parse(this.#lua.evaluate(this.micros, name, request));
+    this.#total = undefined;
+    const request = requestOf([name, id, String(keys.length), ...keys, ...args]);
+    return JSON.parse(this.#lua.evaluate(this.micros, request));
   }
 
   /**
@@ -96,16 +102,25 @@ export class VirtualRedis {
   command(...command: readonly string[]): unknown {
     const [name, source = "", keyCount, ...fields] = command;
     if (name === "EVAL" || name === "EVALSHA") {
-      if (name === "EVAL") this.#loaded.set(createHash("sha1").update(source).digest("hex"), source);
+      if (name === "EVAL") this.#load(source);
       const script = name === "EVAL" ? source : this.#loaded.get(source);
       if (script === undefined) {
-        this.#lua.countOne(name);
+        this.#total = undefined;
+        this.#lua.countOne(0, name);
         throw new Error("NOSCRIPT No matching script");
       }
       const count = Number(keyCount);
       return this.#evaluate(name, { script, keys: fields.slice(0, count), args: fields.slice(count) });
     }
+    this.#total = undefined;
     return JSON.parse(this.#lua.command(this.micros, requestOf(command)));
+  }
+
+  /** Makes a script known to EVALSHA. */
+  #load(source: string): void {
+    if (this.#sources.has(source)) return;
+    this.#sources.add(source);
+    this.#loaded.set(createHash("sha1").update(source).digest("hex"), source);
   }
 
   /**
@@ -113,7 +128,7 @@ export class VirtualRedis {
    * command inside them. Upstash bills all of them. Names are in upper case.
    */
   commandsByName(): ReadonlyMap<string, number> {
-    const list = parse(Counts, JSON.parse(this.#lua.counted()));
+    const list = parse(Counts, JSON.parse(this.#lua.counted(0, "")));
     const counts = new Map<string, number>();
     for (let index = 0; index < list.length; index += 2) {
       counts.set(String(list[index]), Number(list[index + 1]));
@@ -123,31 +138,34 @@ export class VirtualRedis {
 
   /** The number of commands since the last reset. */
   commands(): number {
-    return this.#lua.countAll();
+    this.#total ??= Number(this.#lua.countAll(0, ""));
+    return this.#total;
   }
 
   /** Empties the database and the counters. Scripts stay known to EVALSHA. */
   reset({ keysEndEarly = false } = {}): void {
-    this.#lua.reset(keysEndEarly ? 1 : 0);
+    this.#total = undefined;
+    this.#lua.reset(keysEndEarly ? 1 : 0, "");
   }
 
   /** Returns all keys that have not expired. */
   keys(): string[] {
-    return parse(Keys, JSON.parse(this.#lua.existing(this.micros)));
+    return parse(Keys, JSON.parse(this.#lua.existing(this.micros, "")));
   }
 
   /** Saves the database and the clock. Returns a function that restores them. */
   save(): () => void {
     const { micros } = this;
-    this.#lua.save();
+    this.#lua.save(0, "");
     return () => {
-      this.#lua.restore();
+      this.#lua.restore(0, "");
       this.micros = micros;
     };
   }
 }
 
 function requestOf(fields: readonly string[]): string {
-  if (fields.some((field) => field.includes(SEPARATOR))) throw new Error("A field contains the separator");
-  return fields.join(SEPARATOR);
+  const request = fields.join(SEPARATOR);
+  if (request.split(SEPARATOR).length !== fields.length) throw new Error("A field contains the separator");
+  return request;
 }
