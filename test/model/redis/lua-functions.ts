@@ -1,10 +1,10 @@
 import { type LuaEngine, LuaReturn } from "wasmoon";
+import { readReply } from "./lua-reply.ts";
 
-/** A global function of Lua with a number and a text as arguments, and a text as its result. */
-export type LuaFunction = (value: number, text: string) => string;
+/** A global function of Lua with a number and a text as arguments. Its result is a reply as `scripts.lua` encodes it. */
+export type LuaFunction = (value: number, text: string) => unknown;
 
-const NUMBERS = (count: number) => Array<"number">(count).fill("number");
-const [THREE_NUMBERS] = [NUMBERS(3)];
+const THREE_NUMBERS = Array<"number">(3).fill("number");
 /** UTF-8 needs this many bytes for a UTF-16 unit at most. */
 const MAX_UNIT_BYTES = 3;
 const LENGTH_BYTES = 4;
@@ -36,17 +36,15 @@ export function createFunctionReader({ global: { lua, address } }: LuaEngine): (
     module.ccall("lua_pushlstring", null, THREE_NUMBERS, [address, input.pointer, length]);
   }
 
-  /** Removes a text from the stack. */
-  function popText(): string {
-    const pointer: unknown = module.ccall("lua_tolstring", "number", THREE_NUMBERS, [
+  /** The place of the text on top of the stack. */
+  function topText(): { start: number; end: number } {
+    const result: unknown = module.ccall("lua_tolstring", "number", THREE_NUMBERS, [
       address,
       -1,
       lengthPointer,
     ]);
-    const start = Number(pointer);
-    const text = bytes().toString("utf8", start, start + bytes().readUInt32LE(lengthPointer));
-    lua.lua_settop(address, -2);
-    return text;
+    const start = Number(result);
+    return { start, end: start + bytes().readUInt32LE(lengthPointer) };
   }
 
   return (name) => {
@@ -58,9 +56,13 @@ export function createFunctionReader({ global: { lua, address } }: LuaEngine): (
       lua.lua_pushnumber(address, value);
       pushText(text);
       const status = lua.lua_pcallk(address, 2, 1, 0, 0, null);
-      const reply = popText();
-      if (status !== LuaReturn.Ok) throw new Error(reply);
-      return reply;
+      const { start, end } = topText();
+      try {
+        if (status !== LuaReturn.Ok) throw new Error(bytes().toString("utf8", start, end));
+        return readReply(bytes(), start);
+      } finally {
+        lua.lua_settop(address, -2);
+      }
     };
   };
 }

@@ -52,32 +52,28 @@ local environment = setmetatable({}, {
   __newindex = function(_, name) fail('attempt to create the global variable ' .. tostring(name)) end,
 })
 
-local ESCAPES = {['"'] = '\\"', ['\\'] = '\\\\'}
-local function escape(char) return ESCAPES[char] or string.format('\\u%04x', char:byte()) end
-
--- Encodes a reply as JSON with the conversions of Redis: false becomes nil, numbers lose their fraction, and a list
--- ends at its first nil.
+-- Encodes a reply for `lua-reply.ts` with the conversions of Redis: false becomes nil, numbers lose their fraction, and a
+-- list ends at its first nil.
 local function encode(value)
   local kind = type(value)
-  if kind == 'string' then
-    if value:find('[%c"\\]') then value = value:gsub('[%c"\\]', escape) end
-    return '"' .. value .. '"'
-  end
-  if kind == 'number' then return string.format('%d', value < 0 and math.ceil(value) or math.floor(value)) end
-  if value == true then return '1' end
-  if kind ~= 'table' then return 'null' end
+  if kind == 'string' then return '$' .. #value .. ';' .. value end
+  if kind == 'number' then return string.format(':%d;', value < 0 and math.ceil(value) or math.floor(value)) end
+  if value == true then return ':1;' end
+  if kind ~= 'table' then return '_' end
   if value.ok then return encode(value.ok) end
   local items = {}
   for index, item in ipairs(value) do items[index] = encode(item) end
-  return '[' .. table.concat(items, ',') .. ']'
+  return '*' .. #items .. ';' .. table.concat(items)
 end
 
 local function fieldsOf(request)
-  local fields, count = {}, 0
-  for field in request:gmatch('[^' .. SEPARATOR .. ']*') do
+  local fields, count, from = {}, 0, 1
+  repeat
+    local separator = request:find(SEPARATOR, from, true)
     count = count + 1
-    fields[count] = field
-  end
+    fields[count] = request:sub(from, separator and separator - 1)
+    from = separator and separator + 1
+  until not from
   return fields, count
 end
 
@@ -88,14 +84,14 @@ local function begin(micros)
   redis.declared = nil
 end
 
--- The functions that JavaScript calls have a number and a text as arguments, and return a text.
+-- The functions that JavaScript calls have a number and a text as arguments, and return an encoded reply.
 
 local compiled = {}
 
 -- Compiles a script. Returns its ID.
 function define(_, source)
   compiled[#compiled + 1] = assert(load(source, '=script', 't', environment))
-  return tostring(#compiled)
+  return encode(#compiled)
 end
 
 -- Runs a script. The request contains the command that runs it (EVAL or EVALSHA), the ID of the script, the number of
@@ -125,11 +121,11 @@ end
 -- Counts a command that the caller runs itself.
 function countOne(_, name)
   count(name)
-  return ''
+  return encode(nil)
 end
 
 -- Returns the number of counted commands.
-function countAll() return tostring(total) end
+function countAll() return encode(total) end
 
 -- Returns the counted commands as a list of names and numbers.
 function counted()
@@ -145,7 +141,7 @@ end
 function reset(early)
   redis.keys, redis.early = {}, early
   counts, total = {}, 0
-  return ''
+  return encode(nil)
 end
 
 -- Returns all keys that have not expired.
@@ -172,9 +168,9 @@ end
 local saved
 function save()
   saved = copy(redis.keys)
-  return ''
+  return encode(nil)
 end
 function restore()
   redis.keys = copy(saved)
-  return ''
+  return encode(nil)
 end

@@ -87,12 +87,12 @@ export class VirtualRedis {
   #evaluate(name: "EVAL" | "EVALSHA", { script, keys, args }: ScriptCall): unknown {
     let id = this.#scripts.get(script);
     if (id === undefined) {
-      id = this.#lua.define(0, this.#rewrite(script));
+      id = String(this.#lua.define(0, this.#rewrite(script)));
       this.#scripts.set(script, id);
     }
     this.#total = undefined;
     const request = requestOf([name, id, String(keys.length), ...keys, ...args]);
-    return JSON.parse(this.#lua.evaluate(this.micros, request));
+    return this.#lua.evaluate(this.micros, request);
   }
 
   /**
@@ -113,7 +113,7 @@ export class VirtualRedis {
       return this.#evaluate(name, { script, keys: fields.slice(0, count), args: fields.slice(count) });
     }
     this.#total = undefined;
-    return JSON.parse(this.#lua.command(this.micros, requestOf(command)));
+    return this.#lua.command(this.micros, requestOf(command));
   }
 
   /** Makes a script known to EVALSHA. */
@@ -128,7 +128,7 @@ export class VirtualRedis {
    * command inside them. Upstash bills all of them. Names are in upper case.
    */
   commandsByName(): ReadonlyMap<string, number> {
-    const list = parse(Counts, JSON.parse(this.#lua.counted(0, "")));
+    const list = parse(Counts, this.#lua.counted(0, ""));
     const counts = new Map<string, number>();
     for (let index = 0; index < list.length; index += 2) {
       counts.set(String(list[index]), Number(list[index + 1]));
@@ -150,7 +150,7 @@ export class VirtualRedis {
 
   /** Returns all keys that have not expired. */
   keys(): string[] {
-    return parse(Keys, JSON.parse(this.#lua.existing(this.micros, "")));
+    return parse(Keys, this.#lua.existing(this.micros, ""));
   }
 
   /** Saves the database and the clock. Returns a function that restores them. */
