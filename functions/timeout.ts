@@ -41,14 +41,16 @@ export async function withTimeout<T>(
 ): Promise<T> {
   outer?.throwIfAborted();
   const controller = new AbortController();
-  const aborted = new Promise<never>((_, reject) => {
-    controller.signal.addEventListener("abort", () => reject(controller.signal.reason), { once: true });
-  });
-  const abort = () => controller.abort(outer?.reason);
-  const timer = setTimeout(() => controller.abort(timeoutError()), timeoutMs);
+  const aborted = Promise.withResolvers<never>();
+  const end = (reason: unknown) => {
+    aborted.reject(reason);
+    controller.abort(reason);
+  };
+  const abort = () => end(outer?.reason);
+  const timer = setTimeout(() => end(timeoutError()), timeoutMs);
   outer?.addEventListener("abort", abort, { once: true });
   try {
-    return await Promise.race([work(controller.signal), aborted]);
+    return await Promise.race([work(controller.signal), aborted.promise]);
   } finally {
     clearTimeout(timer);
     outer?.removeEventListener("abort", abort);

@@ -1,3 +1,5 @@
+import type { EdgeStorage } from "./edge-cache.ts";
+
 /**
  * What this data center remembers of an open circuit. Meanwhile it serves stale copies without reading the shared cache: in
  * an outage of OpenD, hundreds of data centers would read it again and again for each stale page. The isolates of a data
@@ -11,7 +13,7 @@ export interface CircuitMemory {
 
 /** Where the isolates of a data center share the memory. */
 export interface CircuitStorage {
-  readonly cache: Pick<Cache, "match" | "put">;
+  readonly cache: EdgeStorage;
   /** The Worker's own origin: keys of the Cache API are URLs under it. */
   readonly origin: string;
 }

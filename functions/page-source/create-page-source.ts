@@ -7,7 +7,7 @@ import { createRequestStats, increment, type RequestStats } from "../telemetry/r
 import { DEADLINES, type Deadlines } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
 import { createCircuitMemory } from "./circuit-memory.ts";
-import { createEdgeCache, NO_EDGE_CACHE } from "./edge-cache.ts";
+import { createEdgeCache, type EdgeStorage, NO_EDGE_CACHE } from "./edge-cache.ts";
 import { freshnessPolicy } from "./freshness.ts";
 import { createLookupPageSource, type PageSource } from "./page-source.ts";
 import { createSharedCache } from "./shared-cache.ts";
@@ -35,7 +35,7 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
   const { origin, client, waitUntil, freshOnly = false, deadlines = DEADLINES, now = Date.now } = request;
   const { stats = createRequestStats(now) } = request;
   const { budget = budgetFor(stats, config.subrequests) } = request;
-  const cache: Pick<Cache, "match" | "put"> = {
+  const cache: EdgeStorage = {
     match(key) {
       stats.countSubrequest();
       return caches.default.match(key);

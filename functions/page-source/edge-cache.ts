@@ -9,6 +9,16 @@ export interface EdgeEntry extends CachedReply {
   readonly revalidateAfter: number;
 }
 
+/** The part of the Cache API that the Worker uses. Keys are URLs. */
+export interface EdgeStorage {
+  match(url: string): Promise<CachedResponse | undefined>;
+  put(url: string, response: Response): Promise<void>;
+}
+
+interface CachedResponse extends Pick<Response, "arrayBuffer" | "json" | "text"> {
+  readonly headers: Pick<Headers, "get">;
+}
+
 /** The copies of this data center. A lost copy costs a lookup, so no failure of the cache fails a request. */
 export interface EdgeCache {
   /** The copy under this key, or a later one of another page that may have the row of its cursor. */
@@ -85,14 +95,14 @@ const MAX_CANDIDATES = 3;
  * @param now Unix time, milliseconds
  */
 export function createEdgeCache(
-  cache: Pick<Cache, "match" | "put">,
+  cache: EdgeStorage,
   origin: string,
   now: () => number,
   policy: FreshnessPolicy,
 ): EdgeCache {
   // In the query, because dot segments of a path are folded away.
-  const urlOf = (kind: string, name: string) => `${origin}/${kind}?${new URLSearchParams({ key: name })}`;
-  const pageUrl = (key: PageKey) => urlOf("page", nameOf(key));
+  const urlOf = (kind: string, name: string) => `${origin}/${kind}?key=${encodeURIComponent(name)}`;
+  const pageUrl = (name: string) => urlOf("page", name);
   const indexUrl = (symbol: string) => urlOf("page-index", symbol);
 
   // Read once for each request, to save subrequests.
@@ -121,14 +131,15 @@ export function createEdgeCache(
   }
 
   async function read(key: PageKey): Promise<EdgeEntry | undefined> {
-    const [url, name] = [pageUrl(key), nameOf(key)];
+    const name = nameOf(key);
+    const url = pageUrl(name);
     const remembered = memory.get(url);
     if (remembered?.name === name && now() < remembered.entry.revalidateAfter) return remembered.entry;
     const response = await cache.match(url);
     if (!response) return undefined;
     const { name: storedName, ...metadata } = parse(
       Metadata,
-      JSON.parse(decodeURIComponent(response.headers.get(METADATA_HEADER) ?? "")),
+      JSON.parse(response.headers.get(METADATA_HEADER) ?? ""),
     );
     if (storedName !== name) return undefined;
     const entry = { ...metadata, reply: new Uint8Array(await response.arrayBuffer()) };
@@ -164,7 +175,8 @@ export function createEdgeCache(
     },
     async put(key, cached, summary, waitMs = 0) {
       const storedKey = { ...key, cursor: cached.cursor };
-      const [url, name] = [pageUrl(storedKey), nameOf(storedKey)];
+      const name = nameOf(storedKey);
+      const url = pageUrl(name);
       const known = memory.get(url);
       // A slow lookup must not replace the copy of a later fetch.
       if (known?.name === name && known.entry.fetchedAt > cached.fetchedAt) return;
@@ -174,22 +186,28 @@ export function createEdgeCache(
         revalidateAfter: policy.revalidateAfter(cached, now(), waitMs, Math.random()),
       };
       remember(url, name, entry);
-      const stored = JSON.stringify({ ...metadata, name, revalidateAfter: entry.revalidateAfter });
-      // A header is ASCII, and a cursor may have any character.
-      const headers = { ...maxAge(cached.staleUntil - now()), [METADATA_HEADER]: encodeURIComponent(stored) };
+      const stored = asciiJson({ ...metadata, name, revalidateAfter: entry.revalidateAfter });
+      const headers = { ...maxAge(cached.staleUntil - now()), [METADATA_HEADER]: stored };
       await cache.put(url, new Response(reply, { headers })).catch(ignoreFailure);
       if (summary) await addToIndex(storedKey, summary).catch(ignoreFailure);
     },
     postponeRevalidation(key, entry) {
-      const storedKey = { ...key, cursor: entry.cursor };
-      const postponed = { ...entry, revalidateAfter: now() + MIN_STALE_REVALIDATE_MS };
-      remember(pageUrl(storedKey), nameOf(storedKey), postponed);
+      const name = nameOf({ ...key, cursor: entry.cursor });
+      remember(pageUrl(name), name, { ...entry, revalidateAfter: now() + MIN_STALE_REVALIDATE_MS });
     },
   };
 }
 
 function maxAge(ms: number): Record<string, string> {
   return { "Cache-Control": `max-age=${Math.max(0, Math.floor(ms / 1_000))}` };
+}
+
+/** JSON for a header, which is ASCII. A cursor may have any character. */
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[^ -~]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** A cache that fails to read or write is like an empty one. */

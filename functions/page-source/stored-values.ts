@@ -43,7 +43,7 @@ export function parseStoredPage(value: string | null): StoredPage | undefined {
       isRefusal: kind === "refusal",
       newest: Number(newest),
       cursor: decodeURIComponent(cursor),
-      reply: bytesOf(base64),
+      reply: Uint8Array.fromBase64(base64),
     };
   } catch {
     // Its cursor or reply is malformed.
@@ -63,7 +63,7 @@ export function formatStoredPage(
 ): string {
   const { fetchedAt, staleUntil, cursor, reply } = cached;
   const kind = isRefusal ? "refusal" : "page";
-  return `${fetchedAt} ${staleUntil} ${kind} ${newest} ${extent} - 0 ${encodeURIComponent(cursor)} ${base64Of(reply)}`;
+  return `${fetchedAt} ${staleUntil} ${kind} ${newest} ${extent} - 0 ${encodeURIComponent(cursor)} ${reply.toBase64()}`;
 }
 
 /** Why a page may not be fetched. */
@@ -139,12 +139,4 @@ export function parsePublication(value: string | null): Publication | undefined 
 
 export function formatPublication({ newest, seenAt, checkedAt, step }: Publication): string {
   return `${newest} ${seenAt} ${checkedAt} ${step}`;
-}
-
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-}
-
-function base64Of(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }

@@ -16,6 +16,9 @@ const US_PUBLICATION_HOUR = 16;
 /** From the date of a Hong Kong row to the publication of the next one. */
 const HK_PUBLICATION_DAYS = 13;
 
+/** A result about the row of a timestamp (Unix time in seconds). */
+type CalendarFunction = (market: Market, timestamp: number, step: number) => number;
+
 /** 2100-01-01, in seconds: the end of the known holidays. */
 const END_OF_CALENDAR = 4_102_444_800;
 
@@ -43,11 +46,11 @@ export function isCalendarTime(timestamp: number): boolean {
  * @param step a positive integer
  * @returns Unix time in milliseconds
  */
-export function expectedAfter(market: Market, newest: number, step: number): number {
+export const expectedAfter = remembering((market, newest, step) => {
   let row = dayOf(market, newest);
   for (let periods = 0; periods < step; periods += 1) row = rowAfter(market, row);
   return publicationOf(market, row);
-}
+});
 
 /**
  * The periods from one row to another: 0 for rows of the same period, negative if `newer` is older.
@@ -56,11 +59,12 @@ export function expectedAfter(market: Market, newest: number, step: number): num
  */
 export function periodsBetween(market: Market, older: number, newer: number): number {
   if (older === newer) return 0;
-  return periodOf(market, dayOf(market, newer)) - periodOf(market, dayOf(market, older));
+  return periodOf(market, newer, 0) - periodOf(market, older, 0);
 }
 
 /** A number that grows by 1 with each period. */
-function periodOf(market: Market, day: Date): number {
+const periodOf = remembering((market, timestamp) => {
+  const day = dayOf(market, timestamp);
   // The Monday of 1970-01-05 begins a week.
   if (market === "HK") return Math.floor((day.getTime() / DAY_MS - 4) / 7);
   const [year, month] = [day.getUTCFullYear(), day.getUTCMonth()];
@@ -68,6 +72,23 @@ function periodOf(market: Market, day: Date): number {
     (nominal) => settlementOf(nominal) <= day,
   );
   return 2 * (12 * year + month) + settled.length;
+});
+
+/** Results that each function remembers. The symbols of a market have the same newest rows. */
+const MAX_REMEMBERED = 500;
+
+/** A function that computes each result once, unless it has forgotten it. */
+function remembering(compute: CalendarFunction): CalendarFunction {
+  const results = new Map<string, number>();
+  return (market, timestamp, step) => {
+    const key = `${market} ${timestamp} ${step}`;
+    const known = results.get(key);
+    if (known !== undefined) return known;
+    if (results.size >= MAX_REMEMBERED) results.clear();
+    const result = compute(market, timestamp, step);
+    results.set(key, result);
+    return result;
+  };
 }
 
 /** Midnight UTC of a row's date. */
