@@ -9,12 +9,14 @@ export async function shrink<T>(
   let remaining = steps;
   for (let size = Math.ceil(remaining.length / 2); size >= 1; ) {
     let isShorter = false;
-    for (let from = remaining.length - size; from >= 0; from -= 1) {
+    // Long runs of steps that overlap by more than half find little, and each attempt runs a whole history.
+    const stride = Math.ceil(size / 2);
+    for (let from = remaining.length - size; from >= 0; from -= stride) {
       const shorter = remaining.toSpliced(from, size);
       if (await fails(shorter)) {
         remaining = shorter;
         isShorter = true;
-        from = Math.min(from, remaining.length - size + 1);
+        from = Math.min(from, remaining.length - size + stride);
       }
     }
     if (!isShorter) size = size === 1 ? 0 : Math.ceil(size / 2);

@@ -165,7 +165,8 @@ export class VirtualRedis {
 }
 
 function requestOf(fields: readonly string[]): string {
-  const request = fields.join(SEPARATOR);
-  if (request.split(SEPARATOR).length !== fields.length) throw new Error("A field contains the separator");
-  return request;
+  for (const field of fields) {
+    if (field.includes(SEPARATOR)) throw new Error("A field contains the separator");
+  }
+  return fields.join(SEPARATOR);
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { parse, picklist } from "valibot";
+import { nullable, parse, picklist, string, tuple } from "valibot";
 import { type CachedReply, nameOf, type PageKey } from "../../../functions/page-source/cached-reply.ts";
 import { circuitOpenMs } from "../../../functions/page-source/circuit-breaker.ts";
 import { freshnessPolicy } from "../../../functions/page-source/freshness.ts";
@@ -43,6 +43,7 @@ const LOOK_FIELDS = [
   "openPeriodMs",
   "isKnown",
 ] as const;
+const Values = tuple([nullable(string()), nullable(string())]);
 const LeaseReply = picklist(["acquired", "changed", "held", "open"]);
 
 /** A look, and the fetch by the holder of its lease. It may never end, like that of a crashed Worker. */
@@ -225,10 +226,10 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
     const { now } = this;
     const leaseMs = this.#redis.command("PTTL", LEASE_PREFIX + nameOf(key));
     checkEqual("The TTL of the lease", leaseMs, this.#oracle.leaseMs(key, now) ?? -2);
-    const index = this.#redis.command("GET", INDEX_PREFIX + key.symbol);
+    const values = this.#redis.command("MGET", INDEX_PREFIX + key.symbol, PUBLICATION);
+    const [index, record] = parse(Values, values);
     checkEqual("The index", index ?? "", this.#oracle.index(key.symbol, now).text());
     const publication = this.#oracle.publication(now);
-    const record = this.#redis.command("GET", PUBLICATION);
     checkEqual("The publication record", record, publication ? formatPublication(publication) : null);
   }
 
@@ -250,6 +251,6 @@ function checkReply(key: PageKey, cached: CachedReply): void {
 
 /** @throws Error if the values differ */
 function checkEqual(subject: string, found: unknown, expected: unknown): void {
-  if (isDeepStrictEqual(found, expected)) return;
+  if (found === expected || isDeepStrictEqual(found, expected)) return;
   throw new Error(`${subject} is ${JSON.stringify(found)}, not ${JSON.stringify(expected)}`);
 }
