@@ -54,6 +54,7 @@ export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
     original: "math.min(tonumber(score), repliedAt)",
     replacement: "repliedAt",
     expectedMessage: "A permit is free",
+    firstHistory: 72,
   },
   {
     defect: "a replaced permit is not released",
@@ -61,6 +62,7 @@ export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
     original: "if id == replaced then",
     replacement: "if false then",
     expectedMessage: "A permit is free",
+    firstHistory: 70,
   },
   {
     defect: "a repeated script grants another permit",
@@ -89,6 +91,7 @@ export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
     original: "entry.client == client and entry.weight or 0",
     replacement: "entry.client == client and 1 or 0",
     expectedMessage: "The permit exceeds the client's share",
+    firstHistory: 294,
   },
   {
     defect: "a wasted call counts twice for the account",
@@ -103,6 +106,7 @@ export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
     original: "math.max(tonumber(weight), newWeight)",
     replacement: "weight",
     expectedMessage: "The permit exceeds the client's share",
+    firstHistory: 294,
   },
   {
     defect: "a settlement shortens the TTL of the log",
@@ -117,6 +121,7 @@ export const RATE_LIMIT_MUTANTS: readonly Mutant[] = [
     original: "if id == permit then",
     replacement: "if true then",
     expectedMessage: "OpenD:",
+    firstHistory: 81,
   },
   {
     defect: "a release removes all permits",

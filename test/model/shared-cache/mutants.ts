@@ -30,6 +30,7 @@ const LEASE_MUTANTS: readonly Omit<Mutant, "script">[] = [
     original: " or tonumber(probeUntil) > now",
     replacement: "",
     expectedMessage: "The lease is acquired, not open",
+    firstHistory: 43,
   },
 ];
 
@@ -131,12 +132,14 @@ const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
     original: "if (tonumber(string.match(line, '^%S+ %S+ (%d+)')) or 0) > now then add(line) end",
     replacement: "add(line)",
     expectedMessage: "The index is",
+    firstHistory: 282,
   },
   {
     defect: "the index has no limit",
     original: "if not added[name] and #lines < 128 then",
     replacement: "if not added[name] then",
     expectedMessage: "The index is",
+    firstHistory: 83,
   },
   {
     defect: "the publication record goes back to an older row",
@@ -150,6 +153,7 @@ const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
     original: "and tonumber(newChecked) > tonumber(oldChecked) then",
     replacement: "then",
     expectedMessage: "The publication record is",
+    firstHistory: 150,
   },
   {
     defect: "a stored page does not settle its permit",
