@@ -20,7 +20,7 @@ const SHORT_WEEK_BOUNDS = { calls: 2_500, commands: 48_000 };
 
 /**
  * A third of the data centers of `npm run bench -- week`. The bound is harder to hold with fewer: 1.6 with 300, 1.9 with 60.
- * Without the memory of the open circuit it is 9.
+ * Without the memory of the open circuit it is 9 with 60.
  */
 const OUTAGE_SIZE = { dataCenters: 100 };
 
