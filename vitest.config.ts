@@ -10,6 +10,8 @@ process.env.NODE_COMPILE_CACHE ??= "node_modules/.cache/node";
 
 export default defineConfig({
   test: {
+    // Most files of a project share an isolate or a process, as requests do. More workers than cores: many tests wait.
+    maxWorkers: 3,
     globalSetup: "test/support/global-setup.ts",
     reporters: ["default", "test/support/slowest-files.ts"],
     // For `npm run coverage`. Istanbul, because Node cannot read V8's coverage of code in workerd.
@@ -23,6 +25,7 @@ export default defineConfig({
         plugins: [cloudflareTest({ wrangler: { configPath: "wrangler.toml" } })],
         test: {
           name: "workerd",
+          isolate: false,
           include: ["test/**/*.test.ts"],
           exclude: [
             "test/{bench,browser,client,model,python,repository,scripts,stand-ins,vendor,workers}/**",
@@ -32,12 +35,19 @@ export default defineConfig({
         },
       },
       {
-        // Tests in Node: third-party clients, stand-ins and simulations. Some start many Workers, so files run one after another.
+        // Tests in Node: stand-ins, scripts and simulations.
         test: {
           name: "node",
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
-          include: ["test/{bench,client,model,repository,scripts,stand-ins,vendor,workers}/**/*.test.ts"],
+          isolate: false,
+          include: ["test/{bench,client,model,repository,scripts,stand-ins,workers}/**/*.test.ts"],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        // The vendor's clients cannot be loaded into one process.
+        test: {
+          name: "vendor",
+          include: ["test/vendor/**/*.test.ts"],
           testTimeout: 30_000,
         },
       },
