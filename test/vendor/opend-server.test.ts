@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import FutuWebsocket from "futu-api";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { GET_SHORT_INTEREST } from "../../functions/opend/short-interest.ts";
-import { type LocalService, startLocalService } from "../support/local-service.ts";
+import { type LocalService, startPlainService } from "../support/local-service.ts";
 import { fetchReply } from "./vendor-request.ts";
 
 /** The vendor's unmodified client with an OpenD, and with the Worker in front of it. */
@@ -17,11 +17,11 @@ let keyless: LocalService;
 let urls: Record<"OpenD" | "Worker" | "Worker without API keys", URL>;
 
 beforeAll(async () => {
-  service = await startLocalService(
+  service = await startPlainService(
     { key: KEY, limit: 1_000 },
     { OPEND_KEY: KEY, API_KEYS, SUBREQUEST_LIMIT: "10000", UPSTREAM_WINDOW_SECONDS: "1" },
   );
-  keyless = await startLocalService();
+  keyless = await startPlainService();
   urls = {
     OpenD: new URL(service.opend.url),
     Worker: new URL(service.origin),
@@ -144,7 +144,7 @@ describe("Worker as an OpenD server", () => {
   it("answers every request of a client that logs in again after the subrequest limit is reached", {
     timeout: 60_000,
   }, async () => {
-    const limited = await startLocalService({ delayMs: [30, 60] }, { CLIENT_SHARE: "30" });
+    const limited = await startPlainService({ delayMs: [30, 60] }, { CLIENT_SHARE: "30" });
     const client = new FutuWebsocket();
     const { hostname, port } = new URL(limited.origin);
     let logins = 0;

@@ -7,7 +7,8 @@ import { startOpend } from "../stand-ins/opend.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { frameOf, openRawSocket, type RawSocket, TEXT } from "../support/raw-socket.ts";
-import { bundledWorker, startWorkerd, type Workerd } from "../support/workerd.ts";
+import { control } from "../support/stand-ins.ts";
+import { startWorkerd, type Workerd } from "../support/workerd.ts";
 
 /** Limits for the memory of workerd while clients of OpenD's protocol send large frames. */
 
@@ -40,7 +41,7 @@ async function startWorker(vars: Readonly<Record<string, string>> = REMOTES): Pr
 }
 
 beforeAll(async () => {
-  script = await bundledWorker();
+  script = await control.bundle("worker");
   // Its idle timeout elapses while the other tests run.
   idleWorker = await startWorker();
   idle = await openRawSocket(idleWorker.originOf("main"));
