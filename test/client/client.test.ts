@@ -3,13 +3,13 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import openapiTypescript, { astToString } from "openapi-typescript";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type LocalService, startLocalService } from "../support/local-service.ts";
+import { type LocalService, startPlainService } from "../support/local-service.ts";
 import { useApi } from "./program.ts";
 
 let service: LocalService;
 
 beforeAll(async () => {
-  service = await startLocalService();
+  service = await startPlainService();
   // The types are generated only from the document that the Worker serves.
   const types = astToString(await openapiTypescript(new URL("/openapi.json", service.origin)));
   await mkdir("test/client/generated", { recursive: true });

@@ -1,6 +1,6 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type LocalService, startLocalService } from "../support/local-service.ts";
+import { type LocalService, startPlainService } from "../support/local-service.ts";
 
 /** The official MCP client, in each mode of version negotiation. */
 
@@ -10,7 +10,7 @@ const DIGEST = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683
 let service: LocalService;
 
 beforeAll(async () => {
-  service = await startLocalService(
+  service = await startPlainService(
     {},
     { API_KEYS: `me:${DIGEST}`, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" },
   );

@@ -64,17 +64,6 @@ describe("connection to the OpenD server", () => {
     expect(Math.abs(Number(s2c?.time) - Date.now() / 1_000)).toBeLessThan(2);
   });
 
-  it("answers a fast request before an earlier slow one", async () => {
-    const service = await startService({ delayMs: [300, 300] }, PAID_PLAN);
-    const client = await connectAndLogIn(service);
-    await client.page(client.sendCall("NEWLY"));
-    const slow = client.sendCall("AAPL");
-    const fast = client.sendCall("NEWLY");
-    await client.reply(fast);
-    expect(client.replies.some(({ section }) => section === slow)).toBe(false);
-    expect((await client.page(slow)).s2c?.usItemList).toHaveLength(10);
-  });
-
   it.each([{ num: 0 }, { num: 51 }, { num: -1 }, { nextKey: "\u0000" }, { nextKey: "x".repeat(257) }])(
     "refuses the arguments %j",
     async (more) => {
@@ -127,7 +116,18 @@ describe("connection to the OpenD server", () => {
     expect(await client.closed).toBe(1009);
   });
 
-  it("refuses the 33rd request in flight, and closes when all are answered", async () => {
+  it.concurrent("answers a fast request before an earlier slow one", async () => {
+    const service = await startService({ delayMs: [300, 300] }, PAID_PLAN);
+    const client = await connectAndLogIn(service);
+    await client.page(client.sendCall("NEWLY"));
+    const slow = client.sendCall("AAPL");
+    const fast = client.sendCall("NEWLY");
+    await client.reply(fast);
+    expect(client.replies.some(({ section }) => section === slow)).toBe(false);
+    expect((await client.page(slow)).s2c?.usItemList).toHaveLength(10);
+  });
+
+  it.concurrent("refuses the 33rd request in flight, and closes when all are answered", async () => {
     const service = await startService({ delayMs: [200, 200] }, PAID_PLAN);
     const client = await connectAndLogIn(service);
     const sections = Array.from({ length: 33 }, () => client.sendCall("AAPL"));
@@ -137,7 +137,7 @@ describe("connection to the OpenD server", () => {
     expect((await service.opend.stats()).calls).toBe(1);
   });
 
-  it("closes before its subrequests run out, and answers every request", async () => {
+  it.concurrent("closes before its subrequests run out, and answers every request", async () => {
     const service = await startService({}, { CLIENT_SHARE: "30" });
     const answered: number[] = [];
     for (let total = 0; total < 12; ) {
@@ -157,18 +157,7 @@ describe("connection to the OpenD server", () => {
     expect((await service.opend.stats()).calls).toBe(12);
   });
 
-  it("causes at most 50 subrequests for 30 concurrent requests on the free plan", async () => {
-    const service = await startService({}, { CLIENT_SHARE: "30" });
-    const counted = await countSubrequests(service, async () => {
-      const client = await connectAndLogIn(service);
-      const sections = Array.from({ length: 30 }, (_, index) => client.sendCall(`T${index}`));
-      await Promise.all(sections.map((section) => client.reply(section)));
-      await client.closed;
-    });
-    expect(counted).toBeLessThanOrEqual(50);
-  });
-
-  it("answers some of 20 concurrent requests on the free plan, and refuses the others", async () => {
+  it.concurrent("answers some of 20 concurrent requests on the free plan, and refuses the others", async () => {
     const service = await startService({}, { CLIENT_SHARE: "30" });
     const client = await connectAndLogIn(service);
     const sections = Array.from({ length: 20 }, (_, index) => client.sendCall(`T${index}`));
@@ -180,6 +169,17 @@ describe("connection to the OpenD server", () => {
     }
     expect(await client.closed).toBe(1000);
     expect((await service.opend.stats()).calls).toBe(answered);
+  });
+
+  it("causes at most 50 subrequests for 30 concurrent requests on the free plan", async () => {
+    const service = await startService({}, { CLIENT_SHARE: "30" });
+    const counted = await countSubrequests(service, async () => {
+      const client = await connectAndLogIn(service);
+      const sections = Array.from({ length: 30 }, (_, index) => client.sendCall(`T${index}`));
+      await Promise.all(sections.map((section) => client.reply(section)));
+      await client.closed;
+    });
+    expect(counted).toBeLessThanOrEqual(50);
   });
 });
 

@@ -170,7 +170,7 @@ describe("frequency refusal by OpenD", () => {
   });
 });
 
-describe("connection that takes longer than its permit lasts", () => {
+describe.concurrent("connection that takes longer than its permit lasts", () => {
   it("replaces the permit before the call", async () => {
     const service = await startService();
     await service.get("/v1/short-interest/US.TSLA"); // Loads the scripts into Redis.
@@ -183,7 +183,7 @@ describe("connection that takes longer than its permit lasts", () => {
   });
 });
 
-describe("frequency refusal while another request waits for its permit", () => {
+describe.concurrent("frequency refusal while another request waits for its permit", () => {
   it("stops the call of that request", async () => {
     const service = await startService(
       { windowMs: 1_000 },

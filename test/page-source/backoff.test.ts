@@ -121,7 +121,7 @@ async function startBatch() {
   return { service, readBatch };
 }
 
-describe("batch of stale pages", () => {
+describe.concurrent("batch of stale pages", () => {
   it("does not wait for its refreshes", async () => {
     const { service, readBatch } = await startBatch();
     await service.opend.set({ delayMs: [1_000, 1_000] });
@@ -139,7 +139,7 @@ describe("batch of stale pages", () => {
   });
 });
 
-describe("batch of missing pages", () => {
+describe.concurrent("batch of missing pages", () => {
   it("waits once for an Upstash that hangs, then fails with store_unavailable", async () => {
     const { service, readBatch } = await startBatch();
     await service.upstash.fail("hang");

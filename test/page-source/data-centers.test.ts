@@ -148,14 +148,14 @@ describe("edge cache entry", () => {
     const { service, clock, dataCenters } = await start(1);
     const [dataCenter] = dataCenters;
     await dataCenter?.page("US.AAPL");
-    await service.upstash.redis("FLUSHALL"); // Like a purge.
+    await service.upstash.redis("FLUSHDB"); // Like a purge.
     clock.forward(50 * MINUTE - 1);
     expect((await dataCenter?.page("US.AAPL"))?.result?.tier).toBe("edge");
     expect((await service.opend.stats()).calls).toBe(1);
     clock.forward(5 * MINUTE);
     expect((await dataCenter?.page("US.AAPL"))?.result?.tier).toBe("edge");
     expect((await service.opend.stats()).calls).toBe(2);
-    await service.upstash.redis("FLUSHALL");
+    await service.upstash.redis("FLUSHDB");
     clock.forward(HOUR);
     expect((await dataCenter?.page("US.AAPL"))?.result?.tier).toBe("opend");
   });
@@ -165,7 +165,7 @@ describe("edge cache entry", () => {
     await service.opend.set({ fault: "unknown stock" });
     expect((await dataCenters[0]?.page("US.AAPL"))?.failure?.code).toBe("unknown_symbol");
     await service.opend.set({ fault: "" });
-    await service.upstash.redis("FLUSHALL"); // Like a purge.
+    await service.upstash.redis("FLUSHDB"); // Like a purge.
     clock.forward(5.5 * MINUTE);
     expect((await dataCenters[0]?.page("US.AAPL"))?.result?.tier).toBe("opend");
   });
@@ -193,10 +193,11 @@ describe("edge cache entry", () => {
   });
 
   it("is served with opend_timeout after 1 s while another lease holder fetches the page", async () => {
-    const { service, clock, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, SHORT_DEADLINES);
+    const deadlines = { ...SHORT_DEADLINES, request: 1_500 };
+    const { service, clock, dataCenters } = await start(1, { CLIENT_SHARE: "30" }, deadlines);
     await dataCenters[0]?.page("US.AAPL");
     clock.forward(HOUR);
-    await service.upstash.redis("FLUSHALL");
+    await service.upstash.redis("FLUSHDB");
     await service.upstash.redis("SET", "short-interest:lease:US.AAPL/", "another", "PX", "60000");
     const { result } = (await dataCenters[0]?.page("US.AAPL")) ?? {};
     expect(result).toMatchObject({ tier: "edge", staleReason: "opend_timeout" });

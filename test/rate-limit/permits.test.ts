@@ -134,7 +134,8 @@ describe("permit", () => {
   });
 
   it("is granted when Redis has lost its scripts", async () => {
-    const { acquire, command, log } = await start();
+    // Scripts belong to the whole server.
+    const { acquire, command, log } = await start({ ownServer: true });
     await acquire();
     await command("SCRIPT", "FLUSH");
     await acquire();

@@ -13,8 +13,9 @@ export async function start({
   maxInFlightMs = 6_000,
   maxWaitMs = 0,
   clientShare = 30,
+  ownServer = false,
 } = {}) {
-  const upstash = await control.startUpstash();
+  const upstash = await control.startUpstash({ ownServer });
   const command = (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args);
   const background: Promise<void>[] = [];
   const rule = { limit, windowMs, maxInFlightMs, maxWaitMs, clientShare };

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type LocalService, startLocalService } from "../support/local-service.ts";
+import { type LocalService, startPlainService } from "../support/local-service.ts";
 import { blocksOf, DOCUMENTS } from "../support/readme.ts";
 
 const ORIGIN = "http://localhost:8787";
@@ -17,7 +17,7 @@ const examples = DOCUMENTS.flatMap((path) => {
 
 let service: LocalService;
 beforeAll(async () => {
-  service = await startLocalService();
+  service = await startPlainService();
 }, 60_000);
 afterAll(() => service?.close());
 

@@ -203,7 +203,7 @@ describe("history beyond the quota", () => {
     expect(await response.json()).toMatchObject({ code: "upstream_quota_exceeded" });
   });
 
-  it.each([{ UPSTREAM_LIMIT: "3" }, { CLIENT_SHARE: "3" }])(
+  it.concurrent.each([{ UPSTREAM_LIMIT: "3" }, { CLIENT_SHARE: "3" }])(
     "waits for a permit that becomes free soon: %j",
     async (limit) => {
       const service = await startService(

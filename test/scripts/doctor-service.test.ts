@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { failure, report } from "../support/doctor.ts";
-import { type LocalService, startLocalService } from "../support/local-service.ts";
+import { type LocalService, startPlainService } from "../support/local-service.ts";
 import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 
 describe("doctor with the address of a deployed service", () => {
   let service: LocalService;
   beforeAll(async () => {
-    service = await startLocalService({}, { API_KEYS });
+    service = await startPlainService({}, { API_KEYS });
   }, 60_000);
   afterAll(() => service?.close());
 

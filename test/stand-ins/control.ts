@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { json } from "node:stream/consumers";
+import { type BundleName, createBundles } from "../support/bundles.ts";
 import { type OpendOptions, type OpendStats, type StandInOpend, startOpend } from "./opend.ts";
 import { type ReceivedRequest, type Receiver, type ReceiverResponse, startReceiver } from "./receiver.ts";
 import { startRedis } from "./redis.ts";
@@ -22,6 +23,8 @@ export interface Controls {
   /** Runs a command in the Redis of an Upstash stand-in. */
   redis: (id: number, name: string, ...args: string[]) => Promise<unknown>;
   redisKind: () => Promise<string>;
+  /** Returns a script for workerd. */
+  bundle: (name: BundleName) => Promise<string>;
   /** A port without a listener. */
   unusedPort: () => Promise<number>;
 }
@@ -60,6 +63,7 @@ export async function startControl() {
     openEndlessResponses: async (id) => receiver(id).openEndlessResponses(),
     redis: async (id, name, ...args) => upstash(id).redis.call(name, ...args),
     redisKind: async () => redis.kind,
+    bundle: createBundles(),
     async unusedPort() {
       const server = createTcpServer();
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { afterEach, expect, it, vi } from "vitest";
+import { afterAll, expect, it, vi } from "vitest";
 import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 
-let running: ChildProcess[] = [];
-afterEach(() => {
+const running: ChildProcess[] = [];
+afterAll(() => {
   for (const child of running) child.kill("SIGKILL");
-  running = [];
 });
 
 type Command = readonly [string, ...string[]];
@@ -66,7 +65,7 @@ it("npm run dev enables webhooks with a random WEBHOOK_SECRET_KEY if API_KEYS is
   expect(await exit).toBe(0);
 });
 
-it.each([
+it.concurrent.each([
   [{ OPEND_URL: "http://user:hunter2@127.0.0.1" }, "OPEND_URL is not a URL"],
   [{ OPEND_URL: "ws://user:hunter2@127.0.0.1" }, "OPEND_URL contains a user name or password"],
   [{ UPSTREAM_LIMIT: "many" }, "UPSTREAM_LIMIT is not an integer from 1 to 30"],

@@ -7,12 +7,12 @@ import { startOpend } from "./opend.ts";
 import { startRedis } from "./redis.ts";
 import { SAMPLE_SYMBOLS } from "./sample-data.ts";
 import { startUpstash } from "./upstash.ts";
-import { startLocalWorker } from "./worker.ts";
 
 /** `npm run dev` runs the Worker locally. Stand-ins replace OpenD and Upstash unless they are configured. */
 
 /** Milliseconds until this process notices the end of npm. */
 const PARENT_POLL_MS = 500;
+const parent = process.ppid;
 
 const port = Number(process.env.PORT ?? 8787);
 if (!(await canListenOn(port))) {
@@ -68,6 +68,8 @@ if (vars.UPSTASH_REDIS_REST_URL === undefined) {
   console.log(`Upstash:  ${vars.UPSTASH_REDIS_REST_URL}`);
 }
 
+// Loads wrangler, which takes a second, after the configuration is checked.
+const { startLocalWorker } = await import("./worker.ts");
 const worker = await startLocalWorker(vars, { port, console: true });
 cleanups.unshift(worker.close);
 console.log(`Worker:   ${worker.origin}, edge cache empty`);
@@ -90,7 +92,6 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, stop);
 }
 // npm does not pass on SIGTERM.
-const parent = process.ppid;
 if (process.env.npm_lifecycle_event === "dev") {
   setInterval(() => {
     if (process.ppid !== parent) void stop();

@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders } from "node:http";
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 export interface ReceiverResponse {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Time before the response, in milliseconds; -1 for no response. */
+  /** Time before the response, in milliseconds; -1 for none: the connection closes when the response of the path changes. */
   readonly delayMs?: number;
   /** The body never ends. */
   readonly endless?: boolean;
@@ -36,11 +36,15 @@ export async function startReceiver(): Promise<Receiver> {
   const received: ReceivedRequest[] = [];
   let endlessResponses = 0;
   const answers = new Map<string, ReceiverResponse>();
+  const unanswered = new Map<string, ServerResponse[]>();
   const server = createServer(async (request, response) => {
     const { url: path = "/", method = "", headers } = request;
     received.push({ path, method, headers, body: await text(request), receivedAt: Date.now() });
     const { status = 204, headers: own = {}, delayMs = 0, endless = false } = answers.get(path) ?? {};
-    if (delayMs < 0) return;
+    if (delayMs < 0) {
+      unanswered.set(path, [...(unanswered.get(path) ?? []), response]);
+      return;
+    }
     setTimeout(() => {
       response.writeHead(status, own);
       if (!endless) return response.end();
@@ -57,7 +61,11 @@ export async function startReceiver(): Promise<Receiver> {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received: () => received,
     openEndlessResponses: () => endlessResponses,
-    setResponse: (path, answer) => answers.set(path, answer),
+    setResponse(path, answer) {
+      answers.set(path, answer);
+      for (const response of unanswered.get(path) ?? []) response.destroy();
+      unanswered.delete(path);
+    },
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

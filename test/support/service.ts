@@ -4,9 +4,17 @@ import type { OpendOptions } from "../stand-ins/opend.ts";
 import type { UpstashFault } from "../stand-ins/upstash.ts";
 import { control } from "./stand-ins.ts";
 
-/** Starts an OpenD and an Upstash, and calls the Worker with their addresses. Its origin has an empty edge cache. */
-export async function startService(options: OpendOptions = {}, vars: Record<string, unknown> = {}) {
-  const [opend, upstash] = await Promise.all([control.startOpend(options), control.startUpstash()]);
+/**
+ * Starts an OpenD and an Upstash, and calls the Worker with their addresses. Its origin has an empty edge cache.
+ *
+ * @param redis.ownServer whether it gets a Redis server of its own, for commands that affect a whole server
+ */
+export async function startService(
+  options: OpendOptions = {},
+  vars: Record<string, unknown> = {},
+  redis = { ownServer: false },
+) {
+  const [opend, upstash] = await Promise.all([control.startOpend(options), control.startUpstash(redis)]);
   const env = {
     OPEND_URL: opend.url,
     ...(options.key ? { OPEND_KEY: options.key } : {}),

@@ -1,11 +1,11 @@
 import { execFile, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { array, literal, number, object, parse, safeParse, string, union } from "valibot";
-import { unstable_readConfig as readConfig } from "wrangler";
 
 /** A Worker of a workerd process. */
 export interface WorkerdService {
@@ -102,13 +102,20 @@ export async function startWorkerd(
 /** The settings of the runtime in wrangler.toml, which deployment uses as well. */
 const Compatibility = object({ compatibility_date: string(), compatibility_flags: array(string()) });
 
+/** Reads them without wrangler, which takes a second to load. They have the syntax of JSON. */
+function readCompatibility() {
+  const toml = readFileSync("wrangler.toml", "utf8");
+  const settings = [...toml.matchAll(/^(compatibility_\w+) = (.*)$/gm)];
+  return parse(
+    Compatibility,
+    Object.fromEntries(settings.map(([, key, value = ""]) => [key, JSON.parse(value)])),
+  );
+}
+
 /** The configuration in Cap'n Proto. Its strings have the syntax of JSON. */
 function configOf(services: Readonly<Record<string, WorkerdService>>): string {
   const text = JSON.stringify;
-  const { compatibility_date: date, compatibility_flags: flags } = parse(
-    Compatibility,
-    readConfig({ config: "wrangler.toml" }),
-  );
+  const { compatibility_date: date, compatibility_flags: flags } = readCompatibility();
   const workers = Object.entries(services).map(([name, { vars = {}, cache }]) => {
     const bindings = Object.entries(vars).map(
       ([key, value]) => `(name = ${text(key)}, text = ${text(value)})`,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import MoomooWebsocket from "moomoo-api";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type LocalService, startLocalService } from "../support/local-service.ts";
+import { type LocalService, startPlainService } from "../support/local-service.ts";
 
 /** The unmodified client of the moomoo brand. It has the same protocol, but lacks the short-interest message. */
 
@@ -12,7 +12,7 @@ let service: LocalService;
 
 beforeAll(async () => {
   const API_KEYS = `me:${hash("sha256", KEY)}:${hash("sha256", hash("md5", KEY))}`;
-  service = await startLocalService({}, { API_KEYS });
+  service = await startPlainService({}, { API_KEYS });
 }, 60_000);
 
 afterAll(() => service?.close());

@@ -1,8 +1,7 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { UNLIMITED } from "../stand-ins/worker.ts";
 import { type Contract, readContract } from "../support/contract.ts";
-import { type LocalService, startLocalService } from "../support/local-service.ts";
+import { type LocalService, startLocalService, startPlainService } from "../support/local-service.ts";
 
 /** Responses of a running Worker conform to /openapi.json, as checked by independent validators. */
 
@@ -19,21 +18,20 @@ let contract: Contract;
 
 beforeAll(async () => {
   const vars = { UPSTREAM_WAIT_MS: "0", UPSTREAM_WINDOW_SECONDS: "1", CLIENT_SHARE: "30" };
-  open = await startLocalService({ windowMs: 1_000 }, vars);
-  shortDeadlines = await startLocalService({ windowMs: 1_000 }, vars, {
-    ...UNLIMITED,
-    entrypoint: "test/support/short-deadlines-worker.ts",
-  });
-  keyed = await startLocalService({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "1", API_KEYS: `me:${DIGEST}` });
-  rateLimited = await startLocalService({}, {}, { requestsPerMinute: 1 });
-  misconfigured = await startLocalService({}, { OPEND_URL: "" });
-  withAllowedOrigins = await startLocalService({}, { ALLOWED_ORIGINS: "https://a.example" });
+  [open, shortDeadlines, keyed, rateLimited, misconfigured, withAllowedOrigins] = await Promise.all([
+    startPlainService({ windowMs: 1_000 }, vars),
+    startPlainService({ windowMs: 1_000 }, vars, "short-deadlines"),
+    startPlainService({}, { UPSTREAM_WAIT_MS: "0", CLIENT_SHARE: "1", API_KEYS: `me:${DIGEST}` }),
+    startLocalService({}, {}, { requestsPerMinute: 1 }),
+    startPlainService({}, { OPEND_URL: "" }),
+    startPlainService({}, { ALLOWED_ORIGINS: "https://a.example" }),
+  ]);
   contract = await readContract(open.origin);
 }, 120_000);
 
 afterAll(async () => {
-  for (const worker of [open, shortDeadlines, keyed, rateLimited, misconfigured, withAllowedOrigins])
-    await worker?.close();
+  const services = [open, shortDeadlines, keyed, rateLimited, misconfigured, withAllowedOrigins];
+  await Promise.all(services.map((service) => service?.close()));
 });
 
 const ask = (

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { type LocalService, startLocalService } from "../support/local-service.ts";
+import { type LocalService, startPlainService } from "../support/local-service.ts";
 import { API_KEYS, requestPages } from "../support/opend-client.ts";
 
 let running: LocalService;
 
 beforeAll(async () => {
-  running = await startLocalService({}, { API_KEYS, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
+  running = await startPlainService({}, { API_KEYS, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
 }, 60_000);
 
 afterAll(() => running?.close());

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { commandCount } from "../support/commandstats.ts";
-import { type LocalService, startLocalService } from "../support/local-service.ts";
+import { type LocalService, startPlainService } from "../support/local-service.ts";
 
 const SHARE = 4;
 const REQUESTS = 40;
 
 let running: LocalService;
 beforeAll(async () => {
-  running = await startLocalService({}, { CLIENT_SHARE: String(SHARE), SUBREQUEST_LIMIT: "10000" });
+  running = await startPlainService({}, { CLIENT_SHARE: String(SHARE), SUBREQUEST_LIMIT: "10000" });
 }, 60_000);
 afterAll(() => running.close());
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type StandInOpend, startOpend } from "../stand-ins/opend.ts";
 import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
 import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
-import { type LocalWorker, startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
+import { startPlainWorkerd } from "../support/plain-workerd.ts";
 
 const WORKERS = 8;
 const CLIENTS = 100;
@@ -12,7 +12,7 @@ const CLIENTS = 100;
 let redis: RedisHost;
 let opend: StandInOpend;
 let upstash: StandInUpstash;
-let workers: LocalWorker[];
+let workers: Awaited<ReturnType<typeof startPlainWorkerd>>;
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -24,27 +24,25 @@ beforeAll(async () => {
     UPSTASH_REDIS_REST_TOKEN: upstash.token,
     CLIENT_SHARE: "30",
   };
-  workers = [];
-  for (let started = 0; started < WORKERS; started += 1)
-    workers.push(await startLocalWorker(vars, UNLIMITED));
-  await Promise.all(workers.map((worker) => fetch(`${worker.origin}/healthz`)));
+  workers = await startPlainWorkerd(vars, { workers: WORKERS });
+  await Promise.all(workers.origins.map((origin) => fetch(`${origin}/healthz`)));
 }, 120_000);
 
 afterAll(async () => {
-  await Promise.all(workers.map((worker) => worker.close()));
+  await workers.close();
   await upstash.close();
   await opend.close();
   await redis.close();
 });
 
-const get = (worker: LocalWorker | undefined, symbol: string, init?: RequestInit) =>
-  fetch(`${worker?.origin}/v1/short-interest/${symbol}`, init);
+const get = (origin: string | undefined, symbol: string, init?: RequestInit) =>
+  fetch(`${origin}/v1/short-interest/${symbol}`, init);
 
 describe(`${WORKERS} Workers with one shared cache`, () => {
   it(`make one call for an uncached page that ${CLIENTS} clients per Worker request at once`, async () => {
     const { calls } = opend.stats();
-    const requests = workers.flatMap((worker) =>
-      Array.from({ length: CLIENTS }, () => get(worker, "US.AAPL")),
+    const requests = workers.origins.flatMap((origin) =>
+      Array.from({ length: CLIENTS }, () => get(origin, "US.AAPL")),
     );
     const bodies = await Promise.all(requests.map(async (response) => (await response).text()));
     expect(new Set(bodies).size).toBe(1);
@@ -56,7 +54,7 @@ describe(`${WORKERS} Workers with one shared cache`, () => {
     const { calls } = opend.stats();
     const symbols = Array.from({ length: 20 }, (_, index) => `US.T${index}`);
     const requests = symbols.flatMap((symbol) =>
-      workers.flatMap((worker) => [get(worker, symbol), get(worker, symbol)]),
+      workers.origins.flatMap((origin) => [get(origin, symbol), get(origin, symbol)]),
     );
     const statuses = await Promise.all(requests.map(async (response) => (await response).status));
     expect(new Set(statuses)).toEqual(new Set([200]));
@@ -67,13 +65,13 @@ describe(`${WORKERS} Workers with one shared cache`, () => {
     opend.set({ delayMs: [100, 150] });
     const { calls } = opend.stats();
     const controller = new AbortController();
-    const aborted = get(workers[0], "US.TSLA", { signal: controller.signal });
+    const aborted = get(workers.origins[0], "US.TSLA", { signal: controller.signal });
     await vi.waitFor(() => expect(opend.stats().connections).toBeGreaterThan(0));
     controller.abort();
     await expect(aborted).rejects.toThrow();
     await vi.waitFor(async () => {
       expect(opend.stats().calls).toBe(calls + 1);
-      expect((await get(workers[1], "US.TSLA")).headers.get("Cache-Status")).toContain("hit");
+      expect((await get(workers.origins[1], "US.TSLA")).headers.get("Cache-Status")).toContain("hit");
     });
     expect(opend.stats().calls).toBe(calls + 1);
     opend.set({ delayMs: [0, 0] });

@@ -7,7 +7,9 @@ import { startOpend } from "../stand-ins/opend.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { frameOf, openRawSocket, type RawSocket, TEXT } from "../support/raw-socket.ts";
-import { bundledWorker, startWorkerd, type Workerd } from "../support/workerd.ts";
+import { SHORT_LOGIN_MS } from "../support/short-login.ts";
+import { control } from "../support/stand-ins.ts";
+import { startWorkerd, type Workerd } from "../support/workerd.ts";
 
 /** Limits for the memory of workerd while clients of OpenD's protocol send large frames. */
 
@@ -33,16 +35,19 @@ let idleWorker: Workerd;
 let idle: RawSocket;
 let idleSince: number;
 
-async function startWorker(vars: Readonly<Record<string, string>> = REMOTES): Promise<Workerd> {
-  const workerd = await startWorkerd({ main: { script, vars } }, { quiet: true });
+async function startWorker(
+  vars: Readonly<Record<string, string>> = REMOTES,
+  main = script,
+): Promise<Workerd> {
+  const workerd = await startWorkerd({ main: { script: main, vars } }, { quiet: true });
   await fetch(`${workerd.originOf("main")}/healthz`);
   return workerd;
 }
 
 beforeAll(async () => {
-  script = await bundledWorker();
-  // Its idle timeout elapses while the other tests run.
-  idleWorker = await startWorker();
+  script = await control.bundle("worker");
+  // Its deadline elapses while the other tests run.
+  idleWorker = await startWorker(REMOTES, await control.bundle("short-deadlines"));
   idle = await openRawSocket(idleWorker.originOf("main"));
   idleSince = performance.now();
 }, 60_000);
@@ -75,10 +80,12 @@ async function flood(connections: number, send: (socket: RawSocket) => Promise<v
 }
 
 it("Worker negotiates no WebSocket compression", async () => {
-  const { head, destroy } = await openRawSocket(idleWorker.originOf("main"));
+  const workerd = await startWorker();
+  const { head, destroy } = await openRawSocket(workerd.originOf("main"));
   expect(head).toMatch(/^HTTP\/1\.1 101 /);
   expect(head).not.toMatch(/^sec-websocket-extensions:/im);
   destroy();
+  await workerd.close();
 });
 
 describe("40 frames of 8 MiB close the connection within 2 s and take less than 150 MiB of memory", () => {
@@ -141,9 +148,9 @@ it("a call completes although its connection is closed because of a frame that i
   }
 });
 
-it("connection that sends nothing and ignores the close frame is closed 11 s after the upgrade", async () => {
+it("connection that sends nothing and ignores the close frame is closed 1 s after the deadline of its login", async () => {
   expect(await idle.closed).toBe(1008);
-  const elapsedMs = performance.now() - idleSince;
-  expect(elapsedMs).toBeGreaterThan(10_500);
-  expect(elapsedMs).toBeLessThan(15_000);
+  const elapsedMs = performance.now() - idleSince - SHORT_LOGIN_MS;
+  expect(elapsedMs).toBeGreaterThan(500);
+  expect(elapsedMs).toBeLessThan(5_000);
 });

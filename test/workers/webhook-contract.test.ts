@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Receiver, startReceiver } from "../stand-ins/receiver.ts";
 import { UNLIMITED } from "../stand-ins/worker.ts";
 import { type Contract, type ContractRequest, readContract } from "../support/contract.ts";
-import { type LocalService, startLocalService } from "../support/local-service.ts";
+import { type LocalService, startLocalService, startPlainService } from "../support/local-service.ts";
 import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 
 /** Responses of a running Worker match the webhook operations in /openapi.json. */
@@ -21,10 +21,12 @@ let id: string;
 beforeAll(async () => {
   receiver = await startReceiver();
   const vars = { API_KEYS, WEBHOOK_TRUSTED_ORIGINS: receiver.origin };
-  running = await startLocalService({}, vars, UNLIMITED);
-  flooded = await startLocalService({}, vars, { requestsPerMinute: 1 });
-  keyLimited = await startLocalService({}, vars, { ...UNLIMITED, requestsPerMinutePerKey: 1 });
-  unset = await startLocalService({}, { ...vars, UPSTASH_REDIS_REST_TOKEN: "" });
+  [running, flooded, keyLimited, unset] = await Promise.all([
+    startLocalService({}, vars, UNLIMITED),
+    startLocalService({}, vars, { requestsPerMinute: 1 }),
+    startLocalService({}, vars, { ...UNLIMITED, requestsPerMinutePerKey: 1 }),
+    startPlainService({}, { ...vars, UPSTASH_REDIS_REST_TOKEN: "" }),
+  ]);
   contract = await readContract(running.origin);
   const created = await send(
     running,
@@ -36,7 +38,8 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  for (const resource of [running, flooded, keyLimited, unset, receiver]) await resource?.close();
+  await Promise.all([running, flooded, keyLimited, unset].map((service) => service?.close()));
+  await receiver?.close();
 });
 
 const json = (body: unknown, method = "POST"): ContractRequest => ({
