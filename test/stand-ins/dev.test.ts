@@ -53,7 +53,7 @@ it("npm run dev stops if npm ends without a signal to it", async () => {
   const { child, printed, origin } = dev({ npm_lifecycle_event: "dev" }, shell);
   const url = await origin();
   child.kill("SIGKILL");
-  await vi.waitFor(() => expect(printed.text).toContain("Shutting down"), 10_000);
+  await vi.waitFor(() => expect(printed.text).toContain("Shutting down"), 20_000);
   await vi.waitFor(() => expect(fetch(url)).rejects.toThrow(), 10_000);
 });
 
