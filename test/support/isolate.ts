@@ -1,5 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { vi } from "vitest";
+import worker from "../../functions/index.ts";
 import type { Service } from "./service.ts";
 
 /** A response, and whether it was reused: otherwise its ETag was computed. */
@@ -10,20 +11,18 @@ export interface Reply {
   readonly isReused: boolean;
 }
 
-/** Requests a path from an isolate of the same data center, which shares the Cache API, but no memory. */
-export type Isolate = (
+export type Requester = (
   path: string,
   headers?: Readonly<Record<string, string>>,
   method?: string,
 ) => Promise<Reply>;
 
 /**
- * Starts an isolate.
+ * Returns a requester for which no finished response is in memory: the memory distinguishes the objects of bindings. So it
+ * is like another isolate of the same data center, which shares the Cache API.
  * @param vars other variables than those of the service
  */
-export async function startIsolate({ env, origin }: Service, vars: object = {}): Promise<Isolate> {
-  vi.resetModules();
-  const { default: worker } = await import("../../functions/index.ts");
+export function otherIsolate({ env, origin }: Service, vars: object = {}): Requester {
   const ownEnv = { ...env, ...vars };
   return async (path, headers = {}, method = "GET") => {
     const digest = vi.spyOn(crypto.subtle, "digest");
