@@ -9,15 +9,13 @@ export interface PageResponse extends FinishedResponse, Reusable {
   readonly counted: Pick<RequestStats, "symbols" | "pages">;
 }
 
-/**
- * The first line of an entry's body; the body of the response follows. A cache may change the headers of an entry, so those
- * of the response are here.
- */
+const METADATA_HEADER = "x-response-metadata";
+/** An entry has the body and the headers of the response. This is the rest, and the headers that a cache may change. */
 const Metadata = object({
   /** The key under which it was stored. The cache normalizes URLs, so two keys might share one. */
   name: string(),
-  headers: array(tuple([string(), string()])),
   etag: string(),
+  cacheControl: string(),
   fetchedAt: number(),
   lifetime: number(),
   until: number(),
@@ -25,9 +23,11 @@ const Metadata = object({
   pages: array(tuple([string(), number()])),
 });
 
+/** Headers that a cache adds. No finished response has them. */
+const HEADERS_OF_CACHE = ["CF-Cache-Status", "Content-Encoding", "Content-Length", "Date"];
+
 /** A response that ends sooner is not worth a write. */
 const MIN_REMAINING_S = 60;
-const LINE_FEED = 10;
 
 /**
  * Reads a response that an isolate of this data center has finished. No failure of the cache fails a request.
@@ -40,15 +40,17 @@ export async function readEdgeResponse(context: AppContext, name: string): Promi
   try {
     const entry = await stats.time("edge", caches.default.match(urlOf(context, name)));
     if (!entry) return undefined;
-    const bytes = new Uint8Array(await entry.arrayBuffer());
-    const end = bytes.indexOf(LINE_FEED);
-    const line = new TextDecoder().decode(bytes.subarray(0, end));
-    const { name: storedName, headers, symbols, pages, ...rest } = parse(Metadata, JSON.parse(line));
+    const text = decodeURIComponent(entry.headers.get(METADATA_HEADER) ?? "");
+    const { name: storedName, cacheControl, symbols, pages, ...rest } = parse(Metadata, JSON.parse(text));
     // The entry tells until when it is valid. The cache may keep it for longer.
     if (storedName !== name || Date.now() >= rest.until) return undefined;
+    // A copy of the headers as a whole is faster than a list of them in the metadata.
+    const headers = new Headers(entry.headers);
+    for (const own of [METADATA_HEADER, ...HEADERS_OF_CACHE]) headers.delete(own);
+    headers.set("Cache-Control", cacheControl);
+    headers.set("ETag", rest.etag);
     const counted = { symbols: new Set(symbols), pages: new Map(pages) };
-    // A copy, because a view would keep the line in memory.
-    return { ...rest, headers: new Headers(headers), counted, body: bytes.slice(end + 1) };
+    return { ...rest, headers, counted, body: new Uint8Array(await entry.arrayBuffer()) };
   } catch {
     return undefined;
   }
@@ -59,13 +61,13 @@ export function writeEdgeResponse(context: AppContext, name: string, response: P
   const { etag, fetchedAt, lifetime, until, headers, body, counted } = response;
   const remainingS = Math.floor((until - Date.now()) / 1_000);
   if (remainingS < MIN_REMAINING_S) return;
+  const cacheControl = headers.get("Cache-Control");
   const [symbols, pages] = [[...counted.symbols], [...counted.pages]];
-  const metadata = { name, headers: [...headers], etag, fetchedAt, lifetime, until, symbols, pages };
-  const line = new TextEncoder().encode(`${JSON.stringify(metadata)}\n`);
-  const bytes = new Uint8Array(line.byteLength + body.byteLength);
-  bytes.set(line);
-  bytes.set(body, line.byteLength);
-  const entry = new Response(bytes, { headers: { "Cache-Control": `max-age=${remainingS}` } });
+  const metadata = { name, etag, cacheControl, fetchedAt, lifetime, until, symbols, pages };
+  const entry = new Response(body, { headers });
+  entry.headers.set(METADATA_HEADER, encodeURIComponent(JSON.stringify(metadata)));
+  // A cache does not store a private response.
+  entry.headers.set("Cache-Control", `max-age=${remainingS}`);
   context.get("stats").countSubrequest();
   context.get("waitUntil")(caches.default.put(urlOf(context, name), entry).catch(() => undefined));
 }

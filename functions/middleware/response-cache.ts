@@ -12,7 +12,7 @@ interface KeptResponse extends PageResponse {
   readonly config: Config;
 }
 
-/** About 4,000 responses of ten rows. An isolate has 128 MB. */
+/** About 2,600 responses of ten rows. An isolate has 128 MB. */
 const MAX_BYTES = 16 * 1_024 * 1_024;
 /** A longer key is not used: a client may send an Accept header of many kilobytes. */
 const MAX_KEY_LENGTH = 2_048;
