@@ -1,6 +1,5 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
-import { requestId } from "hono/request-id";
 import { explainProblem } from "./http/problem.ts";
 import { postMcp } from "./mcp/handler.ts";
 import type { AppEnv } from "./middleware/app-env.ts";
@@ -31,7 +30,7 @@ const api = [loadConfig, rateLimitHeaders, authenticate, providePageSource] as c
 
 const app = new Hono<AppEnv>();
 
-app.use(requestId(), requestLog, conditionalRequests);
+app.use(requestLog, conditionalRequests);
 // In front of all other middleware, whose work a hit skips.
 app.use("/v1/short-interest/:symbol?", responseCache);
 app.use(securityHeaders);
