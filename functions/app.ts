@@ -1,10 +1,10 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
-import { requestId } from "hono/request-id";
 import { explainProblem } from "./http/problem.ts";
 import { postMcp } from "./mcp/handler.ts";
 import type { AppEnv } from "./middleware/app-env.ts";
 import { authenticate, requireApiKey } from "./middleware/auth.ts";
+import { conditionalRequests } from "./middleware/conditional-requests.ts";
 import { loadConfig } from "./middleware/config.ts";
 import { apiCors, mcpCors, requireAllowedOrigin } from "./middleware/cors.ts";
 import { providePageSource } from "./middleware/page-source.ts";
@@ -30,7 +30,10 @@ const api = [loadConfig, rateLimitHeaders, authenticate, providePageSource] as c
 
 const app = new Hono<AppEnv>();
 
-app.use(requestId(), requestLog, responseCache, securityHeaders);
+app.use(requestLog, conditionalRequests);
+// In front of all other middleware, whose work a hit skips.
+app.use("/v1/short-interest/:symbol?", responseCache);
+app.use(securityHeaders);
 app.use("/v1/*", apiCors, ...api);
 app.use("/v1/webhooks/*", requireApiKey, limitBody);
 app.use("/mcp", mcpCors, requireAllowedOrigin, ...api, limitBody);

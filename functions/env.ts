@@ -36,6 +36,8 @@ export interface Config {
   };
   /** Subrequests that the platform allows one request. */
   readonly subrequests: number;
+  /** Changes with each deployment, and with each changed secret; undefined if unknown. */
+  readonly version: string | undefined;
 }
 
 const url = (...protocols: string[]) =>
@@ -158,11 +160,17 @@ const Variables = v.object(
     WEBHOOK_SECRET_KEY: v.optional(secretKeys),
     OWN_HOSTS: v.optional(ownHosts),
     SUBREQUEST_LIMIT: integer(50, 10_000, "50"),
+    CF_VERSION_METADATA: v.optional(v.object({ id: v.string() }, "is not version metadata")),
   },
   "is not set",
 );
 
-const BINDINGS: readonly string[] = ["REQUESTS_PER_CLIENT", "REQUESTS_PER_KEY", "WEBHOOK_QUEUE"];
+const BINDINGS: readonly string[] = [
+  "REQUESTS_PER_CLIENT",
+  "REQUESTS_PER_KEY",
+  "WEBHOOK_QUEUE",
+  "CF_VERSION_METADATA",
+];
 /** The text variables; `docs/deploy.md` describes each. */
 export const VARIABLE_NAMES = Object.keys(Variables.entries).filter((name) => !BINDINGS.includes(name));
 
@@ -218,6 +226,7 @@ function readEnv(env: unknown): Config {
       secretKeys: vars.WEBHOOK_SECRET_KEY,
     },
     subrequests: vars.SUBREQUEST_LIMIT,
+    version: vars.CF_VERSION_METADATA?.id,
   };
 }
 

@@ -15,8 +15,11 @@ export interface LruCache<Response extends FinishedResponse> {
   readonly bytes: number;
 }
 
-/** The engine's own part of an entry: its objects, and the slot in the map. */
-const ENTRY_BYTES = 1_024;
+/**
+ * An entry without its body and key. Measured in workerd for some twenty headers: 0.7 KB of V8's heap, the rest is native
+ * memory, as kept responses increase the resident memory.
+ */
+const ENTRY_BYTES = 4_096;
 
 /**
  * A cache of finished responses in the memory of this isolate. It evicts the least recently used ones.
@@ -61,9 +64,7 @@ export function createLruCache<Response extends FinishedResponse>(maxBytes: numb
   };
 }
 
-/** Characters of a URL and of headers take a byte each: they are ASCII or Latin-1. */
-function sizeOf(key: string, { body, headers }: FinishedResponse): number {
-  let characters = key.length;
-  for (const [name, value] of headers) characters += name.length + value.length;
-  return ENTRY_BYTES + body.byteLength + characters;
+/** A character takes a byte. The URL in the key may be in a header too, `Link`. */
+function sizeOf(key: string, { body }: FinishedResponse): number {
+  return ENTRY_BYTES + body.byteLength + 2 * key.length;
 }

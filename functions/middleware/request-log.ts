@@ -1,20 +1,24 @@
 import { matchedRoutes } from "hono/route";
 import { createRequestLogger } from "../telemetry/request-logger.ts";
 import { createRequestStats } from "../telemetry/request-stats.ts";
-import type { Middleware } from "./app-env.ts";
+import type { AppContext, Middleware } from "./app-env.ts";
+
+const MAX_ID_LENGTH = 255;
 
 /** Sets `X-Request-Id` and `Server-Timing`, and writes the log line of the request when all its work has ended. */
 export const requestLog: Middleware = async (context, next) => {
   const startedAt = Date.now();
   const stats = createRequestStats(Date.now);
   const logger = createRequestLogger((work) => context.executionCtx.waitUntil(work));
+  const requestId = requestIdOf(context);
+  context.set("requestId", requestId);
   context.set("stats", stats);
   context.set("waitUntil", logger.waitUntil);
   context.set("trackBody", logger.trackBody);
   await next();
   // Not through `context.header`, which makes a new response for each header.
   const { headers, status } = context.res;
-  const { requestId, client, code, config } = context.var;
+  const { client, code, config } = context.var;
   headers.set("X-Request-Id", requestId);
   // Without it, a cache in front may apply heuristic freshness.
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
@@ -31,3 +35,9 @@ export const requestLog: Middleware = async (context, next) => {
   };
   logger.finish(event, stats, config?.upstash);
 };
+
+/** The client's ID of its request, if it is valid, or a new one. */
+function requestIdOf({ req }: AppContext): string {
+  const id = req.raw.headers.get("X-Request-Id");
+  return id && id.length <= MAX_ID_LENGTH && /^[\w\-=]+$/.test(id) ? id : crypto.randomUUID();
+}

@@ -1,26 +1,23 @@
 import { type Config, validConfig } from "../env.ts";
 import { entityTag, isNotModified, notModified } from "../http/entity-tag.ts";
-import { createLruCache, type FinishedResponse } from "../http/lru-cache.ts";
+import { createLruCache } from "../http/lru-cache.ts";
 import { ageHeaders, type CacheFacts, cacheHeaders, lifetimeOf } from "../page-source/cache-headers.ts";
-import type { RequestStats } from "../telemetry/request-stats.ts";
-import type { AppContext, Middleware, Reusable } from "./app-env.ts";
+import type { AppContext, Middleware } from "./app-env.ts";
 import { authenticateOnce } from "./auth.ts";
 import { allowedOrigin } from "./cors.ts";
+import { type PageResponse, readEdgeResponse, writeEdgeResponse } from "./edge-responses.ts";
 
-/** A finished response of pages of the edge cache. */
-interface PageResponse extends FinishedResponse, Reusable {
+interface KeptResponse extends PageResponse {
   /** An isolate may serve several configurations. */
   readonly config: Config;
-  /** What a cache hit counts again. */
-  readonly counted: Pick<RequestStats, "symbols" | "pages">;
 }
 
-/** About 4,000 responses of ten rows. An isolate has 128 MB. */
+/** About 2,600 responses of ten rows. An isolate has 128 MB. */
 const MAX_BYTES = 16 * 1_024 * 1_024;
 /** A longer key is not used: a client may send an Accept header of many kilobytes. */
 const MAX_KEY_LENGTH = 2_048;
 
-const memory = createLruCache<PageResponse>(MAX_BYTES);
+const memory = createLruCache<KeptResponse>(MAX_BYTES);
 
 /** The cache facts of all pages of a response, and until when it may be reused (Unix time, milliseconds). */
 interface PageFacts extends CacheFacts {
@@ -51,34 +48,38 @@ export async function respondWithPages(
 }
 
 /**
- * The response cache of this isolate. A hit reuses a response until one of its pages must be revalidated. A miss runs the
- * middleware and the route, and stores the response if the route marked it reusable. Also answers If-None-Match, for all
- * routes.
+ * The response cache of the page routes: the memory of this isolate, then the edge. A hit reuses a response until one of its
+ * pages must be revalidated. A miss runs the middleware and the route, and stores the response if the route marked it
+ * reusable.
  */
 export const responseCache: Middleware = async (context, next) => {
-  const { method, raw } = context.req;
+  const { method } = context.req;
   if (method !== "GET" && method !== "HEAD") return next();
   const config = validConfig(context.env);
-  const key = config && keyOf(context);
-  const kept = key === undefined ? undefined : memory.get(key, Date.now());
-  const ifNoneMatch = raw.headers.get("If-None-Match");
-  if (kept && kept.config === config && (await isAdmitted(context, config))) {
-    return reuse(context, kept, isNotModified(ifNoneMatch, kept.etag));
+  const key = keyOf(context);
+  if (config === undefined || key === undefined) return next();
+  const remembered = memory.get(key, Date.now());
+  let kept = remembered?.config === config ? remembered : undefined;
+  // Another version may have another configuration. So without a known version, nothing is stored at the edge.
+  const name = config.version && `${config.version}\n${key}`;
+  if ((kept || name) && (await isAdmitted(context, config))) {
+    if (!kept && name) kept = remember(key, config, await readEdgeResponse(context, name));
+    if (kept) return reuse(context, kept);
   }
   await next();
-  const { status, headers } = context.res;
-  if (status !== 200) return;
   const reusable = context.get("reusable");
-  if (config && key !== undefined && reusable) {
-    const { symbols, pages } = context.get("stats");
-    memory.put(key, { ...reusable, config, headers: new Headers(headers), counted: { symbols, pages } });
-  }
-  if (!isNotModified(ifNoneMatch, headers.get("ETag"))) return;
-  await context.res.body?.cancel();
-  // Otherwise Hono copies the headers of the old response into the new one.
-  context.res = undefined;
-  context.res = notModified(headers);
+  if (context.res.status !== 200 || !reusable) return;
+  const { symbols, pages } = context.get("stats");
+  const response = { ...reusable, headers: new Headers(context.res.headers), counted: { symbols, pages } };
+  remember(key, config, response);
+  if (name) writeEdgeResponse(context, name, response);
 };
+
+function remember(key: string, config: Config, response: PageResponse | undefined): KeptResponse | undefined {
+  const kept = response && { ...response, config };
+  if (kept) memory.put(key, kept);
+  return kept;
+}
 
 /** The cache key: everything in a request that makes responses of page routes differ; undefined if it is too long. */
 function keyOf(context: AppContext): string | undefined {
@@ -100,14 +101,12 @@ async function isAdmitted(context: AppContext, config: Config): Promise<boolean>
   }
 }
 
-function reuse(
-  context: AppContext,
-  { body, headers, fetchedAt, lifetime, counted }: PageResponse,
-  isUnmodified: boolean,
-): Response {
+function reuse(context: AppContext, response: PageResponse): Response {
+  const { body, headers, etag, fetchedAt, lifetime, counted } = response;
   context.get("stats").countReuse(counted);
-  const response = isUnmodified ? notModified(headers) : new Response(body, { headers });
+  const isUnmodified = isNotModified(context.req.raw.headers.get("If-None-Match"), etag);
+  const reused = isUnmodified ? notModified(headers) : new Response(body, { headers });
   const changing = ageHeaders({ tier: "edge", fetchedAt }, lifetime, Date.now());
-  for (const [name, value] of Object.entries(changing)) response.headers.set(name, value);
-  return response;
+  for (const [name, value] of Object.entries(changing)) reused.headers.set(name, value);
+  return reused;
 }

@@ -4,7 +4,8 @@ import type { RequestStats } from "../telemetry/request-stats.ts";
 /**
  * Subrequests of one lookup at most: a read of the edge cache under two cursors (5) and of the circuit memory (1); reads of
  * the shared cache by way of its index, and a write at the edge (5); a fetch (8); a second permit (2). A lookup that waits for
- * another lease holder needs more.
+ * another lease holder needs more. The response cache reads before the first lookup, which counts. It writes only after
+ * lookups that were answered at the edge, so the write always fits.
  */
 const SUBREQUESTS_PER_LOOKUP = 21;
 /**

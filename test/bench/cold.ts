@@ -4,7 +4,7 @@ import { interleave, median } from "./measure.ts";
 import { startOfficialClient } from "./official-client.ts";
 import type { Report } from "./report.ts";
 import { fixtureScript, NO_LIMIT, Resources } from "./resources.ts";
-import { API_KEYS, WITH_KEY } from "./sample.ts";
+import { API_KEYS, VERSION, WITH_KEY } from "./sample.ts";
 
 const TARGET = { max: 1.15 };
 /** Added round-trip times to OpenD and Upstash, in milliseconds. */
@@ -39,6 +39,7 @@ export async function benchCold(report: Report): Promise<void> {
         script: await bundledWorker(),
         cache: "cache",
         vars: { ...vars, OPEND_URL: opendProxy.url, UPSTASH_REDIS_REST_URL: upstashProxy.url, API_KEYS },
+        json: VERSION,
       },
     }),
   );

@@ -78,6 +78,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     "page-source",
     "telemetry",
     "webhooks",
+    "middleware",
     "http",
   ],
   "@valibot/to-json-schema": ["openapi"],

@@ -12,6 +12,8 @@ export interface WorkerdService {
   /** An ES module. */
   readonly script: string;
   readonly vars?: Readonly<Record<string, string>>;
+  /** Bindings whose value is JSON. */
+  readonly json?: Readonly<Record<string, unknown>>;
   /** The name of the service that implements its Cache API. Without it, there is no cache. */
   readonly cache?: string;
 }
@@ -116,10 +118,11 @@ function readCompatibility() {
 function configOf(services: Readonly<Record<string, WorkerdService>>): string {
   const text = JSON.stringify;
   const { compatibility_date: date, compatibility_flags: flags } = readCompatibility();
-  const workers = Object.entries(services).map(([name, { vars = {}, cache }]) => {
-    const bindings = Object.entries(vars).map(
-      ([key, value]) => `(name = ${text(key)}, text = ${text(value)})`,
-    );
+  const workers = Object.entries(services).map(([name, { vars = {}, json = {}, cache }]) => {
+    const bindings = [
+      ...Object.entries(vars).map(([key, value]) => `(name = ${text(key)}, text = ${text(value)})`),
+      ...Object.entries(json).map(([key, value]) => `(name = ${text(key)}, json = ${text(text(value))})`),
+    ];
     return `(name = ${text(name)}, worker = (
       modules = [(name = "index.js", esModule = embed ${text(`${name}.js`)})],
       compatibilityDate = ${text(date)},
