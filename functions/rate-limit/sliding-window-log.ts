@@ -59,9 +59,11 @@ const ROUNDING_MS = 2;
 
 /**
  * The lifetime of the log after each write, in milliseconds. A permit counts for a window after its score, which is less
- * than `WASTE_MEMORY_MS` ahead.
+ * than `WASTE_MEMORY_MS` ahead. A wasted call counts for `WASTE_MEMORY_MS` after its score, which a rounded clock may put
+ * ahead of the write.
  */
-export const logTtlMs = ({ windowMs }: Pick<SlidingWindowRule, "windowMs">) => windowMs + WASTE_MEMORY_MS;
+export const logTtlMs = ({ windowMs }: Pick<SlidingWindowRule, "windowMs">) =>
+  windowMs + WASTE_MEMORY_MS + ROUNDING_MS;
 
 /** The result of the algorithm. `@upstash/ratelimit` returns it unchanged. */
 export const AcquireResult = object({

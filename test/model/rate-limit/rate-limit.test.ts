@@ -14,6 +14,11 @@ describe("rate limiter", () => {
     expect(failure?.report).toBeUndefined();
   });
 
+  it("counts a wasted call until its time is over, although clocks are rounded", async () => {
+    const failure = await checkRateLimit({ seed: "17a", histories: 1, firstHistory: 10_370 });
+    expect(failure?.report).toBeUndefined();
+  });
+
   it.each(RATE_LIMIT_MUTANTS)(
     "check detects the defect: $defect",
     { timeout: TIMEOUT_MS },
