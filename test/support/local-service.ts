@@ -10,6 +10,7 @@ import {
 } from "../stand-ins/worker.ts";
 import type { BundleName } from "./bundles.ts";
 import { startPlainWorkerd } from "./plain-workerd.ts";
+import { PUBLIC } from "./public-access.ts";
 
 type Vars = Readonly<Record<string, string>>;
 
@@ -35,6 +36,7 @@ async function start(options: OpendOptions, vars: Vars, startWorker: (vars: Vars
   const redis = await startRedis();
   const [opend, upstash] = [await startOpend(options), await startUpstash(await redis.open())];
   const worker = await startWorker({
+    ...PUBLIC,
     OPEND_URL: opend.url,
     UPSTASH_REDIS_REST_URL: upstash.url,
     UPSTASH_REDIS_REST_TOKEN: upstash.token,

@@ -2,6 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import worker from "../../functions/index.ts";
 import type { OpendOptions } from "../stand-ins/opend.ts";
 import type { UpstashFault } from "../stand-ins/upstash.ts";
+import { PUBLIC } from "./public-access.ts";
 import { control } from "./stand-ins.ts";
 
 /**
@@ -16,6 +17,7 @@ export async function startService(
 ) {
   const [opend, upstash] = await Promise.all([control.startOpend(options), control.startUpstash(redis)]);
   const env = {
+    ...PUBLIC,
     OPEND_URL: opend.url,
     ...(options.key ? { OPEND_KEY: options.key } : {}),
     UPSTASH_REDIS_REST_URL: upstash.url,
