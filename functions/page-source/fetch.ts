@@ -2,6 +2,7 @@ import { Failure, type FailureCode, QUOTA_CODES } from "../errors.ts";
 import { parsePageReply } from "../opend/short-interest.ts";
 import type { Permits, Priority } from "../rate-limit/permits.ts";
 import { LeaseNotAcquired } from "../rate-limit/required-lease.ts";
+import { parseCursor } from "../short-interest/cursor.ts";
 import { FIRST_CURSOR, MAX_ROWS, type Page, pageOf } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import type { ScriptCall } from "../upstash.ts";
@@ -110,7 +111,7 @@ async function callOpend(deps: FetchDeps, symbol: SecuritySymbol, context: Fetch
   const connectEarly = !isProbe && priority !== "refresh";
   try {
     return await deps.upstream.fetch(
-      { symbol, cursor, num },
+      { symbol, cursor: parseCursor(cursor).key, num },
       { client: deps.client, priority, lease },
       connectEarly,
     );
