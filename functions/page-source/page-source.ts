@@ -1,5 +1,6 @@
 import { pageCursorOf, parseCursor } from "../short-interest/cursor.ts";
 import {
+  cursorCycle,
   END_CURSOR,
   FIRST_CURSOR,
   firstRows,
@@ -136,13 +137,18 @@ async function findByRow(
   num: number | undefined,
 ): Promise<FoundPage> {
   let cursor = start;
-  for (let empty = 0; ; empty += 1) {
+  const passed = new Set<string>();
+  for (;;) {
     const pageCursor = pageCursorOf(cursor);
     const isOpaque = pageCursor !== FIRST_CURSOR && timestampOf(pageCursor) === undefined;
     const key = { symbol: formatSymbol(symbol), cursor: pageCursor, ...(isOpaque && { num: MAX_ROWS }) };
     const found = await rowsFrom(lookup, symbol, key);
     const page = sliceByRow(found.page, found.pageCursor, parseCursor(cursor).row, num);
-    if (page.rows.length > 0 || page.next === null || empty >= MAX_EMPTY_PAGES) return { ...found, page };
+    if (page.rows.length > 0 || page.next === null || passed.size >= MAX_EMPTY_PAGES) {
+      return { ...found, page };
+    }
+    if (passed.has(page.next)) throw cursorCycle();
+    passed.add(cursor);
     cursor = page.next;
   }
 }

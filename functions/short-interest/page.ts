@@ -44,6 +44,10 @@ export function pageOf(market: Market, cursor: string, reply: S2C): Page {
   return { market, rows, next, ...(repeated > 0 && { repeated }) };
 }
 
+export function cursorCycle(): Failure {
+  return new Failure("opend_protocol_error", "OpenD's cursors form a cycle");
+}
+
 /**
  * The cursor after a page with these rows.
  * @param anchor the timestamp of the last row before them; undefined if it is unknown
