@@ -37,7 +37,8 @@ export interface PageResult {
 export interface PageSource {
   /**
    * @param cursor `FIRST_CURSOR`, `END_CURSOR`, or the cursor of an earlier page
-   * @param num requested rows, 1 to 50; absent for all rows that are cached together, 50 at most
+   * @param num requested rows, 1 to 50; absent for all rows that are cached together, 50 at most. A page has fewer where
+   *   the cached page ends, if OpenD's cursors are no timestamps
    * @throws Failure of the lookup; `subrequest_limit`, also if no lookup starts before the deadline; `request_timeout`
    */
   page(symbol: SecuritySymbol, cursor: string, num?: number): Promise<PageResult>;
