@@ -25,7 +25,7 @@ export interface RedisHost {
   readonly close: () => Promise<void>;
 }
 
-const DATABASES = 1_000;
+const DATABASES = 4_000;
 
 /** Starts `redis-server` if it is installed, or else ioredis-mock. `STAND_IN_REDIS=imitation` forces ioredis-mock. */
 export async function startRedis(): Promise<RedisHost> {
