@@ -114,6 +114,8 @@ const apiKeys = v.pipe(
   v.check((all) => new Set(all.map(({ name }) => name)).size === all.length, INVALID_API_KEYS),
 );
 
+const publicAccess = v.literal("yes", 'is not "yes"; remove it for a service that requires keys');
+
 const INVALID_SECRET_KEYS =
   "is not a comma-separated list of 32 bytes in base64 each, as `openssl rand -base64 32` prints them";
 const secretKeys = v.pipe(
@@ -151,6 +153,7 @@ const Variables = v.object(
     CLIENT_SHARE: integer(1, 30, "15"),
     ALLOWED_ORIGINS: origins,
     API_KEYS: v.optional(apiKeys),
+    PUBLIC_ACCESS: v.optional(publicAccess),
     REQUESTS_PER_CLIENT: v.optional(rateLimit),
     REQUESTS_PER_KEY: v.optional(rateLimit),
     WEBHOOK_QUEUE: v.optional(queue),
@@ -199,7 +202,7 @@ function readEnv(env: unknown): Config {
   return {
     allowedOrigins: vars.ALLOWED_ORIGINS,
     auth: {
-      apiKeys: vars.API_KEYS,
+      apiKeys: apiKeysOf(vars),
       requestsPerClient: vars.REQUESTS_PER_CLIENT,
       requestsPerKey: vars.REQUESTS_PER_KEY,
     },
@@ -219,6 +222,17 @@ function readEnv(env: unknown): Config {
     },
     subrequests: vars.SUBREQUEST_LIMIT,
   };
+}
+
+/** Without keys the service is public. This must be a decision, because quotes are licensed. Keys win over it. */
+function apiKeysOf(vars: v.InferOutput<typeof Variables>): readonly ApiKey[] | undefined {
+  if (vars.API_KEYS === undefined && vars.PUBLIC_ACCESS === undefined) {
+    throw misconfigured(
+      "API_KEYS",
+      'is not set; set it, or set PUBLIC_ACCESS to "yes" for a service without keys',
+    );
+  }
+  return vars.API_KEYS;
 }
 
 function accessOf(vars: v.InferOutput<typeof Variables>): OpendAddress["accessToken"] {

@@ -10,7 +10,7 @@ import { enumDesc, fileDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
  * Describes the file Common.proto.
  */
 export const file_Common = /*@__PURE__*/
-  fileDesc("CgxDb21tb24ucHJvdG8SBkNvbW1vbiq2AQoHUmV0VHlwZRITCg9SZXRUeXBlX1N1Y2NlZWQQABIbCg5SZXRUeXBlX0ZhaWxlZBD///////////8BEhwKD1JldFR5cGVfVGltZU91dBCc//////////8BEh8KElJldFR5cGVfRGlzQ29ubmVjdBC4/v////////8BEhwKD1JldFR5cGVfVW5rbm93bhDw/P////////8BEhwKD1JldFR5cGVfSW52YWxpZBCM/P////////8B");
+  fileDesc("CgxDb21tb24ucHJvdG8SBkNvbW1vbiq2AQoHUmV0VHlwZRITCg9SZXRUeXBlX1N1Y2NlZWQQABIbCg5SZXRUeXBlX0ZhaWxlZBD///////////8BEhwKD1JldFR5cGVfVGltZU91dBCc//////////8BEh8KElJldFR5cGVfRGlzQ29ubmVjdBC4/v////////8BEhwKD1JldFR5cGVfVW5rbm93bhDw/P////////8BEhwKD1JldFR5cGVfSW52YWxpZBCM/P////////8BQj0KE2NvbS5mdXR1Lm9wZW5hcGkucGJaJmdpdGh1Yi5jb20vZnV0dW9wZW4vZnRhcGk0Z28vcGIvY29tbW9u");
 
 /**
  * Describes the enum Common.RetType.

@@ -10,7 +10,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file Notify.proto.
  */
 export const file_Notify = /*@__PURE__*/
-  fileDesc("CgxOb3RpZnkucHJvdG8SBk5vdGlmeSITCgNTMkMSDAoEdHlwZRgBIAIoBSJcCghSZXNwb25zZRIVCgdyZXRUeXBlGAEgAigFOgQtNDAwEg4KBnJldE1zZxgCIAEoCRIPCgdlcnJDb2RlGAMgASgFEhgKA3MyYxgEIAEoCzILLk5vdGlmeS5TMkM");
+  fileDesc("CgxOb3RpZnkucHJvdG8SBk5vdGlmeSITCgNTMkMSDAoEdHlwZRgBIAIoBSJcCghSZXNwb25zZRIVCgdyZXRUeXBlGAEgAigFOgQtNDAwEg4KBnJldE1zZxgCIAEoCRIPCgdlcnJDb2RlGAMgASgFEhgKA3MyYxgEIAEoCzILLk5vdGlmeS5TMkNCPQoTY29tLmZ1dHUub3BlbmFwaS5wYlomZ2l0aHViLmNvbS9mdXR1b3Blbi9mdGFwaTRnby9wYi9ub3RpZnk");
 
 /**
  * Describes the message Notify.S2C.

@@ -54,6 +54,13 @@ export enum QotMarket {
   QotMarket_HK_Security = 1,
 
   /**
+   * deprecated
+   *
+   * @generated from enum value: QotMarket_HK_Future = 2;
+   */
+  QotMarket_HK_Future = 2,
+
+  /**
    * @generated from enum value: QotMarket_US_Security = 11;
    */
   QotMarket_US_Security = 11,
@@ -77,6 +84,38 @@ export enum QotMarket {
    * @generated from enum value: QotMarket_JP_Security = 41;
    */
   QotMarket_JP_Security = 41,
+
+  /**
+   * @generated from enum value: QotMarket_AU_Security = 51;
+   */
+  QotMarket_AU_Security = 51,
+
+  /**
+   * @generated from enum value: QotMarket_MY_Security = 61;
+   */
+  QotMarket_MY_Security = 61,
+
+  /**
+   * @generated from enum value: QotMarket_CA_Security = 71;
+   */
+  QotMarket_CA_Security = 71,
+
+  /**
+   * @generated from enum value: QotMarket_FX_Security = 81;
+   */
+  QotMarket_FX_Security = 81,
+
+  /**
+   * cryptocurrencies
+   *
+   * @generated from enum value: QotMarket_CC_Security = 91;
+   */
+  QotMarket_CC_Security = 91,
+
+  /**
+   * @generated from enum value: QotMarket_EventContract = 101;
+   */
+  QotMarket_EventContract = 101,
 }
 
 /**

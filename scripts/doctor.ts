@@ -2,7 +2,8 @@ import { parseArgs, styleText } from "node:util";
 import { type Config, parseEnv, VARIABLE_NAMES } from "../functions/env.ts";
 import { Failure } from "../functions/errors.ts";
 import { variable } from "./dev-vars.ts";
-import { failed, ok, type Result, runChecks } from "./doctor/check.ts";
+import { failed, type Result, runChecks } from "./doctor/check.ts";
+import { describeAccess } from "./doctor/configuration.ts";
 import { opendChecks } from "./doctor/opend.ts";
 import { serviceChecks } from "./doctor/service.ts";
 import { createWithPermit, upstashChecks } from "./doctor/upstash.ts";
@@ -42,11 +43,11 @@ async function checkConnections(): Promise<void> {
   const run = async () => {
     try {
       parsed = parseEnv(variables());
-      return ok("the variables are valid");
+      return describeAccess(parsed, variable("PUBLIC_ACCESS") !== undefined);
     } catch (thrown) {
       return failed(
         Failure.from(thrown).detail,
-        "Correct it in the environment or in .dev.vars. docs/deploy.md describes each variable.",
+        "Correct it in the environment or in .dev.vars. The doctor does not read wrangler.toml. docs/deploy.md describes each variable.",
       );
     }
   };

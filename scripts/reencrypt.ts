@@ -66,8 +66,9 @@ async function main(): Promise<void> {
 /** @throws Failure `misconfigured` */
 function loadConfig() {
   const vars = VARIABLE_NAMES.map((name) => [name, variable(name)] as const);
-  // parseEnv requires OPEND_URL, which this script does not use.
-  return parseEnv({ OPEND_URL: "ws://localhost", ...Object.fromEntries(vars.filter(([, value]) => value)) });
+  // parseEnv requires these two, which this script does not use.
+  const unused = { OPEND_URL: "ws://localhost", PUBLIC_ACCESS: "yes" };
+  return parseEnv({ ...unused, ...Object.fromEntries(vars.filter(([, value]) => value)) });
 }
 
 /** @returns whether the stored secrets were replaced */

@@ -1,5 +1,6 @@
 import { createExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import { PUBLIC } from "./support/public-access.ts";
 import { startService } from "./support/service.ts";
 import { sha256 } from "./support/sha256.ts";
 
@@ -124,6 +125,7 @@ describe("configuration", () => {
   it("may have a number, a URL in capitals, and trailing line breaks", async () => {
     const { parseEnv } = await import("../functions/env.ts");
     const config = parseEnv({
+      ...PUBLIC,
       OPEND_URL: "WS://127.0.0.1:33333\n",
       UPSTASH_REDIS_REST_URL: "HTTPS://example.upstash.io\n",
       UPSTASH_REDIS_REST_TOKEN: "token",

@@ -4,6 +4,7 @@ import { explainProblem, PROBLEMS } from "../http/problem.ts";
 import { CACHING, HEADERS, header, inFormat, problems, queryParameters, TIMING } from "./building-blocks.ts";
 import * as examples from "./examples.ts";
 import { OPERATOR_PATHS, OPERATOR_SCHEMAS } from "./operator.ts";
+import { QUOTE_LICENSE } from "./quote-license.ts";
 import { jsonSchemaOf, ref, SCHEMAS } from "./schemas.ts";
 import { WEBHOOK_SCHEMAS } from "./webhook-schemas.ts";
 import { MESSAGES, WEBHOOK_PATHS } from "./webhooks.ts";
@@ -178,8 +179,9 @@ const document = () => ({
     title: "short-interest-edge",
     version: "1",
     summary: "Short interest of Hong Kong and US securities",
-    description:
-      "Fetched from Futu or moomoo OpenD and cached at the edge. HEAD is supported wherever GET is. Other methods return 405 and other paths 404, both with problem details. A rate limit applies to each API key or, where no key is required, to each IP address. Accept and Accept-Language headers of more than 1024 characters are ignored.",
+    description: `Fetched from Futu or moomoo OpenD and cached at the edge. HEAD is supported wherever GET is. Other methods return 405 and other paths 404, both with problem details. A rate limit applies to each API key or, where no key is required, to each IP address. Accept and Accept-Language headers of more than 1024 characters are ignored.
+
+${QUOTE_LICENSE}`,
     license: { name: "MIT", identifier: "MIT" },
   },
   servers: [{ url: "/" }],

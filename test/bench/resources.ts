@@ -4,6 +4,7 @@ import { transform } from "esbuild";
 import { type OpendOptions, type StandInOpend, startOpend } from "../stand-ins/opend.ts";
 import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
 import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
+import { PUBLIC } from "../support/public-access.ts";
 
 interface Closable {
   readonly close: () => unknown;
@@ -24,6 +25,7 @@ export class Resources extends AsyncDisposableStack {
     const opend = this.add(await startOpend(options));
     const upstash = this.add(await startUpstash(await redis.open()));
     const vars = {
+      ...PUBLIC,
       OPEND_URL: opend.url,
       UPSTASH_REDIS_REST_URL: upstash.url,
       UPSTASH_REDIS_REST_TOKEN: upstash.token,

@@ -72,7 +72,7 @@ describe.concurrent("doctor with working services", () => {
     expect(code).toBe(0);
     const lines = text.split("\n").filter((line) => /^\S/.test(line));
     expect(lines.map((line) => line.slice(2, 18).trim())).toEqual(CHECKS);
-    expect(lines.map((line) => line.slice(0, 1)).join("")).toBe("✓✓✓✓✓✓–!✓✓✓✓✓✓✓");
+    expect(lines.map((line) => line.slice(0, 1)).join("")).toBe("!✓✓✓✓✓–!✓✓✓✓✓✓✓");
     expect(text).toContain("Qot_GetShortInterest (3249) returned 50 rows of HK.00700");
     const { calls, connections } = opend.stats();
     expect([calls, connections]).toEqual([1, 0]);

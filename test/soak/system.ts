@@ -4,6 +4,7 @@ import { type Receiver, startReceiver } from "../stand-ins/receiver.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { print } from "../support/progress.ts";
+import { PUBLIC } from "../support/public-access.ts";
 import { documentedProblems } from "../support/readme.ts";
 import { createDataCenters } from "./data-centers.ts";
 import { PublishedRows } from "./oracle.ts";
@@ -71,6 +72,7 @@ export async function startSystem(
   secrets.add(new URL(opend.url).host, new URL(upstash.url).host);
 
   const publicVars = {
+    ...PUBLIC,
     OPEND_URL: opend.url,
     OPEND_KEY: key,
     OPEND_ACCESS_CLIENT_ID: accessClientId,

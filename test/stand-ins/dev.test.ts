@@ -60,7 +60,9 @@ it("npm run dev stops if npm ends without a signal to it", async () => {
 
 it("npm run dev enables webhooks with a random WEBHOOK_SECRET_KEY if API_KEYS is set", async () => {
   const { child, exit, origin } = dev({ API_KEYS });
-  const response = await fetch(`${await origin()}/v1/webhooks`, { headers: { "X-API-Key": KEY } });
+  const url = await origin();
+  expect((await fetch(`${url}/v1/short-interest/HK.00700`)).status).toBe(401);
+  const response = await fetch(`${url}/v1/webhooks`, { headers: { "X-API-Key": KEY } });
   expect(await response.json()).toEqual({ items: [] });
   child.kill("SIGTERM");
   expect(await exit).toBe(0);
@@ -69,6 +71,7 @@ it("npm run dev enables webhooks with a random WEBHOOK_SECRET_KEY if API_KEYS is
 it.each([
   [{ OPEND_URL: "http://user:hunter2@127.0.0.1" }, "OPEND_URL is not a URL"],
   [{ OPEND_URL: "ws://user:hunter2@127.0.0.1" }, "OPEND_URL contains a user name or password"],
+  [{ PUBLIC_ACCESS: "no" }, 'PUBLIC_ACCESS is not "yes"'],
   [{ UPSTREAM_LIMIT: "many" }, "UPSTREAM_LIMIT is not an integer from 1 to 30"],
   [{ UPSTASH_REDIS_REST_URL: "http://127.0.0.1:1" }, "UPSTASH_REDIS_REST_TOKEN is not set"],
   [{ PORT: "http" }, "Port http is not available"],

@@ -27,6 +27,8 @@ for (const name of VARIABLE_NAMES) {
   const value = variable(name);
   if (value !== undefined) vars[name] = value;
 }
+// Only here: a deployment must not become public without a decision.
+vars.PUBLIC_ACCESS ??= "yes";
 const cleanups: (() => Promise<unknown>)[] = [];
 
 const usesRealOpend = vars.OPEND_URL !== undefined;

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { expect } from "vitest";
+import { PUBLIC } from "./public-access.ts";
 
 /** Runs `npm run doctor` and reads its output. */
 
@@ -15,10 +16,10 @@ interface Report {
 /** Shortens the deadlines of the doctor, for a server that hangs. */
 export const SHORT_DEADLINES_OPTION = { NODE_OPTIONS: "--import=./test/support/short-deadlines.ts" };
 
-/** Runs the doctor without `.dev.vars`. Fails if the output contains a secret. */
-export async function doctor(env: Record<string, string>, ...args: string[]) {
+/** Runs the doctor without `.dev.vars`, for a public service by default. A variable may be undefined. Fails if the output contains a secret. */
+export async function doctor(env: Readonly<Record<string, string | undefined>>, ...args: string[]) {
   const { PATH, NODE_COMPILE_CACHE } = process.env;
-  const options = { env: { PATH, NODE_COMPILE_CACHE, DEV_VARS_FILE: "none", ...env } };
+  const options = { env: { PATH, NODE_COMPILE_CACHE, DEV_VARS_FILE: "none", ...PUBLIC, ...env } };
   const { code, text } = await new Promise<{ code: number; text: string }>((resolve) => {
     execFile(process.execPath, ["scripts/doctor.ts", ...args], options, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === "number" ? error.code : 0, text: stdout + stderr });
@@ -29,7 +30,10 @@ export async function doctor(env: Record<string, string>, ...args: string[]) {
 }
 
 /** Runs the doctor with `--json`. */
-export async function report(env: Record<string, string>, ...args: string[]): Promise<Report> {
+export async function report(
+  env: Readonly<Record<string, string | undefined>>,
+  ...args: string[]
+): Promise<Report> {
   const { code, text } = await doctor(env, "--json", ...args);
   const parsed: Report = JSON.parse(text);
   expect([parsed.exit, parsed.ok]).toEqual([code, code === 0]);
@@ -37,7 +41,7 @@ export async function report(env: Record<string, string>, ...args: string[]): Pr
 }
 
 /** The exit code and the names of the failed checks. Each of them must have advice. */
-export async function failure(env: Record<string, string>, ...args: string[]) {
+export async function failure(env: Readonly<Record<string, string | undefined>>, ...args: string[]) {
   const { checks, exit } = await report(env, ...args);
   const failed = checks.filter(({ status }) => status === "failed");
   for (const { advice } of failed) expect(advice).toMatch(/\S/);

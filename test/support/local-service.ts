@@ -3,6 +3,7 @@ import { type OpendOptions, startOpend } from "../stand-ins/opend.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
 import { type LocalWorkerOptions, startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
+import { PUBLIC } from "./public-access.ts";
 
 /** Starts the Worker as a server, with an OpenD and an Upstash, for tests over HTTP and WebSocket. */
 export async function startLocalService(
@@ -14,6 +15,7 @@ export async function startLocalService(
   const [opend, upstash] = [await startOpend(options), await startUpstash(await redis.open())];
   const worker = await startLocalWorker(
     {
+      ...PUBLIC,
       OPEND_URL: opend.url,
       UPSTASH_REDIS_REST_URL: upstash.url,
       UPSTASH_REDIS_REST_TOKEN: upstash.token,

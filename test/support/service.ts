@@ -2,12 +2,14 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import worker from "../../functions/index.ts";
 import type { OpendOptions } from "../stand-ins/opend.ts";
 import type { UpstashFault } from "../stand-ins/upstash.ts";
+import { PUBLIC } from "./public-access.ts";
 import { control } from "./stand-ins.ts";
 
 /** Starts an OpenD and an Upstash, and calls the Worker with their addresses. Its origin has an empty edge cache. */
 export async function startService(options: OpendOptions = {}, vars: Record<string, unknown> = {}) {
   const [opend, upstash] = await Promise.all([control.startOpend(options), control.startUpstash()]);
   const env = {
+    ...PUBLIC,
     OPEND_URL: opend.url,
     ...(options.key ? { OPEND_KEY: options.key } : {}),
     UPSTASH_REDIS_REST_URL: upstash.url,

@@ -3,6 +3,7 @@ import { type StandInOpend, startOpend } from "../stand-ins/opend.ts";
 import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
 import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
 import { startPlainWorkerd } from "../support/plain-workerd.ts";
+import { PUBLIC } from "../support/public-access.ts";
 
 let redis: RedisHost;
 let opend: StandInOpend;
@@ -14,6 +15,7 @@ beforeAll(async () => {
   opend = await startOpend({ delayMs: [150, 150] });
   upstash = await startUpstash(await redis.open());
   worker = await startPlainWorkerd({
+    ...PUBLIC,
     OPEND_URL: opend.url,
     UPSTASH_REDIS_REST_URL: upstash.url,
     UPSTASH_REDIS_REST_TOKEN: upstash.token,

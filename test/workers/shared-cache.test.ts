@@ -5,6 +5,7 @@ import { type StandInOpend, startOpend } from "../stand-ins/opend.ts";
 import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
 import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
 import { type LocalWorker, startLocalWorker, UNLIMITED } from "../stand-ins/worker.ts";
+import { PUBLIC } from "../support/public-access.ts";
 
 const WORKERS = 8;
 const CLIENTS = 100;
@@ -19,6 +20,7 @@ beforeAll(async () => {
   opend = await startOpend();
   upstash = await startUpstash(await redis.open());
   const vars = {
+    ...PUBLIC,
     OPEND_URL: opend.url,
     UPSTASH_REDIS_REST_URL: upstash.url,
     UPSTASH_REDIS_REST_TOKEN: upstash.token,

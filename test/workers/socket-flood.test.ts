@@ -6,6 +6,7 @@ import { peakResidentKiB, residentKiB } from "../bench/memory.ts";
 import { startOpend } from "../stand-ins/opend.ts";
 import { startRedis } from "../stand-ins/redis.ts";
 import { startUpstash } from "../stand-ins/upstash.ts";
+import { PUBLIC } from "../support/public-access.ts";
 import { frameOf, openRawSocket, type RawSocket, TEXT } from "../support/raw-socket.ts";
 import { bundledWorker, startWorkerd, type Workerd } from "../support/workerd.ts";
 
@@ -17,6 +18,7 @@ const MAX_MS = 2_000;
 const MESSAGE_TOO_BIG = 1009;
 
 const REMOTES = {
+  ...PUBLIC,
   OPEND_URL: "ws://127.0.0.1:9",
   UPSTASH_REDIS_REST_URL: "http://127.0.0.1:9",
   UPSTASH_REDIS_REST_TOKEN: "token",
@@ -120,6 +122,7 @@ it("a call completes although its connection is closed because of a frame that i
   const upstash = await startUpstash(await redis.open());
   const { url: UPSTASH_REDIS_REST_URL, token: UPSTASH_REDIS_REST_TOKEN } = upstash;
   const workerd = await startWorker({
+    ...PUBLIC,
     OPEND_URL: opend.url,
     UPSTASH_REDIS_REST_URL,
     UPSTASH_REDIS_REST_TOKEN,
