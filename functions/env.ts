@@ -70,6 +70,17 @@ const integer = (min: number, max: number, fallback: string) => {
   );
 };
 
+const INVALID_PRIVATE_KEY = "is not a private key in PEM, which begins with -----BEGIN … PRIVATE KEY-----";
+const privateKey = v.pipe(
+  v.string(INVALID_PRIVATE_KEY),
+  // Files with variables have one line for each.
+  v.transform((text) => text.replaceAll("\\n", "\n").replaceAll("\r", "").trim()),
+  v.check(
+    (text) => text === "" || /^-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\n/.test(text),
+    INVALID_PRIVATE_KEY,
+  ),
+);
+
 const INVALID_ORIGINS = "is neither * nor a comma-separated list of origins such as https://example.com";
 const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
 const list = v.transform((text: string) => text.split(",").map((item) => item.trim()));
@@ -143,6 +154,7 @@ const Variables = v.object(
   {
     OPEND_URL: url("ws:", "wss:"),
     OPEND_KEY: v.optional(v.string("is not text")),
+    OPEND_RSA_PRIVATE_KEY: v.optional(privateKey),
     OPEND_ACCESS_CLIENT_ID: v.optional(secret),
     OPEND_ACCESS_CLIENT_SECRET: v.optional(secret),
     UPSTASH_REDIS_REST_URL: url("https:", "http:"),
@@ -206,7 +218,12 @@ function readEnv(env: unknown): Config {
       requestsPerClient: vars.REQUESTS_PER_CLIENT,
       requestsPerKey: vars.REQUESTS_PER_KEY,
     },
-    opend: { url: vars.OPEND_URL, key: vars.OPEND_KEY || undefined, accessToken: accessOf(vars) },
+    opend: {
+      url: vars.OPEND_URL,
+      key: vars.OPEND_KEY || undefined,
+      rsaPrivateKey: vars.OPEND_RSA_PRIVATE_KEY || undefined,
+      accessToken: accessOf(vars),
+    },
     upstash: { url: vars.UPSTASH_REDIS_REST_URL.href, token: vars.UPSTASH_REDIS_REST_TOKEN },
     quota: {
       limit: vars.UPSTREAM_LIMIT,

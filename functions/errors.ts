@@ -37,16 +37,26 @@ export const QUOTA_CODES: ReadonlySet<FailureCode> = new Set([
   "upstream_quota_exceeded",
 ]);
 
+/** A refusal as OpenD sent it. It may have any characters, and secrets. */
+export interface OpendReply {
+  readonly retType?: number;
+  /** Error of the frame header. */
+  readonly error?: number;
+  readonly text: string;
+}
+
 interface FailureFacts {
   /** The invalid request parameter or configuration variable. */
   readonly parameter?: string;
   /** Milliseconds until the same request may succeed. */
   readonly retryAfterMs?: number;
+  /** What OpenD sent. */
+  readonly opendReply?: OpendReply | undefined;
 }
 
 /**
  * The only error class. Clients read `detail`, so it is always a sentence of this program: never a secret, and never a
- * text from OpenD or Upstash.
+ * text from OpenD or Upstash. The operator's log has OpenD's text.
  */
 export class Failure extends Error {
   override readonly name = "Failure";
@@ -54,6 +64,8 @@ export class Failure extends Error {
   readonly detail: string;
   readonly parameter: string | undefined;
   readonly retryAfterMs: number | undefined;
+  /** Private, so that no serialization of a failure has it. */
+  readonly #opendReply: OpendReply | undefined;
 
   constructor(code: FailureCode, detail: string, facts: FailureFacts = {}) {
     super(`${code}: ${detail}`);
@@ -61,6 +73,18 @@ export class Failure extends Error {
     this.detail = detail;
     this.parameter = facts.parameter;
     this.retryAfterMs = facts.retryAfterMs;
+    this.#opendReply = facts.opendReply;
+  }
+
+  /** What OpenD sent, for `opend/operator-text.ts` only: it removes secrets. No code for clients reads it. */
+  get opendReply(): OpendReply | undefined {
+    return this.#opendReply;
+  }
+
+  /** The same failure. The request may succeed after `retryAfterMs` milliseconds. */
+  retryingAfter(retryAfterMs: number): Failure {
+    const { code, detail, opendReply } = this;
+    return new Failure(code, detail, { retryAfterMs, opendReply });
   }
 
   /** Converts a thrown value. A value that is not a Failure becomes `internal`, without its message. */

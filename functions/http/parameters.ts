@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Failure } from "../errors.ts";
+import { MAX_CURSOR_LENGTH } from "../short-interest/cursor.ts";
 import { MAX_ROWS } from "../short-interest/page.ts";
 import { MAX_SYMBOL_LENGTH, SYMBOL } from "../short-interest/symbol.ts";
 import { PAGE_FORMATS, requireJson, SERIES_FORMATS } from "./formats.ts";
@@ -9,7 +10,6 @@ import { readQuery } from "./query.ts";
 
 const MAX_SYMBOLS = 50;
 const MAX_LIST_LENGTH = 2_000;
-const MAX_CURSOR_LENGTH = 256;
 /** Problem details repeat the name of a parameter up to this length. */
 const MAX_NAME_LENGTH = 64;
 

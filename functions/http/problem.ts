@@ -116,7 +116,8 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   opend_failed: {
     status: 502,
     title: "OpenD refused the request",
-    advice: "OpenD gave an unknown reason. One possible cause is a cursor that OpenD did not issue.",
+    advice:
+      "OpenD gave an unknown reason, which the operator finds in the log. One possible cause is a cursor that OpenD did not issue.",
   },
   opend_no_permission: {
     status: 502,
@@ -137,7 +138,8 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   opend_timeout: {
     status: 504,
     title: "OpenD timed out",
-    advice: "OpenD did not answer in time. Try again later.",
+    advice:
+      "OpenD did not answer in time. Try again later. If it never answers the login, the operator must set OPEND_RSA_PRIVATE_KEY to the RSA key in OpenD's configuration.",
   },
   request_timeout: {
     status: 504,

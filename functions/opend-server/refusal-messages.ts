@@ -5,8 +5,9 @@ import type { Failure, FailureCode } from "../errors.ts";
 
 /** Refusals for OpenD's own clients. Programs recognize OpenD's own texts, so these are used where one exists. */
 
-/** Programs wait and retry when they read this text. */
-const TOO_FREQUENT = "获取空头持仓频率太高，请求失败，每30秒最多30次。";
+/** Programs wait and retry when they find a part of this text, in Chinese or in either English wording. */
+const TOO_FREQUENT =
+  "获取空头持仓频率太高，请求失败，每30秒最多30次。 Get short interest is too frequent, request failed due to high frequency, no more than 30 times every 30 seconds.";
 
 const MESSAGES: Partial<Record<FailureCode, string>> = {
   upstream_quota_exceeded: TOO_FREQUENT,

@@ -7,6 +7,8 @@ export interface OpendAddress {
   readonly url: URL;
   /** The plain text of OpenD's WebSocket key; absent if OpenD has none. */
   readonly key?: string | undefined;
+  /** OpenD's RSA private key in PEM; absent if OpenD has none. */
+  readonly rsaPrivateKey?: string | undefined;
   /** Cloudflare Access service token, for an OpenD behind a tunnel. */
   readonly accessToken?: { readonly clientId: string; readonly clientSecret: string } | undefined;
 }

@@ -3,11 +3,13 @@ import { RequestSchema, ResponseSchema } from "../../gen/InitWebSocket_pb.js";
 import { Failure } from "../errors.ts";
 import { type Deadlines, withTimeout } from "../timeout.ts";
 import { type Connection, connect, type OpendAddress } from "./connect.ts";
-import { failureOfHeader, failureOfLogin, failureOfLoginHeader, relayLost } from "./errors.ts";
+import { failureOfHeader, failureOfLogin, failureOfLoginHeader, loginTimeout, relayLost } from "./errors.ts";
 import { decodeReply, encodeRequest, type ReplyFrame } from "./frame.ts";
 
 const INIT_WEB_SOCKET = 1;
 const RELAY_LOST = 2;
+/** The name of this program in the login. */
+const CLIENT_ID = "short-interest";
 
 /** A logged-in connection to OpenD. Close it after use. */
 export interface OpendSession {
@@ -42,12 +44,15 @@ export async function openSession(
   signal: AbortSignal,
   runtime = WORKERD,
 ): Promise<OpendSession> {
-  const key = address.key === undefined ? "" : await runtime.md5Hex(address.key);
+  const { key, rsaPrivateKey } = address;
+  const websocketKey = key === undefined ? "" : await runtime.md5Hex(key);
   const connection = new RpcConnection(await runtime.connect(address, deadlines.connect, signal));
-  const serverTime = await logIn(connection, key, deadlines.login, signal).catch((failure: unknown) => {
-    connection.drop();
-    throw failure;
-  });
+  const serverTime = await logIn(connection, { websocketKey, rsaPrivateKey }, deadlines.login, signal).catch(
+    (failure: unknown) => {
+      connection.drop();
+      throw failure;
+    },
+  );
   return {
     serverTime,
     async call(command, body, calling) {
@@ -57,7 +62,7 @@ export async function openSession(
           connection.drop();
           throw failure;
         });
-      if (reply.error !== 0) throw failureOfHeader(reply.error);
+      if (reply.error !== 0) throw failureOfHeader(reply.error, reply.errorText);
       return reply.body;
     },
     isOpen: () => connection.isOpen(),
@@ -65,24 +70,29 @@ export async function openSession(
   };
 }
 
-/**
- * @param websocketKey MD5 of the key; empty for none
- * @returns OpenD's clock
- */
+interface Credentials {
+  /** MD5 of the key; empty for none. */
+  readonly websocketKey: string;
+  readonly rsaPrivateKey: string | undefined;
+}
+
+/** @returns OpenD's clock */
 async function logIn(
   connection: RpcConnection,
-  websocketKey: string,
+  { websocketKey, rsaPrivateKey }: Credentials,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<bigint> {
-  const request = create(RequestSchema, { c2s: { websocketKey, programmingLanguage: "JavaScript" } });
-  const reply = await connection.request(
-    INIT_WEB_SOCKET,
-    toBinary(RequestSchema, request),
-    timeoutMs,
-    signal,
-  );
-  if (reply.error !== 0) throw failureOfLoginHeader(reply.error);
+  const c2s = {
+    websocketKey,
+    clientID: CLIENT_ID,
+    programmingLanguage: "JavaScript",
+    ...(rsaPrivateKey === undefined ? {} : { RSAPrivateKey: rsaPrivateKey }),
+  };
+  const body = toBinary(RequestSchema, create(RequestSchema, { c2s }));
+  const timeoutError = () => loginTimeout(rsaPrivateKey !== undefined);
+  const reply = await connection.request(INIT_WEB_SOCKET, body, timeoutMs, signal, timeoutError);
+  if (reply.error !== 0) throw failureOfLoginHeader(reply.error, reply.errorText);
   const response = parseLogin(reply.body);
   if (response.retType !== 0 || response.s2c === undefined) {
     throw failureOfLogin(response.retType, response.retMsg);
@@ -133,6 +143,7 @@ class RpcConnection {
     body: Uint8Array,
     timeoutMs: number,
     signal: AbortSignal,
+    timeoutError = () => new Failure("opend_timeout", "OpenD did not answer in time"),
   ): Promise<ReplyFrame> {
     if (this.#ended) throw this.#ended;
     this.#section += 1n;
@@ -140,7 +151,7 @@ class RpcConnection {
     try {
       return await withTimeout(
         timeoutMs,
-        () => new Failure("opend_timeout", "OpenD did not answer in time"),
+        timeoutError,
         () =>
           new Promise((resolve, reject) => {
             this.#pending.set(section, { command, resolve, reject });

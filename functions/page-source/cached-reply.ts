@@ -33,7 +33,7 @@ export interface TimeRange {
 export interface PageSummary {
   /** Timestamp of the newest row, in seconds; 0 if there is none. */
   readonly newest: number;
-  /** The number of rows, and one more if the history goes on. */
+  /** The number of rows of the reply, and one more if the history goes on. */
   readonly extent: number;
   /** The cursor of the page after it; null at the end of the history. */
   readonly next: string | null;
@@ -73,7 +73,7 @@ export function summaryOf(page: Page, { num }: PageKey): PageSummary {
   const hasRange = num === undefined && oldest !== undefined && isSliceable(page);
   return {
     newest,
-    extent: page.rows.length + (page.next === null ? 0 : 1),
+    extent: page.rows.length + (page.repeated ?? 0) + (page.next === null ? 0 : 1),
     next: page.next,
     range: hasRange ? { newest, oldest } : undefined,
   };

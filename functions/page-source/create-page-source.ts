@@ -1,5 +1,6 @@
 import type { Config } from "../env.ts";
 import { Failure } from "../errors.ts";
+import { operatorTextOf } from "../opend/operator-text.ts";
 import { createPermits } from "../rate-limit/permits.ts";
 import { PERMIT_MAX_AGE_MS } from "../rate-limit/permitted-call.ts";
 import { formatSymbol } from "../short-interest/symbol.ts";
@@ -52,6 +53,7 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
   const sharedCache = createSharedCache(upstash, deadlines.request, now, freshnessPolicy);
   const rule = { ...config.quota, maxInFlightMs: PERMIT_MAX_AGE_MS + deadlines.call };
   const permits = createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now });
+  const recordText = (failure: Failure) => stats.addOpendText(operatorTextOf(failure, config.opend));
   const source = createLookupPageSource({
     edge: { ...edge, get: (key) => stats.time("edge", edge.get(key)) },
     sharedCache: {
@@ -73,13 +75,18 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
     waitUntil,
     budget,
     onFetchFailure: (code) => increment(stats.fetchFailures, code),
+    onRefusal: recordText,
     flightScope: origin ?? crypto.randomUUID(),
   });
-  return withStats(source, stats);
+  return withStats(source, stats, recordText);
 }
 
-/** Counts the result of each page. */
-function withStats(source: PageSource, { symbols, pages, stale, failed }: RequestStats): PageSource {
+/** Counts the result of each page. A request may get the refusal of a fetch that another one began. */
+function withStats(
+  source: PageSource,
+  { symbols, pages, stale, failed }: RequestStats,
+  recordText: (failure: Failure) => void,
+): PageSource {
   return {
     ...source,
     async page(symbol, cursor, num) {
@@ -90,7 +97,9 @@ function withStats(source: PageSource, { symbols, pages, stale, failed }: Reques
         if (result.staleReason !== undefined) increment(stale, result.staleReason);
         return result;
       } catch (thrown) {
-        increment(failed, Failure.from(thrown).code);
+        const failure = Failure.from(thrown);
+        increment(failed, failure.code);
+        recordText(failure);
         throw thrown;
       }
     },

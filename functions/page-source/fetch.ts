@@ -2,6 +2,7 @@ import { Failure, type FailureCode, QUOTA_CODES } from "../errors.ts";
 import { parsePageReply } from "../opend/short-interest.ts";
 import type { Permits, Priority } from "../rate-limit/permits.ts";
 import { LeaseNotAcquired } from "../rate-limit/required-lease.ts";
+import { parseCursor } from "../short-interest/cursor.ts";
 import { FIRST_CURSOR, MAX_ROWS, type Page, pageOf } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import type { ScriptCall } from "../upstash.ts";
@@ -41,6 +42,8 @@ export interface FetchDeps {
   readonly waitUntil: (work: Promise<unknown>) => void;
   /** Called for each failed fetch, except for unknown symbols and refused permits. */
   readonly onFetchFailure: (code: FailureCode) => void;
+  /** Called for each failed fetch, for the operator's log. */
+  readonly onRefusal: (failure: Failure) => void;
 }
 
 export interface FetchContext {
@@ -110,7 +113,7 @@ async function callOpend(deps: FetchDeps, symbol: SecuritySymbol, context: Fetch
   const connectEarly = !isProbe && priority !== "refresh";
   try {
     return await deps.upstream.fetch(
-      { symbol, cursor, num },
+      { symbol, cursor: parseCursor(cursor).key, num },
       { client: deps.client, priority, lease },
       connectEarly,
     );
@@ -118,6 +121,7 @@ async function callOpend(deps: FetchDeps, symbol: SecuritySymbol, context: Fetch
     if (thrown instanceof LeaseNotAcquired) return undefined;
     const failure = Failure.from(thrown);
     const { code } = failure;
+    deps.onRefusal(failure);
     // A refused permit is not a failed call.
     if (!QUOTA_CODES.has(code)) deps.onFetchFailure(code);
     // A refused permit delays the next refresh too, unless another client may have a share left.
@@ -168,8 +172,9 @@ async function handleRefusal(
   failure: Failure,
 ): Promise<Failure> {
   const { edge, permits } = deps;
-  const { code, detail } = failure;
+  const { code } = failure;
   const { look, priority } = context;
+  deps.onRefusal(failure);
   const { cached: stored, slot } = look;
   const isUnknownCursor = priority === "unknown-cursor";
   const ttlMs = negativeTtl(code, isUnknownCursor);
@@ -182,7 +187,7 @@ async function handleRefusal(
     const backoff = stored && { ms: ttlMs ?? REFRESH_BACKOFF_MS, code };
     const end = { outcome: "answered", ...(backoff && { backoff }) } as const;
     releaseLease(deps, context, end, [settleScript({ wasted: isWasted })]);
-    return retryAfterMs === undefined ? failure : new Failure(code, detail, { retryAfterMs });
+    return retryAfterMs === undefined ? failure : failure.retryingAfter(retryAfterMs);
   }
   const negative = cachedRefusal(reply, slot.key.cursor, fetchedAt, ttlMs);
   const isStored = await store(deps, context, {

@@ -1,5 +1,5 @@
 import { Failure, QUOTA_CODES } from "../errors.ts";
-import { isSliceable, type Page, type Row } from "../short-interest/page.ts";
+import { cursorCycle, isSliceable, type Page, type Row } from "../short-interest/page.ts";
 import { dateOf, type SecuritySymbol } from "../short-interest/symbol.ts";
 import { delay } from "../timeout.ts";
 import type { PageResult, PageSource } from "./page-source.ts";
@@ -132,8 +132,4 @@ function endsBefore(page: Page, { from }: DateRange): boolean {
   const last = page.rows.at(-1);
   if (from === undefined || last === undefined || !isSliceable(page)) return false;
   return dateOf(page.market, last.timestamp) < from;
-}
-
-function cursorCycle(): Failure {
-  return new Failure("opend_protocol_error", "OpenD's cursors form a cycle");
 }

@@ -1,11 +1,15 @@
+import { pageCursorOf, parseCursor } from "../short-interest/cursor.ts";
 import {
+  cursorCycle,
   END_CURSOR,
   FIRST_CURSOR,
   firstRows,
+  hasRowCursors,
   isSliceable,
   MAX_ROWS,
   type Page,
   rowsAfter,
+  sliceByRow,
 } from "../short-interest/page.ts";
 import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 import { requestTimeout, withTimeout } from "../timeout.ts";
@@ -64,7 +68,7 @@ export function createLookupPageSource(sharedDeps: SharedLookupDeps): PageSource
           reusableUntil[index] = result.reusableUntil ?? 0;
           return result;
         };
-        const found = await findPage(deps, lookup, symbol, cursor, num);
+        const { pageCursor: _, ...found } = await findPage(deps, lookup, symbol, cursor, num);
         return { ...found, reusableUntil: reusableUntil.length > 0 ? Math.min(...reusableUntil) : 0 };
       });
     },
@@ -74,7 +78,13 @@ export function createLookupPageSource(sharedDeps: SharedLookupDeps): PageSource
 
 /** Looks up a reply, within the subrequest budget. */
 type Lookup = (key: PageKey) => Promise<LookupResult>;
-type FoundPage = Omit<PageResult, "reusableUntil">;
+interface FoundPage extends Omit<PageResult, "reusableUntil"> {
+  /** The cursor of the cached page that has the rows. */
+  readonly pageCursor: string;
+}
+
+/** Pages without a new row for the reader that are passed over, so that only the last page of a walk is empty. */
+const MAX_EMPTY_PAGES = 3;
 
 async function findPage(
   deps: SharedLookupDeps,
@@ -87,15 +97,23 @@ async function findPage(
     const fetchedAt = deps.now();
     const page = { market: symbol.market, rows: [], next: null };
     const facts = { market: symbol.market, cursor, fetchedAt, newest: 0 };
-    return { page, tier: "edge", fetchedAt, freshUntil: deps.policy.freshUntil(facts, undefined) };
+    const freshUntil = deps.policy.freshUntil(facts, undefined);
+    return { page, pageCursor: cursor, tier: "edge", fetchedAt, freshUntil };
   }
   const key = { symbol: formatSymbol(symbol), cursor };
+  const { anchor, row } = parseCursor(cursor);
+  if (anchor !== undefined || row !== undefined) {
+    return findByRow(lookup, symbol, cursor, num);
+  }
   if (cursor !== FIRST_CURSOR && timestampOf(cursor) === undefined) {
     return rowsFrom(lookup, symbol, { ...key, num: num ?? MAX_ROWS });
   }
   const head = await rowsFrom(lookup, symbol, key);
   if (num === undefined) return head;
   if (!isSliceable(head.page)) {
+    if (hasRowCursors(head.page, head.pageCursor)) {
+      return { ...head, page: sliceByRow(head.page, head.pageCursor, undefined, num) };
+    }
     return num === MAX_ROWS ? head : rowsFrom(lookup, symbol, { ...key, num });
   }
   if (head.page.rows.length >= num || head.page.next === null) {
@@ -111,6 +129,30 @@ async function findPage(
   return full && isSliceable(full.page) ? { ...full, page: firstRows(full.page, num) } : short;
 }
 
+/** The rows of a cursor with timestamps. All calls have the same `num`, because a cursor of OpenD may depend on it. */
+async function findByRow(
+  lookup: Lookup,
+  symbol: SecuritySymbol,
+  start: string,
+  num: number | undefined,
+): Promise<FoundPage> {
+  let cursor = start;
+  const passed = new Set<string>();
+  for (;;) {
+    const pageCursor = pageCursorOf(cursor);
+    const isOpaque = pageCursor !== FIRST_CURSOR && timestampOf(pageCursor) === undefined;
+    const key = { symbol: formatSymbol(symbol), cursor: pageCursor, ...(isOpaque && { num: MAX_ROWS }) };
+    const found = await rowsFrom(lookup, symbol, key);
+    const page = sliceByRow(found.page, found.pageCursor, parseCursor(cursor).row, num);
+    if (page.rows.length > 0 || page.next === null || passed.size >= MAX_EMPTY_PAGES) {
+      return { ...found, page };
+    }
+    if (passed.has(page.next)) throw cursorCycle();
+    passed.add(cursor);
+    cursor = page.next;
+  }
+}
+
 /**
  * All rows from the cursor of a key to the end of the page that has them.
  * @param key with a row count only if the page cannot be sliced
@@ -119,9 +161,10 @@ async function rowsFrom(lookup: Lookup, symbol: SecuritySymbol, key: PageKey): P
   const { cached, tier, staleReason } = await lookup(key);
   const { fetchedAt, freshUntil } = cached;
   const page = readPage(symbol, cached);
-  if (cached.cursor === key.cursor) return { page, tier, staleReason, fetchedAt, freshUntil };
+  const found = { tier, staleReason, fetchedAt, freshUntil, pageCursor: cached.cursor };
+  if (cached.cursor === key.cursor) return { ...found, page };
   const rest = rowsAfter(page, key.cursor);
-  if (rest) return { page: rest, tier, staleReason, fetchedAt, freshUntil };
+  if (rest) return { ...found, page: rest };
   // The cursor lies between two rows of a cached page, so only OpenD knows its meaning.
   return rowsFrom(lookup, symbol, { ...key, num: MAX_ROWS });
 }

@@ -2,6 +2,7 @@ import { Failure } from "../errors.ts";
 import { limitExpensive } from "../http/auth.ts";
 import { NoQuery, parseQuery } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
+import { operatorTextOf } from "../opend/operator-text.ts";
 import { openSession } from "../opend/session.ts";
 import { DEADLINES } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
@@ -16,7 +17,11 @@ export async function getReadiness(context: AppContext): Promise<Response> {
     check("upstash", () => upstash.exec((redis) => redis.ping())),
     check("opend", async () => {
       stats.countSubrequest();
-      const session = await openSession(config.opend, DEADLINES, new AbortController().signal);
+      const opening = openSession(config.opend, DEADLINES, new AbortController().signal);
+      const session = await opening.catch((thrown: unknown) => {
+        stats.addOpendText(operatorTextOf(Failure.from(thrown), config.opend));
+        throw thrown;
+      });
       session.close();
     }),
   ]);

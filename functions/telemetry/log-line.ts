@@ -27,7 +27,7 @@ export function logLine(
   { route, requestId, status, code, fault, client, ms }: RequestEvent,
   stats: RequestStats,
 ): string {
-  const { symbols, pages, stale, failed, fetchFailures, calls, phases, subrequests } = stats;
+  const { symbols, pages, stale, failed, fetchFailures, opendTexts, calls, phases, subrequests } = stats;
   return JSON.stringify({
     route,
     status,
@@ -40,6 +40,7 @@ export function logLine(
     stale: objectOf(stale),
     failed: objectOf(failed),
     fetch_failures: objectOf(fetchFailures),
+    opend: opendTexts.length > 0 ? opendTexts : undefined,
     calls,
     subrequests,
     ms: { ...objectOf(phases), total: ms },

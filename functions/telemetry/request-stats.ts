@@ -9,6 +9,16 @@ export type Phase = "edge" | "shared" | "limit" | "connect" | "call";
 /** Occurrences by name. */
 export type Counts<Name extends string = string> = ReadonlyMap<Name, number>;
 
+/** A refusal in OpenD's words: `ret_type` of the reply or `error` of the frame, and the text. */
+export interface OpendText {
+  readonly ret_type?: number | undefined;
+  readonly error?: number | undefined;
+  readonly text: string;
+}
+
+/** A run of the poller may see many. */
+const MAX_OPEND_TEXTS = 5;
+
 /** The accounting of one request, for its response headers, its log line and the counters. */
 export interface RequestStats {
   /** Adds the duration of `work` to a phase. */
@@ -34,6 +44,10 @@ export interface RequestStats {
   readonly stale: Map<string, number>;
   /** Pages that could not be served, by error code. */
   readonly failed: Map<FailureCode, number>;
+  /** Adds a refusal in OpenD's words, unless it has it already or has `MAX_OPEND_TEXTS`. */
+  addOpendText(text: OpendText | undefined): void;
+  /** The different refusals in OpenD's words, without secrets. Only the log has them. */
+  readonly opendTexts: readonly OpendText[];
 }
 
 /**
@@ -44,6 +58,7 @@ export function createRequestStats(now: () => number, parent?: RequestStats): Re
   const phases = new Map<Phase, number>();
   const symbols = new Set<string>();
   const pages = new Map<string, number>();
+  const opendTexts: OpendText[] = [];
   let subrequests = 0;
   return {
     phases,
@@ -60,6 +75,13 @@ export function createRequestStats(now: () => number, parent?: RequestStats): Re
     pages,
     stale: new Map(),
     failed: new Map(),
+    opendTexts,
+    addOpendText(text) {
+      if (text === undefined || opendTexts.length >= MAX_OPEND_TEXTS) return;
+      const isSame = (other: OpendText) =>
+        other.text === text.text && other.ret_type === text.ret_type && other.error === text.error;
+      if (!opendTexts.some(isSame)) opendTexts.push(text);
+    },
     countReuse(earlier) {
       for (const symbol of earlier.symbols) symbols.add(symbol);
       for (const [tier, count] of earlier.pages) increment(pages, tier, count);

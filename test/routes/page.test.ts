@@ -123,8 +123,8 @@ describe("walk by next_key", () => {
     expect((await service.opend.stats()).calls).toBe(calls);
   });
 
-  it.each(["offset", "opaque"] as const)(
-    "has every row once with cursors of the kind %s",
+  it.each(["offset", "opaque", "bound", "page number"] as const)(
+    "has every row once with cursors of the kind %s, one call for 50 rows",
     async (cursors) => {
       const service = await startService(
         { cursors, limit: 1_000 },
@@ -132,9 +132,10 @@ describe("walk by next_key", () => {
       );
       const { dates, sizes } = await walk(service, "HK.09988", 20);
       expect(dates).toEqual([...new Set(dates)].sort().reverse());
-      expect(sizes).toEqual([20, 20, 20, 20, 20, 20]);
-      // Pages of opaque cursors are cached as well.
+      // A page ends with the reply of OpenD that has its rows.
+      expect(sizes).toEqual([20, 20, 10, 20, 20, 10, 20]);
       const { calls } = await service.opend.stats();
+      expect(calls).toBe(3);
       await walk(service, "HK.09988", 20);
       expect((await service.opend.stats()).calls).toBe(calls);
     },

@@ -10,6 +10,7 @@ import * as KeepAlive from "../../gen/KeepAlive_pb.js";
 import { QotMarket } from "../../gen/Qot_Common_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
 import { maxCallsInWindow } from "../support/max-calls.ts";
+import { type CursorKind, cursorOf, startOf } from "./opend-cursors.ts";
 import {
   CALL_FAULTS,
   type FaultEffect,
@@ -29,14 +30,17 @@ export interface OpendOptions {
   readonly windowMs?: number;
   /** Minimum and maximum of the random delay of each request, in milliseconds. */
   readonly delayMs?: readonly [number, number];
-  /** The kind of `nextKey`: the documented timestamp, a row number, a text, or a text that leads to an earlier row. */
-  readonly cursors?: "timestamp" | "offset" | "opaque" | "loop";
+  readonly cursors?: CursorKind;
   /** A cursor that is not a number returns the newest rows, in place of a refusal. */
   readonly toleratesCursors?: boolean;
   /** The number of newest rows that are not yet published. */
   readonly unpublished?: number;
   /** One share became this many, and all rows are rewritten. */
   readonly split?: number;
+  /** The text with which every call is refused. */
+  readonly refusal?: string;
+  /** The RSA key of OpenD. A login without it gets no reply. */
+  readonly rsaPrivateKey?: string;
   /** Wrong replies for single securities. */
   readonly wrongReplies?: readonly WrongReply[];
   /** The fault of every connection, login or call. */
@@ -61,6 +65,8 @@ export interface OpendStats {
   readonly maxCallsInWindow: number;
   /** Bodies of the calls as hexadecimal text. */
   readonly bodies: readonly string[];
+  /** What the logins sent. */
+  readonly logins: readonly { readonly clientID: string; readonly rsaPrivateKey: string }[];
 }
 
 export interface StandInOpend {
@@ -80,6 +86,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
   const arrivals: number[] = [];
   const granted: number[] = [];
   const bodies: string[] = [];
+  const logins: { clientID: string; rsaPrivateKey: string }[] = [];
   let maxConnections = 0;
   let refused = 0;
   let upgrades = 0;
@@ -163,6 +170,8 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     const fault = LOGIN_FAULTS[options.fault ?? ""];
     if (fault) return [fault(request), false];
     const { c2s } = fromBinary(Login.RequestSchema, request.body);
+    logins.push({ clientID: c2s?.clientID ?? "", rsaPrivateKey: c2s?.RSAPrivateKey ?? "" });
+    if (options.rsaPrivateKey && c2s?.RSAPrivateKey !== options.rsaPrivateKey) return ["silence", false];
     const key = options.key ? createHash("md5").update(options.key).digest("hex") : "";
     const isAccepted = (c2s?.websocketKey ?? "") === key;
     const response = isAccepted
@@ -207,6 +216,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     const { c2s } = fromBinary(ShortInterest.RequestSchema, request.body);
     const { code = "", market = 0 } = c2s?.security ?? {};
     const { nextKey = "", num = 10 } = c2s ?? {};
+    if (options.refusal !== undefined) return { retType: -1, retMsg: options.refusal };
     if (isForbidden(code)) return { retType: -1, retMsg: REFUSALS.noPermission };
     const hk = market === QotMarket.QotMarket_HK_Security ? hkHistory(code, options.split) : undefined;
     const us = market === QotMarket.QotMarket_US_Security ? usHistory(code, options.split) : undefined;
@@ -216,11 +226,14 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     const range = rangeOf(`${hk ? "HK" : "US"}.${code}`, nextKey, rowsWanted);
     if (typeof range === "string") return { retType: -1, retMsg: range };
     const history = all.slice(...range);
-    const from = startOf(history, nextKey);
+    const { cursors = "timestamp", toleratesCursors = false } = options;
+    const isTolerated = toleratesCursors && Number.isNaN(Number(nextKey));
+    const from = isTolerated ? 0 : startOf(cursors, history, nextKey, rowsWanted);
     if (!Number.isInteger(from)) return { retType: -1, retMsg: "nextKey" };
     const to = from + rowsWanted;
     const last = history[to - 1];
-    const next = to >= history.length || last === undefined ? "-1" : cursorOf(to, last.timestamp);
+    const next =
+      to >= history.length || last === undefined ? "-1" : cursorOf(cursors, to, last.timestamp, rowsWanted);
     return {
       retType: 0,
       retMsg: "",
@@ -246,23 +259,6 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     return typeof range === "string" ? range : [unpublished + range[0], unpublished + range[1]];
   }
 
-  function startOf(history: readonly { timestamp: bigint }[], nextKey: string): number {
-    if (nextKey === "") return 0;
-    if (options.cursors === "offset") return Number(nextKey);
-    if (options.cursors === "opaque" || options.cursors === "loop") {
-      return Number(nextKey.slice("after-".length));
-    }
-    if (Number.isNaN(Number(nextKey))) return options.toleratesCursors ? 0 : Number.NaN;
-    const index = history.findIndex((row) => row.timestamp < Number(nextKey));
-    return index < 0 ? history.length : index;
-  }
-
-  function cursorOf(to: number, timestamp: bigint): string {
-    if (options.cursors === "offset") return String(to);
-    if (options.cursors === "loop") return `after-${to % 150 === 0 ? 50 : to}`;
-    return options.cursors === "opaque" ? `after-${to}` : String(timestamp);
-  }
-
   await new Promise<void>((resolve) => http.listen(port, "127.0.0.1", resolve));
   const { port: actual } = http.address() as AddressInfo;
   return {
@@ -279,6 +275,7 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
       wrongReplies: [...wrongReplyCounts.values()].reduce((sum, times) => sum + times, 0),
       maxCallsInWindow: maxCallsInWindow(arrivals, options.windowMs ?? 30_000),
       bodies,
+      logins,
     }),
     async close() {
       for (const socket of raw) socket.destroy();

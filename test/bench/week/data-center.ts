@@ -74,6 +74,7 @@ export function createDataCenter({ name, clock, redis, opend, policy }: DataCent
       now,
       budget: createSubrequestBudget(() => true),
       onFetchFailure: (code) => increment(stats.fetchFailures, code),
+      onRefusal: () => undefined,
       waitUntil,
       freshOnly: false,
       policy,
