@@ -1,15 +1,12 @@
-import { writeFileSync } from "node:fs";
 import { parseArgs, styleText } from "node:util";
 import { type Config, parseEnv, VARIABLE_NAMES } from "../functions/env.ts";
 import { Failure } from "../functions/errors.ts";
 import { variable } from "./dev-vars.ts";
-import { failed, type Result, runChecks, skipped } from "./doctor/check.ts";
+import { failed, type Result, runChecks } from "./doctor/check.ts";
 import { describeAccess } from "./doctor/configuration.ts";
-import { type OpendState, opendChecks, type SessionCheck } from "./doctor/opend.ts";
-import { checkCall } from "./doctor/opend-call.ts";
-import { createCallPage, type WithPermit } from "./doctor/page-call.ts";
-import { makeReport } from "./doctor/report/report.ts";
-import { REPORT_FILE, summarize } from "./doctor/report/summary.ts";
+import { type OpendState, opendChecks } from "./doctor/opend.ts";
+import { callCheck } from "./doctor/opend-call.ts";
+import { reportCheck } from "./doctor/report/check.ts";
 import { serviceChecks } from "./doctor/service.ts";
 import { createWithPermit, upstashChecks } from "./doctor/upstash.ts";
 import { webhookChecks } from "./doctor/webhooks.ts";
@@ -64,30 +61,11 @@ async function checkConnections(): Promise<void> {
   await runChecks(webhookChecks(config, hasUpstash), onResult);
   const withPermit = hasUpstash ? createWithPermit(config) : undefined;
   const state: OpendState = {};
-  let isReported = false;
-  const report = async () => {
-    isReported = true;
-    const written = await makeReport(config, state.session, withPermit, Date.now);
-    writeFileSync(REPORT_FILE, `${JSON.stringify(written, null, 2)}\n`);
-    return summarize(written);
-  };
-  const calls = isReport ? { name: "opend report", run: report } : callCheck(config, withPermit);
-  await runChecks(
-    opendChecks(config, state, calls, (cleanUp) => cleanups.unshift(cleanUp)),
-    onResult,
-  );
-  // Without a session it says why there is none.
-  if (isReport && !isReported) await report();
-}
-
-function callCheck({ opend }: Config, withPermit: WithPermit | undefined): SessionCheck {
-  return {
-    name: "opend call",
-    run: async (session) =>
-      withPermit
-        ? checkCall(opend, createCallPage(session, withPermit))
-        : skipped("not run: a call needs a permit from Upstash"),
-  };
+  const checks = opendChecks(config, state, (cleanUp) => cleanups.unshift(cleanUp));
+  if (!isReport) checks.push(callCheck(config, state, withPermit));
+  await runChecks(checks, onResult);
+  // After a failure too: the report says which one.
+  if (isReport) await runChecks([reportCheck(config, state, withPermit)], onResult);
 }
 
 function variables(): Record<string, string> {

@@ -70,6 +70,12 @@ export function explainPort(host: string, port: number, error: string): Finding 
 /** An address that answers an upgrade with something else, or not at all. */
 export function explainUpgrade({ status, error }: NoUpgrade): Finding {
   if (status === 0) {
+    if (error === "ECONNRESET") {
+      return failed(
+        "WebSocket upgrade failed: ECONNRESET",
+        `The port accepts connections and closes them. Check that it is OpenD's WebSocket port (websocket_port), and see OpenD's log. ${THROTTLED}`,
+      );
+    }
     return failed(
       `WebSocket upgrade failed: ${error}`,
       "Check that the port is OpenD's WebSocket port (websocket_port), not its API port.",

@@ -1,18 +1,34 @@
+import type { Config } from "../../functions/env.ts";
 import { Failure } from "../../functions/errors.ts";
 import type { OpendAddress } from "../../functions/opend/connect.ts";
 import { FIRST_CURSOR, MAX_ROWS, pageOf } from "../../functions/short-interest/page.ts";
 import { formatSymbol, type SecuritySymbol } from "../../functions/short-interest/symbol.ts";
 import type { S2C } from "../../gen/Qot_GetShortInterest_pb.js";
-import { type Finding, failed, ok, skipped, warning } from "./check.ts";
+import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
+import type { OpendState } from "./opend.ts";
 import { explainFailure, quoteOpend } from "./opend-advice.ts";
-import { type CallPage, isOwnLimit } from "./page-call.ts";
+import { type CallPage, createCallPage, isOwnLimit, type WithPermit } from "./page-call.ts";
 
 /** Stocks that every OpenD with quotes of their market knows. */
 const HK_STOCK = { market: "HK", code: "00700" } as const;
 const US_STOCK = { market: "US", code: "AAPL" } as const;
 
+/** @param withPermit undefined if Upstash is unavailable, so that no call can be made */
+export function callCheck({ opend }: Config, state: OpendState, withPermit: WithPermit | undefined): Check {
+  return {
+    name: "opend call",
+    exit: 37,
+    async run() {
+      const { session } = state;
+      if (!withPermit) return skipped("not run: a call needs a permit from Upstash");
+      if (session === undefined || session instanceof Failure) return skipped("not run: no session");
+      return checkCall(opend, createCallPage(session, withPermit));
+    },
+  };
+}
+
 /** Calls a Hong Kong stock. If the account has no right for Hong Kong, it calls a US stock as well. */
-export async function checkCall(opend: OpendAddress, call: CallPage): Promise<Finding> {
+async function checkCall(opend: OpendAddress, call: CallPage): Promise<Finding> {
   const callFirstPage = async (symbol: SecuritySymbol) =>
     rowsOf(symbol, await call({ symbol, cursor: FIRST_CURSOR, num: MAX_ROWS }));
   const hk = await callFirstPage(HK_STOCK);

@@ -3,7 +3,7 @@ import { Failure } from "../../functions/errors.ts";
 import type { Connection } from "../../functions/opend/connect.ts";
 import { type OpendSession, openSession } from "../../functions/opend/session.ts";
 import { DEADLINES } from "../../functions/timeout.ts";
-import { type Check, compareClocks, type Finding, failed, ok, skipped } from "./check.ts";
+import { type Check, compareClocks, failed, ok, skipped } from "./check.ts";
 import { networkChecks } from "./network.ts";
 import { checkAccess } from "./opend-access.ts";
 import { explainAccess, explainLogin, explainUpgrade, quoteOpend } from "./opend-advice.ts";
@@ -15,22 +15,14 @@ export interface OpendState {
   session?: OpendSession | Failure;
 }
 
-/** A check that needs a session. */
-export interface SessionCheck {
-  readonly name: string;
-  readonly run: (session: OpendSession) => Promise<Finding>;
-}
-
 /**
- * Checks OpenD: network, upgrade, Access, key, login, clock and calls.
+ * Checks OpenD, without a call: network, upgrade, Access, key, login and clock.
  * @param state is filled in by the checks
- * @param calls the check that makes calls
  * @param onExit registers a function to run when all checks have ended
  */
 export function opendChecks(
   { opend }: Config,
   state: OpendState,
-  calls: SessionCheck,
   onExit: (cleanUp: () => void) => void,
 ): Check[] {
   const signal = new AbortController().signal;
@@ -94,14 +86,6 @@ export function opendChecks(
         if (session.serverTime === 0n) return skipped("OpenD did not report its time");
         return compareClocks("OpenD", Number(session.serverTime) * 1_000, Date.now());
       },
-    },
-    {
-      name: calls.name,
-      exit: 37,
-      run: async () =>
-        state.session === undefined || state.session instanceof Failure
-          ? skipped("not run: no session")
-          : calls.run(state.session),
     },
   ];
 }

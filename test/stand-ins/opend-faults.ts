@@ -65,6 +65,7 @@ export function wrongRange(
 
 export const LOGIN_FAULTS: Readonly<Record<string, (request: RequestFrame) => FaultEffect>> = {
   "login: header error": (request) => [reply(request, NOTHING, -1, "key error")],
+  "login: throttled": (request) => [reply(request, NOTHING, 9, "登录失败")],
   "login: refused without text": (request) => [loginRefusal(request, "")],
   "login: no body": (request) => [reply(request, NOTHING)],
   "login: no content": (request) => [
@@ -116,6 +117,7 @@ export const CALL_FAULTS: Readonly<
   "header error 2": (request) => [reply(request, NOTHING, 2)],
   "header error 3": (request) => [reply(request, NOTHING, 3)],
   "header error 9": (request) => [reply(request, NOTHING, 9, "internal text")],
+  "header error with an account": (request) => [reply(request, NOTHING, 9, "user 1234")],
   "relay lost": () => [encodeReply({ command: 2, section: 0n, error: 0, errorText: "", body: NOTHING })],
   drop: () => "drop",
   silence: () => "silence",

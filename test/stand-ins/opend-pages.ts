@@ -23,6 +23,8 @@ export interface PageOptions {
   readonly isMonthly?: boolean;
   /** Fields that no row has, such as `closePrice`. */
   readonly missingFields?: readonly string[];
+  /** Pages have this many rows fewer than `num`, and one at least. */
+  readonly shortBy?: number;
   /** One share became this many, and all rows are rewritten. */
   readonly split?: number;
   /** The text with which every call is refused. */
@@ -65,7 +67,7 @@ export function pageReply(request: RequestFrame, options: PageOptions, counts: M
   const isTolerated = toleratesCursors && Number.isNaN(Number(nextKey));
   const from = isTolerated ? 0 : startOf(cursors, history, nextKey, rowsWanted);
   if (!Number.isInteger(from)) return refused("nextKey");
-  const to = from + rowsWanted;
+  const to = from + Math.max(1, rowsWanted - (options.shortBy ?? 0));
   const last = history[to - 1];
   const isEnd = to >= history.length || last === undefined;
   const items = history.slice(from, to);

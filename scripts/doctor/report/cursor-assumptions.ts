@@ -4,6 +4,7 @@ import { isEndKey, type Kind, OTHER_NUM, primaryOf, ROW_BEFORE_CURSOR, rowsOf } 
 import { pagesOf } from "./row-assumptions.ts";
 import {
   type Assumption,
+  confirmed,
   contradicted,
   notSeen,
   type Seen,
@@ -82,13 +83,18 @@ export const CURSOR_ASSUMPTIONS: readonly Assumption[] = [
         const count = answer.hkItemList.length + answer.usItemList.length;
         return contradicted(`a success with ${count} rows`);
       }
-      return answer.opendReply === undefined ? notSeen(answer.code) : verdict(true, refusalOf(seen, answer));
+      return refusesCursor(answer) ? confirmed(refusalOf(seen, answer)) : notSeen(answer.code);
     },
   },
 ];
 
 function answerTo({ observations }: Seen, kind: Kind) {
   return observations.find(({ question }) => question.kind === kind)?.answer;
+}
+
+/** Whether OpenD refused the cursor, and not the call for another reason. */
+function refusesCursor({ code, opendReply }: Failure): boolean {
+  return opendReply !== undefined && (code === "opend_failed" || code === "unknown_symbol");
 }
 
 function refusalOf({ describe }: Seen, failure: Failure): string {
@@ -100,7 +106,7 @@ function judgeNextPage(seen: Seen): Verdict {
   const [primary, answer] = [primaryOf(seen.observations), answerTo(seen, "next page")];
   if (!primary || answer === undefined) return notSeen("not asked");
   if (answer instanceof Failure) {
-    return answer.opendReply === undefined ? notSeen(answer.code) : contradicted(refusalOf(seen, answer));
+    return refusesCursor(answer) ? contradicted(refusalOf(seen, answer)) : notSeen(answer.code);
   }
   const { market } = primary.question.symbol;
   const rows = rowsOf(market, primary.page);
@@ -115,12 +121,12 @@ function judgeBetweenRows(seen: Seen): Verdict {
   const [primary, answer] = [primaryOf(seen.observations), answerTo(seen, "between two rows")];
   if (!primary || answer === undefined) return notSeen("not asked");
   if (answer instanceof Failure) {
-    return answer.opendReply === undefined ? notSeen(answer.code) : contradicted(refusalOf(seen, answer));
+    return refusesCursor(answer) ? contradicted(refusalOf(seen, answer)) : notSeen(answer.code);
   }
   const { market } = primary.question.symbol;
   const from = ROW_BEFORE_CURSOR + 1;
-  const expected = rowsOf(market, primary.page).slice(from, from + OTHER_NUM);
   const rows = rowsOf(market, answer);
+  const expected = rowsOf(market, primary.page).slice(from, from + Math.max(1, rows.length));
   const matching = expected.filter(({ timestamp }, index) => rows[index]?.timestamp === timestamp).length;
   return verdict(
     matching === expected.length,
