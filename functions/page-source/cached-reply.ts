@@ -17,7 +17,7 @@ export interface PageKey {
   /** As `formatSymbol` writes it. */
   readonly symbol: string;
   readonly cursor: string;
-  /** Row count; set only if the page cannot be sliced, or not at this cursor. */
+  /** Row count; set only if the cursor is no timestamp, or if the page cannot be sliced there. */
   readonly num?: number | undefined;
   /** Whether the page must start at the cursor; otherwise a stored page that has the row of the cursor will do. */
   readonly exact?: boolean | undefined;

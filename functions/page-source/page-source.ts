@@ -1,6 +1,5 @@
 import { pageCursorOf, parseCursor } from "../short-interest/cursor.ts";
 import {
-  cursorCycle,
   END_CURSOR,
   FIRST_CURSOR,
   firstRows,
@@ -38,7 +37,8 @@ export interface PageResult {
 export interface PageSource {
   /**
    * @param cursor `FIRST_CURSOR`, `END_CURSOR`, or the cursor of an earlier page
-   * @param num requested rows, 1 to 50; absent for all rows that are cached together, 50 at most
+   * @param num requested rows, 1 to 50; absent for all rows that are cached together, 50 at most. A page has fewer where
+   *   the cached page ends, if OpenD's cursors are no timestamps
    * @throws Failure of the lookup; `subrequest_limit`, also if no lookup starts before the deadline; `request_timeout`
    */
   page(symbol: SecuritySymbol, cursor: string, num?: number): Promise<PageResult>;
@@ -83,9 +83,6 @@ interface FoundPage extends Omit<PageResult, "reusableUntil"> {
   readonly pageCursor: string;
 }
 
-/** Pages without a new row for the reader that are passed over, so that only the last page of a walk is empty. */
-const MAX_EMPTY_PAGES = 3;
-
 async function findPage(
   deps: SharedLookupDeps,
   lookup: Lookup,
@@ -93,15 +90,15 @@ async function findPage(
   cursor: string,
   num: number | undefined,
 ): Promise<FoundPage> {
-  if (cursor === END_CURSOR) {
+  const { key: opendCursor, anchor, row } = parseCursor(cursor);
+  if (opendCursor === END_CURSOR) {
     const fetchedAt = deps.now();
     const page = { market: symbol.market, rows: [], next: null };
-    const facts = { market: symbol.market, cursor, fetchedAt, newest: 0 };
+    const facts = { market: symbol.market, cursor: END_CURSOR, fetchedAt, newest: 0 };
     const freshUntil = deps.policy.freshUntil(facts, undefined);
     return { page, pageCursor: cursor, tier: "edge", fetchedAt, freshUntil };
   }
   const key = { symbol: formatSymbol(symbol), cursor };
-  const { anchor, row } = parseCursor(cursor);
   if (anchor !== undefined || row !== undefined) {
     return findByRow(lookup, symbol, cursor, num);
   }
@@ -110,7 +107,9 @@ async function findPage(
   }
   const head = await rowsFrom(lookup, symbol, key);
   if (num === undefined) return head;
-  if (!isSliceable(head.page)) {
+  // A history of one page does not show which kind of cursor OpenD has.
+  const isSinglePage = head.pageCursor === FIRST_CURSOR && head.page.next === null;
+  if (!isSliceable(head.page) || isSinglePage) {
     if (hasRowCursors(head.page, head.pageCursor)) {
       return { ...head, page: sliceByRow(head.page, head.pageCursor, undefined, num) };
     }
@@ -133,24 +132,18 @@ async function findPage(
 async function findByRow(
   lookup: Lookup,
   symbol: SecuritySymbol,
-  start: string,
+  cursor: string,
   num: number | undefined,
 ): Promise<FoundPage> {
-  let cursor = start;
-  const passed = new Set<string>();
-  for (;;) {
-    const pageCursor = pageCursorOf(cursor);
-    const isOpaque = pageCursor !== FIRST_CURSOR && timestampOf(pageCursor) === undefined;
-    const key = { symbol: formatSymbol(symbol), cursor: pageCursor, ...(isOpaque && { num: MAX_ROWS }) };
-    const found = await rowsFrom(lookup, symbol, key);
-    const page = sliceByRow(found.page, found.pageCursor, parseCursor(cursor).row, num);
-    if (page.rows.length > 0 || page.next === null || passed.size >= MAX_EMPTY_PAGES) {
-      return { ...found, page };
-    }
-    if (passed.has(page.next)) throw cursorCycle();
-    passed.add(cursor);
-    cursor = page.next;
-  }
+  const { row } = parseCursor(cursor);
+  const pageCursor = pageCursorOf(cursor);
+  const isOpaque = pageCursor !== FIRST_CURSOR && timestampOf(pageCursor) === undefined;
+  const key = { symbol: formatSymbol(symbol), cursor: pageCursor, ...(isOpaque && { num: MAX_ROWS }) };
+  const found = await rowsFrom(lookup, symbol, key);
+  const page = sliceByRow(found.page, found.pageCursor, row, num);
+  const isPassed = row !== undefined && page.rows.length === 0 && page.next !== null;
+  // New rows have shifted the rest of the page to the next one. Once, because a cursor may be invented.
+  return isPassed ? findByRow(lookup, symbol, pageCursorOf(page.next), num) : { ...found, page };
 }
 
 /**

@@ -44,6 +44,7 @@ export function pageOf(market: Market, cursor: string, reply: S2C): Page {
   return { market, rows, next, ...(repeated > 0 && { repeated }) };
 }
 
+/** A walk would not end. */
 export function cursorCycle(): Failure {
   return new Failure("opend_protocol_error", "OpenD's cursors form a cycle");
 }
@@ -75,7 +76,7 @@ function isDescending(rows: readonly Row[]): boolean {
 
 /**
  * Whether the page can be sliced at any row: its timestamps strictly decrease, and its cursor, if it has one, is the
- * documented one, the timestamp of its last row. A slice of any other page would need an invented cursor.
+ * documented one, the timestamp of its last row. Other pages are cut by `sliceByRow`.
  */
 export function isSliceable({ rows, next }: Page): boolean {
   return isDescending(rows) && (next === null || next === lastCursor(rows));

@@ -96,12 +96,21 @@ describe("connection to the OpenD server", () => {
     expect((await client.page(client.sendCall("NEWLY"))).retType).toBe(0);
   });
 
-  it("reports a used-up quota in OpenD's wording", async () => {
+  it("reports a used-up quota in OpenD's wording, Chinese and English", async () => {
     const service = await startService({}, { UPSTREAM_LIMIT: "1", UPSTREAM_WAIT_MS: "0", ...PAID_PLAN });
     const client = await connectAndLogIn(service);
     expect((await client.page(client.sendCall("AAPL"))).retType).toBe(0);
     const { retType, retMsg } = await client.page(client.sendCall("TSLA"));
-    expect([retType, retMsg]).toEqual([-1, expect.stringContaining("频率太高")]);
+    expect(retType).toBe(-1);
+    for (const wording of [
+      "频率太高",
+      "每30秒最多",
+      "too frequent",
+      "no more than 30 times every 30 seconds",
+      "high frequency",
+    ]) {
+      expect(retMsg).toContain(wording);
+    }
   });
 
   it.each([

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { connectAndLogIn } from "../opend-server/support.ts";
 import { CURSOR_KINDS } from "../stand-ins/opend-cursors.ts";
 import { hkHistory } from "../stand-ins/sample-data.ts";
 import {
@@ -8,6 +9,7 @@ import {
   startDataCenters,
 } from "../support/data-center.ts";
 import { agePermits } from "../support/permit-log.ts";
+import { startService } from "../support/service.ts";
 
 /** 120 rows: three pages. */
 const SYMBOL = "HK.09988";
@@ -107,6 +109,58 @@ describe.each(CURSOR_KINDS)("walk by '%s' cursors", (cursors) => {
       const rows = result?.page.rows.map(({ timestamp }) => Number(timestamp)) ?? [];
       const rest = await walk(dataCenter, num, result?.page.next ?? "");
       expect([...rows, ...rest]).toEqual(HISTORY.slice(3));
+    }
+  });
+
+  it("through a history and through OpenD's protocol has each row once", async () => {
+    const service = await startService({ cursors, limit: 1_000 }, { SUBREQUEST_LIMIT: "10000" });
+    const { items } = await (await service.get(`/v1/short-interest/${SYMBOL}/history`)).json<{
+      items: readonly { timestamp: number }[];
+    }>();
+    expect(items.map(({ timestamp }) => timestamp)).toEqual(HISTORY);
+    const client = await connectAndLogIn(service);
+    const rows: number[] = [];
+    for (let nextKey = ""; nextKey !== "-1"; ) {
+      const request = { market: 1, num: 10, ...(nextKey !== "" && { nextKey }) };
+      const { s2c } = await client.page(client.sendCall("09988", request));
+      rows.push(...(s2c?.hkItemList ?? []).map(({ timestamp }) => Number(timestamp)));
+      nextKey = s2c?.nextKey ?? "-1";
+    }
+    expect(rows).toEqual(HISTORY);
+    // Both read the same pages.
+    expect((await service.opend.stats()).calls).toBe(3);
+  });
+
+  it("of a history of one page has each row once if the page is lost meanwhile", async () => {
+    const { service, dataCenters } = await start(cursors, 2);
+    await service.opend.set({ unpublished: 0 });
+    const [first, second] = dataCenters;
+    const page = (await first?.page("US.NEWLY", { num: 1 }))?.result?.page;
+    await service.upstash.redis("FLUSHDB");
+    const rest = (await second?.page("US.NEWLY", { num: 50, cursor: page?.next ?? "" }))?.result?.page;
+    expect([page?.rows.length, rest?.rows.length, rest?.next]).toEqual([1, 2, null]);
+  });
+});
+
+describe("invented cursor with timestamps", () => {
+  it.each([
+    "~1~1~50",
+    "~0~~50",
+    "~~0~",
+    "~5~~",
+    "~~~",
+    "~1777478400~1777478400~",
+    "~~1~-1",
+    "~9~~~8~~7",
+    "~x~~",
+  ])("%s is answered with two calls at most", async (cursor) => {
+    for (const kind of ["timestamp", "offset", "bound"] as const) {
+      const { service, dataCenter } = await start(kind);
+      const { result, failure } = await dataCenter.page(SYMBOL, { cursor });
+      expect(failure?.code ?? "answered").toMatch(/^(answered|opend_failed)$/);
+      const rows = result?.page.rows.map(({ timestamp }) => Number(timestamp)) ?? [];
+      expect(rows).toEqual([...new Set(rows)].sort((one, other) => other - one));
+      expect((await service.opend.stats()).calls).toBeLessThanOrEqual(2);
     }
   });
 });

@@ -139,6 +139,25 @@ describe("modules of functions/", () => {
     expect(Object.fromEntries(actual)).toEqual(Object.fromEntries(allowed));
   });
 
+  it("read OpenD's own texts only for the log", () => {
+    const mentioning = (word: RegExp) =>
+      files.filter(({ text }) => word.test(text)).map(({ path }) => path.replace("functions/", ""));
+    expect(mentioning(/\bopendReply\b/).sort()).toEqual([
+      "errors.ts",
+      "opend/errors.ts",
+      "opend/operator-text.ts",
+    ]);
+    expect(mentioning(/\bopendTexts\b/).sort()).toEqual([
+      "telemetry/log-line.ts",
+      "telemetry/request-stats.ts",
+    ]);
+    expect(mentioning(/\boperatorTextOf\b/).sort()).toEqual([
+      "opend/operator-text.ts",
+      "page-source/create-page-source.ts",
+      "routes/readiness.ts",
+    ]);
+  });
+
   it.each(PURE)("%s has no side effects", (name) => {
     for (const { path, text } of files.filter((file) => moduleOf(file.path) === name)) {
       const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");

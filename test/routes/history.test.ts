@@ -78,13 +78,10 @@ describe("history", () => {
     },
   );
 
-  it.each(["offset", "opaque", "bound", "page number"] as const)(
-    "has every row with cursors of the kind %s",
-    async (cursors) => {
-      const service = await startService({ cursors });
-      expect((await history(service, "HK.00700")).items).toHaveLength(250);
-    },
-  );
+  it.each(["offset", "opaque"] as const)("has every row with cursors of the kind %s", async (cursors) => {
+    const service = await startService({ cursors });
+    expect((await history(service, "HK.00700")).items).toHaveLength(250);
+  });
 
   it("is limited by from and to, in the market's time zone", async () => {
     const service = await startService();

@@ -105,6 +105,11 @@ function headerOf(columns: readonly (readonly [string, string])[]): string {
 /** Number of rows of a page that OpenD sends. */
 const PAGE_ROWS = 50;
 
+/** The cursor after a row. A history of one page does not show which kind of cursor OpenD has. */
+export function cursorAfter({ rows }: ExpectedHistory, { cursor }: ExpectedRow): string {
+  return rows.length <= PAGE_ROWS ? `~~${cursor}~` : cursor;
+}
+
 /**
  * Determines the rows of a correct response. Before their publication the newest rows are missing. After it, cached
  * pages may still lack them.
@@ -125,7 +130,8 @@ export class PublishedRows {
    * Returns all allowed lists of rows after a cursor, newest first. A timestamp between two rows is followed by the
    * older rows. Any other text is followed by all rows, if OpenD tolerates it.
    */
-  rowsAfter(history: ExpectedHistory, cursor: string): readonly (readonly ExpectedRow[])[] {
+  rowsAfter(history: ExpectedHistory, text: string): readonly (readonly ExpectedRow[])[] {
+    const cursor = /^~~(\d+)~$/.exec(text)?.[1] ?? text;
     const index = history.rows.findIndex((row) => row.cursor === cursor);
     if (index >= 0) return [history.rows.slice(index + 1)];
     const timestamp = cursor === "" ? Number.NaN : Number(cursor);

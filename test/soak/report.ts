@@ -6,7 +6,8 @@ export const INVARIANTS = {
   duplicateCall: "a fresh page or a cached refusal is not fetched again",
   incorrectResponse: "every response is correct, and stored pages are always served",
   incompleteRequest: "every request ends in time with a documented result, and closes its connections",
-  leakedSecret: "no response and no console output contains a secret, or a message of OpenD or Upstash",
+  leakedSecret:
+    "no response and no console output contains a secret, or a message of Upstash; only the log has texts of OpenD",
   exhaustedResource: "no caller exhausts a shared resource",
   missingRecovery: "after all faults, responses are fresh and webhook messages are sent",
   unexpectedError: "no unexpected error occurs",

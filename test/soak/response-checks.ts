@@ -6,7 +6,13 @@ import {
   UsShortInterestItemSchema,
 } from "../../gen/Qot_GetShortInterest_pb.js";
 import { exactly, isSame, parseExactly } from "./exact-json.ts";
-import { type ExpectedHistory, type ExpectedRow, expectedHistory, type PublishedRows } from "./oracle.ts";
+import {
+  cursorAfter,
+  type ExpectedHistory,
+  type ExpectedRow,
+  expectedHistory,
+  type PublishedRows,
+} from "./oracle.ts";
 
 /** Checks responses against the expected data. */
 
@@ -29,7 +35,9 @@ function expectedPages(
     const maxRows = Math.min(num, following.length);
     return Array.from({ length: Math.max(1, maxRows) }, (_, missing) => {
       const rows = following.slice(0, maxRows - missing);
-      return { rows, next: rows.length === following.length ? null : (rows.at(-1)?.cursor ?? null) };
+      const last = rows.at(-1);
+      const isEnd = last === undefined || rows.length === following.length;
+      return { rows, next: isEnd ? null : cursorAfter(history, last) };
     });
   });
 }
@@ -61,7 +69,8 @@ export function checkPage(
   const pages = expectedPages(published, history, requested.cursor, requested.num);
   const text = () => new TextDecoder().decode(body);
   const description = `${requested.symbol} after '${requested.cursor}', ${requested.num} rows of ${requested.format}`;
-  const linked = /[?&]next_key=(\w+)>; rel="next"$/.exec(link ?? "")?.[1] ?? null;
+  const encoded = /[?&]next_key=([\w%]+)>; rel="next"$/.exec(link ?? "")?.[1];
+  const linked = encoded === undefined ? null : decodeURIComponent(encoded);
   const isLinked = ({ next }: ExpectedPage) => next === linked;
   if (requested.format === "json") {
     const parsedBody = parseExactly(text());

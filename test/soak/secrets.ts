@@ -30,8 +30,10 @@ export function createCaller(name: string, number: number): Caller {
   };
 }
 
-/** Messages of OpenD and Upstash. */
-const UPSTREAM_TEXTS = ["internal text", "WRONGPASS", "ERR internal", "<h1>Hello", "key error"];
+/** Texts of OpenD, which only the log may have. */
+export const LOGGED_TEXTS: readonly string[] = ["internal text", "key error"];
+/** Messages of Upstash. */
+const UPSTASH_TEXTS = ["WRONGPASS", "ERR internal", "<h1>Hello"];
 /** Parts of scripts, Redis keys, paths and stack traces. */
 const INTERNAL_TEXTS = [
   "EVALSHA",
@@ -45,7 +47,7 @@ const INTERNAL_TEXTS = [
 const PUBLIC_CODES = ["opend_key_refused"];
 
 export class Secrets {
-  readonly #texts = new Set<string>([...UPSTREAM_TEXTS, ...INTERNAL_TEXTS]);
+  readonly #texts = new Set<string>([...LOGGED_TEXTS, ...UPSTASH_TEXTS, ...INTERNAL_TEXTS]);
 
   add(...texts: readonly string[]): void {
     for (const text of texts) this.#texts.add(text);
@@ -60,11 +62,11 @@ export class Secrets {
 
   /**
    * Returns the first secret in a text.
-   * @param ownSecrets secrets that the caller has sent, and that are allowed
+   * @param allowed secrets that the caller has sent, or texts that the log may have
    */
-  findIn(text: string, ownSecrets: readonly string[] = []): string | undefined {
+  findIn(text: string, allowed: readonly string[] = []): string | undefined {
     const checked = PUBLIC_CODES.reduce((rest, code) => rest.replaceAll(code, ""), text);
-    return [...this.#texts].find((secret) => !ownSecrets.includes(secret) && checked.includes(secret));
+    return [...this.#texts].find((secret) => !allowed.includes(secret) && checked.includes(secret));
   }
 }
 
