@@ -100,7 +100,16 @@ describe("report on an OpenD whose texts have secrets", () => {
     expect(report.calls[0]?.refusal?.text).toBe(text);
   });
 
-  it("does not show the end of an account that the header cuts", async () => {
+  it.each([
+    ["key", "abcdef123456ghijkl", "abcdef12345"],
+    ["host name", "opendatmyhome", "opendatmyho"],
+  ])("does not show the beginning of a %s that OpenD has cut", async (_, secret, cut) => {
+    const vars = { OPEND_URL: `ws://${secret}:33333`, OPEND_KEY: secret };
+    const { report } = await reportOn({ key: secret, refusal: `for ${cut}` }, { vars });
+    expect(report.calls[0]?.refusal?.text).toBe("for [redacted]");
+  });
+
+  it("does not show the beginning of an account that the header has cut", async () => {
     const { report } = await reportOn({ fault: "header error with an account" });
     expect(report.calls[0]?.refusal?.text).toBe("user [redacted]");
   });

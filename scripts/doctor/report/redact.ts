@@ -1,11 +1,10 @@
 import type { Config } from "../../../functions/env.ts";
 import { Failure } from "../../../functions/errors.ts";
-import { operatorTextOf } from "../../../functions/opend/operator-text.ts";
+import { operatorTextOf, redactSecrets, secretsOf } from "../../../functions/opend/operator-text.ts";
 import { formatSymbol } from "../../../functions/short-interest/symbol.ts";
 import { ASKED_SYMBOLS } from "./questions.ts";
 
 const REDACTED = "[redacted]";
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
 
 /** What may identify an operator in a text of OpenD. A report goes to strangers, so a harmless text may be lost. */
 const IDENTIFYING: readonly RegExp[] = [
@@ -39,30 +38,24 @@ export interface RefusalFacts {
 export type DescribeFailure = (failure: Failure) => RefusalFacts;
 
 export function createDescribeFailure({ opend, upstash }: Config): DescribeFailure {
-  const hosts = [
-    opend.url.host,
-    opend.url.hostname,
-    new URL(upstash.url).host,
-    new URL(upstash.url).hostname,
-  ];
-  const secrets = [...hosts, opend.key ?? "", upstash.token, opend.accessToken?.clientId ?? ""]
-    .concat(opend.accessToken?.clientSecret ?? "")
-    .filter((secret) => secret !== "")
-    .sort((one, other) => other.length - one.length);
+  const hosts = [opend.url, new URL(upstash.url)].flatMap(({ host, hostname }) => [host, hostname]);
+  const secrets = [...secretsOf(opend), upstash.token, ...hosts].sort(
+    (one, other) => other.length - one.length,
+  );
   return (failure) => {
     const { code, detail, opendReply } = failure;
     if (opendReply === undefined) return { code };
     const isHeader = opendReply.error !== undefined;
-    const redacted = redact(opendReply.text, secrets, isHeader);
+    const redacted = redact(redactSecrets(opendReply.text, secrets), hosts, isHeader);
     const reply = new Failure(code, detail, { opendReply: { ...opendReply, text: redacted } });
     const said = operatorTextOf(reply, opend);
     return { code, ret_type: said?.ret_type, header_error: said?.error, text: said?.text };
   };
 }
 
-function redact(text: string, secrets: readonly string[], isHeader: boolean): string {
-  let result = text.replace(INVISIBLE, "");
-  for (const secret of secrets) result = replaceIgnoringCase(result, secret);
+function redact(text: string, hosts: readonly string[], isHeader: boolean): string {
+  let result = text;
+  for (const host of hosts) result = replaceIgnoringCase(result, host);
   for (const { symbol, mark } of MARKS) result = result.replaceAll(symbol, mark);
   for (const pattern of IDENTIFYING) result = result.replace(pattern, REDACTED);
   // A header text has 20 bytes, so an account may be cut.
@@ -71,7 +64,7 @@ function redact(text: string, secrets: readonly string[], isHeader: boolean): st
   return result;
 }
 
-function replaceIgnoringCase(text: string, secret: string): string {
-  const pattern = secret.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+function replaceIgnoringCase(text: string, host: string): string {
+  const pattern = host.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   return text.replace(new RegExp(pattern, "gi"), REDACTED);
 }
