@@ -101,6 +101,17 @@ describe("report on an OpenD whose texts have secrets", () => {
   });
 
   it.each([
+    ["a URL", "see wss://bare:pw@otherhost/path now", "see [redacted] now"],
+    ["an e-mail address", "mail to my-name@example.com", "mail to [redacted]"],
+    ["a telephone number", "SMS to +852 6123 4567", "SMS to [redacted]"],
+    ["an unknown key", "token qwErTy1uIoPasDfGhJkLzX", "token [redacted]"],
+    ["a digest", "digest 5f4dcc3b", "digest [redacted]"],
+  ])("does not show %s that the service does not know", async (_, refusal, text) => {
+    const { report } = await reportOn({ refusal });
+    expect(report.calls[0]?.refusal?.text).toBe(text);
+  });
+
+  it.each([
     ["key", "abcdef123456ghijkl", "abcdef12345"],
     ["host name", "opendatmyhome", "opendatmyho"],
   ])("does not show the beginning of a %s that OpenD has cut", async (_, secret, cut) => {
