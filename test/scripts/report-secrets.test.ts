@@ -104,7 +104,7 @@ describe("report on an OpenD whose texts have secrets", () => {
     ["a URL", "see wss://bare:pw@otherhost/path now", "see [redacted] now"],
     ["an e-mail address", "mail to my-name@example.com", "mail to [redacted]"],
     ["a telephone number", "SMS to +852 6123 4567", "SMS to [redacted]"],
-    ["an unknown key", "token qwErTy1uIoPasDfGhJkLzX", "token [redacted]"],
+    ["an unknown key", "secret qwErTy1uIoPasDfGhJkLzX", "secret [redacted]"],
     ["a digest", "digest 5f4dcc3b", "digest [redacted]"],
   ])("does not show %s that the service does not know", async (_, refusal, text) => {
     const { report } = await reportOn({ refusal });

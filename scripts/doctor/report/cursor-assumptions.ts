@@ -33,7 +33,8 @@ export const CURSOR_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: "any-num",
     statement: "A cursor leads to the rows that follow, with any num.",
-    otherwise: "The service asks for the next page with the num of the page before it.",
+    otherwise:
+      "The service fetches all pages with num 50 if cursors are no timestamps, so walks are complete.",
     judge: judgeNextPage,
   },
   {

@@ -2,7 +2,7 @@ import { Failure, QUOTA_CODES } from "../../../functions/errors.ts";
 import { FIRST_CURSOR, MAX_ROWS, type Row } from "../../../functions/short-interest/page.ts";
 import type { Market, SecuritySymbol } from "../../../functions/short-interest/symbol.ts";
 import type { S2C } from "../../../gen/Qot_GetShortInterest_pb.js";
-import type { CallPage } from "../page-call.ts";
+import { type CallPage, hasNoPermit } from "../page-call.ts";
 
 /**
  * The calls of a report: at most `MAX_CALLS`. The first two are the first pages of a stock of each market. One of the two,
@@ -42,18 +42,19 @@ export const ROW_BEFORE_CURSOR = 4;
 const INVENTED_CURSOR = "invented-cursor";
 
 /**
- * Asks all questions in turn. Stops early at a used-up quota or if `canAsk` says so.
+ * Asks all questions in turn. Stops early at a used-up quota or without a permit.
  * @param call makes the calls
+ * @param canAsk whether the session can still be used
  */
 export async function askAll(call: CallPage, canAsk: () => boolean): Promise<Observation[]> {
   const observations: Observation[] = [];
   const ask = async (question: Question): Promise<boolean> => {
     if (!canAsk() || observations.length >= MAX_CALLS) return false;
     const answer = await call(question);
-    const isEnd =
-      answer instanceof Failure && (QUOTA_CODES.has(answer.code) || answer.code === "store_unavailable");
+    // Without a permit there was no call.
+    if (answer instanceof Failure && hasNoPermit(answer)) return false;
     observations.push({ question, answer });
-    return !isEnd;
+    return !(answer instanceof Failure && QUOTA_CODES.has(answer.code));
   };
   for (const symbol of [STOCKS.HK, STOCKS.US]) {
     if (!(await ask(firstPage("stock", symbol)))) return observations;
