@@ -73,6 +73,14 @@ describe.concurrent("report on OpenD", () => {
     expect(stats.calls).toBeLessThanOrEqual(8);
   });
 
+  it("contradicts the calendars if rows appear before the calendar expects them", async () => {
+    const { contradicted, evidenceOf } = await reportOn({}, { now: Date.UTC(2026, 4, 5) });
+    expect(contradicted).toEqual(["hk-calendar", "us-calendar"]);
+    expect(evidenceOf("us-calendar")).toBe(
+      "the newest row is 2026-04-30, expected on 2026-05-11, and the next one is expected on 2026-05-27",
+    );
+  });
+
   it("contradicts with rows of another market the assumption about their list", async () => {
     const { contradicted } = await reportOn({ fault: "wrong market" });
     expect(contradicted).toContain("market-list");

@@ -15,12 +15,14 @@ export interface ReportOptions {
   /** Variables of the service. */
   readonly vars?: Readonly<Record<string, string>>;
   readonly withPermit?: WithPermit;
+  /** Unix time, milliseconds. */
+  readonly now?: number;
 }
 
 /** Makes a report on a stand-in with these options, and counts its calls. */
 export async function reportOn(
   options: OpendOptions,
-  { vars = {}, withPermit = (call) => call() }: ReportOptions = {},
+  { vars = {}, withPermit = (call) => call(), now = NOW }: ReportOptions = {},
 ) {
   const opend = await startOpend(options);
   try {
@@ -38,7 +40,7 @@ export async function reportOn(
     if (connection instanceof NoUpgrade) throw new Error("The stand-in accepts all upgrades");
     const { signal } = new AbortController();
     const session = await openSession(address, DEADLINES, signal, nodeWith(connection)).catch(Failure.from);
-    const report = await makeReport(config, session, withPermit, () => NOW);
+    const report = await makeReport(config, session, withPermit, () => now);
     if (!(session instanceof Failure)) session.close();
     connection.drop();
     const withStatus = (status: string) =>
