@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { PRIVATE_KEY } from "../support/certificate.ts";
-import { report, SECRETS, SHORT_DEADLINES_OPTION } from "../support/doctor.ts";
+import { report, SECRETS } from "../support/doctor.ts";
 import { startsDoctorServices } from "../support/doctor-services.ts";
 import { readPermits } from "../support/permit-log.ts";
 
 const { start } = startsDoctorServices();
 
+/** Shortens the wait for a login without a reply. */
+const SHORT_LOGIN_OPTION = { NODE_OPTIONS: "--import=./test/support/short-login-deadline.ts" };
 /** Lets the doctor believe that OpenD's address is public. */
 const PUBLIC_OPTION = { NODE_OPTIONS: "--import=./test/support/public-loopback.ts" };
 const THROTTLED =
@@ -99,7 +101,7 @@ describe.concurrent("doctor on an OpenD with an RSA key", () => {
 
   it("explains a login without a reply", async () => {
     const { vars } = await start({ rsaPrivateKey });
-    const found = await checkOf("opend login", { ...vars, ...SHORT_DEADLINES_OPTION });
+    const found = await checkOf("opend login", { ...vars, ...SHORT_LOGIN_OPTION });
     expect(found).toMatchObject({
       exit: 35,
       status: "failed",
@@ -113,7 +115,7 @@ describe.concurrent("doctor on an OpenD with an RSA key", () => {
   it("explains it with another key", async () => {
     const { vars } = await start({ rsaPrivateKey: "another" });
     const key = { OPEND_RSA_PRIVATE_KEY: rsaPrivateKey };
-    const found = await checkOf("opend login", { ...vars, ...key, ...SHORT_DEADLINES_OPTION });
+    const found = await checkOf("opend login", { ...vars, ...key, ...SHORT_LOGIN_OPTION });
     expect(found).toMatchObject({
       exit: 35,
       advice: expect.stringMatching(/^Check that OPEND_RSA_PRIVATE_KEY/),

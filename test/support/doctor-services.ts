@@ -1,4 +1,4 @@
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect, vi } from "vitest";
 import { type OpendOptions, type StandInOpend, startOpend } from "../stand-ins/opend.ts";
 import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
 import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
@@ -9,6 +9,11 @@ export interface DoctorServices {
   readonly upstash: StandInUpstash;
   /** The variables of the Worker. */
   readonly vars: Readonly<Record<string, string>>;
+}
+
+/** Expects no open connection. The last one may still be closing. */
+export async function expectClosed(opend: StandInOpend): Promise<void> {
+  await vi.waitFor(() => expect(opend.stats().connections).toBe(0));
 }
 
 /** For the tests of a file: `start` starts an OpenD and an Upstash for one test. */
