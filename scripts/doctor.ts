@@ -4,21 +4,24 @@ import { Failure } from "../functions/errors.ts";
 import { variable } from "./dev-vars.ts";
 import { failed, type Result, runChecks } from "./doctor/check.ts";
 import { describeAccess } from "./doctor/configuration.ts";
-import { opendChecks } from "./doctor/opend.ts";
+import { type OpendState, opendChecks } from "./doctor/opend.ts";
+import { callCheck } from "./doctor/opend-call.ts";
+import { reportCheck } from "./doctor/report/check.ts";
 import { serviceChecks } from "./doctor/service.ts";
 import { createWithPermit, upstashChecks } from "./doctor/upstash.ts";
 import { webhookChecks } from "./doctor/webhooks.ts";
 
 /**
  * `npm run doctor` checks the connections to Upstash and OpenD from this machine, with the Worker's variables.
- * `npm run doctor -- https://…` checks a deployed service. `--json` prints the results as JSON.
+ * `npm run doctor -- report` also writes a report on OpenD, in place of the single call. `npm run doctor -- https://…`
+ * checks a deployed service. `--json` prints the results as JSON.
  */
 
-const USAGE = "usage: npm run doctor -- [--json] [https://address-of-the-service]";
+const USAGE = "usage: npm run doctor -- [--json] [report | https://address-of-the-service]";
 const SYMBOLS = { ok: "✓", warning: "!", failed: "✗", skipped: "–" } as const;
 const COLORS = { ok: "green", warning: "yellow", failed: "red", skipped: "gray" } as const;
 
-const { json, service } = readArguments();
+const { json, isReport, service } = readArguments();
 const results: Result[] = [];
 const cleanups: (() => void)[] = [];
 
@@ -57,10 +60,12 @@ async function checkConnections(): Promise<void> {
   const hasUpstash = await runChecks(upstashChecks(config), onResult);
   await runChecks(webhookChecks(config, hasUpstash), onResult);
   const withPermit = hasUpstash ? createWithPermit(config) : undefined;
-  await runChecks(
-    opendChecks(config, withPermit, (cleanUp) => cleanups.unshift(cleanUp)),
-    onResult,
-  );
+  const state: OpendState = {};
+  const checks = opendChecks(config, state, (cleanUp) => cleanups.unshift(cleanUp));
+  if (!isReport) checks.push(callCheck(config, state, withPermit));
+  await runChecks(checks, onResult);
+  // After a failure too: the report says which one.
+  if (isReport) await runChecks([reportCheck(config, state, withPermit)], onResult);
 }
 
 function variables(): Record<string, string> {
@@ -72,19 +77,28 @@ function variables(): Record<string, string> {
   );
 }
 
-function readArguments(): { json: boolean; service: string | undefined } {
+interface Arguments {
+  readonly json: boolean;
+  readonly isReport: boolean;
+  /** Undefined to check the connections from this machine. */
+  readonly service: string | undefined;
+}
+
+function readArguments(): Arguments {
   try {
     const { values, positionals } = parseArgs({
       options: { json: { type: "boolean", default: false } },
       allowPositionals: true,
     });
-    const [address, surplus] = positionals;
+    const { json } = values;
+    const [argument, surplus] = positionals;
     if (surplus !== undefined) throw new Error();
-    if (address === undefined) return { json: values.json, service: undefined };
-    const { protocol, hostname, origin } = new URL(address);
+    if (argument === undefined) return { json, isReport: false, service: undefined };
+    if (argument === "report") return { json, isReport: true, service: undefined };
+    const { protocol, hostname, origin } = new URL(argument);
     // The API key is sent without TLS only to this machine.
     if (protocol !== "https:" && !["localhost", "127.0.0.1"].includes(hostname)) throw new Error();
-    return { json: values.json, service: origin };
+    return { json, isReport: false, service: origin };
   } catch {
     console.error(USAGE);
     process.exit(1);

@@ -80,6 +80,9 @@ const REFUSAL_TEXTS: readonly RefusalText[] = [
   },
 ];
 
+/** 登录失败,网络异常，请稍后再试: OpenD's own login, which Futu throttles. The English texts are guesses. */
+const OPEND_LOGIN_FAILED = /登录失败|网络异常|稍后再试|\blogin failed\b|\btry again later\b/i;
+
 /** A longer text is cut before it is matched. */
 const MAX_MATCHED_LENGTH = 500;
 
@@ -96,16 +99,19 @@ export function failureOfHeader(error: number, text: string): Failure {
 
 /** Maps a header error other than 0 in the reply to InitWebSocket. */
 export function failureOfLoginHeader(error: number, text: string): Failure {
+  if (OPEND_LOGIN_FAILED.test(text)) return opendNotLoggedIn({ error, text });
   const failure = failureOfHeader(error, text);
   return failure.code === "opend_failed" ? keyRefused(failure.opendReply) : failure;
 }
 
 /** Maps a reply to InitWebSocket that is not a success, or has no content. */
 export function failureOfLogin(retType: number, retMsg: string): Failure {
+  const opendReply = { retType, text: retMsg };
+  if (OPEND_LOGIN_FAILED.test(retMsg.slice(0, MAX_MATCHED_LENGTH))) return opendNotLoggedIn(opendReply);
   // OpenD refuses a wrong key without a text. Its other refusals have one.
   if (retMsg === "" || /key|密钥|秘钥/i.test(retMsg)) {
     if (retType !== RetType.RetType_TimeOut && retType !== RetType.RetType_DisConnect) {
-      return keyRefused({ retType, text: retMsg });
+      return keyRefused(opendReply);
     }
   }
   return failureOfReply(retType, retMsg);
@@ -141,6 +147,10 @@ export function loginTimeout(sentRsaKey: boolean): Failure {
     "opend_timeout",
     `OpenD accepted the connection but does not answer the login; ${cause}`,
   );
+}
+
+function opendNotLoggedIn(opendReply: OpendReply): Failure {
+  return new Failure("opend_unreachable", "OpenD's own login to Futu has failed", { opendReply });
 }
 
 function serverTimeout(opendReply: OpendReply): Failure {

@@ -34,7 +34,8 @@ export function operatorTextOf({ opendReply }: Failure, address: OpendAddress): 
   return { ret_type: retType, error, text: sanitize(text, secretsOf(address)) };
 }
 
-function secretsOf({ key, rsaPrivateKey, accessToken }: OpendAddress): string[] {
+/** The secrets of an address, the longest first. */
+export function secretsOf({ key, rsaPrivateKey, accessToken }: OpendAddress): string[] {
   const lines = rsaPrivateKey?.split("\n").filter((line) => line.length >= MIN_LINE_LENGTH) ?? [];
   return [key ?? "", accessToken?.clientId ?? "", accessToken?.clientSecret ?? "", ...lines]
     .map((secret) => secret.replace(INVISIBLE, ""))
@@ -43,12 +44,16 @@ function secretsOf({ key, rsaPrivateKey, accessToken }: OpendAddress): string[] 
 }
 
 function sanitize(text: string, secrets: readonly string[]): string {
+  // A cut may leave half of a surrogate pair.
+  return redactSecrets(text, secrets).slice(0, MAX_TEXT_LENGTH).replace(INVISIBLE, "");
+}
+
+/** Without control characters, secrets and digests, in its length otherwise. */
+export function redactSecrets(text: string, secrets: readonly string[]): string {
   // The private key first: its lines are secrets too, and may be too short for one.
   let result = text.slice(0, MAX_SEARCHED_LENGTH).replace(INVISIBLE, "").replace(PRIVATE_KEY, MARK);
   for (const secret of secrets) result = withoutCutSecret(result.replaceAll(secret, MARK), secret);
-  result = result.replace(DIGEST, MARK).replaceAll(MARK, REDACTED);
-  // A cut may leave half of a surrogate pair.
-  return result.slice(0, MAX_TEXT_LENGTH).replace(INVISIBLE, "");
+  return result.replace(DIGEST, MARK).replaceAll(MARK, REDACTED);
 }
 
 /** Without the beginning of a secret at the end of a text. */

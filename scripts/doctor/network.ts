@@ -2,6 +2,7 @@ import { lookup } from "node:dns/promises";
 import { BlockList, connect, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { type Check, failed, ok, warning } from "./check.ts";
+import { explainPort } from "./opend-advice.ts";
 
 /** Timeout of a DNS lookup, a connection or a handshake, in milliseconds. */
 const TIMEOUT_MS = 5_000;
@@ -33,7 +34,7 @@ const USE_TUNNEL =
 
 /** The network path to OpenD: DNS, TCP, and TLS for a wss:// URL. */
 export function networkChecks(url: URL): Check[] {
-  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const host = hostOf(url);
   const isSecure = url.protocol === "wss:";
   const port = Number(url.port || (isSecure ? 443 : 80));
   return [
@@ -46,17 +47,14 @@ export function networkChecks(url: URL): Check[] {
 async function resolve(host: string) {
   let addresses: string[];
   try {
-    const found = await Promise.race([lookup(host, { all: true }), timeout()]);
-    addresses = found.map(({ address }) => address);
+    addresses = await addressesOf(host);
   } catch (thrown) {
     return failed(
       `DNS lookup of ${host} failed: ${codeOf(thrown)}`,
       "Check the host name in OPEND_URL and its DNS record. For a tunnel, cloudflared tunnel route dns creates the record.",
     );
   }
-  const isPrivate = addresses.every((address) =>
-    PRIVATE.check(address, isIP(address) === 6 ? "ipv6" : "ipv4"),
-  );
+  const isPrivate = addresses.every(isPrivateAddress);
   const resolved = isIP(host) ? host : `${host} resolves to ${addresses.join(", ")}`;
   if (isPrivate)
     return warning(`${resolved}: a private address, which a Worker on Cloudflare cannot reach`, USE_TUNNEL);
@@ -66,16 +64,30 @@ async function resolve(host: string) {
   return ok(resolved);
 }
 
+/**
+ * Whether a host has only addresses that strangers cannot reach.
+ * @throws Error if it cannot be resolved
+ */
+export async function isPrivateHost(url: URL): Promise<boolean> {
+  return (await addressesOf(hostOf(url))).every(isPrivateAddress);
+}
+
+const hostOf = ({ hostname }: URL) => hostname.replace(/^\[|\]$/g, "");
+
+const isPrivateAddress = (address: string) => PRIVATE.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+
+async function addressesOf(host: string): Promise<string[]> {
+  const found = await Promise.race([lookup(host, { all: true }), timeout()]);
+  return found.map(({ address }) => address);
+}
+
 async function connectTo(host: string, port: number) {
   const socket = connect({ host, port });
   try {
     await connected(socket, "connect");
     return ok(`port ${port} is open`);
   } catch (thrown) {
-    return failed(
-      `connection to port ${port} of ${host} failed: ${codeOf(thrown)}`,
-      "Check that OpenD runs, that its WebSocket port (websocket_port) is enabled, and that no firewall blocks it.",
-    );
+    return explainPort(host, port, codeOf(thrown));
   } finally {
     socket.destroy();
   }

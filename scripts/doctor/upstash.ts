@@ -3,13 +3,14 @@ import { Ratelimit } from "@upstash/ratelimit";
 import { Redis } from "@upstash/redis";
 import { parse } from "valibot";
 import type { Config } from "../../functions/env.ts";
+import { Failure } from "../../functions/errors.ts";
 import { createPermits } from "../../functions/rate-limit/permits.ts";
 import { callWithPermit, PERMIT_MAX_AGE_MS } from "../../functions/rate-limit/permitted-call.ts";
 import { AcquireResult, slidingWindowLog } from "../../functions/rate-limit/sliding-window-log.ts";
 import { DEADLINES } from "../../functions/timeout.ts";
 import { createUpstash, type UpstashAddress } from "../../functions/upstash.ts";
 import { type Check, compareClocks, type Finding, failed, ok, warning } from "./check.ts";
-import type { WithPermit } from "./opend.ts";
+import type { WithPermit } from "./page-call.ts";
 
 /** A longer median round trip causes a warning, in milliseconds. */
 const MAX_LATENCY_MS = 100;
@@ -145,6 +146,8 @@ export function createWithPermit({ upstash: address, quota }: Config): WithPermi
     try {
       const { reply, permit } = await callWithPermit(permits, request, steps);
       await upstash.evalAll([permits.settleScript(permit, false)]);
+      // OpenD itself refused the call: the service shall make none for a window either.
+      if (reply instanceof Failure && reply.code === "upstream_quota_exceeded") await permits.block();
       return reply;
     } finally {
       await Promise.all(background);

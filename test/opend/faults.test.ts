@@ -17,6 +17,7 @@ const OUTCOMES: Readonly<Record<string, FailureCode | "answered">> = {
   "silent after upgrade": "opend_timeout",
 
   "login: header error": "opend_key_refused",
+  "login: throttled": "opend_unreachable",
   "login: refused without text": "opend_key_refused",
   "login: no body": "opend_key_refused",
   "login: no content": "opend_key_refused",
@@ -39,6 +40,7 @@ const OUTCOMES: Readonly<Record<string, FailureCode | "answered">> = {
   "header error 2": "opend_timeout",
   "header error 3": "opend_unreachable",
   "header error 9": "opend_failed",
+  "header error with an account": "opend_failed",
   "relay lost": "opend_unreachable",
   drop: "opend_unreachable",
   silence: "opend_timeout",

@@ -46,7 +46,7 @@ describe("names", () => {
   });
 
   it("of exit codes in docs/operations.md are those of the doctor", () => {
-    const sources = globSync("scripts/{doctor.ts,doctor/*.ts}").map(read).join();
+    const sources = globSync("scripts/{doctor.ts,doctor/**/*.ts}").map(read).join();
     const exits = [...sources.matchAll(/\bexit: (\d+)/g)].map(([, exit]) => exit);
     const rows = tableRowsOf(sectionOf(read("docs/operations.md"), "## Doctor"));
     const documented = rows.flatMap(([cell = ""]) => (/^\d\d$/.test(cell) ? [cell] : []));

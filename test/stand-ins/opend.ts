@@ -5,24 +5,24 @@ import type { Duplex } from "node:stream";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type WebSocket, WebSocketServer } from "ws";
 import { decodeRequest, encodeReply, type RequestFrame } from "../../functions/opend/frame.ts";
+import * as GlobalState from "../../gen/GetGlobalState_pb.js";
 import * as Login from "../../gen/InitWebSocket_pb.js";
 import * as KeepAlive from "../../gen/KeepAlive_pb.js";
-import { QotMarket } from "../../gen/Qot_Common_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
 import { maxCallsInWindow } from "../support/max-calls.ts";
-import { type CursorKind, cursorOf, startOf } from "./opend-cursors.ts";
 import {
   CALL_FAULTS,
+  ENGLISH_REFUSALS,
   type FaultEffect,
   LOGIN_FAULTS,
+  loginRefusal,
   REFUSALS,
   type WrongReply,
-  wrongRange,
 } from "./opend-faults.ts";
-import { hkHistory, isForbidden, usHistory } from "./sample-data.ts";
+import { type PageOptions, pageReply } from "./opend-pages.ts";
 
 /** Options of the stand-in for OpenD. */
-export interface OpendOptions {
+export interface OpendOptions extends PageOptions {
   /** The key as plain text. No key is required if empty. */
   readonly key?: string;
   /** Calls allowed in a window. OpenD allows 30 in 30 s. */
@@ -30,19 +30,14 @@ export interface OpendOptions {
   readonly windowMs?: number;
   /** Minimum and maximum of the random delay of each request, in milliseconds. */
   readonly delayMs?: readonly [number, number];
-  readonly cursors?: CursorKind;
-  /** A cursor that is not a number returns the newest rows, in place of a refusal. */
-  readonly toleratesCursors?: boolean;
-  /** The number of newest rows that are not yet published. */
-  readonly unpublished?: number;
-  /** One share became this many, and all rows are rewritten. */
-  readonly split?: number;
-  /** The text with which every call is refused. */
-  readonly refusal?: string;
   /** The RSA key of OpenD. A login without it gets no reply. */
   readonly rsaPrivateKey?: string;
-  /** Wrong replies for single securities. */
-  readonly wrongReplies?: readonly WrongReply[];
+  /** The text with which every login is refused. */
+  readonly loginRefusal?: string;
+  /** How far OpenD's clock is ahead, in seconds. */
+  readonly clockAheadS?: number;
+  /** The status of HTTP responses to upgrades, as of a tunnel without OpenD. */
+  readonly httpStatus?: number;
   /** The fault of every connection, login or call. */
   readonly fault?: string;
   /** The required value of `CF-Access-Client-Secret`, as behind a Cloudflare Access tunnel. */
@@ -106,6 +101,10 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
       socket.end("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       return;
     }
+    if (options.httpStatus !== undefined) {
+      socket.end(`HTTP/1.1 ${options.httpStatus} -\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+      return;
+    }
     if (options.fault === "silent after upgrade") {
       // Accepts the upgrade, and then neither replies nor closes.
       const key = `${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
@@ -166,18 +165,23 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     if (max > 0) await new Promise((resolve) => setTimeout(resolve, min + Math.random() * (max - min)));
   }
 
+  function serverTime(): bigint {
+    return BigInt(Math.floor(Date.now() / 1_000) + (options.clockAheadS ?? 0));
+  }
+
   function answerLogin(request: RequestFrame): [FaultEffect, boolean] {
     const fault = LOGIN_FAULTS[options.fault ?? ""];
     if (fault) return [fault(request), false];
     const { c2s } = fromBinary(Login.RequestSchema, request.body);
     logins.push({ clientID: c2s?.clientID ?? "", rsaPrivateKey: c2s?.RSAPrivateKey ?? "" });
+    if (options.loginRefusal !== undefined) return [[loginRefusal(request, options.loginRefusal)], false];
     if (options.rsaPrivateKey && c2s?.RSAPrivateKey !== options.rsaPrivateKey) return ["silence", false];
     const key = options.key ? createHash("md5").update(options.key).digest("hex") : "";
     const isAccepted = (c2s?.websocketKey ?? "") === key;
     const response = isAccepted
       ? {
           retType: 0,
-          s2c: { serverTime: BigInt(Math.floor(Date.now() / 1_000)), connID: 7459212718233353666n },
+          s2c: { serverTime: serverTime(), connID: 7459212718233353666n },
         }
       : { retType: -1, retMsg: "" };
     return [
@@ -188,13 +192,13 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
 
   function answerRequest(request: RequestFrame): FaultEffect {
     if (request.command === 1004) {
-      const s2c = { time: BigInt(Math.floor(Date.now() / 1_000)) };
-      return [
-        reply(
-          request,
-          toBinary(KeepAlive.ResponseSchema, create(KeepAlive.ResponseSchema, { retType: 0, s2c })),
-        ),
-      ];
+      const message = create(KeepAlive.ResponseSchema, { retType: 0, s2c: { time: serverTime() } });
+      return [reply(request, toBinary(KeepAlive.ResponseSchema, message))];
+    }
+    if (request.command === 1002) {
+      const s2c = { qotLogined: true, serverVer: 1011, serverBuildNo: 7108, time: serverTime() };
+      const message = create(GlobalState.ResponseSchema, { retType: 0, s2c });
+      return [reply(request, toBinary(GlobalState.ResponseSchema, message))];
     }
     if (request.command !== 3249) return "silence";
     bodies.push(Buffer.from(request.body).toString("hex"));
@@ -206,57 +210,12 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
     const allowed = granted.length < limit;
     if (allowed) granted.push(now);
     else refused += 1;
-    const response = allowed ? page(request) : { retType: -1, retMsg: REFUSALS.frequency };
+    const response = allowed
+      ? pageReply(request, options, wrongReplyCounts)
+      : { retType: -1, retMsg: (options.isEnglish ? ENGLISH_REFUSALS : REFUSALS).frequency };
     const message = create(ShortInterest.ResponseSchema, response);
     const correct = reply(request, toBinary(ShortInterest.ResponseSchema, message));
     return CALL_FAULTS[options.fault ?? ""]?.(request, correct) ?? [correct];
-  }
-
-  function page(request: RequestFrame) {
-    const { c2s } = fromBinary(ShortInterest.RequestSchema, request.body);
-    const { code = "", market = 0 } = c2s?.security ?? {};
-    const { nextKey = "", num = 10 } = c2s ?? {};
-    if (options.refusal !== undefined) return { retType: -1, retMsg: options.refusal };
-    if (isForbidden(code)) return { retType: -1, retMsg: REFUSALS.noPermission };
-    const hk = market === QotMarket.QotMarket_HK_Security ? hkHistory(code, options.split) : undefined;
-    const us = market === QotMarket.QotMarket_US_Security ? usHistory(code, options.split) : undefined;
-    const all = hk ?? us;
-    if (all === undefined) return { retType: -1, retMsg: REFUSALS.unknownStock };
-    const rowsWanted = Math.min(50, Math.max(1, num === 0 ? 10 : num));
-    const range = rangeOf(`${hk ? "HK" : "US"}.${code}`, nextKey, rowsWanted);
-    if (typeof range === "string") return { retType: -1, retMsg: range };
-    const history = all.slice(...range);
-    const { cursors = "timestamp", toleratesCursors = false } = options;
-    const isTolerated = toleratesCursors && Number.isNaN(Number(nextKey));
-    const from = isTolerated ? 0 : startOf(cursors, history, nextKey, rowsWanted);
-    if (!Number.isInteger(from)) return { retType: -1, retMsg: "nextKey" };
-    const to = from + rowsWanted;
-    const last = history[to - 1];
-    const next =
-      to >= history.length || last === undefined ? "-1" : cursorOf(cursors, to, last.timestamp, rowsWanted);
-    return {
-      retType: 0,
-      retMsg: "",
-      errCode: 0,
-      s2c: {
-        hkItemList: hk?.slice(...range).slice(from, to) ?? [],
-        usItemList: us?.slice(...range).slice(from, to) ?? [],
-        nextKey: next,
-      },
-    };
-  }
-
-  /** The range of rows that are visible to a call, or the message of its refusal. */
-  function rangeOf(symbol: string, nextKey: string, rowsWanted: number): [number, number] | string {
-    const { unpublished = 0, wrongReplies = [], fault = "" } = options;
-    const published: [number, number] = [unpublished, Number.POSITIVE_INFINITY];
-    const wrong = wrongReplies.find(
-      (reply) => reply.symbol === symbol && (wrongReplyCounts.get(reply) ?? 0) < reply.times,
-    );
-    if (!wrong || nextKey !== "" || fault in CALL_FAULTS) return published;
-    wrongReplyCounts.set(wrong, (wrongReplyCounts.get(wrong) ?? 0) + 1);
-    const range = wrongRange(wrong, rowsWanted);
-    return typeof range === "string" ? range : [unpublished + range[0], unpublished + range[1]];
   }
 
   await new Promise<void>((resolve) => http.listen(port, "127.0.0.1", resolve));

@@ -98,6 +98,7 @@ const US_HISTORIES: Readonly<Record<string, readonly UsInit[]>> = {
   TSLA: usRows("TSLA", 130),
   "BRK.B": usRows("BRK.B", 75),
   SPY: usRows("SPY", 110), // a fund
+  KLAR: usRows("KLAR", 25).slice(0, 15), // listed recently
   NEWLY: usRows("NEWLY", 3),
   NONE: [],
   // Share counts above 2^53.

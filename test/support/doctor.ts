@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { resolve as resolvePath } from "node:path";
 import { expect } from "vitest";
 import { PUBLIC } from "./public-access.ts";
 
@@ -17,13 +18,28 @@ interface Report {
 export const SHORT_DEADLINES_OPTION = { NODE_OPTIONS: "--import=./test/support/short-deadlines.ts" };
 
 /** Runs the doctor without `.dev.vars`, for a public service by default. A variable may be undefined. Fails if the output contains a secret. */
-export async function doctor(env: Readonly<Record<string, string | undefined>>, ...args: string[]) {
-  const { PATH, NODE_COMPILE_CACHE } = process.env;
-  const options = { env: { PATH, NODE_COMPILE_CACHE, DEV_VARS_FILE: "none", ...PUBLIC, ...env } };
+export function doctor(env: Readonly<Record<string, string | undefined>>, ...args: string[]) {
+  return doctorIn(process.cwd(), env, ...args);
+}
+
+/** The same in another directory, where it may write a file. */
+export async function doctorIn(
+  cwd: string,
+  env: Readonly<Record<string, string | undefined>>,
+  ...args: string[]
+) {
+  const { PATH } = process.env;
+  const NODE_COMPILE_CACHE = resolvePath(process.env.NODE_COMPILE_CACHE ?? "node_modules/.cache/node");
+  const options = { cwd, env: { PATH, NODE_COMPILE_CACHE, DEV_VARS_FILE: "none", ...PUBLIC, ...env } };
   const { code, text } = await new Promise<{ code: number; text: string }>((resolve) => {
-    execFile(process.execPath, ["scripts/doctor.ts", ...args], options, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, text: stdout + stderr });
-    });
+    execFile(
+      process.execPath,
+      [resolvePath("scripts/doctor.ts"), ...args],
+      options,
+      (error, stdout, stderr) => {
+        resolve({ code: typeof error?.code === "number" ? error.code : 0, text: stdout + stderr });
+      },
+    );
   });
   for (const secret of Object.values(SECRETS)) expect(text).not.toContain(secret);
   return { code, text };
