@@ -8,6 +8,7 @@ import { DEADLINES, type Deadlines } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
 import { createCircuitMemory } from "./circuit-memory.ts";
 import { createEdgeCache, NO_EDGE_CACHE } from "./edge-cache.ts";
+import { createFetchLikelihood } from "./fetch-likelihood.ts";
 import { freshnessPolicy } from "./freshness.ts";
 import { createLookupPageSource, type PageSource } from "./page-source.ts";
 import { createSharedCache } from "./shared-cache.ts";
@@ -52,13 +53,15 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
   const sharedCache = createSharedCache(upstash, deadlines.request, now, freshnessPolicy);
   const rule = { ...config.quota, maxInFlightMs: PERMIT_MAX_AGE_MS + deadlines.call };
   const permits = createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now });
+  const likelihood = createFetchLikelihood(config.upstash.url);
   const source = createLookupPageSource({
     edge: { ...edge, get: (key) => stats.time("edge", edge.get(key)) },
     sharedCache: {
       ...sharedCache,
       look: (key) => stats.time("shared", sharedCache.look(key)),
     },
-    upstream: createUpstream({ opend: config.opend, permits, deadlines, waitUntil, stats }),
+    upstream: createUpstream({ opend: config.opend, permits, deadlines, waitUntil, stats, likelihood }),
+    likelihood,
     permits,
     requestMs: deadlines.request,
     client,

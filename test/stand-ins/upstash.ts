@@ -3,8 +3,8 @@ import type { AddressInfo } from "node:net";
 import { UNDECLARED_KEY, withKeyCheck } from "./declared-keys.ts";
 import type { Database } from "./redis.ts";
 
-/** Faults of the stand-in for Upstash. */
-export type UpstashFault = "hang" | "slow" | "401" | "500" | "HTML" | "nonsense";
+/** Faults of the stand-in for Upstash. With `hold`, requests are answered when the fault ends. */
+export type UpstashFault = "hang" | "hold" | "slow" | "401" | "500" | "HTML" | "nonsense";
 
 /** Maximum delay of a slow stand-in before the command, and again before the response, in milliseconds. */
 const SLOW_MS = 1_200;
@@ -29,6 +29,7 @@ type Outcome = { readonly result: unknown } | { readonly error: string };
 export async function startUpstash(redis: Database, token = "stand-in", port = 0): Promise<StandInUpstash> {
   let plannedFault: UpstashFault | undefined;
   let faultAt = 0;
+  let faultEnd = Promise.withResolvers<void>();
   let requests = 0;
   const violations: string[] = [];
   const recordViolation = (outcome: Outcome): Outcome => {
@@ -45,6 +46,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
       if (fault === "slow") await new Promise((resolve) => setTimeout(resolve, Math.random() * SLOW_MS));
     };
     if (fault === "hang") return;
+    if (fault === "hold") await faultEnd.promise;
     if (fault === "500") return answer(500, { error: "ERR internal" });
     if (fault === "HTML")
       return response.writeHead(200, { "Content-Type": "text/html" }).end("<h1>Hello</h1>");
@@ -86,6 +88,8 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
     requests: () => requests,
     violations: () => violations,
     fail: (fault, after = 0) => {
+      faultEnd.resolve();
+      faultEnd = Promise.withResolvers();
       plannedFault = fault;
       faultAt = requests + after;
     },

@@ -1,0 +1,248 @@
+import { describe, expect, it, vi } from "vitest";
+import { parseEnv } from "../../functions/env.ts";
+import { createFetchLikelihood } from "../../functions/page-source/fetch-likelihood.ts";
+import { createUpstream } from "../../functions/page-source/upstream.ts";
+import { createPermits } from "../../functions/rate-limit/permits.ts";
+import { createRequestStats } from "../../functions/telemetry/request-stats.ts";
+import { DEADLINES } from "../../functions/timeout.ts";
+import { createUpstash } from "../../functions/upstash.ts";
+import { Clock, createDataCenter, expectOnePermitPerCall, SHORT_DEADLINES } from "../support/data-center.ts";
+import { type Service, startService } from "../support/service.ts";
+
+/** Lookups that fetched, before a test. The likelihood then stays above the half after two that do not. */
+const FETCHES = 10;
+const CIRCUIT = "short-interest:circuit";
+/** An edge copy is trusted and then revalidated in the background for less. */
+const REVALIDATED_AFTER_MS = 70 * 60_000;
+
+const isFetchLikely = ({ env }: Service) => createFetchLikelihood(env.UPSTASH_REDIS_REST_URL).isLikely();
+
+/** A service whose isolate had to fetch its last pages, and two data centers that share the isolate. */
+async function start(vars: Record<string, string> = {}, fetches = FETCHES) {
+  const service = await startService({}, { CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000", ...vars });
+  const clock = new Clock();
+  const near = createDataCenter(service, clock);
+  for (let index = 0; index < fetches; index += 1) await near.page(`US.T${index}`);
+  await noneOpen(service);
+  const before = await service.opend.stats();
+  return {
+    service,
+    clock,
+    near,
+    far: createDataCenter(service),
+    /** Connections and calls since the start. */
+    async since() {
+      const { upgrades, calls, connections } = await service.opend.stats();
+      return { upgrades: upgrades - before.upgrades, calls: calls - before.calls, connections };
+    },
+    /** Waits until Redis has got a request and holds it. */
+    async untilHeld<T>(work: () => Promise<T>) {
+      const requests = await service.upstash.requests();
+      await service.upstash.fail("hold");
+      const result = work();
+      await vi.waitFor(async () => expect(await service.upstash.requests()).toBeGreaterThan(requests));
+      return { result, release: () => service.upstash.fail(null) };
+    },
+  };
+}
+
+const noneOpen = (service: Service) =>
+  vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
+
+describe("connection", () => {
+  it("opens while Redis is asked if fetches were likely, sends nothing, and is used by the fetch", async () => {
+    const { service, near, since, untilHeld } = await start();
+    const { result, release } = await untilHeld(() => near.page("US.AAPL"));
+    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1, calls: 0 }));
+    await release();
+    expect(await result).toMatchObject({ result: { tier: "opend" } });
+    expect(await since()).toMatchObject({ upgrades: 1, calls: 1 });
+    await expectOnePermitPerCall(service);
+  });
+
+  it("waits for a slow permit as long as for a fast one", async () => {
+    const { service, near, since, untilHeld } = await start();
+    const { result, release } = await untilHeld(() => near.page("US.AAPL"));
+    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1 }));
+    const requests = await service.upstash.requests();
+    // Answers the look, and holds the request for the permit.
+    await service.upstash.fail("hold");
+    await vi.waitFor(async () => expect(await service.upstash.requests()).toBe(requests + 1));
+    expect(await since()).toMatchObject({ upgrades: 1, calls: 0 });
+    await release();
+    expect(await result).toMatchObject({ result: { tier: "opend" } });
+    expect(await since()).toMatchObject({ upgrades: 1, calls: 1 });
+    await expectOnePermitPerCall(service);
+  });
+
+  it("opens only after the shared cache was read if fetches were unlikely", async () => {
+    const { near, since, untilHeld } = await start({}, 1);
+    const { result, release } = await untilHeld(() => near.page("US.AAPL"));
+    expect(await since()).toMatchObject({ upgrades: 0 });
+    await release();
+    expect(await result).toMatchObject({ result: { tier: "opend" } });
+    expect(await since()).toMatchObject({ upgrades: 1 });
+  });
+
+  it("closes when the answer is a copy, without a call", async () => {
+    const { service, near, far, since, untilHeld } = await start();
+    const { result, release } = await untilHeld(() => far.page("US.T0"));
+    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1, connections: 1 }));
+    await release();
+    expect(await result).toMatchObject({ result: { tier: "shared" } });
+    await noneOpen(service);
+    expect(await since()).toMatchObject({ calls: 0 });
+    // The copy is now at the edge of the other data center too.
+    expect((await near.page("US.T0")).result?.tier).toBe("edge");
+    await expectOnePermitPerCall(service);
+  });
+
+  it("that has not opened is given up when the answer is a copy", async () => {
+    const { service, far, since, untilHeld } = await start();
+    await service.opend.set({ fault: "hanging connect" });
+    const { result, release } = await untilHeld(() => far.page("US.T0"));
+    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1, connections: 1 }));
+    await release();
+    expect(await result).toMatchObject({ result: { tier: "shared" } });
+    await noneOpen(service);
+    // It was given up: it did not fail.
+    expect(isFetchLikely(service)).toBe(true);
+  });
+
+  it("does not open after copies were found", async () => {
+    const { far, since } = await start();
+    for (let index = 0; index < FETCHES; index += 1) await far.page(`US.T${index}`);
+    expect((await since()).upgrades).toBeLessThanOrEqual(4);
+    const { upgrades } = await since();
+    const other = await far.page("US.AAPL");
+    expect(other.result?.tier).toBe("opend");
+    expect((await since()).upgrades).toBe(upgrades + 1);
+  });
+
+  it("closes when Redis hangs", async () => {
+    const { service, since } = await start();
+    await service.upstash.fail("hang");
+    const { failure, phases } = await createDataCenter(service, undefined, SHORT_DEADLINES).page("US.AAPL");
+    expect(failure?.code).toBe("store_unavailable");
+    expect(phases.has("connect")).toBe(true);
+    await noneOpen(service);
+    expect(await since()).toMatchObject({ calls: 0 });
+  });
+
+  it("closes when the lookup exceeds its deadline", async () => {
+    const { service, since } = await start();
+    await service.upstash.fail("hang");
+    const deadlines = { ...SHORT_DEADLINES, request: 300, upstash: 5_000 };
+    const { failure } = await createDataCenter(service, undefined, deadlines).page("US.AAPL");
+    expect(failure?.code).toBe("request_timeout");
+    await noneOpen(service);
+    expect(await since()).toMatchObject({ calls: 0 });
+  });
+
+  it("closes when the permit is refused, and does not open while the refusal is remembered", async () => {
+    const { service, near, since, untilHeld } = await start({ UPSTREAM_LIMIT: String(FETCHES) });
+    const { result, release } = await untilHeld(() => near.page("US.AAPL"));
+    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1, connections: 1 }));
+    await release();
+    expect((await result).failure?.code).toBe("upstream_quota_exceeded");
+    await noneOpen(service);
+    const { phases, failure } = await near.page("US.TSLA");
+    expect(failure?.code).toBe("upstream_quota_exceeded");
+    expect(phases.has("connect")).toBe(false);
+    expect(isFetchLikely(service)).toBe(true);
+    expect(await since()).toMatchObject({ calls: 0 });
+    await expectOnePermitPerCall(service);
+  });
+
+  it("closes when another lookup holds the lease, and another one opens for a fetch after that", async () => {
+    const { service, near, since, untilHeld } = await start();
+    await service.upstash.redis("SET", "short-interest:lease:US.AAPL/", "other", "PX", "400");
+    const { result, release } = await untilHeld(() => near.page("US.AAPL"));
+    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1, connections: 1 }));
+    await release();
+    await noneOpen(service);
+    expect(await result).toMatchObject({ result: { tier: "opend" } });
+    expect(await since()).toMatchObject({ upgrades: 2, calls: 1 });
+  });
+
+  it("closes when the circuit is found open, and does not open while that is remembered", async () => {
+    const { service, near, since, untilHeld } = await start();
+    await service.upstash.redis("SET", CIRCUIT, `${Date.now() + 60_000} 60000 - 0 ${Date.now()}`);
+    const { result, release } = await untilHeld(() => near.page("US.AAPL"));
+    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1, connections: 1 }));
+    await release();
+    expect((await result).failure?.code).toBe("opend_unreachable");
+    await noneOpen(service);
+    const { phases, failure } = await near.page("US.TSLA");
+    expect(failure?.code).toBe("opend_unreachable");
+    expect(phases.has("connect")).toBe(false);
+    expect(isFetchLikely(service)).toBe(true);
+    expect(await since()).toMatchObject({ calls: 0 });
+  });
+
+  it.each(["not a WebSocket", "login: drop", "login: silence", "hanging connect"])(
+    "that fails with the fault '%s' makes fetches unlikely",
+    async (fault) => {
+      const { service } = await start();
+      expect(isFetchLikely(service)).toBe(true);
+      await service.opend.set({ fault });
+      const { failure } = await createDataCenter(service, undefined, SHORT_DEADLINES).page("US.AAPL");
+      expect(failure?.code).toMatch(/^opend_/);
+      expect(isFetchLikely(service)).toBe(false);
+      await noneOpen(service);
+    },
+  );
+
+  it("opens without a permit for 4 lookups of an isolate at once, at most", async () => {
+    const { service, near, since, untilHeld } = await start();
+    for (const round of [1, 2]) {
+      const symbols = Array.from({ length: 8 }, (_, index) => `US.T${100 * round + index}`);
+      const { upgrades, calls } = await since();
+      const { result, release } = await untilHeld(() =>
+        Promise.all(symbols.map((symbol) => near.page(symbol))),
+      );
+      await vi.waitFor(async () => expect((await since()).upgrades).toBe(upgrades + 4));
+      await release();
+      await result;
+      expect(await since()).toMatchObject({ upgrades: upgrades + 8, calls: calls + 8 });
+      await noneOpen(service);
+    }
+    await expectOnePermitPerCall(service);
+  });
+
+  it("that a history keeps goes first", async () => {
+    const { env, opend } = await startService();
+    const config = parseEnv(env);
+    const upstash = createUpstash(config.upstash, DEADLINES.upstash);
+    const rule = { ...config.quota, maxInFlightMs: 6_000 };
+    const waitUntil = () => undefined;
+    const upstream = createUpstream({
+      opend: config.opend,
+      permits: createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now: Date.now }),
+      deadlines: DEADLINES,
+      waitUntil,
+      stats: createRequestStats(Date.now),
+      likelihood: createFetchLikelihood(config.upstash.url),
+    });
+    const release = upstream.reuseConnection();
+    const page = { symbol: { market: "US", code: "AAPL" }, cursor: "", num: 50 } as const;
+    await upstream.fetch(page, { client: "me", priority: "known-page" }, false);
+    expect(upstream.connectAhead()).toBeUndefined();
+    await upstream.fetch(page, { client: "me", priority: "known-page" }, true);
+    expect(await opend.stats()).toMatchObject({ upgrades: 1, calls: 2 });
+    release();
+    const ahead = upstream.connectAhead();
+    expect(ahead).toBeDefined();
+    ahead?.close();
+    await vi.waitFor(async () => expect((await opend.stats()).connections).toBe(0));
+  });
+
+  it("does not open ahead to revalidate an edge copy", async () => {
+    const { service, clock, near } = await start();
+    clock.forward(REVALIDATED_AFTER_MS);
+    const { result, phases } = await near.page("US.T0");
+    expect(result?.tier).toBe("shared");
+    expect(phases.has("connect")).toBe(false);
+    expect(isFetchLikely(service)).toBe(true);
+  });
+});
