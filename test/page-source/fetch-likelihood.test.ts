@@ -12,23 +12,23 @@ const times = (count: number, fetched: boolean): boolean[] => Array(count).fill(
 describe("fetch", () => {
   it.each([
     ["unlikely at first", [], false],
-    ["unlikely after 3 lookups that fetched", times(3, true), false],
-    ["likely after 4 lookups that fetched", times(4, true), true],
-    ["likely if every fifth lookup of many found a copy", times(20, true).concat(false), true],
+    ["unlikely after 4 lookups that fetched", times(4, true), false],
+    ["likely after 5 lookups that fetched", times(5, true), true],
+    ["likely if only the last of 21 lookups found a copy", times(20, true).concat(false), true],
     [
-      "unlikely after 4 copies, however many lookups fetched before",
-      [...times(100, true), ...times(4, false)],
+      "unlikely after 5 copies, however many lookups fetched before",
+      [...times(100, true), ...times(5, false)],
       false,
     ],
   ])("is %s", (_, fetched, isLikely) => {
     expect(likelihoodAfter(...fetched).isLikely()).toBe(isLikely);
   });
 
-  it("is unlikely after a failed connection, until 4 lookups have fetched", () => {
+  it("is unlikely after a failed connection, until 5 lookups have fetched", () => {
     const likelihood = likelihoodAfter(...times(100, true));
     likelihood.reset();
     expect(likelihood.isLikely()).toBe(false);
-    for (const fetched of times(3, true)) likelihood.add(fetched);
+    for (const fetched of times(4, true)) likelihood.add(fetched);
     expect(likelihood.isLikely()).toBe(false);
     likelihood.add(true);
     expect(likelihood.isLikely()).toBe(true);
@@ -36,7 +36,7 @@ describe("fetch", () => {
 
   it("has a likelihood for the isolate, and one for each database", () => {
     const database = crypto.randomUUID();
-    for (const fetched of times(4, true)) createFetchLikelihood(database).add(fetched);
+    for (const fetched of times(5, true)) createFetchLikelihood(database).add(fetched);
     expect(createFetchLikelihood(database).isLikely()).toBe(true);
     expect(likelihoodAfter().isLikely()).toBe(false);
   });
