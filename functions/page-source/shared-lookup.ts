@@ -3,8 +3,8 @@ import type { Priority } from "../rate-limit/permits.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import { type CachedReply, type PageKey, summaryOf } from "./cached-reply.ts";
 import { circuitOpenFailure } from "./circuit-breaker.ts";
-import { type ConnectAheadDeps, connectAhead, priorityOfUnknown } from "./connect-ahead.ts";
 import { type FetchDeps, fetchAndCache } from "./fetch.ts";
+import { type FetchAheadDeps, fetchAhead, priorityOfUnknown } from "./fetch-ahead.ts";
 import { isShortLived } from "./freshness.ts";
 import { readPage } from "./parsed-page.ts";
 import type { SharedLook } from "./shared-cache.ts";
@@ -22,9 +22,10 @@ export interface LookupResult {
   readonly reusableUntil?: number;
 }
 
-export interface SharedLookupDeps extends FetchDeps, ConnectAheadDeps {
-  readonly upstream: ConnectAheadDeps["upstream"];
-  readonly permits: FetchDeps["permits"];
+export interface SharedLookupDeps extends FetchDeps, FetchAheadDeps {
+  readonly upstream: FetchAheadDeps["upstream"];
+  readonly sharedCache: FetchDeps["sharedCache"];
+  readonly permits: FetchDeps["permits"] & FetchAheadDeps["permits"];
   /** The deadline of a lookup, waiting included, in milliseconds. */
   readonly requestMs: number;
   /** Whether only fresh pages are acceptable. */
@@ -52,13 +53,13 @@ export async function lookUpShared(
   onFetch: () => void,
 ): Promise<LookupResult> {
   const leaseId = crypto.randomUUID();
-  // Only the first look connects ahead.
-  const ahead = connectAhead(deps, key, signal);
+  // Only during the first look.
+  const ahead = fetchAhead(deps, key, leaseId, signal);
   try {
     for (let pollMs = LEASE_POLL_MS; !signal.aborted; pollMs = Math.min(2 * pollMs, MAX_LEASE_POLL_MS)) {
-      const look = await deps.sharedCache.look(key);
+      const look = await deps.sharedCache.look(key, leaseId);
       const { cached, state, waitMs, backoffCause } = look;
-      if (state !== "lease-free" || (cached && !deps.freshOnly)) ahead.close();
+      if (state !== "lease-free" || cached) ahead.close();
       if (state === "circuit-open") deps.waitUntil(deps.circuitMemory.remember(look.openPeriodMs));
       if (cached && state === "fresh") {
         await putInEdgeCache(deps, symbol, key, cached);

@@ -1,7 +1,7 @@
 import type { OpendAddress } from "../opend/connect.ts";
 import { type OpendSession, openSession } from "../opend/session.ts";
 import { encodePageRequest, GET_SHORT_INTEREST, type PageRequest } from "../opend/short-interest.ts";
-import type { PermitRequest, Permits, Settlement } from "../rate-limit/permits.ts";
+import type { Permit, PermitRequest, Permits, Settlement } from "../rate-limit/permits.ts";
 import { callWithPermit } from "../rate-limit/permitted-call.ts";
 import type { RequestStats } from "../telemetry/request-stats.ts";
 import { type Deadlines, requestTimeout, withTimeout } from "../timeout.ts";
@@ -50,7 +50,12 @@ export interface Upstream {
 }
 
 /** A connection for one fetch. */
-export interface ConnectionAhead extends Pick<Upstream, "fetch"> {
+export interface ConnectionAhead {
+  /**
+   * Fetches one page, as `Upstream.fetch` does.
+   * @param acquiring the permit, if it was requested before
+   */
+  fetch(request: PageRequest, permitRequest: PermitRequest, acquiring?: Promise<Permit>): Promise<Fetched>;
   /** Drops the connection. Call either this or `fetch`. */
   close(): void;
 }
@@ -77,12 +82,21 @@ const IDLE_CONNECTION_MS = 2_000;
 export function createUpstream(deps: UpstreamDeps): Upstream {
   const idle = new IdleConnection();
   const connect = () => (idle.hasSession() ? undefined : openEarly(deps));
-  const fetchOn = (early: EarlyConnection | undefined, request: PageRequest, permitRequest: PermitRequest) =>
-    withTimeout(
+  const fetchOn = (
+    early: EarlyConnection | undefined,
+    request: PageRequest,
+    permitRequest: PermitRequest,
+    acquiring?: Promise<Permit>,
+  ) => {
+    const acquire: Permits["acquire"] = (permitRequest, replaces) =>
+      acquiring && !replaces ? acquiring : deps.permits.acquire(permitRequest, replaces);
+    const fetchDeps = { ...deps, permits: { ...deps.permits, acquire } };
+    return withTimeout(
       deps.deadlines.request,
       () => requestTimeout(deps.deadlines.request),
-      (signal) => callOnce(deps, idle, early, request, permitRequest, signal),
+      (signal) => callOnce(fetchDeps, idle, early, request, permitRequest, signal),
     );
+  };
   return {
     fetch: (request, permitRequest, connectEarly) =>
       fetchOn(connectEarly ? connect() : undefined, request, permitRequest),
@@ -90,7 +104,7 @@ export function createUpstream(deps: UpstreamDeps): Upstream {
       const early = connect();
       return (
         early && {
-          fetch: (request, permitRequest) => fetchOn(early, request, permitRequest),
+          fetch: (...args) => fetchOn(early, ...args),
           close() {
             early.end();
             early.controller.abort();
@@ -149,11 +163,7 @@ async function callOnce(
   permitRequest: PermitRequest,
   signal: AbortSignal,
 ): Promise<Fetched> {
-  const { stats, waitUntil } = deps;
-  const permits: Permits = {
-    ...deps.permits,
-    acquire: (...args) => stats.time("limit", deps.permits.acquire(...args)),
-  };
+  const { permits, stats, waitUntil } = deps;
   const controller = early?.controller ?? new AbortController();
   const abort = () => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });

@@ -1,4 +1,5 @@
 import { Failure } from "../../../functions/errors.ts";
+import type { PageRequest } from "../../../functions/opend/short-interest.ts";
 import { createCircuitMemory } from "../../../functions/page-source/circuit-memory.ts";
 import { createEdgeCache } from "../../../functions/page-source/edge-cache.ts";
 import {
@@ -10,7 +11,12 @@ import { createLookupPageSource, type PageResult } from "../../../functions/page
 import { createSharedCache } from "../../../functions/page-source/shared-cache.ts";
 import { createSubrequestBudget } from "../../../functions/page-source/subrequest-budget.ts";
 import type { Upstream } from "../../../functions/page-source/upstream.ts";
-import { createPermits, type Permits } from "../../../functions/rate-limit/permits.ts";
+import {
+  createPermits,
+  type Permit,
+  type PermitRequest,
+  type Permits,
+} from "../../../functions/rate-limit/permits.ts";
 import { callWithPermit, PERMIT_MAX_AGE_MS } from "../../../functions/rate-limit/permitted-call.ts";
 import type { SecuritySymbol } from "../../../functions/short-interest/symbol.ts";
 import { countsOf, createCounters } from "../../../functions/telemetry/counters.ts";
@@ -77,10 +83,10 @@ export function createDataCenter({ name, clock, redis, opend, policy }: DataCent
       edge: createEdgeCache(storage, origin, now, policy),
       sharedCache: {
         ...sharedCache,
-        async look(key) {
+        async look(...args) {
           // Redis answers after the Cache API, which says whether the circuit is open.
           await new Promise(setImmediate);
-          return sharedCache.look(key);
+          return sharedCache.look(...args);
         },
       },
       upstream: createUpstream(opend, permits, clock, stats, likelihood, waitUntil),
@@ -131,14 +137,6 @@ function createUpstream(
   likelihood: FetchLikelihood,
   waitUntil: (work: Promise<unknown>) => void,
 ): Upstream {
-  const waiting: Permits = {
-    ...permits,
-    async acquire(...args) {
-      const permit = await permits.acquire(...args);
-      clock.advanceTo(permit.startsAt);
-      return permit;
-    },
-  };
   const connect = () =>
     opend.connect().catch((failure: unknown) => {
       likelihood.reset();
@@ -146,8 +144,18 @@ function createUpstream(
     });
   const fetchOn = async (
     connection: () => Promise<void>,
-    ...[request, permitRequest]: Parameters<Upstream["fetch"]>
+    request: PageRequest,
+    permitRequest: PermitRequest,
+    acquiring?: Promise<Permit>,
   ) => {
+    const waiting: Permits = {
+      ...permits,
+      async acquire(permitRequest, replaces) {
+        const permit = await (acquiring && !replaces ? acquiring : permits.acquire(permitRequest, replaces));
+        clock.advanceTo(permit.startsAt);
+        return permit;
+      },
+    };
     const { reply, permit } = await callWithPermit(waiting, permitRequest, {
       connect: connection,
       call() {
@@ -164,7 +172,7 @@ function createUpstream(
     };
   };
   return {
-    fetch: (...args) => fetchOn(connect, ...args),
+    fetch: (request, permitRequest) => fetchOn(connect, request, permitRequest),
     connectAhead() {
       opend.ahead.opened += 1;
       const connecting = connect();
