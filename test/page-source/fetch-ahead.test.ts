@@ -6,55 +6,14 @@ import { createPermits } from "../../functions/rate-limit/permits.ts";
 import { createRequestStats } from "../../functions/telemetry/request-stats.ts";
 import { DEADLINES } from "../../functions/timeout.ts";
 import { createUpstash } from "../../functions/upstash.ts";
-import { Clock, createDataCenter, expectOnePermitPerCall, SHORT_DEADLINES } from "../support/data-center.ts";
-import { type Service, startService } from "../support/service.ts";
+import { createDataCenter, expectOnePermitPerCall, SHORT_DEADLINES } from "../support/data-center.ts";
+import { CIRCUIT, isFetchLikely, LEASE, noneOpen, startLikely as start } from "../support/fetch-ahead.ts";
+import { startService } from "../support/service.ts";
 
-/** Lookups that fetched, before a test. A fetch is then still likely after two lookups that did not. */
-const FETCHES = 10;
-const CIRCUIT = "short-interest:circuit";
 /** An edge copy is trusted and then revalidated in the background for less. */
 const REVALIDATED_AFTER_MS = 70 * 60_000;
 
-const likelihoodOf = ({ env }: Service) => createFetchLikelihood(parseEnv(env).upstash.url);
-const isFetchLikely = (service: Service) => likelihoodOf(service).isLikely();
-
-/**
- * A service that has `US.T0`, and two data centers that share an isolate.
- * @param fetches lookups of the isolate that fetched
- */
-async function start(vars: Record<string, string> = {}, fetches = FETCHES) {
-  const service = await startService({}, { CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000", ...vars });
-  const clock = new Clock();
-  const near = createDataCenter(service, clock);
-  await near.page("US.T0");
-  for (let count = 1; count < fetches; count += 1) likelihoodOf(service).add(true);
-  await noneOpen(service);
-  const before = await service.opend.stats();
-  return {
-    service,
-    clock,
-    near,
-    far: createDataCenter(service),
-    /** Connections and calls since the start. */
-    async since() {
-      const { upgrades, calls, connections } = await service.opend.stats();
-      return { upgrades: upgrades - before.upgrades, calls: calls - before.calls, connections };
-    },
-    /** Waits until Redis has got a request and holds it. */
-    async untilHeld<T>(work: () => Promise<T>) {
-      const requests = await service.upstash.requests();
-      await service.upstash.fail("hold");
-      const result = work();
-      await vi.waitFor(async () => expect(await service.upstash.requests()).toBeGreaterThan(requests));
-      return { result, release: () => service.upstash.fail(null) };
-    },
-  };
-}
-
-const noneOpen = (service: Service) =>
-  vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
-
-describe("connection", () => {
+describe("connection of a fetch", () => {
   it("opens while Redis is asked if fetches were likely, sends nothing, and is used by the fetch", async () => {
     const { service, near, since, untilHeld } = await start();
     const { result, release } = await untilHeld(() => near.page("US.AAPL"));
@@ -67,13 +26,9 @@ describe("connection", () => {
 
   it("waits for a slow permit as long as for a fast one", async () => {
     const { service, near, since, untilHeld } = await start();
-    const { result, release } = await untilHeld(() => near.page("US.AAPL"));
-    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1 }));
-    const requests = await service.upstash.requests();
-    // Answers the look, and holds the request for the permit.
-    await service.upstash.fail("hold");
-    await vi.waitFor(async () => expect(await service.upstash.requests()).toBe(requests + 1));
-    expect(await since()).toMatchObject({ upgrades: 1, calls: 0 });
+    // Answers the look, and holds the request for lease and permit.
+    const { result, release } = await untilHeld(() => near.page("US.AAPL"), 2, "hold", 1);
+    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1, calls: 0 }));
     await release();
     expect(await result).toMatchObject({ result: { tier: "opend" } });
     expect(await since()).toMatchObject({ upgrades: 1, calls: 1 });
@@ -82,7 +37,7 @@ describe("connection", () => {
 
   it("opens only after the shared cache was read if fetches were unlikely", async () => {
     const { near, since, untilHeld } = await start({}, 1);
-    const { result, release } = await untilHeld(() => near.page("US.AAPL"));
+    const { result, release } = await untilHeld(() => near.page("US.AAPL"), 1);
     expect(await since()).toMatchObject({ upgrades: 0 });
     await release();
     expect(await result).toMatchObject({ result: { tier: "opend" } });
@@ -138,7 +93,7 @@ describe("connection", () => {
   it("closes when the lookup exceeds its deadline", async () => {
     const { service, since } = await start();
     await service.upstash.fail("hang");
-    const deadlines = { ...SHORT_DEADLINES, request: 300, upstash: 5_000 };
+    const deadlines = { ...SHORT_DEADLINES, request: 300, upstash: 600 };
     const { failure } = await createDataCenter(service, undefined, deadlines).page("US.AAPL");
     expect(failure?.code).toBe("request_timeout");
     await noneOpen(service);
@@ -162,7 +117,7 @@ describe("connection", () => {
 
   it("closes when another lookup holds the lease, and another one opens for a fetch after that", async () => {
     const { service, near, since, untilHeld } = await start();
-    await service.upstash.redis("SET", "short-interest:lease:US.AAPL/", "other", "PX", "400");
+    await service.upstash.redis("SET", LEASE, "other", "PX", "400");
     const { result, release } = await untilHeld(() => near.page("US.AAPL"));
     await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1, connections: 1 }));
     await release();
@@ -204,8 +159,10 @@ describe("connection", () => {
     for (const round of [1, 2]) {
       const symbols = Array.from({ length: 8 }, (_, index) => `US.T${100 * round + index}`);
       const { upgrades, calls } = await since();
-      const { result, release } = await untilHeld(() =>
-        Promise.all(symbols.map((symbol) => near.page(symbol))),
+      // A look for each, and four requests for a permit.
+      const { result, release } = await untilHeld(
+        () => Promise.all(symbols.map((symbol) => near.page(symbol))),
+        8 + 4,
       );
       await vi.waitFor(async () => expect((await since()).upgrades).toBe(upgrades + 4));
       await release();

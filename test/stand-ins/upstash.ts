@@ -3,8 +3,11 @@ import type { AddressInfo } from "node:net";
 import { UNDECLARED_KEY, withKeyCheck } from "./declared-keys.ts";
 import type { Database } from "./redis.ts";
 
-/** Faults of the stand-in for Upstash. With `hold`, requests are answered when the fault ends. */
-export type UpstashFault = "hang" | "hold" | "slow" | "401" | "500" | "HTML" | "nonsense";
+/**
+ * Faults of the stand-in for Upstash. With `hold`, requests are run and answered when the fault ends; with `hold reads`,
+ * only requests of one `MGET`.
+ */
+export type UpstashFault = "hang" | "hold" | "hold reads" | "slow" | "401" | "500" | "HTML" | "nonsense";
 
 /** Maximum delay of a slow stand-in before the command, and again before the response, in milliseconds. */
 const SLOW_MS = 1_200;
@@ -57,6 +60,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
     const encode = request.headers["upstash-encoding"] === "base64" ? inBase64 : (value: unknown) => value;
     try {
       const body: unknown = JSON.parse(await textOf(request));
+      if (fault === "hold reads" && isMget(body)) await faultEnd.promise;
       await delayIfSlow();
       if (request.url === "/") {
         const outcome = recordViolation(await run(redis, commandOf(body)));
@@ -103,6 +107,10 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
 function commandOf(value: unknown): Command {
   if (!Array.isArray(value) || value.length === 0) throw new Error("ERR not a command");
   return withKeyCheck(value.map(String));
+}
+
+function isMget(body: unknown): boolean {
+  return Array.isArray(body) && String(body[0]).toUpperCase() === "MGET";
 }
 
 async function run(redis: Database, [name = "", ...args]: Command): Promise<Outcome> {
