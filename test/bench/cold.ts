@@ -20,10 +20,9 @@ const WARM_UP_ROUNDS = 30;
 const PROGRAMS = ["worker", "official"] as const;
 
 const EXPLANATION = `Phases are medians in milliseconds. The official client makes four round trips to OpenD: TCP handshake, WebSocket
-upgrade, login (together \`connect\`), and the call. The Worker makes the same, and two to Upstash, one after the other: it reads the
-shared cache (\`shared\`), and acquires lease and permit (\`limit\`). \`connect\` starts together with \`shared\`, because all
-lookups before had to fetch. \`call\` starts when both have ended. A remembered page
-shows the time of an HTTP request to the Worker, which the official client does not make.`;
+upgrade, login (together \`connect\`), and the call. The Worker makes the same, and two to Upstash: it reads the shared cache
+(\`shared\`), and acquires lease and permit (\`limit\`). These two start together with \`connect\`, because all lookups before
+had to fetch. \`call\` starts when all three have ended. A remembered page shows the time of an HTTP request to the Worker, which the official client does not make.`;
 
 /**
  * Measures a cache miss against connect, login and call of the official client, which has no rate limiter and no
