@@ -22,6 +22,8 @@ export interface FetchAheadDeps {
 
 /** The fetch of a lookup, whether or not it was prepared ahead. */
 export interface FetchAhead extends Pick<Upstream, "fetch"> {
+  /** Whether a permit was requested and not refused. */
+  hasPermit(): Promise<boolean>;
   /** Gives up what was prepared, unless `fetch` has taken it. Call it as soon as the page is not fetched. */
   close(): void;
 }
@@ -99,6 +101,7 @@ export function fetchAhead(
       count(true);
       return fetched;
     },
+    hasPermit: async () => preparation?.permit !== undefined && !(await preparation.permit.isRefused),
     close,
   };
 }

@@ -75,7 +75,8 @@ export async function lookUpShared(
       if (state === "lease-free") {
         const priority = await priorityOf(deps, key, look);
         const refusal = deps.permits.rememberedRefusal({ client: deps.client, priority });
-        if (refusal) throw refusal;
+        // The refusal of another lookup may be later than the permit of this one.
+        if (refusal && !(await ahead.hasPermit())) throw refusal;
         onFetch();
         const fetching = fetchAndCache({ ...deps, upstream: ahead }, symbol, { leaseId, look, priority });
         // The fetch ends on its own, even after this lookup timed out: its reply is stored for the next request.

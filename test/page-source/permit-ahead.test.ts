@@ -1,4 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
+import { parseEnv } from "../../functions/env.ts";
+import { createRefusalMemory } from "../../functions/rate-limit/refusal-memory.ts";
 import { createDataCenter, expectOnePermitPerCall, SHORT_DEADLINES } from "../support/data-center.ts";
 import { CIRCUIT, isFetchLikely, LEASE, noneOpen, startLikely as start } from "../support/fetch-ahead.ts";
 import { PERMIT_LOG, readPermits } from "../support/permit-log.ts";
@@ -93,6 +95,20 @@ describe("lease and permit of a fetch", () => {
     await service.upstash.redis("DEL", "short-interest:page:US.T0/");
     expect(await far.page("US.T0")).toMatchObject({ result: { tier: "opend" } });
     expect(await since()).toMatchObject({ calls: 3 });
+    await expectOnePermitPerCall(service);
+  });
+
+  it("are kept if another lookup is refused meanwhile", async () => {
+    const { service, near, since, untilHeld } = await start({ UPSTREAM_LIMIT: "2", UPSTREAM_WAIT_MS: "0" });
+    const granted = await untilHeld(() => near.page("US.AAPL"), 2, "hold reads");
+    await vi.waitFor(async () => expect(await readPermits(service.upstash.redis)).toHaveLength(2));
+    const refused = near.page("US.TSLA");
+    const refusals = createRefusalMemory(parseEnv(service.env).upstash.url, Date.now);
+    await vi.waitFor(() => expect(refusals.find("known-page")).toBeDefined());
+    await granted.release();
+    expect(await granted.result).toMatchObject({ result: { tier: "opend" } });
+    expect((await refused).failure?.code).toBe("upstream_quota_exceeded");
+    expect(await since()).toMatchObject({ calls: 1 });
     await expectOnePermitPerCall(service);
   });
 
