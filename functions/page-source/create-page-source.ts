@@ -1,7 +1,7 @@
 import type { Config } from "../env.ts";
 import { Failure } from "../errors.ts";
 import { operatorTextOf } from "../opend/operator-text.ts";
-import { createPermits } from "../rate-limit/permits.ts";
+import { createPermits, type Permits } from "../rate-limit/permits.ts";
 import { PERMIT_MAX_AGE_MS } from "../rate-limit/permitted-call.ts";
 import { formatSymbol } from "../short-interest/symbol.ts";
 import { createRequestStats, increment, type RequestStats } from "../telemetry/request-stats.ts";
@@ -9,6 +9,7 @@ import { DEADLINES, type Deadlines } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
 import { createCircuitMemory } from "./circuit-memory.ts";
 import { createEdgeCache, type EdgeStorage, NO_EDGE_CACHE } from "./edge-cache.ts";
+import { createFetchLikelihood } from "./fetch-likelihood.ts";
 import { freshnessPolicy } from "./freshness.ts";
 import { createLookupPageSource, type PageSource } from "./page-source.ts";
 import { createSharedCache } from "./shared-cache.ts";
@@ -52,15 +53,21 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
   const upstash = createUpstash(config.upstash, deadlines.upstash, stats.countSubrequest);
   const sharedCache = createSharedCache(upstash, deadlines.request, now, freshnessPolicy);
   const rule = { ...config.quota, maxInFlightMs: PERMIT_MAX_AGE_MS + deadlines.call };
-  const permits = createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now });
+  const limiter = createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now });
+  const permits: Permits = {
+    ...limiter,
+    acquire: (...args) => stats.time("limit", limiter.acquire(...args)),
+  };
+  const likelihood = createFetchLikelihood(config.upstash.url);
   const recordText = (failure: Failure) => stats.addOpendText(operatorTextOf(failure, config.opend));
   const source = createLookupPageSource({
     edge: { ...edge, get: (key) => stats.time("edge", edge.get(key)) },
     sharedCache: {
       ...sharedCache,
-      look: (key) => stats.time("shared", sharedCache.look(key)),
+      look: (...args) => stats.time("shared", sharedCache.look(...args)),
     },
-    upstream: createUpstream({ opend: config.opend, permits, deadlines, waitUntil, stats }),
+    upstream: createUpstream({ opend: config.opend, permits, deadlines, waitUntil, stats, likelihood }),
+    likelihood,
     permits,
     requestMs: deadlines.request,
     client,

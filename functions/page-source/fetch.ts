@@ -32,7 +32,7 @@ import type { Fetched, Upstream } from "./upstream.ts";
 export interface FetchDeps {
   readonly edge: EdgeCache;
   readonly sharedCache: SharedCache;
-  readonly upstream: Upstream;
+  readonly upstream: Pick<Upstream, "fetch">;
   readonly permits: Pick<Permits, "block" | "rememberedRefusal">;
   readonly policy: FreshnessPolicy;
   /** The client, for its share of the calls. */

@@ -3,6 +3,7 @@ import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import { requestTimeout, withTimeout } from "../timeout.ts";
 import { nameOf, type PageKey } from "./cached-reply.ts";
 import type { EdgeEntry } from "./edge-cache.ts";
+import { UNLIKELY } from "./fetch-likelihood.ts";
 import { isShortLived } from "./freshness.ts";
 import { type LookupResult, lookUpShared, type SharedLookupDeps } from "./shared-lookup.ts";
 
@@ -55,7 +56,8 @@ export async function lookUp(deps: LookupDeps, symbol: SecuritySymbol, key: Page
   const lookup = withTimeout(
     deps.requestMs,
     () => requestTimeout(deps.requestMs),
-    () => coalesce(deps, symbol, key),
+    // It connects only with a permit: the shared cache has most pages that have an edge copy.
+    () => coalesce({ ...deps, likelihood: UNLIKELY }, symbol, key),
   );
   if (now < entry.revalidateAfter + (isShortLived(entry) ? 0 : deps.policy.graceMs)) {
     deps.waitUntil(deps.budget.track(lookup.catch(() => deps.edge.postponeRevalidation(key, entry))));

@@ -96,9 +96,10 @@ export interface SharedCache {
   /**
    * Looks for a page with plain reads: one command, or two for a cursor that lies within a page of another cursor. A
    * replica may answer them.
+   * @param ownLease the lease of this lookup: the page counts as free while it holds that lease itself
    * @throws Failure `store_unavailable`
    */
-  look(key: PageKey): Promise<SharedLook>;
+  look(key: PageKey, ownLease?: string): Promise<SharedLook>;
   /**
    * The lease that a fetch needs. It is acquired with the permit of the call, if the page has not changed since the look.
    * @param leaseId a name for the lease, unique to this lookup
@@ -190,7 +191,7 @@ export function createSharedCache(
   }
 
   return {
-    async look(key) {
+    async look(key, ownLease) {
       const [page = null, lease = null, circuitValue = null, indexValue = null, publicationValue = null] =
         await readAll([pageKeyOf(key), leaseKeyOf(key), CIRCUIT, indexKeyOf(key), publicationKeyOf(key)]);
       // One time for all: a refusal that expires meanwhile must not count as a stale page.
@@ -216,7 +217,7 @@ export function createSharedCache(
         waitMs: 0,
       };
       if (isFresh(cached)) return { ...look, state: "fresh" };
-      const held = parseLease(found.lease);
+      const held = parseLease(found.lease === ownLease ? null : found.lease);
       if (held?.kind === "held") return { ...look, state: "lease-held" };
       if (held && held.until > at) {
         return { ...look, state: "backoff", waitMs: held.until - at, backoffCause: held.code };

@@ -1,11 +1,10 @@
 import { Failure } from "../errors.ts";
 import type { Priority } from "../rate-limit/permits.ts";
-import { FIRST_CURSOR } from "../short-interest/page.ts";
 import type { SecuritySymbol } from "../short-interest/symbol.ts";
 import { type CachedReply, type PageKey, summaryOf } from "./cached-reply.ts";
 import { circuitOpenFailure } from "./circuit-breaker.ts";
-import type { CircuitMemory } from "./circuit-memory.ts";
 import { type FetchDeps, fetchAndCache } from "./fetch.ts";
+import { type FetchAheadDeps, fetchAhead, priorityOfUnknown } from "./fetch-ahead.ts";
 import { isShortLived } from "./freshness.ts";
 import { readPage } from "./parsed-page.ts";
 import type { SharedLook } from "./shared-cache.ts";
@@ -23,13 +22,14 @@ export interface LookupResult {
   readonly reusableUntil?: number;
 }
 
-export interface SharedLookupDeps extends FetchDeps {
+export interface SharedLookupDeps extends FetchDeps, FetchAheadDeps {
+  readonly upstream: FetchAheadDeps["upstream"];
+  readonly sharedCache: FetchDeps["sharedCache"];
+  readonly permits: FetchDeps["permits"] & FetchAheadDeps["permits"];
   /** The deadline of a lookup, waiting included, in milliseconds. */
   readonly requestMs: number;
   /** Whether only fresh pages are acceptable. */
   readonly freshOnly: boolean;
-  /** What this data center knows of the open circuit. */
-  readonly circuitMemory: CircuitMemory;
   readonly budget: SubrequestBudget;
   /** Only lookups of the same scope are coalesced: an isolate may serve several configurations. */
   readonly flightScope: string;
@@ -53,36 +53,45 @@ export async function lookUpShared(
   onFetch: () => void,
 ): Promise<LookupResult> {
   const leaseId = crypto.randomUUID();
-  for (let pollMs = LEASE_POLL_MS; !signal.aborted; pollMs = Math.min(2 * pollMs, MAX_LEASE_POLL_MS)) {
-    const look = await deps.sharedCache.look(key);
-    const { cached, state, waitMs, backoffCause } = look;
-    if (state === "circuit-open") deps.waitUntil(deps.circuitMemory.remember(look.openPeriodMs));
-    if (cached && state === "fresh") {
-      await putInEdgeCache(deps, symbol, key, cached);
-      return { cached, tier: "shared" };
-    }
-    if (cached && !deps.freshOnly) return serveStale(deps, symbol, key, leaseId, { ...look, cached });
-    if (state === "circuit-open" && waitMs > 0) throw circuitOpenFailure(waitMs);
-    if (backoffCause) {
-      throw new Failure(backoffCause, "The last attempt to fetch this page failed; the next one waits", {
-        retryAfterMs: waitMs,
-      });
-    }
-    if (state === "lease-free") {
-      const priority = await priorityOf(deps, key, look);
-      const refusal = deps.permits.rememberedRefusal({ client: deps.client, priority });
-      if (refusal) throw refusal;
+  // Only during the first look.
+  const ahead = fetchAhead(deps, key, leaseId, signal);
+  try {
+    for (let pollMs = LEASE_POLL_MS; !signal.aborted; pollMs = Math.min(2 * pollMs, MAX_LEASE_POLL_MS)) {
+      const look = await deps.sharedCache.look(key, leaseId);
+      const { cached, state, waitMs, backoffCause } = look;
+      if (state !== "lease-free" || cached) ahead.close();
+      if (state === "circuit-open") deps.waitUntil(deps.circuitMemory.remember(look.openPeriodMs));
+      if (cached && state === "fresh") {
+        await putInEdgeCache(deps, symbol, key, cached);
+        return { cached, tier: "shared" };
+      }
+      if (cached && !deps.freshOnly) return serveStale(deps, symbol, key, leaseId, { ...look, cached });
+      if (state === "circuit-open" && waitMs > 0) throw circuitOpenFailure(waitMs);
+      if (backoffCause) {
+        throw new Failure(backoffCause, "The last attempt to fetch this page failed; the next one waits", {
+          retryAfterMs: waitMs,
+        });
+      }
+      if (state === "lease-free") {
+        const priority = await priorityOf(deps, key, look);
+        const refusal = deps.permits.rememberedRefusal({ client: deps.client, priority });
+        // The refusal of another lookup may be later than the permit of this one.
+        if (refusal && !(await ahead.hasPermit())) throw refusal;
+        onFetch();
+        const fetching = fetchAndCache({ ...deps, upstream: ahead }, symbol, { leaseId, look, priority });
+        // The fetch ends on its own, even after this lookup timed out: its reply is stored for the next request.
+        deps.waitUntil(fetching.catch(() => undefined));
+        const fetched = await fetching;
+        if (fetched) return { cached: fetched, tier: "opend" };
+      }
+      ahead.close();
       onFetch();
-      const fetching = fetchAndCache(deps, symbol, { leaseId, look, priority });
-      // The fetch ends on its own, even after this lookup timed out: its reply is stored for the next request.
-      deps.waitUntil(fetching.catch(() => undefined));
-      const fetched = await fetching;
-      if (fetched) return { cached: fetched, tier: "opend" };
+      await new Promise((resolve) => setTimeout(resolve, pollMs * (0.5 + Math.random() / 2)));
     }
-    onFetch();
-    await new Promise((resolve) => setTimeout(resolve, pollMs * (0.5 + Math.random() / 2)));
+    throw signal.reason;
+  } finally {
+    ahead.close();
   }
-  throw signal.reason;
 }
 
 /** Serves a stale page, and refreshes it in the background if its lease is free. */
@@ -113,10 +122,7 @@ async function priorityOf(
   key: PageKey,
   { isKnown }: SharedLook,
 ): Promise<Priority> {
-  if (isKnown || (await edge.isKnown(key))) return "known-page";
-  // Without it, the rows of another page are served. Each row has such a cursor, so they must not use up all calls.
-  if (key.exact) return "refresh";
-  return key.cursor === FIRST_CURSOR ? "new-symbol" : "unknown-cursor";
+  return isKnown || (await edge.isKnown(key)) ? "known-page" : priorityOfUnknown(key);
 }
 
 function putInEdgeCache(

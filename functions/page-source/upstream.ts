@@ -6,6 +6,7 @@ import { callWithPermit } from "../rate-limit/permitted-call.ts";
 import type { RequestStats } from "../telemetry/request-stats.ts";
 import { type Deadlines, requestTimeout, withTimeout } from "../timeout.ts";
 import type { ScriptCall } from "../upstash.ts";
+import type { FetchLikelihood } from "./fetch-likelihood.ts";
 
 export interface UpstreamDeps {
   readonly opend: OpendAddress;
@@ -13,6 +14,8 @@ export interface UpstreamDeps {
   readonly deadlines: Deadlines;
   readonly waitUntil: (work: Promise<unknown>) => void;
   readonly stats: RequestStats;
+  /** Falls to 0 if a connection fails. */
+  readonly likelihood: FetchLikelihood;
 }
 
 /** A reply of OpenD. */
@@ -37,29 +40,79 @@ export interface Upstream {
    * @throws LeaseNotAcquired; Failure as the permits and the session do; `request_timeout`
    */
   fetch(request: PageRequest, permitRequest: PermitRequest, connectEarly: boolean): Promise<Fetched>;
+  /**
+   * Connects and logs in before a permit is requested.
+   * @returns undefined if a kept connection goes first, or if many others connect without a permit
+   */
+  connectAhead(): ConnectionAhead | undefined;
   /** Leaves the connection open for the next fetch, until the returned function is called. */
   reuseConnection(): () => void;
 }
 
+/** A connection for one fetch. */
+export interface ConnectionAhead {
+  /**
+   * Fetches one page, as `Upstream.fetch` does.
+   * @param acquiring the permit, if it was requested before
+   */
+  fetch(request: PageRequest, permitRequest: PermitRequest, acquiring?: Promise<Permit>): Promise<Fetched>;
+  /** Drops the connection. Call either this or `fetch`. */
+  close(): void;
+}
+
 /**
- * A connection usually opens while its permit is acquired, which saves a round trip. In a burst most permits are
+ * A connection usually opens before its permit is acquired, which saves a round trip or two. In a burst most permits are
  * refused, and OpenD accepts 128 connections in total: past this number in one isolate, the permit comes first.
  */
 const MAX_EARLY_CONNECTS = 4;
 let earlyConnects = 0;
+
+/** A connection that opens, or waits, without a permit. */
+interface EarlyConnection {
+  readonly opening: Promise<OpendSession>;
+  /** Drops a connection that is opening. */
+  readonly controller: AbortController;
+  /** No longer counts it as early. Call it once. */
+  readonly end: () => void;
+}
 
 /** A slow reader of a history must not hold one of OpenD's 128 connections for longer. */
 const IDLE_CONNECTION_MS = 2_000;
 
 export function createUpstream(deps: UpstreamDeps): Upstream {
   const idle = new IdleConnection();
+  const connect = () => (idle.hasSession() ? undefined : openEarly(deps));
+  const fetchOn = (
+    early: EarlyConnection | undefined,
+    request: PageRequest,
+    permitRequest: PermitRequest,
+    acquiring?: Promise<Permit>,
+  ) => {
+    const acquire: Permits["acquire"] = (permitRequest, replaces) =>
+      acquiring && !replaces ? acquiring : deps.permits.acquire(permitRequest, replaces);
+    const fetchDeps = { ...deps, permits: { ...deps.permits, acquire } };
+    return withTimeout(
+      deps.deadlines.request,
+      () => requestTimeout(deps.deadlines.request),
+      (signal) => callOnce(fetchDeps, idle, early, request, permitRequest, signal),
+    );
+  };
   return {
     fetch: (request, permitRequest, connectEarly) =>
-      withTimeout(
-        deps.deadlines.request,
-        () => requestTimeout(deps.deadlines.request),
-        (signal) => callOnce(deps, idle, request, permitRequest, connectEarly, signal),
-      ),
+      fetchOn(connectEarly ? connect() : undefined, request, permitRequest),
+    connectAhead() {
+      const early = connect();
+      return (
+        early && {
+          fetch: (...args) => fetchOn(early, ...args),
+          close() {
+            early.end();
+            early.controller.abort();
+            early.opening.then((session) => session.close(), ignoreFailure);
+          },
+        }
+      );
+    },
     reuseConnection: () => idle.reuse(),
   };
 }
@@ -78,6 +131,10 @@ class IdleConnection {
     };
   }
 
+  hasSession(): boolean {
+    return this.#session?.isOpen() === true;
+  }
+
   take(): OpendSession | undefined {
     const session = this.#session;
     this.#session = undefined;
@@ -87,10 +144,12 @@ class IdleConnection {
 
   /** Keeps the session if it can be reused, and closes it otherwise. */
   put(session: OpendSession): void {
-    if (!this.#isReused || this.#session !== undefined || !session.isOpen()) {
+    if (!this.#isReused || this.hasSession() || !session.isOpen()) {
       session.close();
       return;
     }
+    // Ends the timer of a session that OpenD has dropped.
+    this.take();
     this.#session = session;
     this.#timer = setTimeout(() => this.take()?.close(), IDLE_CONNECTION_MS);
   }
@@ -99,25 +158,22 @@ class IdleConnection {
 async function callOnce(
   deps: UpstreamDeps,
   idle: IdleConnection,
+  early: EarlyConnection | undefined,
   request: PageRequest,
   permitRequest: PermitRequest,
-  connectEarly: boolean,
   signal: AbortSignal,
 ): Promise<Fetched> {
-  const { stats, waitUntil } = deps;
-  const permits: Permits = {
-    ...deps.permits,
-    acquire: (...args) => stats.time("limit", deps.permits.acquire(...args)),
-  };
-  const controller = new AbortController();
+  const { permits, stats, waitUntil } = deps;
+  const controller = early?.controller ?? new AbortController();
   const abort = () => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   let opening: Promise<OpendSession> | undefined;
   try {
     const { reply, permit } = await callWithPermit(permits, permitRequest, {
       connect(acquiring) {
-        const reused = idle.take();
-        opening = reused ? Promise.resolve(reused) : open(deps, acquiring, connectEarly, controller.signal);
+        if (early) acquiring.then(early.end, early.end);
+        const openWithPermit = async () => idle.take() ?? acquiring.then(() => open(deps, controller.signal));
+        opening = early?.opening ?? openWithPermit();
         return opening;
       },
       call(session, { remaining }) {
@@ -141,24 +197,34 @@ async function callOnce(
   }
 }
 
-/** Opens a session: before its permit is acquired if `connectEarly` is set, unless many others do. */
+/** Opens a session before its permit is acquired, unless many others do. */
+function openEarly(deps: UpstreamDeps): EarlyConnection | undefined {
+  if (earlyConnects >= MAX_EARLY_CONNECTS) return undefined;
+  earlyConnects += 1;
+  const controller = new AbortController();
+  const opening = open(deps, controller.signal);
+  // It may fail before a fetch waits for it.
+  opening.catch(ignoreFailure);
+  return {
+    opening,
+    controller,
+    end() {
+      earlyConnects -= 1;
+    },
+  };
+}
+
 async function open(
-  { opend, deadlines, stats }: UpstreamDeps,
-  acquiring: Promise<Permit>,
-  connectEarly: boolean,
+  { opend, deadlines, stats, likelihood }: UpstreamDeps,
   signal: AbortSignal,
 ): Promise<OpendSession> {
-  if (connectEarly && earlyConnects < MAX_EARLY_CONNECTS) {
-    earlyConnects += 1;
-    const onAcquired = () => {
-      earlyConnects -= 1;
-    };
-    acquiring.then(onAcquired, onAcquired);
-  } else {
-    await acquiring;
-  }
   stats.countSubrequest();
-  return stats.time("connect", openSession(opend, deadlines, signal));
+  try {
+    return await stats.time("connect", openSession(opend, deadlines, signal));
+  } catch (failure) {
+    if (!signal.aborted) likelihood.reset();
+    throw failure;
+  }
 }
 
 /** A connection that could not be opened is not put back. */

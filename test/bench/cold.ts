@@ -6,22 +6,23 @@ import type { Report } from "./report.ts";
 import { fixtureScript, NO_LIMIT, Resources } from "./resources.ts";
 import { API_KEYS, VERSION, WITH_KEY } from "./sample.ts";
 
-const TARGET = { max: 1.15 };
-/** Added round-trip times to OpenD and Upstash, in milliseconds. */
+/** Added round-trip times to OpenD and Upstash, in milliseconds. Without any, HTTP on loopback is measured: no target. */
 const SCENARIOS = [
   { opendMs: 0, upstashMs: 0, samples: 101 },
-  { opendMs: 50, upstashMs: 0, samples: 25 },
-  { opendMs: 50, upstashMs: 50, samples: 25 },
+  { opendMs: 50, upstashMs: 0, samples: 25, max: 1.05 },
+  { opendMs: 50, upstashMs: 50, samples: 25, max: 1.05 },
+  { opendMs: 20, upstashMs: 50, samples: 25, max: 1.1 },
 ];
+/** How often a remembered page is read, to show the time of an HTTP request to the Worker. */
+const CACHED_SAMPLES = 101;
 const WARM_UP_ROUNDS = 30;
 
 const PROGRAMS = ["worker", "official"] as const;
 
-const EXPLANATION = `The official client makes four round trips to OpenD: TCP handshake, WebSocket upgrade, login, call. The Worker makes
-the same four. One round trip to Upstash precedes them: it reads the shared cache. The round trip
-for the lease and the permit (\`limit\`) overlaps with connecting to OpenD. If round trips to Upstash are slow, the first one
-misses the target. Without added latency, CPU time dominates: three HTTP requests to Upstash, one of them after the response,
-and the work that a cached page takes too.`;
+const EXPLANATION = `Phases are medians in milliseconds. The official client makes four round trips to OpenD: TCP handshake, WebSocket
+upgrade, login (together \`connect\`), and the call. The Worker makes the same, and two to Upstash: it reads the shared cache
+(\`shared\`), and acquires lease and permit (\`limit\`). These two start together with \`connect\`, because all lookups before
+had to fetch. \`call\` starts when all three have ended. A remembered page shows the time of an HTTP request to the Worker, which the official client does not make.`;
 
 /**
  * Measures a cache miss against connect, login and call of the official client, which has no rate limiter and no
@@ -68,6 +69,12 @@ export async function benchCold(report: Report): Promise<void> {
     return elapsedMs;
   }
 
+  async function cachedPage(): Promise<number> {
+    const startedAt = performance.now();
+    await (await fetch(`${origin}/v1/short-interest/US.T1`, { headers: WITH_KEY })).arrayBuffer();
+    return performance.now() - startedAt;
+  }
+
   function officialClient(): Promise<number> {
     requests += 1;
     return official.page(Number(new URL(opendProxy.url).port), `T${requests}`);
@@ -77,8 +84,7 @@ export async function benchCold(report: Report): Promise<void> {
   await interleave(PROGRAMS, WARM_UP_ROUNDS, measure);
   report.line("added to a round trip   official client    the Worker    its phases, which may overlap");
   report.line("  to OpenD, to Upstash");
-  let areAllMet = true;
-  for (const { opendMs, upstashMs, samples } of SCENARIOS) {
+  for (const { opendMs, upstashMs, samples, max } of SCENARIOS) {
     opendProxy.set(opendMs);
     upstashProxy.set(upstashMs);
     // Open connections stay open; new ones finish their handshake here.
@@ -91,12 +97,13 @@ export async function benchCold(report: Report): Promise<void> {
     report.line(
       `${added}${`${officialMs.toFixed(1)} ms`.padStart(20)}${`${workerMs.toFixed(1)} ms`.padStart(14)}    ${phaseText}`,
     );
-    const isMet = report.compare({
+    report.compare({
       name: `cache miss with ${opendMs} ms added to OpenD round trips, ${upstashMs} ms to Upstash`,
       value: workerMs / officialMs,
-      target: TARGET,
+      ...(max !== undefined && { target: { max } }),
     });
-    areAllMet &&= isMet;
   }
-  if (!areAllMet) report.explain(EXPLANATION);
+  const { cached } = await interleave(["cached"], CACHED_SAMPLES, cachedPage);
+  report.line(`a remembered page of the Worker takes ${median(cached).toFixed(1)} ms`);
+  report.explain(EXPLANATION);
 }

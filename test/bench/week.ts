@@ -3,12 +3,14 @@ import type { Report } from "./report.ts";
 import { BOUNDS } from "./week/bounds.ts";
 import { RULE } from "./week/data-center.ts";
 import { NEW, POLICIES } from "./week/policies.ts";
-import { SCENARIOS } from "./week/publication-plan.ts";
+import { ON_TIME_WEEK, SCENARIOS } from "./week/publication-plan.ts";
 import { OUTAGE_DATA_CENTERS, OUTAGE_SYMBOLS, simulateOutage } from "./week/simulate-outage.ts";
-import { DATA_CENTERS, REQUESTS, SYMBOLS, simulateWeek } from "./week/simulate-week.ts";
+import { DATA_CENTERS, REQUESTS, SYMBOLS, simulateWeek, type WeekResult } from "./week/simulate-week.ts";
 import { costTable, latenessTable, type OutageRow, outageTable, type WeekRow } from "./week/tables.ts";
 
 const HOUR = 3_600_000;
+/** So many that most isolates get few requests. */
+const MANY_DATA_CENTERS = 200;
 
 /**
  * Simulates weeks and an outage on a virtual clock, for each policy. The Worker's code and its Redis scripts are real.
@@ -29,6 +31,15 @@ export async function benchWeek(report: Report): Promise<void> {
     `${REQUESTS} requests, Zipf over ${SYMBOLS} symbols, ${DATA_CENTERS} data centers, cold caches`,
   );
   for (const line of ["", ...costTable(weeks), "", ...latenessTable(weeks), ""]) report.line(line);
+
+  const startedAt = performance.now();
+  const wide = await simulateWeek(ON_TIME_WEEK, NEW.policy, redis, { dataCenters: MANY_DATA_CENTERS });
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0);
+  report.line(`The same week on time with ${MANY_DATA_CENTERS} data centers, simulated in ${seconds} s:`);
+  report.line(
+    `${wide.calls} calls, ${wide.connectionsAhead} connections opened ahead, ${wide.connectionsInVain} in vain`,
+  );
+  report.line("");
 
   const outages: OutageRow[] = [];
   for (const { name, policy } of POLICIES) {
@@ -54,6 +65,18 @@ export async function benchWeek(report: Report): Promise<void> {
     "Redis commands of a week",
     ofPolicy.map(({ commands }) => commands),
     BOUNDS.commands,
+  );
+  const inVain = ({ calls, connectionsInVain }: WeekResult) => connectionsInVain / calls;
+  const { connectionsInVain } = BOUNDS;
+  compare(
+    `connections in vain for each call, ${DATA_CENTERS} data centers`,
+    ofPolicy.map(inVain),
+    connectionsInVain,
+  );
+  compare(
+    `connections in vain for each call, ${MANY_DATA_CENTERS} data centers`,
+    [inVain(wide)],
+    connectionsInVain,
   );
   const hours = (kind: "expected" | "early") => ofPolicy.map(({ lateness }) => lateness.fresh[kind] / HOUR);
   compare("fresh answer behind an expected row", hours("expected"), BOUNDS.expectedLatenessMs / HOUR, " h");

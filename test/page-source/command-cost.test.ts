@@ -4,6 +4,7 @@ import worker from "../../functions/index.ts";
 import type { OpendOptions } from "../stand-ins/opend.ts";
 import { COMMAND_COSTS, type CostEvent } from "../support/command-costs.ts";
 import { countsCommands, startCountedUpstash } from "../support/counted-upstash.ts";
+import { makeFetchLikely } from "../support/fetch-ahead.ts";
 import { startService } from "../support/service.ts";
 import { sha256 } from "../support/sha256.ts";
 import { startWebhookService } from "../support/webhook-service.ts";
@@ -46,12 +47,22 @@ const EVENTS: Record<CostEvent, () => Promise<Commands>> = {
     const { upstash, visit } = await startWithPage(false);
     return upstash.commandsOf(async () => expect((await visit(path("US.T2"))).status).toBe(200));
   },
+  async preparedColdPage() {
+    const { service, upstash, visit } = await startWithPage(false);
+    makeFetchLikely(service);
+    return upstash.commandsOf(async () => expect((await visit(path("US.T2"))).status).toBe(200));
+  },
   async edgeHit() {
     const { upstash, visit } = await startWithPage(false);
     return upstash.commandsOf(() => visit(path("US.T1")));
   },
   async look() {
     const { upstash, visit, elsewhere } = await startWithPage(false);
+    return upstash.commandsOf(async () => expect((await visit(path("US.T1"), elsewhere)).status).toBe(200));
+  },
+  async lookPreparedInVain() {
+    const { service, upstash, visit, elsewhere } = await startWithPage(false);
+    makeFetchLikely(service);
     return upstash.commandsOf(async () => expect((await visit(path("US.T1"), elsewhere)).status).toBe(200));
   },
   async lookByCursor() {

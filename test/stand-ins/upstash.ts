@@ -3,8 +3,11 @@ import type { AddressInfo } from "node:net";
 import { UNDECLARED_KEY, withKeyCheck } from "./declared-keys.ts";
 import type { Database } from "./redis.ts";
 
-/** Faults of the stand-in for Upstash. */
-export type UpstashFault = "hang" | "slow" | "401" | "500" | "HTML" | "nonsense";
+/**
+ * Faults of the stand-in for Upstash. With `hold`, requests are run and answered when the fault ends; with `hold reads`,
+ * only requests of one `MGET`.
+ */
+export type UpstashFault = "hang" | "hold" | "hold reads" | "slow" | "401" | "500" | "HTML" | "nonsense";
 
 /** Maximum delay of a slow stand-in before the command, and again before the response, in milliseconds. */
 const SLOW_MS = 1_200;
@@ -29,6 +32,7 @@ type Outcome = { readonly result: unknown } | { readonly error: string };
 export async function startUpstash(redis: Database, token = "stand-in", port = 0): Promise<StandInUpstash> {
   let plannedFault: UpstashFault | undefined;
   let faultAt = 0;
+  let faultEnd = Promise.withResolvers<void>();
   let requests = 0;
   const violations: string[] = [];
   const recordViolation = (outcome: Outcome): Outcome => {
@@ -45,6 +49,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
       if (fault === "slow") await new Promise((resolve) => setTimeout(resolve, Math.random() * SLOW_MS));
     };
     if (fault === "hang") return;
+    if (fault === "hold") await faultEnd.promise;
     if (fault === "500") return answer(500, { error: "ERR internal" });
     if (fault === "HTML")
       return response.writeHead(200, { "Content-Type": "text/html" }).end("<h1>Hello</h1>");
@@ -55,6 +60,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
     const encode = request.headers["upstash-encoding"] === "base64" ? inBase64 : (value: unknown) => value;
     try {
       const body: unknown = JSON.parse(await textOf(request));
+      if (fault === "hold reads" && isMget(body)) await faultEnd.promise;
       await delayIfSlow();
       if (request.url === "/") {
         const outcome = recordViolation(await run(redis, commandOf(body)));
@@ -86,6 +92,8 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
     requests: () => requests,
     violations: () => violations,
     fail: (fault, after = 0) => {
+      faultEnd.resolve();
+      faultEnd = Promise.withResolvers();
       plannedFault = fault;
       faultAt = requests + after;
     },
@@ -99,6 +107,10 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
 function commandOf(value: unknown): Command {
   if (!Array.isArray(value) || value.length === 0) throw new Error("ERR not a command");
   return withKeyCheck(value.map(String));
+}
+
+function isMget(body: unknown): boolean {
+  return Array.isArray(body) && String(body[0]).toUpperCase() === "MGET";
 }
 
 async function run(redis: Database, [name = "", ...args]: Command): Promise<Outcome> {

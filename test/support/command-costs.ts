@@ -5,10 +5,14 @@
 export const COMMAND_COSTS = {
   /** The first page of a symbol that was never requested. */
   coldPage: 15,
+  /** The same after several of them, so that its fetch is prepared while the shared cache is read. */
+  preparedColdPage: 15,
   /** A fresh page of the edge cache. */
   edgeHit: 0,
   /** A first page of the shared cache. */
   look: 1,
+  /** The same after several cold pages, so that a fetch is prepared in vain. */
+  lookPreparedInVain: 6,
   /** Rows after a cursor that lies within a page of the shared cache. */
   lookByCursor: 2,
   /** A stale first page; OpenD has the same rows. */

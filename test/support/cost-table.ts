@@ -23,11 +23,13 @@ const USAGE = {
 
 const EVENTS: Readonly<Record<CostEvent, string>> = {
   coldPage: "The first page of a new symbol",
+  preparedColdPage: "The same, prepared while the shared cache is read",
   refreshUnchanged: "Refresh of a stale page, with the same rows",
   refreshWithNewRow: "Refresh of a stale page, with a new row",
   edgeHit: "Fresh page of the edge cache",
   look: "Read of the shared copy by a data center",
-  lookByCursor: "The same, for rows within a stored page",
+  lookPreparedInVain: "The same, while a fetch is prepared in vain",
+  lookByCursor: "Read of the shared copy for rows within a stored page",
   refused: "Page refused because the limit is reached",
   refusedAgain: "The same while the data center remembers the refusal",
   circuitOpen: "Page that is not cached, while the circuit breaker is open",

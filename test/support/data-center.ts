@@ -5,6 +5,7 @@ import { Failure } from "../../functions/errors.ts";
 import { createPageSource } from "../../functions/page-source/create-page-source.ts";
 import { FIRST_CURSOR } from "../../functions/short-interest/page.ts";
 import { parseSymbol } from "../../functions/short-interest/symbol.ts";
+import { createRequestStats } from "../../functions/telemetry/request-stats.ts";
 import { DEADLINES, type Deadlines } from "../../functions/timeout.ts";
 import { readPermits } from "./permit-log.ts";
 import { type Service, startService } from "./service.ts";
@@ -43,8 +44,11 @@ export function createDataCenter(service: Service, clock = new Clock(), deadline
     /** Reads a page from the page source, and waits for background work. `ms` is the time without that work. */
     async page(symbol: string, { cursor = FIRST_CURSOR, num = 10, client = "me" } = {}) {
       const context = createExecutionContext();
+      const stats = createRequestStats(clock.now);
+      const { phases } = stats;
       const source = createPageSource(parseEnv(service.env), {
         origin,
+        stats,
         client,
         deadlines,
         now: clock.now,
@@ -56,7 +60,7 @@ export function createDataCenter(service: Service, clock = new Clock(), deadline
         .catch((thrown) => Failure.from(thrown));
       const ms = Date.now() - began;
       await waitOnExecutionContext(context);
-      return result instanceof Failure ? { failure: result, ms } : { result, ms };
+      return result instanceof Failure ? { failure: result, ms, phases } : { result, ms, phases };
     },
   };
 }

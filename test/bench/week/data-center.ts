@@ -1,12 +1,22 @@
 import { Failure } from "../../../functions/errors.ts";
+import type { PageRequest } from "../../../functions/opend/short-interest.ts";
 import { createCircuitMemory } from "../../../functions/page-source/circuit-memory.ts";
 import { createEdgeCache } from "../../../functions/page-source/edge-cache.ts";
+import {
+  createFetchLikelihood,
+  type FetchLikelihood,
+} from "../../../functions/page-source/fetch-likelihood.ts";
 import type { FreshnessPolicy } from "../../../functions/page-source/freshness.ts";
 import { createLookupPageSource, type PageResult } from "../../../functions/page-source/page-source.ts";
 import { createSharedCache } from "../../../functions/page-source/shared-cache.ts";
 import { createSubrequestBudget } from "../../../functions/page-source/subrequest-budget.ts";
 import type { Upstream } from "../../../functions/page-source/upstream.ts";
-import { createPermits, type Permits } from "../../../functions/rate-limit/permits.ts";
+import {
+  createPermits,
+  type Permit,
+  type PermitRequest,
+  type Permits,
+} from "../../../functions/rate-limit/permits.ts";
 import { callWithPermit, PERMIT_MAX_AGE_MS } from "../../../functions/rate-limit/permitted-call.ts";
 import type { SecuritySymbol } from "../../../functions/short-interest/symbol.ts";
 import { countsOf, createCounters } from "../../../functions/telemetry/counters.ts";
@@ -30,7 +40,10 @@ export const RULE = {
   clientShare: 15,
 };
 
-/** Isolates of a data center, which do not share their memory of the circuit. The other memories are shared, for simplicity. */
+/**
+ * Isolates of a data center. They do not share their memory of the circuit, and their likelihood of a fetch. The other
+ * memories are shared, for simplicity.
+ */
 const ISOLATES = 8;
 
 export interface DataCenterDeps {
@@ -64,10 +77,20 @@ export function createDataCenter({ name, clock, redis, opend, policy }: DataCent
   function createSource(stats: RequestStats, waitUntil: (work: Promise<unknown>) => void) {
     const isolate = `${name} ${Math.floor(Math.random() * ISOLATES)}`;
     const permits = createPermits({ upstash: clients.permits, database: name, rule: RULE, waitUntil, now });
+    const sharedCache = createSharedCache(clients.shared, DEADLINES.request, now, policy);
+    const likelihood = createFetchLikelihood(isolate);
     return createLookupPageSource({
       edge: createEdgeCache(storage, origin, now, policy),
-      sharedCache: createSharedCache(clients.shared, DEADLINES.request, now, policy),
-      upstream: createUpstream(opend, permits, clock, stats, waitUntil),
+      sharedCache: {
+        ...sharedCache,
+        async look(...args) {
+          // Redis answers after the Cache API, which says whether the circuit is open.
+          await new Promise(setImmediate);
+          return sharedCache.look(...args);
+        },
+      },
+      upstream: createUpstream(opend, permits, clock, stats, likelihood, waitUntil),
+      likelihood,
       permits,
       requestMs: DEADLINES.request,
       client: name,
@@ -112,31 +135,56 @@ function createUpstream(
   permits: Permits,
   clock: VirtualClock,
   stats: RequestStats,
+  likelihood: FetchLikelihood,
   waitUntil: (work: Promise<unknown>) => void,
 ): Upstream {
-  const waiting: Permits = {
-    ...permits,
-    async acquire(...args) {
-      const permit = await permits.acquire(...args);
-      clock.advanceTo(permit.startsAt);
-      return permit;
-    },
+  const connect = () =>
+    opend.connect().catch((failure: unknown) => {
+      likelihood.reset();
+      throw failure;
+    });
+  const fetchOn = async (
+    connection: () => Promise<void>,
+    request: PageRequest,
+    permitRequest: PermitRequest,
+    acquiring?: Promise<Permit>,
+  ) => {
+    const waiting: Permits = {
+      ...permits,
+      async acquire(permitRequest, replaces) {
+        const permit = await (acquiring && !replaces ? acquiring : permits.acquire(permitRequest, replaces));
+        clock.advanceTo(permit.startsAt);
+        return permit;
+      },
+    };
+    const { reply, permit } = await callWithPermit(waiting, permitRequest, {
+      connect: connection,
+      call() {
+        stats.calls += 1;
+        return opend.call(request);
+      },
+      signal: new AbortController().signal,
+      waitUntil,
+    });
+    return {
+      reply,
+      settlement: ({ wasted }: { wasted: boolean }) => permits.settlement(permit, wasted),
+      settleScript: ({ wasted }: { wasted: boolean }) => permits.settleScript(permit, wasted),
+    };
   };
   return {
-    async fetch(request, permitRequest) {
-      const { reply, permit } = await callWithPermit(waiting, permitRequest, {
-        connect: () => opend.connect(),
-        call() {
-          stats.calls += 1;
-          return opend.call(request);
-        },
-        signal: new AbortController().signal,
-        waitUntil,
-      });
+    fetch: (request, permitRequest) => fetchOn(connect, request, permitRequest),
+    connectAhead() {
+      opend.ahead.opened += 1;
+      const connecting = connect();
+      connecting.catch(() => undefined);
       return {
-        reply,
-        settlement: ({ wasted }) => permits.settlement(permit, wasted),
-        settleScript: ({ wasted }) => permits.settleScript(permit, wasted),
+        async fetch(...args) {
+          const fetched = await fetchOn(() => connecting, ...args);
+          opend.ahead.called += 1;
+          return fetched;
+        },
+        close: () => undefined,
       };
     },
     reuseConnection: () => () => {},

@@ -22,6 +22,9 @@ const SECOND_PAGES = 0.05;
 
 export interface WeekResult {
   readonly calls: number;
+  /** Connections that were opened before the shared cache was read, and that no call followed. */
+  readonly connectionsInVain: number;
+  readonly connectionsAhead: number;
   readonly maxCallsInWindow: number;
   readonly commands: number;
   readonly commandsByPurpose: Readonly<Record<Purpose, number>>;
@@ -29,6 +32,11 @@ export interface WeekResult {
   /** Requests without a page, by error code. */
   readonly refused: ReadonlyMap<string, number>;
   readonly lateness: Lateness;
+}
+
+interface Size {
+  readonly requests?: number;
+  readonly dataCenters?: number;
 }
 
 /**
@@ -40,13 +48,13 @@ export async function simulateWeek(
   { name, start, plan }: Scenario,
   policy: FreshnessPolicy,
   redis: VirtualRedis,
-  requests = REQUESTS,
+  { requests = REQUESTS, dataCenters: count = DATA_CENTERS }: Size = {},
 ): Promise<WeekResult> {
   const clock = new VirtualClock(start);
   const counted = new CountedRedis(redis, clock);
   const opend = new SimulatedOpend(plan, clock.now);
   const run = crypto.randomUUID();
-  const dataCenters = Array.from({ length: DATA_CENTERS }, (_, index) =>
+  const dataCenters = Array.from({ length: count }, (_, index) =>
     createDataCenter({ name: `${run}-${index}`, clock, redis: counted, opend, policy }),
   );
   const lateness = new Lateness(plan);
@@ -58,7 +66,7 @@ export async function simulateWeek(
 
   async function request(symbol: SecuritySymbol, cursor: string, num: number): Promise<string | null> {
     const servedAt = clock.now();
-    const result = await dataCenters[Math.floor(random() * DATA_CENTERS)]?.page(symbol, cursor, num);
+    const result = await dataCenters[Math.floor(random() * count)]?.page(symbol, cursor, num);
     if (result === undefined || result instanceof Failure) {
       const code = result?.code ?? "internal";
       refused.set(code, (refused.get(code) ?? 0) + 1);
@@ -73,7 +81,7 @@ export async function simulateWeek(
 
   await withVirtualTime(clock, name, async () => {
     let arrival = start;
-    for (let count = 0; count < requests; count += 1) {
+    for (let index = 0; index < requests; index += 1) {
       arrival += -Math.log(1 - random()) * (WEEK_MS / requests);
       clock.advanceTo(arrival);
       if (following) {
@@ -91,6 +99,8 @@ export async function simulateWeek(
   });
   return {
     calls: opend.calls.length,
+    connectionsAhead: opend.ahead.opened,
+    connectionsInVain: opend.ahead.opened - opend.ahead.called,
     maxCallsInWindow: maxCallsInWindow(opend.calls, RULE.windowMs),
     commands: counted.total(),
     commandsByPurpose: counted.counts,

@@ -9,6 +9,8 @@ import type { PublicationPlan } from "./publication-plan.ts";
 export class SimulatedOpend {
   /** The times of all calls, in milliseconds. */
   readonly calls: number[] = [];
+  /** Connections opened before the shared cache was read, and calls on them. */
+  readonly ahead = { opened: 0, called: 0 };
   isDown = false;
   readonly #plan: PublicationPlan;
   readonly #now: () => number;

@@ -28,7 +28,7 @@ describe("old policy", () => {
   it(
     "needs more calls in a week of a sixth of the requests than the bound for all",
     async () => {
-      const { calls } = await simulateWeek(ON_TIME_WEEK, OLD_POLICY, redis, SHORT_WEEK);
+      const { calls } = await simulateWeek(ON_TIME_WEEK, OLD_POLICY, redis, { requests: SHORT_WEEK });
       expect(calls).toBeGreaterThan(BOUNDS.calls);
     },
     TIMEOUT_MS,
@@ -37,19 +37,19 @@ describe("old policy", () => {
 
 describe("calendar policy", () => {
   it.each(SCENARIOS)(
-    "$name: calls, commands and the lateness of fresh answers are within the bounds",
+    "$name: calls, connections in vain, commands and the lateness of fresh answers are within the bounds",
     async (scenario) => {
       const isFull = scenario === ON_TIME_WEEK;
       const bounds = isFull ? BOUNDS : SHORT_WEEK_BOUNDS;
-      const { calls, maxCallsInWindow, commands, refused, lateness } = await simulateWeek(
-        scenario,
-        freshnessPolicy,
-        redis,
-        isFull ? undefined : SHORT_WEEK,
-      );
+      const size = isFull ? {} : { requests: SHORT_WEEK };
+      const result = await simulateWeek(scenario, freshnessPolicy, redis, size);
+      const { calls, connectionsAhead, connectionsInVain, maxCallsInWindow, commands, refused, lateness } =
+        result;
       expect(refused).toEqual(new Map());
       expect(maxCallsInWindow).toBeLessThanOrEqual(RULE.limit);
       expect(calls).toBeLessThanOrEqual(bounds.calls);
+      expect(connectionsAhead).toBeGreaterThan(0);
+      expect(connectionsInVain / calls).toBeLessThanOrEqual(BOUNDS.connectionsInVain);
       expect(commands).toBeLessThanOrEqual(bounds.commands);
       expect(lateness.fresh.expected).toBeLessThanOrEqual(BOUNDS.expectedLatenessMs);
       expect(lateness.fresh.early).toBeLessThanOrEqual(BOUNDS.earlyLatenessMs);

@@ -22,6 +22,8 @@ export function costTable(rows: readonly WeekRow[]): string[] {
       "policy",
       "calls",
       "in 30 s",
+      "ahead",
+      "in vain",
       "commands",
       "look",
       "store",
@@ -33,8 +35,10 @@ export function costTable(rows: readonly WeekRow[]): string[] {
     ...rows.map(({ scenario, policy, result }) => {
       const { look, store, permit, counter } = result.commandsByPurpose;
       const refused = [...result.refused.values()].reduce((total, count) => total + count, 0);
-      const { calls, maxCallsInWindow, commands, staleAnswers } = result;
-      const counts = [calls, maxCallsInWindow, commands, look, store, permit, counter, staleAnswers, refused];
+      const { calls, maxCallsInWindow, connectionsAhead, connectionsInVain } = result;
+      const connections = [connectionsAhead, connectionsInVain];
+      const commands = [result.commands, look, store, permit, counter];
+      const counts = [calls, maxCallsInWindow, ...connections, ...commands, result.staleAnswers, refused];
       return [scenario, policy, ...counts.map(String)];
     }),
   ]);

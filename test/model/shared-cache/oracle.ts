@@ -113,8 +113,8 @@ export class SharedCacheOracle {
     return pages.find((page) => this.#freshUntil(page, now) > now) ?? pages[0];
   }
 
-  /** The expected result of a look. */
-  look(key: PageKey, now: number): SharedLook {
+  /** The expected result of a look by the holder of `ownLease`. */
+  look(key: PageKey, now: number, ownLease?: string): SharedLook {
     const page = this.#find(key, now);
     const publication = this.publication(now);
     const fetchedAt = (page ?? this.#stored(nameOf(key), now))?.cached.fetchedAt;
@@ -126,7 +126,7 @@ export class SharedCacheOracle {
       isProbe: this.circuit.isHalfOpen(now),
       openPeriodMs: this.circuit.periodMs(now),
       isKnown: cached !== undefined || this.index(key.symbol, now).knows(key.cursor, now),
-      ...this.#stateOf(found, cached, now),
+      ...this.#stateOf(found, cached, now, ownLease),
     };
   }
 
@@ -134,9 +134,11 @@ export class SharedCacheOracle {
     key: PageKey,
     cached: CachedReply | undefined,
     now: number,
+    ownLease: string | undefined,
   ): Pick<SharedLook, "state" | "waitMs" | "backoffCause"> {
     if (cached && cached.freshUntil > now) return { state: "fresh", waitMs: 0 };
-    const lease = this.#lease(key, now);
+    const held = this.#lease(key, now);
+    const lease = held?.id !== undefined && held.id === ownLease ? undefined : held;
     if (lease && lease.id !== undefined) return { state: "lease-held", waitMs: 0 };
     if (lease && lease.until > now) {
       return { state: "backoff", waitMs: lease.until - now, backoffCause: lease.backoffCause };

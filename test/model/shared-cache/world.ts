@@ -141,9 +141,9 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
   }
 
   /** Looks for a page, and compares the result with the expected one. */
-  async #look(key: PageKey): Promise<SharedLook> {
-    const look = await this.#cache.look(key);
-    const expected = this.#oracle.look(key, this.now);
+  async #look(key: PageKey, ownLease?: string): Promise<SharedLook> {
+    const look = await this.#cache.look(key, ownLease);
+    const expected = this.#oracle.look(key, this.now, ownLease);
     for (const field of LOOK_FIELDS) {
       checkEqual(`The look's ${field}`, look[field], expected[field]);
     }
@@ -167,7 +167,11 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
     const expected = this.#oracle.lease(look.slot, lease, this.now);
     if (result !== expected) throw new Error(`The lease is ${result}, not ${expected}`);
     checkEqual("The grant of the permit", isGranted(permitReply), result === "acquired");
-    if (result === "acquired") this.fetches.set(number, fetch);
+    if (result === "acquired") {
+      this.fetches.set(number, fetch);
+      // The lookup may read the shared cache after it has acquired its lease.
+      await this.#look(fetch.key, lease);
+    }
     this.#checkKeys(look.slot);
     return result;
   }
