@@ -1,0 +1,23 @@
+import { expect } from "vitest";
+import { BOUNDS } from "./bounds.ts";
+import { RULE } from "./data-center.ts";
+import type { WeekResult } from "./simulate-week.ts";
+
+/** Longer than any simulation takes, in milliseconds. */
+export const SIMULATION_TIMEOUT_MS = 180_000;
+
+/** Expects the result of a week to be within its bounds, and within those of all weeks. */
+export function expectWithin(
+  bounds: { readonly calls: number; readonly commands: number },
+  week: WeekResult,
+) {
+  const { calls, connectionsAhead, connectionsInVain, maxCallsInWindow, commands, refused, lateness } = week;
+  expect(refused).toEqual(new Map());
+  expect(maxCallsInWindow).toBeLessThanOrEqual(RULE.limit);
+  expect(calls).toBeLessThanOrEqual(bounds.calls);
+  expect(connectionsAhead).toBeGreaterThan(0);
+  expect(connectionsInVain / calls).toBeLessThanOrEqual(BOUNDS.connectionsInVain);
+  expect(commands).toBeLessThanOrEqual(bounds.commands);
+  expect(lateness.fresh.expected).toBeLessThanOrEqual(BOUNDS.expectedLatenessMs);
+  expect(lateness.fresh.early).toBeLessThanOrEqual(BOUNDS.earlyLatenessMs);
+}

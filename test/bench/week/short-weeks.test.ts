@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { freshnessPolicy } from "../../../functions/page-source/freshness.ts";
+import { VirtualRedis } from "../../model/redis/virtual-redis.ts";
+import { BOUNDS } from "./bounds.ts";
+import { expectWithin, SIMULATION_TIMEOUT_MS } from "./expect-within.ts";
+import { OLD_POLICY } from "./old-policy.ts";
+import { ON_TIME_WEEK, SCENARIOS } from "./publication-plan.ts";
+import { simulateWeek } from "./simulate-week.ts";
+
+const redis = await VirtualRedis.create();
+
+/** A sixth of the requests of a full week. */
+const SIZE = { requests: 10_000 };
+/** A fifth more than measured. The old policy needs 5,800 calls and 95,000 commands. */
+const SHORT_WEEK_BOUNDS = { calls: 2_500, commands: 48_000 };
+
+describe("old policy", () => {
+  it(
+    "needs more calls in a week of a sixth of the requests than the bound for all",
+    async () => {
+      const { calls } = await simulateWeek(ON_TIME_WEEK, OLD_POLICY, redis, SIZE);
+      expect(calls).toBeGreaterThan(BOUNDS.calls);
+    },
+    SIMULATION_TIMEOUT_MS,
+  );
+});
+
+describe("calendar policy", () => {
+  it.each(SCENARIOS.filter((scenario) => scenario !== ON_TIME_WEEK))(
+    "$name: calls, connections in vain, commands and the lateness of fresh answers are within the bounds",
+    async (scenario) => {
+      expectWithin(SHORT_WEEK_BOUNDS, await simulateWeek(scenario, freshnessPolicy, redis, SIZE));
+    },
+    SIMULATION_TIMEOUT_MS,
+  );
+});
