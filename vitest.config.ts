@@ -28,7 +28,7 @@ export default defineConfig({
           isolate: false,
           include: ["test/**/*.test.ts"],
           exclude: [
-            "test/{bench,browser,client,model,python,repository,scripts,stand-ins,vendor,workers}/**",
+            "test/{bench,browser,client,model,python,repository,scripts,simulation,stand-ins,vendor,workers}/**",
           ],
           setupFiles: "test/support/log.ts",
           testTimeout: 30_000,
@@ -49,6 +49,13 @@ export default defineConfig({
           name: "vendor",
           include: ["test/vendor/**/*.test.ts"],
           testTimeout: 30_000,
+        },
+      },
+      {
+        // A minute of computing, so it has a script of its own.
+        test: {
+          name: "simulation",
+          include: ["test/simulation/**/*.test.ts"],
         },
       },
       {
