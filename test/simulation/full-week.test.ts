@@ -1,10 +1,10 @@
 import { it } from "vitest";
 import { freshnessPolicy } from "../../functions/page-source/freshness.ts";
 import { BOUNDS } from "../bench/week/bounds.ts";
-import { expectWithin, SIMULATION_TIMEOUT_MS } from "../bench/week/expect-within.ts";
 import { ON_TIME_WEEK } from "../bench/week/publication-plan.ts";
 import { simulateWeek } from "../bench/week/simulate-week.ts";
 import { VirtualRedis } from "../model/redis/virtual-redis.ts";
+import { expectWithin, SIMULATION_TIMEOUT_MS } from "./expect-within.ts";
 
 /** `npm run bench -- week` simulates all scenarios in full. */
 it(

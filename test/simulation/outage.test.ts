@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { freshnessPolicy } from "../../functions/page-source/freshness.ts";
 import { BOUNDS } from "../bench/week/bounds.ts";
-import { SIMULATION_TIMEOUT_MS } from "../bench/week/expect-within.ts";
 import { simulateOutage } from "../bench/week/simulate-outage.ts";
 import { VirtualRedis } from "../model/redis/virtual-redis.ts";
+import { SIMULATION_TIMEOUT_MS } from "./expect-within.ts";
 
 /**
  * A third of the data centers of `npm run bench -- week`. The bound is harder to hold with fewer: 1.6 with 300, 1.9 with 60.

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
-import { BOUNDS } from "./bounds.ts";
-import { RULE } from "./data-center.ts";
-import type { WeekResult } from "./simulate-week.ts";
+import { BOUNDS } from "../bench/week/bounds.ts";
+import { RULE } from "../bench/week/data-center.ts";
+import type { WeekResult } from "../bench/week/simulate-week.ts";
 
 /** Longer than any simulation takes, in milliseconds. */
 export const SIMULATION_TIMEOUT_MS = 180_000;

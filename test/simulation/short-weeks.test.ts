@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { freshnessPolicy } from "../../../functions/page-source/freshness.ts";
-import { VirtualRedis } from "../../model/redis/virtual-redis.ts";
-import { BOUNDS } from "./bounds.ts";
+import { freshnessPolicy } from "../../functions/page-source/freshness.ts";
+import { BOUNDS } from "../bench/week/bounds.ts";
+import { OLD_POLICY } from "../bench/week/old-policy.ts";
+import { ON_TIME_WEEK, SCENARIOS } from "../bench/week/publication-plan.ts";
+import { simulateWeek } from "../bench/week/simulate-week.ts";
+import { VirtualRedis } from "../model/redis/virtual-redis.ts";
 import { expectWithin, SIMULATION_TIMEOUT_MS } from "./expect-within.ts";
-import { OLD_POLICY } from "./old-policy.ts";
-import { ON_TIME_WEEK, SCENARIOS } from "./publication-plan.ts";
-import { simulateWeek } from "./simulate-week.ts";
 
 const redis = await VirtualRedis.create();
 
-/** A sixth of the requests of a full week, which `npm run test:simulation` simulates. */
+/** A sixth of the requests of a full week. */
 const SIZE = { requests: 10_000 };
 /** A fifth more than measured. The old policy needs 5,800 calls and 95,000 commands. */
 const SHORT_WEEK_BOUNDS = { calls: 2_500, commands: 48_000 };
