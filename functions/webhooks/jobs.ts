@@ -39,7 +39,7 @@ interface JobDeps {
 export type JobOptions = Partial<JobDeps>;
 
 const DEFAULTS: JobDeps = {
-  now: Date.now,
+  now: () => Date.now(),
   wait: (waitMs) => new Promise((resolve) => setTimeout(resolve, waitMs)),
   deadlines: DEADLINES,
 };

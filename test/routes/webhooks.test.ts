@@ -213,7 +213,7 @@ describe("/v1/webhooks/{id}", () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/old");
     await service.request("PATCH", `/${id}`, { active: false });
-    await service.answerAt("/old", { delayMs: 300 });
+    await service.answerAt("/old", { delayMs: 1_500 });
     const before = (await service.testMessages()).length;
     const resuming = service.request("PATCH", `/${id}`, { active: true });
     await vi.waitFor(async () => expect((await service.testMessages()).length).toBe(before + 1));
