@@ -1,6 +1,7 @@
 import { array, number, object, parse, string, tuple } from "valibot";
 import type { FinishedResponse } from "../http/lru-cache.ts";
 import type { RequestStats } from "../telemetry/request-stats.ts";
+import { requestTimeout, withTimeout } from "../timeout.ts";
 import type { AppContext, Reusable } from "./app-env.ts";
 
 /** A finished response of pages of the edge cache. */
@@ -26,6 +27,8 @@ const Metadata = object({
 /** Headers that a cache adds. No finished response has them. */
 const HEADERS_OF_CACHE = ["CF-Cache-Status", "Content-Encoding", "Content-Length", "Date"];
 
+/** A slower read is a miss. */
+const READ_TIMEOUT_MS = 1_000;
 /** A response that ends sooner is not worth a write. */
 const MIN_REMAINING_S = 60;
 
@@ -37,23 +40,31 @@ const MIN_REMAINING_S = 60;
 export async function readEdgeResponse(context: AppContext, name: string): Promise<PageResponse | undefined> {
   const stats = context.get("stats");
   stats.countSubrequest();
-  try {
-    const entry = await stats.time("edge", caches.default.match(urlOf(context, name)));
-    if (!entry) return undefined;
-    const text = decodeURIComponent(entry.headers.get(METADATA_HEADER) ?? "");
-    const { name: storedName, cacheControl, symbols, pages, ...rest } = parse(Metadata, JSON.parse(text));
-    // The entry tells until when it is valid. The cache may keep it for longer.
-    if (storedName !== name || Date.now() >= rest.until) return undefined;
-    // A copy of the headers as a whole is faster than a list of them in the metadata.
-    const headers = new Headers(entry.headers);
-    for (const own of [METADATA_HEADER, ...HEADERS_OF_CACHE]) headers.delete(own);
-    headers.set("Cache-Control", cacheControl);
-    headers.set("ETag", rest.etag);
-    const counted = { symbols: new Set(symbols), pages: new Map(pages) };
-    return { ...rest, headers, counted, body: new Uint8Array(await entry.arrayBuffer()) };
-  } catch {
+  const reading = () => read(urlOf(context, name), name);
+  return withTimeout(
+    READ_TIMEOUT_MS,
+    () => requestTimeout(READ_TIMEOUT_MS),
+    () => stats.time("edge", reading()),
+  ).catch(ignoreFailure);
+}
+
+async function read(url: string, name: string): Promise<PageResponse | undefined> {
+  const entry = await caches.default.match(url);
+  if (!entry) return undefined;
+  const text = decodeURIComponent(entry.headers.get(METADATA_HEADER) ?? "");
+  const { name: storedName, cacheControl, symbols, pages, ...rest } = parse(Metadata, JSON.parse(text));
+  // The entry tells until when it is valid. The cache may keep it for longer.
+  if (storedName !== name || Date.now() >= rest.until) {
+    await entry.body?.cancel();
     return undefined;
   }
+  // A copy of the headers as a whole is faster than a list of them in the metadata.
+  const headers = new Headers(entry.headers);
+  for (const own of [METADATA_HEADER, ...HEADERS_OF_CACHE]) headers.delete(own);
+  headers.set("Cache-Control", cacheControl);
+  headers.set("ETag", rest.etag);
+  const counted = { symbols: new Set(symbols), pages: new Map(pages) };
+  return { ...rest, headers, counted, body: new Uint8Array(await entry.arrayBuffer()) };
 }
 
 /** Stores a response in the background. Without it, other isolates run the route. */
@@ -65,11 +76,13 @@ export function writeEdgeResponse(context: AppContext, name: string, response: P
   const [symbols, pages] = [[...counted.symbols], [...counted.pages]];
   const metadata = { name, etag, cacheControl, fetchedAt, lifetime, until, symbols, pages };
   const entry = new Response(body, { headers });
+  // Otherwise a cache may subtract the age of the page from the lifetime of the entry.
+  entry.headers.delete("Age");
   entry.headers.set(METADATA_HEADER, encodeURIComponent(JSON.stringify(metadata)));
   // A cache does not store a private response.
   entry.headers.set("Cache-Control", `max-age=${remainingS}`);
   context.get("stats").countSubrequest();
-  context.get("waitUntil")(caches.default.put(urlOf(context, name), entry).catch(() => undefined));
+  context.get("waitUntil")(caches.default.put(urlOf(context, name), entry).catch(ignoreFailure));
 }
 
 /**
@@ -79,3 +92,6 @@ export function writeEdgeResponse(context: AppContext, name: string, response: P
 function urlOf(context: AppContext, name: string): string {
   return `${new URL(context.req.url).origin}/response?key=${encodeURIComponent(name)}`;
 }
+
+/** A cache that fails to read or write is like an empty one. */
+function ignoreFailure(): undefined {}

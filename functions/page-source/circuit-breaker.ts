@@ -97,8 +97,8 @@ export interface Circuit {
   readonly periodMs: number;
   /** Whether the next call is a probe. */
   readonly isHalfOpen: boolean;
-  /** Whether a probe is on its way. */
-  readonly isProbing: boolean;
+  /** The lease of the probe that is on its way; undefined if there is none. */
+  readonly probe: string | undefined;
 }
 
 /**
@@ -106,11 +106,12 @@ export interface Circuit {
  * @param now Unix time, milliseconds
  */
 export function parseCircuit(value: string | null, now: number): Circuit {
-  const [, openUntil = 0, periodMs = 0, probeUntil = 0] =
-    /^(\d+) (\d+) \S+ (\d+) /.exec(value ?? "")?.map(Number) ?? [];
-  const openMs = Math.max(0, openUntil - now);
-  const isHalfOpen = openUntil > 0 && openMs === 0;
-  return { openMs, periodMs, isHalfOpen, isProbing: isHalfOpen && probeUntil > now };
+  const [, until = "0", periodMs = "0", probe, probeUntil = "0"] =
+    /^(\d+) (\d+) (\S+) (\d+) /.exec(value ?? "") ?? [];
+  const openMs = Math.max(0, Number(until) - now);
+  const isHalfOpen = until !== "0" && openMs === 0;
+  const isProbing = isHalfOpen && Number(probeUntil) > now;
+  return { openMs, periodMs: Number(periodMs), isHalfOpen, probe: isProbing ? probe : undefined };
 }
 
 /**

@@ -222,7 +222,8 @@ export function createSharedCache(
       if (held && held.until > at) {
         return { ...look, state: "backoff", waitMs: held.until - at, backoffCause: held.code };
       }
-      if (circuit.openMs > 0 || circuit.isProbing) {
+      const isForeignProbe = circuit.probe !== undefined && circuit.probe !== ownLease;
+      if (circuit.openMs > 0 || isForeignProbe) {
         return { ...look, state: "circuit-open", waitMs: circuit.openMs };
       }
       return { ...look, state: "lease-free" };

@@ -52,14 +52,19 @@ export async function lookUpShared(
   signal: AbortSignal,
   onFetch: () => void,
 ): Promise<LookupResult> {
-  const leaseId = crypto.randomUUID();
+  let leaseId: string = crypto.randomUUID();
   // Only during the first look.
   const ahead = fetchAhead(deps, key, leaseId, signal);
+  const giveUpPreparation = () => {
+    ahead.close();
+    // Its request for the lease may reach Redis later, and its release must not end another lease of this lookup.
+    leaseId = crypto.randomUUID();
+  };
   try {
     for (let pollMs = LEASE_POLL_MS; !signal.aborted; pollMs = Math.min(2 * pollMs, MAX_LEASE_POLL_MS)) {
       const look = await deps.sharedCache.look(key, leaseId);
       const { cached, state, waitMs, backoffCause } = look;
-      if (state !== "lease-free" || cached) ahead.close();
+      if (state !== "lease-free" || cached) giveUpPreparation();
       if (state === "circuit-open") deps.waitUntil(deps.circuitMemory.remember(look.openPeriodMs));
       if (cached && state === "fresh") {
         await putInEdgeCache(deps, symbol, key, cached);
@@ -84,7 +89,7 @@ export async function lookUpShared(
         const fetched = await fetching;
         if (fetched) return { cached: fetched, tier: "opend" };
       }
-      ahead.close();
+      giveUpPreparation();
       onFetch();
       await new Promise((resolve) => setTimeout(resolve, pollMs * (0.5 + Math.random() / 2)));
     }

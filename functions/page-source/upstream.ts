@@ -65,7 +65,8 @@ export interface ConnectionAhead {
  * refused, and OpenD accepts 128 connections in total: past this number in one isolate, the permit comes first.
  */
 const MAX_EARLY_CONNECTS = 4;
-let earlyConnects = 0;
+/** The time at which each of them began. In an invocation that was cut off it never ends, so old ones do not count. */
+const earlyConnects = new Set<{ readonly since: number }>();
 
 /** A connection that opens, or waits, without a permit. */
 interface EarlyConnection {
@@ -199,8 +200,13 @@ async function callOnce(
 
 /** Opens a session before its permit is acquired, unless many others do. */
 function openEarly(deps: UpstreamDeps): EarlyConnection | undefined {
-  if (earlyConnects >= MAX_EARLY_CONNECTS) return undefined;
-  earlyConnects += 1;
+  const now = Date.now();
+  for (const other of earlyConnects) {
+    if (now - other.since > deps.deadlines.request) earlyConnects.delete(other);
+  }
+  if (earlyConnects.size >= MAX_EARLY_CONNECTS) return undefined;
+  const own = { since: now };
+  earlyConnects.add(own);
   const controller = new AbortController();
   const opening = open(deps, controller.signal);
   // It may fail before a fetch waits for it.
@@ -208,9 +214,7 @@ function openEarly(deps: UpstreamDeps): EarlyConnection | undefined {
   return {
     opening,
     controller,
-    end() {
-      earlyConnects -= 1;
-    },
+    end: () => earlyConnects.delete(own),
   };
 }
 

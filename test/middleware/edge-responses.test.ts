@@ -53,6 +53,17 @@ function lastingHeaders({ headers }: Response): Headers {
 const lastLogEntry = () => JSON.parse(logLines().at(-1) ?? "");
 
 describe("response at the edge", () => {
+  it("is stored for its whole lifetime, even if its page is older", async () => {
+    const service = await startService({}, VERSION);
+    const isolate = otherIsolate(service);
+    await isolate(PATH);
+    vi.setSystemTime(Date.now() + 2 * 3_600 * SECOND);
+    for (const _ of [1, 2, 3]) await isolate(PATH);
+    const reused = await otherIsolate(service)(PATH);
+    expect(reused.isReused).toBe(true);
+    expect(Number(reused.response.headers.get("Age"))).toBeGreaterThanOrEqual(7_200);
+  });
+
   it.each([
     ["page", PATH, {}],
     ["page in CSV", `${PATH}?format=csv&num=3`, {}],

@@ -1,7 +1,13 @@
 import { describe, expect, it, vi } from "vitest";
 import { parseEnv } from "../../functions/env.ts";
 import { createRefusalMemory } from "../../functions/rate-limit/refusal-memory.ts";
-import { createDataCenter, expectOnePermitPerCall, SHORT_DEADLINES } from "../support/data-center.ts";
+import {
+  Clock,
+  createDataCenter,
+  expectOnePermitPerCall,
+  SHORT_DEADLINES,
+  STALE_AFTER_MS,
+} from "../support/data-center.ts";
 import { CIRCUIT, isFetchLikely, LEASE, noneOpen, startLikely as start } from "../support/fetch-ahead.ts";
 import { PERMIT_LOG, readPermits } from "../support/permit-log.ts";
 
@@ -78,11 +84,31 @@ describe("lease and permit of a fetch", () => {
   ] as const)("may be those of a probe, acquired %s, which closes the circuit", async (_, fault, after) => {
     const { service, near, since, untilHeld } = await start();
     await service.upstash.redis("SET", CIRCUIT, `${Date.now() - 1} 10000 - 0 ${Date.now()}`);
+    const requests = await service.upstash.requests();
     const { result, release } = await untilHeld(() => near.page("US.AAPL"), 2, fault, after);
     await release();
     expect(await result).toMatchObject({ result: { tier: "opend" } });
+    // The lookup does not take its own probe for one that it has to wait for.
+    expect((await service.upstash.requests()) - requests).toBe(3);
     expect(await service.upstash.redis("EXISTS", CIRCUIT, LEASE)).toBe(0);
     expect(await since()).toMatchObject({ calls: 1 });
+    await expectOnePermitPerCall(service);
+  });
+
+  it("requested ahead of a stale page do not end the refresh that the lookup starts, if Redis gets them late", async () => {
+    const { service, untilHeld } = await start();
+    const clock = new Clock();
+    clock.forward(STALE_AFTER_MS);
+    const reader = createDataCenter(service, clock);
+    await service.opend.set({ delayMs: [500, 500] });
+    const requests = await service.upstash.requests();
+    const calls = (await service.opend.stats()).calls;
+    const { result, release } = await untilHeld(() => reader.page("US.T0"), 3, "hold new leases");
+    await vi.waitFor(async () => expect((await service.opend.stats()).calls).toBe(calls + 1));
+    await release();
+    expect(await result).toMatchObject({ result: { tier: "shared", staleReason: "revalidating" } });
+    await vi.waitFor(async () => expect((await service.opend.stats()).calls).toBe(calls + 1), 5_000);
+    expect((await service.upstash.requests()) - requests).toBe(4);
     await expectOnePermitPerCall(service);
   });
 

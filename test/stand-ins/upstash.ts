@@ -5,9 +5,18 @@ import type { Database } from "./redis.ts";
 
 /**
  * Faults of the stand-in for Upstash. With `hold`, requests are run and answered when the fault ends; with `hold reads`,
- * only requests of one `MGET`.
+ * only requests of one `MGET`; with `hold new leases`, only those that acquire the lease of a page that is not stored.
  */
-export type UpstashFault = "hang" | "hold" | "hold reads" | "slow" | "401" | "500" | "HTML" | "nonsense";
+export type UpstashFault =
+  | "hang"
+  | "hold"
+  | "hold reads"
+  | "hold new leases"
+  | "slow"
+  | "401"
+  | "500"
+  | "HTML"
+  | "nonsense";
 
 /** Maximum delay of a slow stand-in before the command, and again before the response, in milliseconds. */
 const SLOW_MS = 1_200;
@@ -61,6 +70,7 @@ export async function startUpstash(redis: Database, token = "stand-in", port = 0
     try {
       const body: unknown = JSON.parse(await textOf(request));
       if (fault === "hold reads" && isMget(body)) await faultEnd.promise;
+      if (fault === "hold new leases" && isNewLease(body)) await faultEnd.promise;
       await delayIfSlow();
       if (request.url === "/") {
         const outcome = recordViolation(await run(redis, commandOf(body)));
@@ -111,6 +121,11 @@ function commandOf(value: unknown): Command {
 
 function isMget(body: unknown): boolean {
   return Array.isArray(body) && String(body[0]).toUpperCase() === "MGET";
+}
+
+/** Whether the first script of a pipeline acquires a lease. Its last argument is the version of the stored page, or empty. */
+function isNewLease(body: unknown): boolean {
+  return Array.isArray(body) && Array.isArray(body[0]) && body[0].at(-1) === "";
 }
 
 async function run(redis: Database, [name = "", ...args]: Command): Promise<Outcome> {
