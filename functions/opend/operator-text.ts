@@ -61,7 +61,7 @@ export function redactSecrets(text: string, secrets: readonly string[]): string 
 /** Without the first characters of a secret, `minLength` or more of them. The case does not matter. */
 function withoutPrefix(text: string, secret: string, minLength: number): string {
   const [folded, wanted] = [foldCase(text), foldCase(secret)];
-  if (wanted.length < minLength) return text;
+  if (wanted === "" || wanted.length < minLength) return text;
   const prefix = wanted.slice(0, minLength);
   let result = "";
   let end = 0;

@@ -117,7 +117,7 @@ describe("report on an OpenD whose texts have secrets", () => {
     ["a masked account", "account 12****89 is locked", "account [redacted] is locked"],
     ["a short account", "account 12345 is locked", "account [redacted] is locked"],
     ["a host name with a port", "lost nas-2:33333 now", "lost [redacted] now"],
-    ["a user in a path of Windows", "open C:\\Users\\Jane Doe\\OpenD.xml", "open C:[redacted]\\OpenD.xml"],
+    ["a user in a path of Windows", "open C:\\Users\\Jane Doe\\OpenD.xml", "open C:[redacted]\\[redacted]"],
     ["a user in a path of Linux", "open /home/jane/.opend", "open [redacted]/.opend"],
     ["a user in a path of macOS", "open /Users/jane", "open [redacted]"],
   ])("does not show %s", async (_, refusal, text) => {

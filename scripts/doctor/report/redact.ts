@@ -25,10 +25,18 @@ const IDENTIFYING: readonly RegExp[] = [
   /(?=[a-z+/_=-]*\d)[a-z0-9+/_=-]{20,}|\b(?=[a-z]*\d)[0-9a-f]{8,}\b/gi,
 ];
 const DIGITS = /\d{3,}/g;
-/** Stand for the symbols and codes of the report's calls meanwhile. Control characters occur in no text. */
-const MARKS = ASKED_SYMBOLS.flatMap((symbol) => [formatSymbol(symbol), symbol.code]).map((name, index) => ({
+/**
+ * Stand meanwhile for the symbols of the report's calls, and for their codes of digits. Control characters occur in no text.
+ * A part of a host name, a path or a key is no symbol.
+ */
+const MARKS = ASKED_SYMBOLS.flatMap((symbol) =>
+  [formatSymbol(symbol), symbol.code].filter((name) => /\d{5}$/.test(name) || name.includes(".")),
+).map((name, index) => ({
   name,
-  pattern: new RegExp(`(?<![\\w*:.])${name.replace(".", "\\.")}(?![\\w*])`, "g"),
+  pattern: new RegExp(
+    `(?<![\\w*.@/+=-])(?<!:(?=\\d))${name.replace(".", "\\.")}(?![\\w*:@/+=-]|\\.\\w)`,
+    "g",
+  ),
   mark: `\u0001${String.fromCharCode(97 + index)}\u0001`,
 }));
 
@@ -36,7 +44,7 @@ export interface RefusalFacts {
   readonly code: string;
   readonly ret_type?: number | undefined;
   readonly header_error?: number | undefined;
-  /** OpenD's text, without what identifies the operator; absent if OpenD sent no refusal. */
+  /** OpenD's text, without parts that may identify the operator; absent if OpenD sent no refusal. */
   readonly text?: string | undefined;
 }
 
