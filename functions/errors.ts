@@ -50,7 +50,7 @@ interface FailureFacts {
   readonly parameter?: string;
   /** Milliseconds until the same request may succeed. */
   readonly retryAfterMs?: number;
-  /** What OpenD sent. */
+  /** The refusal that OpenD sent. */
   readonly opendReply?: OpendReply | undefined;
 }
 
@@ -76,7 +76,7 @@ export class Failure extends Error {
     this.#opendReply = facts.opendReply;
   }
 
-  /** What OpenD sent, for `opend/operator-text.ts` only: it removes secrets. No code for clients reads it. */
+  /** OpenD's refusal, which may have secrets: `opend/operator-text.ts` removes them. No code for clients reads it. */
   get opendReply(): OpendReply | undefined {
     return this.#opendReply;
   }

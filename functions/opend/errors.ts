@@ -83,6 +83,12 @@ const REFUSAL_TEXTS: readonly RefusalText[] = [
 /** 登录失败,网络异常，请稍后再试: OpenD's own login, which Futu throttles. The English texts are guesses. */
 const OPEND_LOGIN_FAILED = /登录失败|网络异常|稍后再试|\blogin failed\b|\btry again later\b/i;
 
+/** A refused key. The text may also say that the login failed. */
+const KEY_REFUSED = /key|密钥|秘钥/i;
+
+/** A text about OpenD's own server, which says nothing about the security or the cursor. */
+const SERVER_FAILED = /\bNN_ProtoRet_/i;
+
 /** A longer text is cut before it is matched. */
 const MAX_MATCHED_LENGTH = 500;
 
@@ -99,7 +105,7 @@ export function failureOfHeader(error: number, text: string): Failure {
 
 /** Maps a header error other than 0 in the reply to InitWebSocket. */
 export function failureOfLoginHeader(error: number, text: string): Failure {
-  if (OPEND_LOGIN_FAILED.test(text)) return opendNotLoggedIn({ error, text });
+  if (OPEND_LOGIN_FAILED.test(text) && !KEY_REFUSED.test(text)) return opendNotLoggedIn({ error, text });
   const failure = failureOfHeader(error, text);
   return failure.code === "opend_failed" ? keyRefused(failure.opendReply) : failure;
 }
@@ -107,13 +113,13 @@ export function failureOfLoginHeader(error: number, text: string): Failure {
 /** Maps a reply to InitWebSocket that is not a success, or has no content. */
 export function failureOfLogin(retType: number, retMsg: string): Failure {
   const opendReply = { retType, text: retMsg };
-  if (OPEND_LOGIN_FAILED.test(retMsg.slice(0, MAX_MATCHED_LENGTH))) return opendNotLoggedIn(opendReply);
+  const text = retMsg.slice(0, MAX_MATCHED_LENGTH);
   // OpenD refuses a wrong key without a text. Its other refusals have one.
-  if (retMsg === "" || /key|密钥|秘钥/i.test(retMsg)) {
-    if (retType !== RetType.RetType_TimeOut && retType !== RetType.RetType_DisConnect) {
-      return keyRefused(opendReply);
-    }
+  const isAboutKey = text === "" || KEY_REFUSED.test(text);
+  if (isAboutKey && retType !== RetType.RetType_TimeOut && retType !== RetType.RetType_DisConnect) {
+    return keyRefused(opendReply);
   }
+  if (OPEND_LOGIN_FAILED.test(text)) return opendNotLoggedIn(opendReply);
   return failureOfReply(retType, retMsg);
 }
 
@@ -135,18 +141,14 @@ export function relayLost(opendReply?: OpendReply): Failure {
   return new Failure("opend_unreachable", detail, { opendReply });
 }
 
-/**
- * InitWebSocket got no reply, although the WebSocket was opened.
- * @param sentRsaKey whether the login had an RSA key
- */
-export function loginTimeout(sentRsaKey: boolean): Failure {
-  const cause = sentRsaKey
-    ? "OPEND_RSA_PRIVATE_KEY may differ from its RSA key (rsa_private_key)"
-    : "an RSA key (rsa_private_key) may be configured";
-  return new Failure(
-    "opend_timeout",
-    `OpenD accepted the connection but does not answer the login; ${cause}`,
-  );
+/** Whether OpenD's own server failed, so that OpenD has not judged the request. */
+export function isServerFailure({ text }: OpendReply): boolean {
+  return SERVER_FAILED.test(text.slice(0, MAX_MATCHED_LENGTH));
+}
+
+/** InitWebSocket got no reply, although the WebSocket was opened. The doctor names the probable cause. */
+export function loginTimeout(): Failure {
+  return new Failure("opend_timeout", "OpenD accepted the connection but does not answer the login");
 }
 
 function opendNotLoggedIn(opendReply: OpendReply): Failure {

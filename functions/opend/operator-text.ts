@@ -23,8 +23,8 @@ const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
 /** OpenD compares the MD5 of a key. Its header text has 20 bytes, so a digest may be cut at the end. */
 const DIGEST = /[0-9a-f]{32,}|[0-9a-f]{8,}$/gi;
 const PRIVATE_KEY = /-----BEGIN.*?(?:-----END[^-]*-----|$)/g;
-/** Characters of a cut secret at the end of a text, and of a line of the RSA key. */
-const MIN_CUT_LENGTH = 6;
+/** Characters of the beginning of a secret, and of a line of the RSA key. */
+const MIN_PREFIX_LENGTH = 6;
 const MIN_LINE_LENGTH = 16;
 
 /** OpenD's text of a failure; undefined if OpenD sent none. */
@@ -48,18 +48,37 @@ function sanitize(text: string, secrets: readonly string[]): string {
   return redactSecrets(text, secrets).slice(0, MAX_TEXT_LENGTH).replace(INVISIBLE, "");
 }
 
-/** Without control characters, secrets and digests, in its length otherwise. */
+/** Without control characters, digests, and secrets in any case, whole or from their beginning. In its length otherwise. */
 export function redactSecrets(text: string, secrets: readonly string[]): string {
   // The private key first: its lines are secrets too, and may be too short for one.
   let result = text.slice(0, MAX_SEARCHED_LENGTH).replace(INVISIBLE, "").replace(PRIVATE_KEY, MARK);
-  for (const secret of secrets) result = withoutCutSecret(result.replaceAll(secret, MARK), secret);
+  // Whole secrets first: the beginning of one may be a part of another.
+  for (const secret of secrets) result = withoutPrefix(result, secret, secret.length);
+  for (const secret of secrets) result = withoutPrefix(result, secret, MIN_PREFIX_LENGTH);
   return result.replace(DIGEST, MARK).replaceAll(MARK, REDACTED);
 }
 
-/** Without the beginning of a secret at the end of a text. */
-function withoutCutSecret(text: string, secret: string): string {
-  for (let length = secret.length - 1; length >= MIN_CUT_LENGTH; length -= 1) {
-    if (text.endsWith(secret.slice(0, length))) return text.slice(0, -length) + MARK;
+/** Without the first characters of a secret, `minLength` or more of them. The case does not matter. */
+function withoutPrefix(text: string, secret: string, minLength: number): string {
+  const [folded, wanted] = [foldCase(text), foldCase(secret)];
+  if (wanted === "" || wanted.length < minLength) return text;
+  const prefix = wanted.slice(0, minLength);
+  let result = "";
+  let end = 0;
+  for (;;) {
+    const start = folded.indexOf(prefix, end);
+    if (start < 0) return result + text.slice(end);
+    let length = minLength;
+    while (length < wanted.length && folded[start + length] === wanted[length]) length += 1;
+    result += text.slice(end, start) + MARK;
+    end = start + length;
   }
-  return text;
+}
+
+/** In lower case, and with the same length. */
+function foldCase(text: string): string {
+  return text.replace(/\p{Lu}/gu, (letter) => {
+    const lower = letter.toLowerCase();
+    return lower.length === letter.length ? lower : letter;
+  });
 }

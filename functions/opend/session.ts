@@ -90,8 +90,7 @@ async function logIn(
     ...(rsaPrivateKey === undefined ? {} : { RSAPrivateKey: rsaPrivateKey }),
   };
   const body = toBinary(RequestSchema, create(RequestSchema, { c2s }));
-  const timeoutError = () => loginTimeout(rsaPrivateKey !== undefined);
-  const reply = await connection.request(INIT_WEB_SOCKET, body, timeoutMs, signal, timeoutError);
+  const reply = await connection.request(INIT_WEB_SOCKET, body, timeoutMs, signal, loginTimeout);
   if (reply.error !== 0) throw failureOfLoginHeader(reply.error, reply.errorText);
   const response = parseLogin(reply.body);
   if (response.retType !== 0 || response.s2c === undefined) {

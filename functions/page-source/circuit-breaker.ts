@@ -16,7 +16,10 @@ import type { Upstash } from "../upstash.ts";
  */
 export const CIRCUIT = "short-interest:circuit";
 
-/** These failures mean that no call can succeed now: no connection, no login or no reply. A refused call is a reply. */
+/**
+ * These failures mean that no call can succeed now: no connection, no login, no reply, or a reply that says that OpenD's own
+ * server does not answer. A call that is refused for another reason is a reply.
+ */
 const TRIPS_BREAKER: ReadonlySet<FailureCode> = new Set([
   "opend_unreachable",
   "opend_timeout",
@@ -124,8 +127,8 @@ export async function circuitOpenMs(upstash: Upstash, now: number): Promise<numb
 }
 
 /**
- * The outcome of a fetch without a usable reply. `failed`: no connection, no login or no reply. `inconclusive`: no call,
- * or an unreadable frame; the circuit does not change.
+ * The outcome of a fetch without a usable reply. `failed`: no connection, no login, no reply, or no reply of OpenD's own
+ * server. `inconclusive`: no call, or an unreadable frame; the circuit does not change.
  */
 export function outcomeOf(code: FailureCode): "failed" | "inconclusive" {
   return TRIPS_BREAKER.has(code) ? "failed" : "inconclusive";

@@ -185,7 +185,9 @@ async function handleRefusal(
     // Other programs use the account too: no calls for a window. Set before the lease is released.
     const retryAfterMs = code === "upstream_quota_exceeded" ? await permits.block() : undefined;
     const backoff = stored && { ms: ttlMs ?? REFRESH_BACKOFF_MS, code };
-    const end = { outcome: "answered", ...(backoff && { backoff }) } as const;
+    // OpenD answers, but its own server does not: no call can succeed now.
+    const outcome = outcomeOf(code) === "failed" ? "failed" : "answered";
+    const end = { outcome, ...(backoff && { backoff }) } as const;
     releaseLease(deps, context, end, [settleScript({ wasted: isWasted })]);
     return retryAfterMs === undefined ? failure : failure.retryingAfter(retryAfterMs);
   }

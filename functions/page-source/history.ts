@@ -1,5 +1,5 @@
 import { Failure, QUOTA_CODES } from "../errors.ts";
-import { cursorCycle, isSliceable, type Page, type Row } from "../short-interest/page.ts";
+import { cursorCycle, isDescending, type Page, type Row } from "../short-interest/page.ts";
 import { dateOf, type SecuritySymbol } from "../short-interest/symbol.ts";
 import { delay } from "../timeout.ts";
 import type { PageResult, PageSource } from "./page-source.ts";
@@ -130,6 +130,6 @@ function rowsWithin({ market, rows }: Page, { from, to }: DateRange): readonly R
 /** Whether all further rows are before the range. Unknown if the rows have no order. */
 function endsBefore(page: Page, { from }: DateRange): boolean {
   const last = page.rows.at(-1);
-  if (from === undefined || last === undefined || !isSliceable(page)) return false;
+  if (from === undefined || last === undefined || !isDescending(page.rows)) return false;
   return dateOf(page.market, last.timestamp) < from;
 }

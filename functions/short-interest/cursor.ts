@@ -11,7 +11,7 @@
  * - ROW is the timestamp of the last row before the requested one, within that page; empty for its first row.
  *
  * ANCHOR is a part of the cache key, because a page fits to the page before it only if no row was published between their
- * fetches. A cursor of OpenD that begins with `~` is always written as KEY. All timestamps are in seconds.
+ * fetches. A cursor of OpenD that has this form itself is always written as KEY. All timestamps are in seconds.
  */
 
 /** The cursor of the first page. */
@@ -21,8 +21,11 @@ export const END_CURSOR = "-1";
 
 /** Characters of a cursor that a client may send. */
 export const MAX_CURSOR_LENGTH = 256;
+/** Digits of a timestamp at most. A row with a longer one, such as of milliseconds, cannot be in a cursor. */
+const MAX_DIGITS = 12;
+const TIMESTAMP_END = 10n ** BigInt(MAX_DIGITS);
 /** Characters that the timestamps add to OpenD's cursor at most. */
-const MAX_ADDED_LENGTH = 27;
+const MAX_ADDED_LENGTH = 3 + 2 * MAX_DIGITS;
 
 export interface CursorParts {
   /** OpenD's cursor, or `FIRST_CURSOR`. */
@@ -31,7 +34,7 @@ export interface CursorParts {
   readonly row?: bigint | undefined;
 }
 
-const CURSOR = /^~(\d{0,12})~(\d{0,12})~(.*)$/s;
+const CURSOR = new RegExp(`^~(\\d{0,${MAX_DIGITS}})~(\\d{0,${MAX_DIGITS}})~(.*)$`, "s");
 
 /** A text of another form counts as a cursor of OpenD. */
 export function parseCursor(cursor: string): CursorParts {
@@ -41,13 +44,16 @@ export function parseCursor(cursor: string): CursorParts {
 }
 
 export function formatCursor({ key, anchor, row }: CursorParts): string {
-  const isPlain = anchor === undefined && row === undefined && !key.startsWith("~");
+  const isPlain = anchor === undefined && row === undefined && !CURSOR.test(key);
   return isPlain ? key : `~${anchor ?? ""}~${row ?? ""}~${key}`;
 }
 
-/** Whether a client could send the cursor back with timestamps. */
-export function canHaveTimestamps({ length }: string): boolean {
-  return length <= MAX_CURSOR_LENGTH - MAX_ADDED_LENGTH;
+/**
+ * Whether a client could send a cursor of OpenD back with timestamps.
+ * @param newest the newest of these timestamps, in seconds; undefined for none
+ */
+export function canHaveTimestamps({ length }: string, newest: bigint | undefined): boolean {
+  return length <= MAX_CURSOR_LENGTH - MAX_ADDED_LENGTH && (newest ?? 0n) < TIMESTAMP_END;
 }
 
 /** The cursor of the whole page, without its row. Pages are cached under it. */

@@ -56,7 +56,7 @@ export function cursorCycle(): Failure {
 function nextCursor(key: string, rows: readonly Row[], anchor: bigint | undefined): string {
   if (key === lastCursor(rows)) return key;
   const last = rows.length === 0 ? anchor : rows.at(-1)?.timestamp;
-  const isAnchored = isDescending(rows) && canHaveTimestamps(key);
+  const isAnchored = isDescending(rows) && canHaveTimestamps(key, last);
   return formatCursor({ key, anchor: isAnchored ? last : undefined });
 }
 
@@ -67,7 +67,7 @@ function rowsBefore(rows: readonly Row[], timestamp: bigint): readonly Row[] {
 }
 
 /** Whether all rows have a timestamp, and each is before the last one. */
-function isDescending(rows: readonly Row[]): boolean {
+export function isDescending(rows: readonly Row[]): boolean {
   return rows.every((row, index) => {
     const newer = rows[index - 1];
     return row.timestamp > 0n && (newer === undefined || newer.timestamp > row.timestamp);
@@ -100,7 +100,7 @@ export function firstRows(page: Page, count: number): Page {
 
 /** Whether a slice of the page can have a cursor of the page with the timestamp of a row. */
 export function hasRowCursors({ rows }: Page, pageCursor: string): boolean {
-  return isDescending(rows) && canHaveTimestamps(parseCursor(pageCursor).key);
+  return isDescending(rows) && canHaveTimestamps(parseCursor(pageCursor).key, rows[0]?.timestamp);
 }
 
 /**

@@ -6,6 +6,12 @@ import { connectFromNode, isAccess, NoUpgrade } from "./runtime.ts";
 
 /** Whether strangers can connect to OpenD, and whether a stranger on the way can read the connection. */
 export async function checkAccess({ accessToken, ...open }: OpendAddress): Promise<Finding> {
+  if (open.rsaPrivateKey !== undefined && (await isPlainOnInternet(open))) {
+    return failed(
+      "hazard: OPEND_RSA_PRIVATE_KEY itself would cross the internet without encryption (ws://); the doctor did not send it",
+      "Let OPEND_URL begin with wss://, or use a Cloudflare Tunnel. If the service has already logged in this way, create a new RSA key: others may have read this one.",
+    );
+  }
   if (accessToken) {
     const withoutToken = await connectFromNode(open, DEADLINES.connect);
     if (!(withoutToken instanceof NoUpgrade)) {
@@ -35,7 +41,7 @@ export async function checkAccess({ accessToken, ...open }: OpendAddress): Promi
   if (open.key === undefined) {
     return warning(
       "no service token required, and OPEND_KEY is not set",
-      "Anyone who can connect to this port can use OpenD. Configure a key, and protect its tunnel with Access.",
+      "Every program that reaches this port can use OpenD. Configure a key, and protect its tunnel with Access.",
     );
   }
   return ok("no service token required");

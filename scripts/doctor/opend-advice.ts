@@ -32,7 +32,7 @@ export function explainFailure(failure: Failure, opend: OpendAddress) {
 export function explainLogin(failure: Failure, opend: OpendAddress): Finding {
   const { code, opendReply } = failure;
   const message = failure.detail + quoteOpend(failure, opend);
-  if (code === "opend_timeout" && opendReply === undefined) return failed(message, adviseRsaKey(opend));
+  if (code === "opend_timeout" && opendReply === undefined) return explainSilence(message, opend);
   if (code === "opend_unreachable" && opendReply === undefined) {
     return failed(message, `${NOT_LOGGED_IN} See its log. ${THROTTLED}`);
   }
@@ -40,11 +40,19 @@ export function explainLogin(failure: Failure, opend: OpendAddress): Finding {
   return failed(message, `See OpenD's log. OpenD may have lost its login to Futu. ${THROTTLED}`);
 }
 
-function adviseRsaKey({ rsaPrivateKey }: OpendAddress): string {
+/** A login without a reply: probably an RSA key of OpenD. */
+function explainSilence(message: string, { rsaPrivateKey }: OpendAddress): Finding {
   const remove = "or remove rsa_private_key from OpenD.xml and restart OpenD.";
-  return rsaPrivateKey === undefined
-    ? `Set OPEND_RSA_PRIVATE_KEY to the text of the file that rsa_private_key in OpenD.xml names, ${remove}`
-    : `Check that OPEND_RSA_PRIVATE_KEY has the text of the file that rsa_private_key in OpenD.xml names, ${remove}`;
+  if (rsaPrivateKey === undefined) {
+    return failed(
+      `${message}; an RSA key (rsa_private_key) may be configured`,
+      `Set OPEND_RSA_PRIVATE_KEY to the text of the file that rsa_private_key in OpenD.xml names, ${remove}`,
+    );
+  }
+  return failed(
+    `${message}; OPEND_RSA_PRIVATE_KEY may differ from its RSA key (rsa_private_key)`,
+    `Check that OPEND_RSA_PRIVATE_KEY has the text of the file that rsa_private_key in OpenD.xml names, ${remove}`,
+  );
 }
 
 /** OpenD's own text for the end of a message; empty if OpenD sent none. */

@@ -9,7 +9,7 @@ import { checkAccess } from "./opend-access.ts";
 import { explainAccess, explainLogin, explainUpgrade, quoteOpend } from "./opend-advice.ts";
 import { connectFromNode, isAccess, NoUpgrade, nodeWith } from "./runtime.ts";
 
-/** What the checks have found out. The report states it as well. */
+/** The findings of the checks. The report states them as well. */
 export interface OpendState {
   /** The session, or the failure of the login; undefined before the login. */
   session?: OpendSession | Failure;

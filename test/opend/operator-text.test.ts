@@ -59,6 +59,26 @@ describe("text of OpenD for the operator", () => {
     );
   });
 
+  it("has no beginning of a key from 6 characters on, wherever it stands", () => {
+    const key = "correct-horse-battery";
+    expect(textOf("keys correct-horse, correc and corre.", { key })).toBe(
+      "keys [redacted], [redacted] and corre.",
+    );
+    fc.assert(
+      fc.property(fc.integer({ min: 6, max: key.length }), anyText, (length, text) => {
+        const beginning = key.slice(0, length);
+        expect(textOf(`${text}${beginning}${text}`, { key })).not.toContain(beginning);
+      }),
+    );
+  });
+
+  it("has no key in another case", () => {
+    const key = "Correct-Hörse";
+    for (const text of ["correct-hörse", "CORRECT-HÖRSE", "cORRECT-h"]) {
+      expect(textOf(`a ${text} b`, { key })).toBe("a [redacted] b");
+    }
+  });
+
   it("has no MD5 of a key", () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[0-9a-f]{32}$/), anyText, (md5, text) => {

@@ -1,5 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { parseEnv } from "../../functions/env.ts";
 import { circuitOpenMs, outcomeOf } from "../../functions/page-source/circuit-breaker.ts";
+import { createUpstash } from "../../functions/upstash.ts";
+import { expectOnePermitPerCall, startDataCenters } from "../support/data-center.ts";
+import { readPermits } from "../support/permit-log.ts";
 import {
   cachedPage,
   emptySlot,
@@ -183,5 +187,43 @@ describe("outcome of a failure", () => {
     ["inconclusive", ["upstream_quota_exceeded", "opend_protocol_error", "store_unavailable"]],
   ] as const)("is %s for %s", (outcome, codes) => {
     for (const code of codes) expect(outcomeOf(code)).toBe(outcome);
+  });
+});
+
+describe("circuit breaker on replies that OpenD's own server does not answer", () => {
+  const OPEN = { code: "opend_unreachable", detail: "OpenD failed repeatedly; the circuit breaker is open" };
+
+  it.each([
+    ["NN_ProtoRet_TimeOut", { refusal: "NN_ProtoRet_TimeOut" }, "opend_timeout"],
+    ["NN_ProtoRet_ByDisConnOrCancel", { refusal: "NN_ProtoRet_ByDisConnOrCancel" }, "opend_unreachable"],
+    ["retType -100", { refusal: "", refusalRetType: -100 }, "opend_timeout"],
+    ["retType -200", { refusal: "", refusalRetType: -200 }, "opend_unreachable"],
+  ])("opens after five %s, and is not closed by a probe with that reply", async (_, options, code) => {
+    const { service, clock, dataCenters } = await startDataCenters(1);
+    const page = async (symbol: string) => (await dataCenters[0]?.page(symbol))?.failure;
+    const circuitMs = () => circuitOpenMs(createUpstash(parseEnv(service.env).upstash, 1_000), clock.now());
+    await service.opend.set(options);
+    for (let call = 0; call < 5; call += 1) expect(await page(`US.T${call}`)).toMatchObject({ code });
+    expect(await page("US.T5")).toMatchObject(OPEN);
+    expect((await service.opend.stats()).calls).toBe(5);
+    clock.forward(10 * SECOND);
+    expect(await page("US.T6")).toMatchObject({ code });
+    expect(await circuitMs()).toBeGreaterThan(10 * SECOND);
+    expect(await page("US.T7")).toMatchObject(OPEN);
+    expect((await service.opend.stats()).calls).toBe(6);
+    await expectOnePermitPerCall(service);
+    // A settled permit counts from its reply on, and not until the deadline of its call.
+    for (const { score } of await readPermits(service.upstash.redis)) {
+      expect(score).toBeLessThanOrEqual(Date.now());
+    }
+  });
+
+  it("stays closed after other refusals", async () => {
+    const { service, dataCenters } = await startDataCenters(1);
+    await service.opend.set({ refusal: "NN_ProtoRet_SvrFailed" });
+    for (let call = 0; call < 6; call += 1) {
+      expect((await dataCenters[0]?.page(`US.T${call}`))?.failure?.code).toBe("opend_failed");
+    }
+    expect((await service.opend.stats()).calls).toBe(6);
   });
 });

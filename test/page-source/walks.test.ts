@@ -131,6 +131,17 @@ describe.each(CURSOR_KINDS)("walk by '%s' cursors", (cursors) => {
     expect((await service.opend.stats()).calls).toBe(3);
   });
 
+  it("through a history ends at the page that has the row before 'from'", async () => {
+    const service = await startService({ cursors }, { SUBREQUEST_LIMIT: "10000" });
+    const response = await service.get("/v1/short-interest/US.ROWS500/history?from=2026-04-01");
+    expect(await response.json()).toMatchObject({
+      items: [{ timestamp_str: "2026-04-30" }, { timestamp_str: "2026-04-15" }],
+      complete: true,
+      next_key: null,
+    });
+    expect((await service.opend.stats()).calls).toBe(1);
+  });
+
   it("of a history of one page has each row once if the page is lost meanwhile", async () => {
     const { service, dataCenters } = await start(cursors, 2);
     await service.opend.set({ unpublished: 0 });

@@ -118,6 +118,8 @@ describe.concurrent("doctor on an OpenD with an RSA key", () => {
     const found = await checkOf("opend login", { ...vars, ...key, ...SHORT_LOGIN_OPTION });
     expect(found).toMatchObject({
       exit: 35,
+      message:
+        "OpenD accepted the connection but does not answer the login; OPEND_RSA_PRIVATE_KEY may differ from its RSA key (rsa_private_key)",
       advice: expect.stringMatching(/^Check that OPEND_RSA_PRIVATE_KEY/),
     });
     expect(JSON.stringify(found)).not.toContain(rsaPrivateKey.split("\n")[1]);
@@ -153,6 +155,28 @@ describe.concurrent("doctor on an OpenD with a plaintext port", () => {
     const found = await checkOf("opend access", { ...vars, ...access, OPEND_URL, ...PUBLIC_OPTION });
     expect(found).toMatchObject({ exit: 0, status: "warning" });
     expect(found.message).toContain("sent without encryption (ws://)");
+  });
+
+  it.each([
+    ["without Access", {}],
+    ["with Access", { OPEND_ACCESS_CLIENT_ID: "id.access", OPEND_ACCESS_CLIENT_SECRET: SECRETS.access }],
+  ])("fails before it sends the RSA key as plain text, %s", async (_, access) => {
+    const { opend, vars } = await start({ rsaPrivateKey: PRIVATE_KEY.trim() });
+    const changes = {
+      ...access,
+      OPEND_RSA_PRIVATE_KEY: PRIVATE_KEY,
+      OPEND_URL: onLocalhost(vars.OPEND_URL ?? ""),
+    };
+    const found = await checkOf("opend access", { ...vars, ...changes, ...PUBLIC_OPTION });
+    expect(found).toMatchObject({
+      exit: 34,
+      status: "failed",
+      message: expect.stringContaining(
+        "OPEND_RSA_PRIVATE_KEY itself would cross the internet without encryption",
+      ),
+      advice: expect.stringContaining("create a new RSA key"),
+    });
+    expect(opend.stats().logins).toEqual([]);
   });
 
   it("does not warn if its address is private", async () => {

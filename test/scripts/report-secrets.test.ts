@@ -95,6 +95,8 @@ describe("report on an OpenD whose texts have secrets", () => {
     ["NN_ProtoRet_ByDisConnOrCancel"],
     ["US OTC market quote is not available for SSLZY"],
     ["Unknown stock. 99999"],
+    ["Unknown stock. HK.00700"],
+    ["Try again at 12:30"],
   ])("keeps the harmless text %s", async (text) => {
     const { report } = await reportOn({ refusal: text });
     expect(report.calls[0]?.refusal?.text).toBe(text);
@@ -109,6 +111,26 @@ describe("report on an OpenD whose texts have secrets", () => {
   ])("does not show %s that the service does not know", async (_, refusal, text) => {
     const { report } = await reportOn({ refusal });
     expect(report.calls[0]?.refusal?.text).toBe(text);
+  });
+
+  it.each([
+    ["a masked account", "account 12****89 is locked", "account [redacted] is locked"],
+    ["a short account", "account 12345 is locked", "account [redacted] is locked"],
+    ["a host name with a port", "lost nas-2:33333 now", "lost [redacted] now"],
+    ["a user in a path of Windows", "open C:\\Users\\Jane Doe\\OpenD.xml", "open C:[redacted]\\[redacted]"],
+    ["a user in a path of Linux", "open /home/jane/.opend", "open [redacted]/.opend"],
+    ["a user in a path of macOS", "open /Users/jane", "open [redacted]"],
+  ])("does not show %s", async (_, refusal, text) => {
+    const { report } = await reportOn({ refusal });
+    expect(report.calls[0]?.refusal?.text).toBe(text);
+  });
+
+  it.each([
+    ["beginning", "wrong secret-of-o here"],
+    ["upper case", "wrong SECRET-OF-OPEND here"],
+  ])("does not show the %s of a key within a text", async (_, refusal) => {
+    const { report } = await reportOn({ key: "secret-of-opend", refusal });
+    expect(report.calls[0]?.refusal?.text).toBe("wrong [redacted] here");
   });
 
   it.each([

@@ -7,7 +7,7 @@ import {
   pageCursorOf,
   parseCursor,
 } from "../../functions/short-interest/cursor.ts";
-import { pageOf, sliceByRow } from "../../functions/short-interest/page.ts";
+import { hasRowCursors, pageOf, sliceByRow } from "../../functions/short-interest/page.ts";
 import { S2CSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 
 /** A cursor of OpenD, also one that resembles a cursor of this service. */
@@ -36,11 +36,11 @@ describe("cursor", () => {
     );
   });
 
-  it("of OpenD is unchanged without timestamps, unless it begins like one with timestamps", () => {
-    for (const text of ["1777478400", "50", "after-50", "a~1~2~b", ""]) {
+  it("of OpenD is unchanged without timestamps, unless it has the form of one with timestamps", () => {
+    for (const text of ["1777478400", "50", "after-50", "a~1~2~b", "", "~a", `~${"a".repeat(255)}`]) {
       expect(formatCursor({ key: text })).toBe(text);
     }
-    expect(formatCursor({ key: "~a" })).toBe("~~~~a");
+    expect(formatCursor({ key: "~1~2~b" })).toBe("~~~~1~2~b");
   });
 
   it("of any text has parts", () => {
@@ -80,6 +80,14 @@ describe("page after a cursor that is no timestamp", () => {
       expect(next.length).toBeLessThanOrEqual(MAX_CURSOR_LENGTH);
       expect(next.startsWith("~50~~k")).toBe(length <= 229);
     }
+  });
+
+  it("has OpenD's own cursor if its rows have timestamps of more than 12 digits", () => {
+    const newest = 10 ** 12;
+    expect(pageOf("HK", "", replyOf([newest - 1], "after-1")).next).toBe(`~${newest - 1}~~after-1`);
+    expect(pageOf("HK", "", replyOf([newest], "after-1")).next).toBe("after-1");
+    expect(hasRowCursors(pageOf("HK", "", replyOf([newest - 1, 1], "-1")), "")).toBe(true);
+    expect(hasRowCursors(pageOf("HK", "", replyOf([newest, 1], "-1")), "")).toBe(false);
   });
 
   it("with its own cursor as nextKey is refused", () => {

@@ -29,6 +29,8 @@ export interface PageOptions {
   readonly split?: number;
   /** The text with which every call is refused. */
   readonly refusal?: string;
+  /** The `retType` of these refusals, in place of -1. */
+  readonly refusalRetType?: number;
   /** The text with which calls for unknown securities are refused. */
   readonly unknownRefusal?: string;
   /** Refusals are in English. */
@@ -52,7 +54,7 @@ export function pageReply(request: RequestFrame, options: PageOptions, counts: M
   const { nextKey = "", num = 10 } = c2s ?? {};
   const refusals = options.isEnglish ? ENGLISH_REFUSALS : REFUSALS;
   const marketName = market === QotMarket.QotMarket_HK_Security ? "HK" : "US";
-  if (options.refusal !== undefined) return refused(options.refusal);
+  if (options.refusal !== undefined) return refused(options.refusal, options.refusalRetType);
   if (isForbidden(code) || options.deniedMarket === marketName) return refused(refusals.noPermission);
   const hk = market === QotMarket.QotMarket_HK_Security ? hkHistory(code, options.split) : undefined;
   const us = market === QotMarket.QotMarket_US_Security ? usHistory(code, options.split) : undefined;
@@ -86,7 +88,7 @@ export function pageReply(request: RequestFrame, options: PageOptions, counts: M
 
 type SampleRow = NonNullable<ReturnType<typeof hkHistory> | ReturnType<typeof usHistory>>[number];
 
-const refused = (retMsg: string) => ({ retType: -1, retMsg });
+const refused = (retMsg: string, retType = -1) => ({ retType, retMsg });
 
 function endKeyOf({ endKey }: PageOptions): { nextKey?: string } {
   if (endKey === "absent") return {};

@@ -1,7 +1,8 @@
 import { Failure } from "../../../functions/errors.ts";
+import { isServerFailure } from "../../../functions/opend/errors.ts";
 import { daysBetween, describeNextKey } from "./facts.ts";
 import { isEndKey, type Kind, OTHER_NUM, primaryOf, ROW_BEFORE_CURSOR, rowsOf } from "./questions.ts";
-import { pagesOf } from "./row-assumptions.ts";
+import { DAYS_APART, pagesOf } from "./row-assumptions.ts";
 import {
   type Assumption,
   confirmed,
@@ -93,9 +94,10 @@ function answerTo({ observations }: Seen, kind: Kind) {
   return observations.find(({ question }) => question.kind === kind)?.answer;
 }
 
-/** Whether OpenD refused the cursor, and not the call for another reason. */
+/** Whether OpenD refused the cursor in a reply, and not the call for another reason. */
 function refusesCursor({ code, opendReply }: Failure): boolean {
-  return opendReply !== undefined && (code === "opend_failed" || code === "unknown_symbol");
+  if (opendReply?.retType === undefined || isServerFailure(opendReply)) return false;
+  return code === "opend_failed" || code === "unknown_symbol";
 }
 
 function refusalOf({ describe }: Seen, failure: Failure): string {
@@ -115,7 +117,10 @@ function judgeNextPage(seen: Seen): Verdict {
   if (!last || !next) return contradicted("the next page has no rows");
   const [days = 0] = daysBetween([last, next]);
   const evidence = `num ${OTHER_NUM} after num ${primary.question.num}: its first row is ${days} days older than the last row before`;
-  return verdict(days > 0 && days <= Math.max(...daysBetween(rows)), evidence);
+  if (days <= 0) return contradicted(evidence);
+  const { min, max } = DAYS_APART[market];
+  // A gap in the history cannot be told from rows that were skipped.
+  return days >= min && days <= max ? confirmed(evidence) : notSeen(evidence);
 }
 
 function judgeBetweenRows(seen: Seen): Verdict {

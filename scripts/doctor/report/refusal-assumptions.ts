@@ -1,4 +1,5 @@
 import { Failure } from "../../../functions/errors.ts";
+import { isServerFailure } from "../../../functions/opend/errors.ts";
 import { formatSymbol } from "../../../functions/short-interest/symbol.ts";
 import { pagesOf } from "./row-assumptions.ts";
 import { type Assumption, contradicted, notSeen, type Seen, verdict, verdictOf } from "./verdict.ts";
@@ -13,13 +14,14 @@ export const REFUSAL_ASSUMPTIONS: readonly Assumption[] = [
       verdictOf(
         observations.flatMap(({ question, answer }) => {
           const name = formatSymbol(question.symbol);
-          if (!(answer instanceof Failure)) return [{ holds: true, evidence: `${name}: 0` }];
+          // A page has a header error of 0 too, but it is no refusal.
+          if (!(answer instanceof Failure)) return [];
           const { ret_type, header_error, text } = describe(answer);
           if (ret_type === undefined && header_error === undefined) return [];
           const holds = header_error === undefined;
           return [{ holds, evidence: `${name}: ${holds ? 0 : `${header_error} "${text ?? ""}"`}` }];
         }),
-        "no reply",
+        "no refusal",
       ),
   },
   {
@@ -55,7 +57,10 @@ export const REFUSAL_ASSUMPTIONS: readonly Assumption[] = [
         return question.kind === "first page" && rows.length === 0;
       });
       if (empty.length > 0) return contradicted(`without rows: ${empty.map(({ name }) => name).join(", ")}`);
-      const refused = observations.filter(({ answer }) => isUnknown(answer));
+      // A cursor may be refused with any text.
+      const refused = observations.filter(
+        ({ question, answer }) => question.kind === "first page" && isUnknown(answer),
+      );
       if (refused.length === 0) return notSeen("no refusal");
       return verdict(
         true,
@@ -85,10 +90,11 @@ export const REFUSAL_ASSUMPTIONS: readonly Assumption[] = [
 
 const isUnknown = (answer: unknown) => answer instanceof Failure && answer.code === "unknown_symbol";
 
-/** OpenD's refusals of first pages by a text. A cursor may be refused with any text. */
+/** OpenD's refusals of securities by a text: of first pages, and not because its own server failed. */
 function refusalsOf({ observations, describe }: Seen) {
   return observations.flatMap(({ question, answer }) => {
     if (question.kind !== "first page" || !(answer instanceof Failure)) return [];
+    if (answer.opendReply && isServerFailure(answer.opendReply)) return [];
     const { code, ret_type, text = "" } = describe(answer);
     return ret_type === undefined ? [] : [{ name: formatSymbol(question.symbol), code, text }];
   });

@@ -11,6 +11,12 @@ const WEEK_MS = 7 * 86_400_000;
 /** The part of the distances between rows that must fit. Holidays and gaps may not. */
 const MIN_FITTING = 0.9;
 
+/** The usual distance between two rows, in days. Holidays move a row. */
+export const DAYS_APART: Readonly<Record<Market, { readonly min: number; readonly max: number }>> = {
+  HK: { min: 4, max: 10 },
+  US: { min: 12, max: 19 },
+};
+
 interface SeenPage {
   readonly question: Question;
   readonly market: Market;
@@ -105,13 +111,13 @@ export const ROW_ASSUMPTIONS: readonly Assumption[] = [
     id: "hk-weekly",
     statement: "Rows of Hong Kong are a week apart.",
     otherwise: "Pages of Hong Kong are refreshed at wrong times.",
-    judge: (seen) => judgeSpacing(seen, "HK", 4, 10),
+    judge: (seen) => judgeSpacing(seen, "HK"),
   },
   {
     id: "us-half-monthly",
     statement: "Rows of the US are half a month apart.",
     otherwise: "Pages of the US are refreshed at wrong times.",
-    judge: (seen) => judgeSpacing(seen, "US", 12, 19),
+    judge: (seen) => judgeSpacing(seen, "US"),
   },
   {
     id: "hk-calendar",
@@ -132,7 +138,8 @@ function isMidnight(market: Market, { timestamp, timestampStr }: Row): boolean {
   return dateOf(market, timestamp) === timestampStr && dateOf(market, timestamp - 1n) !== timestampStr;
 }
 
-function judgeSpacing({ observations }: Seen, market: Market, min: number, max: number): Verdict {
+function judgeSpacing({ observations }: Seen, market: Market): Verdict {
+  const { min, max } = DAYS_APART[market];
   const facts = pagesOf(observations)
     .filter((page) => page.market === market && page.rows.length > 1)
     .map(({ name, rows }): Fact => {

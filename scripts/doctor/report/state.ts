@@ -7,7 +7,7 @@ import * as KeepAlive from "../../../gen/KeepAlive_pb.js";
 const GET_GLOBAL_STATE = 1002;
 const KEEP_ALIVE = 1004;
 
-/** What OpenD says about itself. Undefined if it was not asked; a failure if it did not answer. */
+/** The facts that OpenD states about itself. Undefined if it was not asked; a failure if it did not answer. */
 export interface OpendFacts {
   readonly keepAlive?: true | Failure;
   readonly version?:
