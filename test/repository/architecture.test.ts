@@ -31,7 +31,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
     "timeout.ts",
     "errors.ts",
   ],
-  middleware: ["page-source", "telemetry", "env.ts", "http", "errors.ts"],
+  middleware: ["page-source", "telemetry", "env.ts", "http", "errors.ts", "timeout.ts"],
   webhooks: [
     "page-source",
     "telemetry",
