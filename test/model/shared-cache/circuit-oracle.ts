@@ -46,9 +46,10 @@ export class CircuitOracle {
     return this.openMs(now) === 0 && this.#openUntil !== undefined;
   }
 
-  /** Whether a call is allowed. */
-  isCallAllowed(now: number): boolean {
-    return this.openMs(now) === 0 && !(this.isHalfOpen(now) && this.#probe && this.#probe.until > now);
+  /** Whether a call is allowed. The probe of `ownLease` does not prevent it. */
+  isCallAllowed(now: number, ownLease?: string): boolean {
+    const isProbing = this.isHalfOpen(now) && this.#probe !== undefined && this.#probe.until > now;
+    return this.openMs(now) === 0 && !(isProbing && this.#probe?.lease !== ownLease);
   }
 
   /** Records a call. In a half-open circuit it is the probe. */

@@ -143,7 +143,7 @@ export class SharedCacheOracle {
     if (lease && lease.until > now) {
       return { state: "backoff", waitMs: lease.until - now, backoffCause: lease.backoffCause };
     }
-    return this.circuit.isCallAllowed(now)
+    return this.circuit.isCallAllowed(now, ownLease)
       ? { state: "lease-free", waitMs: 0 }
       : { state: "circuit-open", waitMs: this.circuit.openMs(now) };
   }
