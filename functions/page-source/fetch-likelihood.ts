@@ -17,7 +17,7 @@ export const UNLIKELY: FetchLikelihood = {
 
 /**
  * The weight of the last lookup: five fetches in a row make the next one likely. `npm run bench -- week` counts the
- * connections in vain: with a larger weight there are too many.
+ * unused connections: with a larger weight there are too many.
  */
 const WEIGHT = 0.15;
 const MIN_LIKELIHOOD = 0.5;

@@ -37,7 +37,7 @@ export async function benchWeek(report: Report): Promise<void> {
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0);
   report.line(`The same week on time with ${MANY_DATA_CENTERS} data centers, simulated in ${seconds} s:`);
   report.line(
-    `${wide.calls} calls, ${wide.connectionsAhead} connections opened ahead, ${wide.connectionsInVain} in vain`,
+    `${wide.calls} calls, ${wide.connectionsAhead} connections opened ahead, ${wide.unusedConnections} unused`,
   );
   report.line("");
 
@@ -66,17 +66,17 @@ export async function benchWeek(report: Report): Promise<void> {
     ofPolicy.map(({ commands }) => commands),
     BOUNDS.commands,
   );
-  const inVain = ({ calls, connectionsInVain }: WeekResult) => connectionsInVain / calls;
-  const { connectionsInVain } = BOUNDS;
+  const unusedRatio = ({ calls, unusedConnections }: WeekResult) => unusedConnections / calls;
+  const { unusedConnections } = BOUNDS;
   compare(
-    `connections in vain for each call, ${DATA_CENTERS} data centers`,
-    ofPolicy.map(inVain),
-    connectionsInVain,
+    `unused connections for each call, ${DATA_CENTERS} data centers`,
+    ofPolicy.map(unusedRatio),
+    unusedConnections,
   );
   compare(
-    `connections in vain for each call, ${MANY_DATA_CENTERS} data centers`,
-    [inVain(wide)],
-    connectionsInVain,
+    `unused connections for each call, ${MANY_DATA_CENTERS} data centers`,
+    [unusedRatio(wide)],
+    unusedConnections,
   );
   const hours = (kind: "expected" | "early") => ofPolicy.map(({ lateness }) => lateness.fresh[kind] / HOUR);
   compare("fresh answer behind an expected row", hours("expected"), BOUNDS.expectedLatenessMs / HOUR, " h");

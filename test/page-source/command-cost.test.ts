@@ -60,7 +60,7 @@ const EVENTS: Record<CostEvent, () => Promise<Commands>> = {
     const { upstash, visit, elsewhere } = await startWithPage(false);
     return upstash.commandsOf(async () => expect((await visit(path("US.T1"), elsewhere)).status).toBe(200));
   },
-  async lookPreparedInVain() {
+  async lookWithUnusedFetch() {
     const { service, upstash, visit, elsewhere } = await startWithPage(false);
     makeFetchLikely(service);
     return upstash.commandsOf(async () => expect((await visit(path("US.T1"), elsewhere)).status).toBe(200));

@@ -11,12 +11,12 @@ export function expectWithin(
   bounds: { readonly calls: number; readonly commands: number },
   week: WeekResult,
 ) {
-  const { calls, connectionsAhead, connectionsInVain, maxCallsInWindow, commands, refused, lateness } = week;
+  const { calls, connectionsAhead, unusedConnections, maxCallsInWindow, commands, refused, lateness } = week;
   expect(refused).toEqual(new Map());
   expect(maxCallsInWindow).toBeLessThanOrEqual(RULE.limit);
   expect(calls).toBeLessThanOrEqual(bounds.calls);
   expect(connectionsAhead).toBeGreaterThan(0);
-  expect(connectionsInVain / calls).toBeLessThanOrEqual(BOUNDS.connectionsInVain);
+  expect(unusedConnections / calls).toBeLessThanOrEqual(BOUNDS.unusedConnections);
   expect(commands).toBeLessThanOrEqual(bounds.commands);
   expect(lateness.fresh.expected).toBeLessThanOrEqual(BOUNDS.expectedLatenessMs);
   expect(lateness.fresh.early).toBeLessThanOrEqual(BOUNDS.earlyLatenessMs);

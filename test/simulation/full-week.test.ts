@@ -8,7 +8,7 @@ import { expectWithin, SIMULATION_TIMEOUT_MS } from "./expect-within.ts";
 
 /** `npm run bench -- week` simulates all scenarios in full. */
 it(
-  "a week of 60,000 requests: calls, connections in vain, commands and the lateness of fresh answers are within the bounds",
+  "a week of 60,000 requests: calls, unused connections, commands and the lateness of fresh answers are within the bounds",
   async () => {
     const redis = await VirtualRedis.create();
     expectWithin(BOUNDS, await simulateWeek(ON_TIME_WEEK, freshnessPolicy, redis));

@@ -27,7 +27,7 @@ describe("old policy", () => {
 
 describe("calendar policy", () => {
   it.each(SCENARIOS)(
-    "$name: calls, connections in vain, commands and the lateness of fresh answers are within the bounds",
+    "$name: calls, unused connections, commands and the lateness of fresh answers are within the bounds",
     async (scenario) => {
       expectWithin(SHORT_WEEK_BOUNDS, await simulateWeek(scenario, freshnessPolicy, redis, SIZE));
     },

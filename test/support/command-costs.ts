@@ -11,8 +11,8 @@ export const COMMAND_COSTS = {
   edgeHit: 0,
   /** A first page of the shared cache. */
   look: 1,
-  /** The same after several cold pages, so that a fetch is prepared in vain. */
-  lookPreparedInVain: 6,
+  /** The same after several cold pages, so that a prepared fetch is not used. */
+  lookWithUnusedFetch: 6,
   /** Rows after a cursor that lies within a page of the shared cache. */
   lookByCursor: 2,
   /** A stale first page; OpenD has the same rows. */

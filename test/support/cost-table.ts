@@ -28,7 +28,7 @@ const EVENTS: Readonly<Record<CostEvent, string>> = {
   refreshWithNewRow: "Refresh of a stale page, with a new row",
   edgeHit: "Fresh page of the edge cache",
   look: "Read of the shared copy by a data center",
-  lookPreparedInVain: "The same, while a fetch is prepared in vain",
+  lookWithUnusedFetch: "The same, with a prepared fetch that is not used",
   lookByCursor: "Read of the shared copy for rows within a stored page",
   refused: "Page refused because the limit is reached",
   refusedAgain: "The same while the data center remembers the refusal",

@@ -4,8 +4,8 @@ const HOUR = 3_600_000;
 export const BOUNDS = {
   calls: 4_500,
   commands: 120_000,
-  /** Connections that were opened ahead in vain, for each call. */
-  connectionsInVain: 0.05,
+  /** Connections that were opened ahead and not used, for each call. */
+  unusedConnections: 0.05,
   /** An answer that is marked fresh is at most this far behind an expected publication, in milliseconds. */
   expectedLatenessMs: HOUR,
   /** The same for a publication that came early. */

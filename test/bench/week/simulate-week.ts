@@ -23,7 +23,7 @@ const SECOND_PAGES = 0.05;
 export interface WeekResult {
   readonly calls: number;
   /** Connections that were opened before the shared cache was read, and that no call followed. */
-  readonly connectionsInVain: number;
+  readonly unusedConnections: number;
   readonly connectionsAhead: number;
   readonly maxCallsInWindow: number;
   readonly commands: number;
@@ -100,7 +100,7 @@ export async function simulateWeek(
   return {
     calls: opend.calls.length,
     connectionsAhead: opend.ahead.opened,
-    connectionsInVain: opend.ahead.opened - opend.ahead.called,
+    unusedConnections: opend.ahead.opened - opend.ahead.called,
     maxCallsInWindow: maxCallsInWindow(opend.calls, RULE.windowMs),
     commands: counted.total(),
     commandsByPurpose: counted.counts,

@@ -23,7 +23,7 @@ export function costTable(rows: readonly WeekRow[]): string[] {
       "calls",
       "in 30 s",
       "ahead",
-      "in vain",
+      "unused",
       "commands",
       "look",
       "store",
@@ -35,8 +35,8 @@ export function costTable(rows: readonly WeekRow[]): string[] {
     ...rows.map(({ scenario, policy, result }) => {
       const { look, store, permit, counter } = result.commandsByPurpose;
       const refused = [...result.refused.values()].reduce((total, count) => total + count, 0);
-      const { calls, maxCallsInWindow, connectionsAhead, connectionsInVain } = result;
-      const connections = [connectionsAhead, connectionsInVain];
+      const { calls, maxCallsInWindow, connectionsAhead, unusedConnections } = result;
+      const connections = [connectionsAhead, unusedConnections];
       const commands = [result.commands, look, store, permit, counter];
       const counts = [calls, maxCallsInWindow, ...connections, ...commands, result.staleAnswers, refused];
       return [scenario, policy, ...counts.map(String)];
