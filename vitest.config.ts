@@ -67,6 +67,15 @@ export default defineConfig({
         },
       },
       {
+        // The vendor's SDKs, each in its own language. They are installed first.
+        test: {
+          name: "sdk",
+          include: ["test/sdk/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
