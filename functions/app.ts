@@ -14,7 +14,12 @@ import { requestLog } from "./middleware/request-log.ts";
 import { responseCache } from "./middleware/response-cache.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
 import { getOpenapi } from "./openapi/handler.ts";
-import { acceptOpendClient, unlessUpgrade } from "./opend-server/upgrade.ts";
+import {
+  acceptTcpClient,
+  acceptWebSocketClient,
+  requireUpgrade,
+  unlessUpgrade,
+} from "./opend-server/upgrade.ts";
 import { getHistory } from "./routes/history.ts";
 import { getHome } from "./routes/home.ts";
 import { getLatest } from "./routes/latest.ts";
@@ -39,7 +44,8 @@ app.use("/v1/webhooks/*", requireApiKey, limitBody);
 app.use("/mcp", mcpCors, requireAllowedOrigin, ...api, limitBody);
 app.use("/problems/*", cors());
 
-app.get("/", unlessUpgrade(getHome), loadConfig, requireAllowedOrigin, acceptOpendClient);
+app.get("/", unlessUpgrade(getHome), loadConfig, requireAllowedOrigin, acceptWebSocketClient);
+app.get("/tcp", requireUpgrade, loadConfig, requireAllowedOrigin, authenticate, acceptTcpClient);
 app.post("/mcp", postMcp);
 app.get("/v1/short-interest", getLatest);
 app.get("/v1/short-interest/:symbol", (context) => getPage(context, context.req.param("symbol")));

@@ -14,6 +14,7 @@ export const FAILURE_CODES = [
   "content_too_large",
   "unsupported_media_type",
   "unverified_endpoint",
+  "upgrade_required",
   "too_many_requests",
   "client_quota_exceeded",
   "upstream_quota_exceeded",

@@ -63,3 +63,37 @@ export enum RetType {
  */
 export declare const RetTypeSchema: GenEnum<RetType>;
 
+/**
+ * How bodies of the TCP protocol are encrypted.
+ *
+ * @generated from enum Common.PacketEncAlgo
+ */
+export enum PacketEncAlgo {
+  /**
+   * Futu's variant of AES-ECB
+   *
+   * @generated from enum value: PacketEncAlgo_FTAES_ECB = 0;
+   */
+  PacketEncAlgo_FTAES_ECB = 0,
+
+  /**
+   * @generated from enum value: PacketEncAlgo_None = -1;
+   */
+  PacketEncAlgo_None = -1,
+
+  /**
+   * @generated from enum value: PacketEncAlgo_AES_ECB = 1;
+   */
+  PacketEncAlgo_AES_ECB = 1,
+
+  /**
+   * @generated from enum value: PacketEncAlgo_AES_CBC = 2;
+   */
+  PacketEncAlgo_AES_CBC = 2,
+}
+
+/**
+ * Describes the enum Common.PacketEncAlgo.
+ */
+export declare const PacketEncAlgoSchema: GenEnum<PacketEncAlgo>;
+

@@ -10,7 +10,7 @@ import { enumDesc, fileDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
  * Describes the file Common.proto.
  */
 export const file_Common = /*@__PURE__*/
-  fileDesc("CgxDb21tb24ucHJvdG8SBkNvbW1vbiq2AQoHUmV0VHlwZRITCg9SZXRUeXBlX1N1Y2NlZWQQABIbCg5SZXRUeXBlX0ZhaWxlZBD///////////8BEhwKD1JldFR5cGVfVGltZU91dBCc//////////8BEh8KElJldFR5cGVfRGlzQ29ubmVjdBC4/v////////8BEhwKD1JldFR5cGVfVW5rbm93bhDw/P////////8BEhwKD1JldFR5cGVfSW52YWxpZBCM/P////////8BQj0KE2NvbS5mdXR1Lm9wZW5hcGkucGJaJmdpdGh1Yi5jb20vZnV0dW9wZW4vZnRhcGk0Z28vcGIvY29tbW9u");
+  fileDesc("CgxDb21tb24ucHJvdG8SBkNvbW1vbiq2AQoHUmV0VHlwZRITCg9SZXRUeXBlX1N1Y2NlZWQQABIbCg5SZXRUeXBlX0ZhaWxlZBD///////////8BEhwKD1JldFR5cGVfVGltZU91dBCc//////////8BEh8KElJldFR5cGVfRGlzQ29ubmVjdBC4/v////////8BEhwKD1JldFR5cGVfVW5rbm93bhDw/P////////8BEhwKD1JldFR5cGVfSW52YWxpZBCM/P////////8BKoMBCg1QYWNrZXRFbmNBbGdvEhsKF1BhY2tldEVuY0FsZ29fRlRBRVNfRUNCEAASHwoSUGFja2V0RW5jQWxnb19Ob25lEP///////////wESGQoVUGFja2V0RW5jQWxnb19BRVNfRUNCEAESGQoVUGFja2V0RW5jQWxnb19BRVNfQ0JDEAJCPQoTY29tLmZ1dHUub3BlbmFwaS5wYlomZ2l0aHViLmNvbS9mdXR1b3Blbi9mdGFwaTRnby9wYi9jb21tb24");
 
 /**
  * Describes the enum Common.RetType.
@@ -25,4 +25,18 @@ export const RetTypeSchema = /*@__PURE__*/
  */
 export const RetType = /*@__PURE__*/
   tsEnum(RetTypeSchema);
+
+/**
+ * Describes the enum Common.PacketEncAlgo.
+ */
+export const PacketEncAlgoSchema = /*@__PURE__*/
+  enumDesc(file_Common, 1);
+
+/**
+ * How bodies of the TCP protocol are encrypted.
+ *
+ * @generated from enum Common.PacketEncAlgo
+ */
+export const PacketEncAlgo = /*@__PURE__*/
+  tsEnum(PacketEncAlgoSchema);
 

@@ -18,6 +18,7 @@ const TEXT_NAMES = {
   content_too_large: "unexpected",
   unsupported_media_type: "unexpected",
   unverified_endpoint: "unexpected",
+  upgrade_required: "unexpected",
   too_many_requests: "tooManyRequests",
   client_quota_exceeded: "quota",
   upstream_quota_exceeded: "quota",

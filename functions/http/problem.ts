@@ -1,7 +1,23 @@
 import { Failure, type FailureCode } from "../errors.ts";
 
 interface Problem {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 415 | 422 | 429 | 500 | 502 | 503 | 504;
+  readonly status:
+    | 400
+    | 401
+    | 403
+    | 404
+    | 405
+    | 406
+    | 409
+    | 413
+    | 415
+    | 422
+    | 426
+    | 429
+    | 500
+    | 502
+    | 503
+    | 504;
   readonly title: string;
   /** What the caller or the operator can do. */
   readonly advice: string;
@@ -71,6 +87,11 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     status: 422,
     title: "Endpoint verification failed",
     advice: "The endpoint must answer a signed test message with 2xx within 15 s.",
+  },
+  upgrade_required: {
+    status: 426,
+    title: "Upgrade required",
+    advice: "Connect with a WebSocket client, for example npm run bridge.",
   },
   too_many_requests: {
     status: 429,
@@ -186,6 +207,7 @@ export function problemResponse(failure: Failure): Response {
   }
   if (problem.status === 401) headers.set("WWW-Authenticate", "Bearer");
   if (problem.status === 406) headers.set("Vary", "Accept");
+  if (problem.status === 426) headers.set("Upgrade", "websocket");
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }
 

@@ -88,6 +88,7 @@ const DETAILS: Readonly<
     "The test message was answered with status 500; the receiver must respond with 2xx",
     { parameter: "url" },
   ],
+  upgrade_required: ["This path accepts WebSocket upgrades only"],
   content_too_large: ["The request body exceeds 65536 bytes"],
   unsupported_media_type: ["Content-Type must be application/json", { parameter: "Content-Type" }],
   too_many_requests: ["Too many requests from your address", { retryAfterMs: 60_000 }],

@@ -1,13 +1,5 @@
-import {
-  create,
-  type DescMessage,
-  fromBinary,
-  isFieldSet,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
-} from "@bufbuild/protobuf";
-import * as Login from "../../gen/InitWebSocket_pb.js";
+import { isFieldSet } from "@bufbuild/protobuf";
+import * as GlobalState from "../../gen/GetGlobalState_pb.js";
 import * as KeepAlive from "../../gen/KeepAlive_pb.js";
 import { QotMarket } from "../../gen/Qot_Common_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
@@ -19,27 +11,34 @@ import type { SubrequestBudget } from "../page-source/subrequest-budget.ts";
 import { FIRST_CURSOR } from "../short-interest/page.ts";
 import { pageProtobuf } from "../short-interest/protobuf.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
+import { bodyOf, read } from "./bodies.ts";
 import type { CommandHandler, CommandReply } from "./connection.ts";
+import type { Request } from "./framing.ts";
+import { type Login, type LoginReply, SERVER_VERSION } from "./logins.ts";
 import { refusalBody } from "./refusal-messages.ts";
 
-const INIT_WEB_SOCKET = 1;
+const GET_GLOBAL_STATE = 1002;
 const KEEP_ALIVE = 1004;
 /** OpenD's own default of `num`. */
 const DEFAULT_ROWS = 10;
-/** OpenD's own client does not retry a login after any header error. */
-const LOGIN_REFUSED = -1;
 
 const MARKETS: ReadonlyMap<number, string> = new Map([
   [QotMarket.QotMarket_HK_Security, "HK"],
   [QotMarket.QotMarket_US_Security, "US"],
 ]);
 
+/** `Qot_Common.QotMarketState`: unknown. */
+const UNKNOWN_STATE = 0;
+const MARKET_STATES = {
+  marketHK: UNKNOWN_STATE,
+  marketUS: UNKNOWN_STATE,
+  marketSH: UNKNOWN_STATE,
+  marketSZ: UNKNOWN_STATE,
+  marketHKFuture: UNKNOWN_STATE,
+};
+
 export interface CommandHandlerDeps {
-  /**
-   * Authenticates a client by the MD5 of its key.
-   * @throws Failure `unauthorized`
-   */
-  readonly logIn: (md5: string) => Promise<string>;
+  readonly login: Login;
   /**
    * The page source for one request of a logged-in client.
    * @throws Failure `too_many_requests`
@@ -51,25 +50,24 @@ export interface CommandHandlerDeps {
 }
 
 /** Handles the commands that OpenD's own clients need for short interest, and refuses all others. */
-export function createCommandHandler({ logIn, pagesFor, budget, now }: CommandHandlerDeps): CommandHandler {
-  /** The authenticated client; pending during the login, undefined before it. */
-  let client: Promise<string> | undefined;
+export function createCommandHandler({ login, pagesFor, budget, now }: CommandHandlerDeps): CommandHandler {
+  /** The last login, unless it failed. It may be pending. */
+  let current: Promise<LoginReply> | undefined;
   const seconds = () => BigInt(Math.floor(now() / 1_000));
 
-  async function init(body: Uint8Array): Promise<CommandReply> {
-    const { c2s } = read(Login.RequestSchema, body);
-    client = logIn(c2s?.websocketKey ?? "");
+  async function logIn(request: Request): Promise<CommandReply> {
+    const attempt = request.body().then(login.accept);
+    current = attempt;
     try {
-      await client;
-    } catch {
-      const failure = new Failure("unauthorized", "Unknown API key");
-      return { body: refusalBody(failure), error: LOGIN_REFUSED, last: true };
+      const reply = await attempt;
+      return { ...reply, loggedIn: reply.client !== undefined };
+    } catch (thrown) {
+      if (current === attempt) current = undefined;
+      throw thrown;
     }
-    const s2c = { serverTime: seconds(), connID: crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n };
-    return { ...replyOf(Login.ResponseSchema, { retType: 0, retMsg: "", errCode: 0, s2c }), loggedIn: true };
   }
 
-  async function page(body: Uint8Array, name: string): Promise<CommandReply> {
+  async function page(body: Uint8Array, client: string): Promise<CommandReply> {
     const { c2s } = read(ShortInterest.RequestSchema, body);
     const { market = QotMarket.QotMarket_Unknown, code = "" } = c2s?.security ?? {};
     const { nextKey = FIRST_CURSOR } = c2s ?? {};
@@ -83,38 +81,37 @@ export function createCommandHandler({ logIn, pagesFor, budget, now }: CommandHa
       );
     }
     const symbol = parseSymbol(`${marketName}.${code}`);
-    const pages = await pagesFor(name);
+    const pages = await pagesFor(client);
     const result = await pages.page(symbol, nextKey, num);
     return { body: pageProtobuf(result.page) };
   }
 
+  function globalState(body: Uint8Array): CommandReply {
+    read(GlobalState.RequestSchema, body);
+    const versions = { serverVer: SERVER_VERSION, serverBuildNo: 0 };
+    const s2c = { ...MARKET_STATES, ...versions, qotLogined: true, trdLogined: false, time: seconds() };
+    return { body: bodyOf(GlobalState.ResponseSchema, { retType: 0, retMsg: "", errCode: 0, s2c }) };
+  }
+
+  function keepAlive(body: Uint8Array): CommandReply {
+    read(KeepAlive.RequestSchema, body);
+    return { body: bodyOf(KeepAlive.ResponseSchema, { retType: 0, s2c: { time: seconds() } }) };
+  }
+
   return {
-    async handle({ command, body }) {
-      if (command === INIT_WEB_SOCKET) return init(body);
-      if (!client) throw new Failure("unauthorized", "Not logged in: send InitWebSocket first");
-      const name = await client;
-      if (command === GET_SHORT_INTEREST) return page(body, name);
-      if (command === KEEP_ALIVE) {
-        read(KeepAlive.RequestSchema, body);
-        return replyOf(KeepAlive.ResponseSchema, { retType: 0, s2c: { time: seconds() } });
+    async handle(request) {
+      if (request.command === login.command) return logIn(request);
+      const client = (await current?.catch(() => undefined))?.client;
+      if (client === undefined) {
+        throw new Failure("unauthorized", `Not logged in: send ${login.name} first`);
       }
+      const body = await request.body();
+      if (request.command === GET_SHORT_INTEREST) return page(body, client);
+      if (request.command === GET_GLOBAL_STATE) return globalState(body);
+      if (request.command === KEEP_ALIVE) return keepAlive(body);
       throw new Failure("not_found", "Unsupported command: only 3249 (Qot_GetShortInterest) is available");
     },
     refuse: (failure) => ({ body: refusalBody(failure) }),
     hasCapacity: () => budget.hasCapacity(),
   };
-}
-
-/** @throws Failure `invalid_parameter` for a body that cannot be decoded */
-function read<Schema extends DescMessage>(schema: Schema, body: Uint8Array): MessageShape<Schema> {
-  try {
-    return fromBinary(schema, body);
-  } catch {
-    // The parser's message quotes bytes of the body.
-    throw new Failure("invalid_parameter", "Cannot decode the request", { parameter: "c2s" });
-  }
-}
-
-function replyOf<Schema extends DescMessage>(schema: Schema, fields: MessageInitShape<Schema>): CommandReply {
-  return { body: toBinary(schema, create(schema, fields)) };
 }

@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import { decodeRequest, encodeReply, type RequestFrame } from "../opend/frame.ts";
+import type { Framing, Request } from "./framing.ts";
 
 /** The limits of one connection. */
 export const SOCKET_LIMITS = {
@@ -37,7 +37,7 @@ export type SocketLimits = { readonly [limit in keyof typeof SOCKET_LIMITS]: num
 /** A reply, without the header fields that it copies from its request. */
 export interface CommandReply {
   readonly body: Uint8Array;
-  /** Header error; 0 or absent for none. */
+  /** Header error of the WebSocket protocol; 0 or absent for none. */
   readonly error?: number;
   /** Whether the connection ends after it. */
   readonly last?: boolean;
@@ -47,7 +47,7 @@ export interface CommandReply {
 
 export interface CommandHandler {
   /** Handles one request. */
-  handle(request: RequestFrame): Promise<CommandReply>;
+  handle(request: Request): Promise<CommandReply>;
   /** The reply that refuses a request. */
   refuse(failure: Failure): CommandReply;
   /** Whether the invocation has subrequests for another request. */
@@ -62,13 +62,14 @@ const OVER_LIMIT = 1008;
 const TOO_LONG = 1009;
 
 /**
- * Speaks OpenD's WebSocket protocol on a socket that is not accepted yet. A connection waits for a login, answers
+ * Serves one of OpenD's protocols on a socket that is not accepted yet. A connection waits for a login, answers
  * requests, refuses requests while it ends, and is closed. Each of the first three steps may be the last.
  *
  * @param release drops the connection of a peer that does not answer the close frame
  */
 export function serveConnection(
   socket: WebSocket,
+  framing: Framing,
   handler: CommandHandler,
   limits: SocketLimits,
   release: () => void,
@@ -121,11 +122,17 @@ export function serveConnection(
     timer = setTimeout(action, ms);
   }
 
-  function reply(request: RequestFrame, answer: CommandReply): void {
+  /** Sends the answer to a request. Until then the request is in flight. */
+  async function answer(request: Request, work: Promise<CommandReply>): Promise<void> {
+    inFlight += 1;
+    const reply = await work.catch((thrown: unknown) => handler.refuse(Failure.from(thrown)));
+    const frame = await request.encode(reply);
+    inFlight -= 1;
+    send(frame, reply);
+  }
+
+  function send(frame: Uint8Array<ArrayBuffer>, reply: CommandReply): void {
     if (closed) return;
-    const { command, section } = request;
-    const { body, error = 0, last = false } = answer;
-    const frame = encodeReply({ command, section, error, errorText: "", body });
     sent += frame.length;
     try {
       socket.send(frame);
@@ -133,38 +140,39 @@ export function serveConnection(
       // The client has disconnected.
       close(DONE);
     }
-    if (answer.loggedIn && !loggedIn) {
+    if (reply.loggedIn && !loggedIn) {
       loggedIn = true;
       wait();
     }
-    if (last) end(OVER_LIMIT);
+    if (reply.last) end(OVER_LIMIT);
     else if (ending !== undefined) wait();
     else if (sent >= limits.sentBytes || !handler.hasCapacity()) end(DONE);
   }
 
-  async function handle(request: RequestFrame): Promise<void> {
-    inFlight += 1;
-    const answer = await handler
-      .handle(request)
-      .catch((thrown: unknown) => handler.refuse(Failure.from(thrown)));
-    inFlight -= 1;
-    reply(request, answer);
-  }
-
-  function refuse(request: RequestFrame, detail: string, code: number): void {
-    end(code);
-    reply(request, handler.refuse(new Failure("too_many_requests", detail)));
+  function refuse(request: Request, detail: string, code: number): void {
+    if (lingerFrames >= limits.lingerFrames) return;
     lingerFrames += 1;
-    if (lingerFrames >= limits.lingerFrames) close(code);
+    const reply = handler.refuse(new Failure("too_many_requests", detail));
+    const refusal = answer(request, Promise.resolve(reply));
+    end(code);
+    if (lingerFrames >= limits.lingerFrames) void refusal.then(() => close(code));
   }
 
   function receive(data: ArrayBuffer | string): void {
+    const maxBytes = loggedIn ? limits.frameBytes : limits.loginFrameBytes;
     const length = typeof data === "string" ? data.length : data.byteLength;
-    if (length > (loggedIn ? limits.frameBytes : limits.loginFrameBytes)) drop(data);
+    if (length > maxBytes) drop(data);
     if (closed) return;
-    wait();
-    if (typeof data === "string") endAtOnce(NOT_BINARY);
-    else receiveFrame(new Uint8Array(data));
+    if (typeof data === "string") {
+      endAtOnce(NOT_BINARY);
+      return;
+    }
+    try {
+      for (const request of framing.read(new Uint8Array(data), maxBytes)) receiveRequest(request);
+    } catch (thrown) {
+      if (Failure.from(thrown).code === "content_too_large") drop(data);
+      endAtOnce(PROTOCOL_ERROR);
+    }
   }
 
   /**
@@ -178,20 +186,14 @@ export function serveConnection(
     throw new Error("A client of OpenD's protocol sent a frame that exceeds the limit");
   }
 
-  function receiveFrame(bytes: Uint8Array): void {
-    let request: RequestFrame;
-    try {
-      request = decodeRequest(bytes);
-    } catch {
-      endAtOnce(PROTOCOL_ERROR);
-      return;
-    }
+  function receiveRequest(request: Request): void {
+    wait();
     if (!loggedIn) loginFrames += 1;
     if (ending !== undefined) refuse(request, "The connection is closing", ending);
     else if (!loggedIn && loginFrames > limits.loginFrames)
       refuse(request, "Too many requests before the login", OVER_LIMIT);
     else if (inFlight >= limits.inFlight) refuse(request, "Too many concurrent requests", OVER_LIMIT);
-    else void handle(request);
+    else void answer(request, handler.handle(request));
   }
 
   /** Answers requests in flight, and closes. A peer that speaks another protocol has no further requests. */

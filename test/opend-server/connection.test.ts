@@ -5,6 +5,7 @@ import {
   type SocketLimits,
   serveConnection,
 } from "../../functions/opend-server/connection.ts";
+import { websocketFraming } from "../../functions/opend-server/websocket-framing.ts";
 import { TestClient } from "./support.ts";
 
 const LOGIN = 1;
@@ -18,7 +19,7 @@ function serve(limits: Partial<SocketLimits> = {}, handle = accepted) {
   const { 0: socket, 1: server } = new WebSocketPair();
   const handler = { handle, refuse: () => ({ body: new Uint8Array() }), hasCapacity: () => true };
   const release = vi.fn();
-  serveConnection(server, handler, { ...SOCKET_LIMITS, ...limits }, release);
+  serveConnection(server, websocketFraming, handler, { ...SOCKET_LIMITS, ...limits }, release);
   return { socket, release };
 }
 

@@ -196,7 +196,9 @@ export async function startOpend(initial: OpendOptions = {}, port = 0): Promise<
       return [reply(request, toBinary(KeepAlive.ResponseSchema, message))];
     }
     if (request.command === 1002) {
-      const s2c = { qotLogined: true, serverVer: 1011, serverBuildNo: 7108, time: serverTime() };
+      const markets = { marketHK: 0, marketUS: 0, marketSH: 0, marketSZ: 0, marketHKFuture: 0 };
+      const versions = { serverVer: 1011, serverBuildNo: 7108 };
+      const s2c = { ...markets, ...versions, qotLogined: true, trdLogined: false, time: serverTime() };
       const message = create(GlobalState.ResponseSchema, { retType: 0, s2c });
       return [reply(request, toBinary(GlobalState.ResponseSchema, message))];
     }

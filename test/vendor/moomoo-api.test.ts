@@ -37,7 +37,7 @@ it("moomoo-api client logs in with a valid API key only", async () => {
 
 it("moomoo-api client receives an error for an unsupported command", async () => {
   const client = await logIn(KEY);
-  const reply = client._sendCmd(1002, { c2s: { userID: 0 } }, "GetGlobalState");
+  const reply = client._sendCmd(1005, { c2s: {} }, "GetUserInfo");
   await expect(reply).rejects.toMatchObject({ retType: -1, retMsg: expect.stringContaining("3249") });
   client.stop();
 });

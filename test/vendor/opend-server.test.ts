@@ -186,11 +186,13 @@ describe("Worker as an OpenD server", () => {
     await expect(logIn("Worker", key)).rejects.toBe(-1);
   });
 
-  it("returns an error for an unsupported command and a reply for KeepAlive", async () => {
+  it("returns an error for an unsupported command, and replies for GetGlobalState and KeepAlive", async () => {
     const client = await logIn("Worker", KEY);
-    const unsupported = client._sendCmd(1002, { c2s: { userID: 0 } }, "GetGlobalState");
+    const unsupported = client._sendCmd(1005, { c2s: {} }, "GetUserInfo");
+    const state = client._sendCmd(1002, { c2s: { userID: 0 } }, "GetGlobalState");
     const keepAlive = client._sendCmd(1004, { c2s: { time: 1 } }, "KeepAlive");
     await expect(unsupported).rejects.toMatchObject({ retType: -1, retMsg: expect.stringContaining("3249") });
+    expect(await state).toMatchObject({ retType: 0, s2c: { qotLogined: true, trdLogined: false } });
     expect(await keepAlive).toMatchObject({ retType: 0, s2c: { time: expect.anything() } });
     client.stop();
   });
