@@ -12,8 +12,8 @@ import { FIRST_CURSOR } from "../short-interest/page.ts";
 import { pageProtobuf } from "../short-interest/protobuf.ts";
 import { parseSymbol } from "../short-interest/symbol.ts";
 import { bodyOf, read } from "./bodies.ts";
-import type { CommandHandler, CommandReply } from "./connection.ts";
-import type { Request } from "./framing.ts";
+import type { CommandHandler } from "./connection.ts";
+import type { CommandReply, Request } from "./framing.ts";
 import { type Login, type LoginReply, SERVER_VERSION } from "./logins.ts";
 import { refusalBody } from "./refusal-messages.ts";
 

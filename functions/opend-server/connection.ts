@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import type { Framing, Request } from "./framing.ts";
+import type { CommandReply, Framing, Request } from "./framing.ts";
 
 /** The limits of one connection. */
 export const SOCKET_LIMITS = {
@@ -33,17 +33,6 @@ export const SOCKET_LIMITS = {
 } as const;
 
 export type SocketLimits = { readonly [limit in keyof typeof SOCKET_LIMITS]: number };
-
-/** A reply, without the header fields that it copies from its request. */
-export interface CommandReply {
-  readonly body: Uint8Array;
-  /** Header error of the WebSocket protocol; 0 or absent for none. */
-  readonly error?: number;
-  /** Whether the connection ends after it. */
-  readonly last?: boolean;
-  /** Whether it confirms a login. */
-  readonly loggedIn?: boolean;
-}
 
 export interface CommandHandler {
   /** Handles one request. */

@@ -1,4 +1,13 @@
-import type { CommandReply } from "./connection.ts";
+/** A reply, without the header fields that it copies from its request. */
+export interface CommandReply {
+  readonly body: Uint8Array;
+  /** Header error of the WebSocket protocol; 0 or absent for none. */
+  readonly error?: number;
+  /** Whether the connection ends after it. */
+  readonly last?: boolean;
+  /** Whether it confirms a login. */
+  readonly loggedIn?: boolean;
+}
 
 /** A request of a client, as its framing read it. */
 export interface Request {

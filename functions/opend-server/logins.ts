@@ -4,7 +4,7 @@ import * as InitConnect from "../../gen/InitConnect_pb.js";
 import * as InitWebSocket from "../../gen/InitWebSocket_pb.js";
 import { Failure } from "../errors.ts";
 import { bodyOf, read } from "./bodies.ts";
-import type { CommandReply } from "./connection.ts";
+import type { CommandReply } from "./framing.ts";
 import { refusalBody } from "./refusal-messages.ts";
 
 /** The login of a connection: the command that comes before all others. */
