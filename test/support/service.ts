@@ -38,9 +38,9 @@ export async function startService(
       redis: (name: string, ...args: string[]) => control.redis(upstash.id, name, ...args),
     },
     /** Opens a WebSocket to the Worker. */
-    async connect(headers: Record<string, string> = {}): Promise<Response> {
+    async connect(headers: Record<string, string> = {}, path = "/"): Promise<Response> {
       const init = { headers: { ...headers, Upgrade: "websocket" } };
-      return worker.fetch(new Request(origin, init), env, createExecutionContext());
+      return worker.fetch(new Request(origin + path, init), env, createExecutionContext());
     },
     /** Requests a path under a new origin, so with an empty edge cache. Does not wait for background work. */
     getFromOtherDataCenter: async (path: string): Promise<Response> =>
