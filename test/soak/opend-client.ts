@@ -1,19 +1,21 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { WebSocket } from "ws";
-import { decodeReply, encodeRequest } from "../../functions/opend/frame.ts";
-import * as Login from "../../gen/InitWebSocket_pb.js";
+import * as InitConnect from "../../gen/InitConnect_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
 import type { DataCenter } from "./data-centers.ts";
+import { TCP, WEB_SOCKET } from "./opend-protocols.ts";
 import { pick } from "./plan.ts";
 import { errorMessage, MAX_REQUEST_MS } from "./requests.ts";
 import { checkReply } from "./response-checks.ts";
 import { OPEND_MESSAGES } from "./secrets.ts";
 import { STORED_SYMBOLS, type World } from "./world.ts";
 
-/** A client of OpenD's protocol: logs in, requests up to three pages at once, and closes the connection. */
+/** A client of one of OpenD's protocols: logs in, requests up to three pages at once, and closes the connection. */
 
 const MARKETS = { HK: 1, US: 11 };
-const LOGIN_SECTION = 1n;
+const LOGIN_SECTION = 1;
+/** Bytes of the longest message to `/tcp`: shorter than most frames. */
+const MAX_PIECE_BYTES = 50;
 
 export async function runOpendClient(
   world: World,
@@ -28,20 +30,27 @@ export async function runOpendClient(
     cursor: "",
     num: 1 + Math.floor(random() * 50),
   }));
-  const socket = new WebSocket(center.origin.replace(/^http/, "ws"), { headers: caller.headers });
+  const protocol = random() < 0.5 ? WEB_SOCKET : TCP;
+  const url = center.origin.replace(/^http/, "ws") + protocol.path;
+  const socket = new WebSocket(url, { headers: caller.headers });
+  const login = protocol.login(center.requiresKey ? caller.md5 : "");
   const startedAt = performance.now();
   const timer = setTimeout(() => socket.terminate(), MAX_REQUEST_MS * 2);
   let unanswered = queries.length;
 
-  const check = (bytes: Uint8Array) => {
-    const { command, section, error, body } = decodeReply(bytes);
-    const leaked = secrets.findIn(Buffer.from(bytes).toString());
-    if (leaked) report.violation("leakedSecret", `'${leaked}' in a reply over OpenD's protocol`);
-    if (command === 1) {
-      const { retType } = fromBinary(Login.ResponseSchema, body);
+  const send = (command: number, section: number, body: Uint8Array) => {
+    const frame = protocol.encode({ command, section, body });
+    if (protocol === WEB_SOCKET) socket.send(frame);
+    else for (const piece of cutAnywhere(frame, random)) socket.send(piece);
+  };
+  const read = protocol.createReader();
+  const check = ({ command, section, error, body }: ReturnType<typeof read>[number]) => {
+    if (command === login.command) {
+      // The logins of both protocols have the same first fields.
+      const { retType } = fromBinary(InitConnect.ResponseSchema, body);
       if (error !== 0 || retType !== 0)
         report.violation("unexpectedError", `login over OpenD's protocol was refused (${error}, ${retType})`);
-      for (const [index, query] of queries.entries()) socket.send(encodeCall(BigInt(index) + 2n, query));
+      for (const [index, query] of queries.entries()) send(3249, index + 2, encodeCall(query));
       return;
     }
     const ms = performance.now() - startedAt;
@@ -49,7 +58,7 @@ export async function runOpendClient(
     if (ms > MAX_REQUEST_MS)
       report.violation("incompleteRequest", `call over OpenD's protocol took ${Math.round(ms)} ms`);
     unanswered -= 1;
-    const query = queries[Number(section) - 2];
+    const query = queries[section - 2];
     const { retType, retMsg } = fromBinary(ShortInterest.ResponseSchema, body);
     if (retType === 0 && query) {
       report.count("requests: × call over OpenD's protocol");
@@ -68,10 +77,12 @@ export async function runOpendClient(
   };
 
   await new Promise<void>((resolve) => {
-    socket.on("open", () => socket.send(encodeLogin(center.requiresKey ? caller.md5 : "")));
+    socket.on("open", () => send(login.command, LOGIN_SECTION, login.body));
     socket.on("message", (data: Buffer) => {
       try {
-        check(data);
+        const leaked = secrets.findIn(data.toString());
+        if (leaked) report.violation("leakedSecret", `'${leaked}' in a reply over OpenD's protocol`);
+        for (const reply of read(data)) check(reply);
       } catch (thrown) {
         report.violation("incorrectResponse", `reply over OpenD's protocol: ${errorMessage(thrown)}`);
         socket.terminate();
@@ -88,16 +99,20 @@ export async function runOpendClient(
     report.violation("incompleteRequest", "call over OpenD's protocol got no reply");
 }
 
-function encodeLogin(websocketKey: string): Uint8Array {
-  const message = create(Login.RequestSchema, { c2s: { websocketKey } });
-  return encodeRequest({ command: 1, section: LOGIN_SECTION, body: toBinary(Login.RequestSchema, message) });
-}
-
-function encodeCall(section: bigint, { symbol, num }: { symbol: string; num: number }): Uint8Array {
+/** The body of a call. */
+function encodeCall({ symbol, num }: { symbol: string; num: number }): Uint8Array {
   const market = symbol.startsWith("HK.") ? MARKETS.HK : MARKETS.US;
   const message = create(ShortInterest.RequestSchema, {
     c2s: { security: { market, code: symbol.slice(3) }, num },
   });
-  const body = toBinary(ShortInterest.RequestSchema, message);
-  return encodeRequest({ command: 3249, section, body });
+  return toBinary(ShortInterest.RequestSchema, message);
+}
+
+/** Cuts bytes into messages of random sizes. */
+function* cutAnywhere(bytes: Buffer, random: () => number): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 1 + Math.floor(random() * MAX_PIECE_BYTES);
+    yield bytes.subarray(at, end);
+    at = end;
+  }
 }

@@ -16,7 +16,7 @@ const HEAD_END = "\r\n\r\n";
 const CLOSE = 8;
 
 /** Opens a WebSocket, and offers compression. */
-export async function openRawSocket(origin: string): Promise<RawSocket> {
+export async function openRawSocket(origin: string, path = "/"): Promise<RawSocket> {
   const { hostname, port } = new URL(origin);
   const socket = connect(Number(port), hostname);
   let received = Buffer.alloc(0);
@@ -35,7 +35,7 @@ export async function openRawSocket(origin: string): Promise<RawSocket> {
   });
   socket.write(
     [
-      "GET / HTTP/1.1",
+      `GET ${path} HTTP/1.1`,
       "Host: localhost",
       "Connection: Upgrade",
       "Upgrade: websocket",

@@ -60,14 +60,15 @@ afterAll(async () => {
 });
 
 /** Opens connections that all run `send`. The results are MiB beyond the memory of an idle workerd. */
-async function flood(connections: number, send: (socket: RawSocket) => Promise<void>) {
+async function flood(connections: number, send: (socket: RawSocket) => Promise<void>, path = "/") {
   const workerd = await startWorker();
   const sockets: RawSocket[] = [];
   try {
     const idleKib = residentKiB(workerd.pid);
     const growthMib = (kib: number) => (kib - idleKib) / 1_024;
     const origin = workerd.originOf("main");
-    sockets.push(...(await Promise.all(Array.from({ length: connections }, () => openRawSocket(origin)))));
+    const opening = Array.from({ length: connections }, () => openRawSocket(origin, path));
+    sockets.push(...(await Promise.all(opening)));
     const closed = Promise.all(sockets.map((socket) => send(socket).then(() => socket.closed)));
     const isClosed = await Promise.race([closed.then(() => true), setTimeout(MAX_MS, false)]);
     return {
@@ -102,6 +103,12 @@ describe("40 frames of 8 MiB close the connection within 2 s and take less than 
       if (first) await socket.send(first);
       await socket.send(frame, 40);
     });
+    expect(peakMib).toBeLessThan(MAX_MIB);
+    expect(isClosed).toBe(true);
+  });
+
+  it("to /tcp", async () => {
+    const { isClosed, peakMib } = await flood(1, (socket) => socket.send(frameOf(LARGE), 40), "/tcp");
     expect(peakMib).toBeLessThan(MAX_MIB);
     expect(isClosed).toBe(true);
   });
