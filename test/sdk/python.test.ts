@@ -1,10 +1,10 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startBridge } from "../support/bridge.ts";
 import { startPlainService } from "../support/local-service.ts";
-import { BRANDS, hasPython, installPackage, protobufForJson, temporaryHome } from "./python-environment.ts";
+import { BRANDS, hasPython, installPackage, temporaryHome } from "./python-environment.ts";
 import { cellsOf, documentedCells, outputUntil, programOf, runChecks, runPython } from "./python-programs.ts";
 
 /** The vendor's Python packages, unmodified, through the bridge and the Worker. */
@@ -148,10 +148,8 @@ describe.skipIf(!hasPython())("Python", () => {
       ["encryption", "encryption", "Ciphertext with incorrect length"],
       ["a login encrypted by mistake", "rsa_file", "the body is encrypted"],
     ])("%s is refused", async (_, name, text) => {
-      const paths = [protobufForJson(python), home.env.PYTHONPATH].join(delimiter);
-      const env = name === "json_format" ? { ...home.env, PYTHONPATH: paths } : home.env;
       const program = programOf(name, brand, port);
-      const printed = await outputUntil(/init connect fail.*\n/, python, program, env);
+      const printed = await outputUntil(/init connect fail.*\n/, python, program, home.env);
       expect(printed).toMatch(/init connect fail: conn=0\(1\) msg=/);
       expect(printed).toContain(text);
     });
