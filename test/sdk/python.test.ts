@@ -31,8 +31,8 @@ let port: number;
 
 /** Starts a bridge at the vendor's port, or at another one if a program listens there. */
 async function bridgeAt11111(origin: string): Promise<number> {
-  const options = { apiKey: KEY };
-  const bridge = startBridge(origin, { ...options, port: 11_111 }).catch(() => startBridge(origin, options));
+  const env = { API_KEY: KEY };
+  const bridge = startBridge(origin, env, { port: 11_111 }).catch(() => startBridge(origin, env));
   return closeLater(await bridge).port;
 }
 
@@ -157,7 +157,7 @@ describe.skipIf(!hasPython())("Python", () => {
     it("cached pages do not count as calls, and the 31st call in 30 s gets OpenD's text", async () => {
       const vars = { API_KEYS, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" };
       const limited = closeLater(await startPlainService({ hasEmptyUnknown: true }, vars));
-      const bridge = closeLater(await startBridge(limited.origin, { apiKey: KEY }));
+      const bridge = closeLater(await startBridge(limited.origin, { API_KEY: KEY }));
       const args = [brand, String(bridge.port), limited.origin, KEY];
       const { many_calls } = await runChecks(python, args, ["many_calls"], home.env);
       const tooFrequent = expect.stringMatching(/频率太高，请求失败，每30秒最多30次/);
