@@ -11,7 +11,7 @@ export function endBridges(): void {
   for (const cleanUp of cleanups.splice(0)) cleanUp();
 }
 
-/** Timers of the process end after a hundredth of their time. */
+/** Timers of the process end after a tenth of their time. */
 export const FAST_TIMERS = { NODE_OPTIONS: "--import=./test/support/fast-timers.ts" };
 
 /** Starts the bridge without `.dev.vars`. */
