@@ -5,9 +5,10 @@ set -euo pipefail
 api=${SHORT_INTEREST_URL:-http://localhost:8787}/v1/short-interest
 key=${SHORT_INTEREST_API_KEY:-}
 
-# --get sends the --data options as parameters.
+# --get sends the --data options as parameters. The header comes from a file, because all users of the machine can read
+# command lines.
 request() {
-  curl --silent --show-error --get ${key:+--header "X-API-Key: $key"} "$@"
+  curl --silent --show-error --get --header @<(printf '%s' "${key:+X-API-Key: $key}") "$@"
 }
 
 # After a 429 or 5xx, --retry waits as long as Retry-After says. --fail drops the bodies of errors.

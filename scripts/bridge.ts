@@ -3,7 +3,6 @@ import { createServer, type Socket } from "node:net";
 import { pipeline } from "node:stream";
 import { parseArgs } from "node:util";
 import { createWebSocketStream, WebSocket } from "ws";
-import { variable } from "./dev-vars.ts";
 import { onStop } from "./on-stop.ts";
 import { isSafeForKey } from "./service-url.ts";
 import { stop } from "./stop.ts";
@@ -24,14 +23,14 @@ const MAX_CHUNKS = 16;
 /** Length limit of the text of a failure, in characters. */
 const MAX_TEXT = 200;
 
-const key = variable("API_KEY") || undefined;
+// Not from .dev.vars: that key belongs to another service.
+const key = process.env.API_KEY || undefined;
 const { url, port } = readArguments();
 const target = `${url.origin}/tcp`;
 if (key !== undefined && !isSafeForKey(url)) stop("API_KEY is sent only over https:// or to this machine");
 if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) stop("API_KEY contains characters that no key has");
 
-// A program that has sent its last byte can still receive.
-const server = createServer({ allowHalfOpen: true, noDelay: true }, forward);
+const server = createServer({ noDelay: true }, forward);
 server.on("error", (error) => {
   const isInUse = "code" in error && error.code === "EADDRINUSE";
   stop(isInUse ? `Port ${port} is in use, perhaps by an OpenD. Choose another with --port.` : error.message);

@@ -49,6 +49,13 @@ const PROTOCOL_ERROR = 1002;
 const NOT_BINARY = 1003;
 const OVER_LIMIT = 1008;
 const TOO_LONG = 1009;
+/** Reasons for the log of the client. */
+const REASONS: Readonly<Record<number, string>> = {
+  [PROTOCOL_ERROR]: "not a frame of OpenD's protocol",
+  [NOT_BINARY]: "not a binary message",
+  [OVER_LIMIT]: "no login in time, a refused login, or too many requests",
+  [TOO_LONG]: "a frame is too long",
+};
 
 /**
  * Serves one of OpenD's protocols on a socket that is not accepted yet. A connection waits for a login, answers
@@ -80,7 +87,7 @@ export function serveConnection(
     closed = true;
     restart(release, loggedIn ? limits.closeMs : limits.lingerMs);
     try {
-      socket.close(code);
+      socket.close(code, REASONS[code]);
     } catch {
       // The socket is already closed.
     }

@@ -37,6 +37,7 @@ export function createTcpFraming(): Framing {
         frame.set(piece, filled);
         filled += piece.length;
         at += piece.length;
+        if (filled <= HEADER_BYTES) checkSignature(frame.subarray(0, filled));
         if (filled === HEADER_BYTES) frame = withBody(frame, maxFrameBytes);
         if (filled < frame.length) continue;
         const complete = frame;
@@ -48,11 +49,15 @@ export function createTcpFraming(): Framing {
   };
 }
 
-/** A buffer for the frame of a complete header. */
-function withBody(header: Uint8Array<ArrayBuffer>, maxFrameBytes: number): Uint8Array<ArrayBuffer> {
-  if (SIGNATURE.some((byte, at) => header[at] !== byte)) {
+/** Checks a frame as soon as its first byte is there: a program of another protocol sends no complete header. */
+function checkSignature(received: Uint8Array): void {
+  if (SIGNATURE.some((byte, at) => at < received.length && received[at] !== byte)) {
     throw new Failure("opend_protocol_error", "A frame does not begin with OpenD's signature");
   }
+}
+
+/** A buffer for the frame of a complete header. */
+function withBody(header: Uint8Array<ArrayBuffer>, maxFrameBytes: number): Uint8Array<ArrayBuffer> {
   const length = HEADER_BYTES + new DataView(header.buffer).getUint32(LENGTH_AT, true);
   if (length > maxFrameBytes) throw tooLarge(maxFrameBytes);
   const frame = new Uint8Array(length);
@@ -78,7 +83,7 @@ function requestOf(frame: Uint8Array<ArrayBuffer>): Request {
       }
       return body;
     },
-    // In protobuf even for a request in JSON: the vendor's SDKs read what the header of a reply announces.
+    // In protobuf even for a request in JSON: the vendor's SDKs read the format in the header of a reply.
     encode: (reply) => encode(command, serial, reply.body),
   };
 }

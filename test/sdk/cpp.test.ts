@@ -9,9 +9,12 @@ import { run } from "./run.ts";
 
 /** A C++ program with the classes that protoc generates. The vendor's C++ SDK is in no package registry. */
 
-// libmd has SHA-1 in the smallest package: 0.2 MB, where OpenSSL's has 12 MB. The compiler says which header is missing.
+// libmd has SHA-1 in the smallest package: 0.2 MB, where OpenSSL's has 12 MB.
 const PACKAGES = "g++ protobuf-compiler libprotobuf-dev libmd-dev";
-const isInstalled = ["g++", "protoc"].every((tool) => spawnSync(tool, ["--version"]).status === 0);
+const HEADERS = "#include <google/protobuf/message.h>\n#include <sys/types.h>\n#include <sha1.h>\n";
+const isInstalled =
+  spawnSync("protoc", ["--version"]).status === 0 &&
+  spawnSync("g++", ["-std=c++17", "-fsyntax-only", "-x", "c++", "-"], { input: HEADERS }).status === 0;
 if (!isInstalled) console.log(`Skipped: the C++ program needs ${PACKAGES}`);
 
 async function compile(directory: string) {

@@ -1,18 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LocalService, startPlainService } from "../support/local-service.ts";
 import { blockOf } from "../support/readme.ts";
 import { API_KEYS, KEY } from "../support/webhook-maker.ts";
+import { installDuckdb } from "./python-environment.ts";
 import { run } from "./run.ts";
 
 /** The shell scripts of `examples/`, and the line for pandas of docs/clients.md. */
-
-/** DuckDB's command line is a Python package too. */
-const PYTHON_PACKAGES = ["duckdb-cli==1.5.6", "pandas==3.1.1"];
 
 const lacks = (...tools: string[]) => tools.filter((tool) => spawnSync(tool, ["--version"]).status !== 0);
 const missingForCurl = lacks("bash", "curl", "jq");
@@ -60,25 +57,27 @@ The request is wrong: unsupported_market
 });
 
 describe.skipIf(missingForPython.length > 0)("Python packages", () => {
-  // The folder of other versions has another name.
-  const folder = resolve("node_modules/.cache/sdk", PYTHON_PACKAGES.join());
-  const bin = join(folder, "bin");
+  let python: string;
   let temporary: string;
+  let withDuckdb: Record<string, string>;
 
   beforeAll(async () => {
     temporary = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
-    // Written last: a folder without it is incomplete.
-    const marker = join(folder, "complete");
-    if (existsSync(marker)) return;
-    await run("python3", ["-m", "venv", "--clear", folder]);
-    await run(join(bin, "pip"), ["install", "--quiet", "--disable-pip-version-check", ...PYTHON_PACKAGES]);
-    await writeFile(marker, "");
+    python = await installDuckdb();
+    withDuckdb = { ...env, PATH: `${dirname(python)}:${process.env.PATH}` };
   });
 
   afterAll(() => rm(temporary, { recursive: true }));
 
+  it("examples/duckdb.sh keeps the Parquet file if the download fails", async () => {
+    const file = join(temporary, "kept.parquet");
+    await writeFile(file, "kept");
+    const unreachable = { ...withDuckdb, SHORT_INTEREST_API_KEY: "wrong" };
+    await expect(run("bash", ["examples/duckdb.sh", file], { env: unreachable })).rejects.toThrow("401");
+    expect(await readFile(file, "utf8")).toBe("kept");
+  });
+
   it("examples/duckdb.sh prints a history by year and newest rows, and writes a Parquet file", async () => {
-    const withDuckdb = { ...env, PATH: `${bin}:${process.env.PATH}` };
     const file = join(temporary, "US.AAPL.parquet");
     expect(await run("bash", ["examples/duckdb.sh", file], { env: withDuckdb })).toBe(`year,n,most_shares
 2026,18,52744147
@@ -96,6 +95,6 @@ n,oldest
   it("the line of docs/clients.md for pandas returns a full history, with the key that it names", async () => {
     const line = (await blockOf("py", "read_csv")).trim().replace("http://localhost:8787", service.origin);
     const program = `import pandas\nprint(len(${line.replace("YOUR_KEY", KEY)}))`;
-    expect(await run(join(bin, "python"), ["-c", program])).toBe("250\n");
+    expect(await run(python, ["-c", program])).toBe("250\n");
   });
 });

@@ -28,10 +28,13 @@ export function hasPython(): boolean {
   return isInstalled;
 }
 
-/** The Python of an environment with what examples/python needs. */
+/** The Python of an environment with the packages that examples/python needs. */
 export const installExample = () => install("example", ["pandas", "requests"]);
 
-/** The Python of an environment with the package of a brand, and with what examples/python needs. */
+/** The Python of an environment with pandas and DuckDB's command line, which is a Python package too. */
+export const installDuckdb = () => install("duckdb", ["duckdb-cli", "pandas"]);
+
+/** The Python of an environment with the package of a brand, and the packages that examples/python needs. */
 export const installPackage = (brand: Brand) => install(brand, [`${brand}-api==${VERSION}`, "requests"]);
 
 /**

@@ -21,7 +21,7 @@ export function programOf(name: string, brand: Brand, port: number): string {
 
 /**
  * Runs Python to its end.
- * @returns what it printed on standard output
+ * @returns its standard output
  * @throws Error with its output if it fails
  */
 export async function runPython(python: string, args: readonly string[], env: Env): Promise<string> {

@@ -14,11 +14,7 @@ const API_KEYS = `me:${createHash("sha256").update(KEY).digest("hex")}`;
 /** More calls than the tests make. */
 const MANY_CALLS = { CLIENT_SHARE: "30", UPSTREAM_WINDOW_SECONDS: "1", SUBREQUEST_LIMIT: "10000" };
 
-const isInstalled = hasPython() !== undefined;
-if (!isInstalled)
-  console.warn("python3 is not installed: the tests of the vendor's Python packages are skipped");
-
-/** Stops what the tests started, in reverse order. */
+/** Stops the processes that the tests started, in reverse order. */
 const closers: (() => Promise<void>)[] = [];
 const closeLater = <Started extends { close: () => Promise<void> }>(started: Started): Started => {
   closers.unshift(started.close);

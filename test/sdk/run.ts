@@ -9,7 +9,7 @@ export interface RunOptions {
 
 /**
  * Runs a program and returns its standard output.
- * @throws Error if the program fails or ends before its output is complete, with what it printed
+ * @throws Error with its output if the program fails, or ends before its output is complete
  */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { env = {}, isComplete } = options;
