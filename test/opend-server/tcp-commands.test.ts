@@ -6,6 +6,7 @@ import * as GlobalState from "../../gen/GetGlobalState_pb.js";
 import * as InitConnect from "../../gen/InitConnect_pb.js";
 import * as KeepAlive from "../../gen/KeepAlive_pb.js";
 import * as ShortInterest from "../../gen/Qot_GetShortInterest_pb.js";
+import { logLines } from "../support/log.ts";
 import { startService } from "../support/service.ts";
 import { sha256 } from "../support/sha256.ts";
 import { connectAndLogIn } from "./support.ts";
@@ -103,6 +104,31 @@ describe("TCP connection", () => {
     if (expected === 0) return;
     expect(retMsg).toContain("Connect without encryption");
     expect(await client.closed).toBe(1008);
+  });
+
+  it("stays logged in if a second InitConnect fails", async () => {
+    const client = await connectTcpAndLogIn(await startService());
+    client.sendRaw(await tcpFrame(1001, 50, new Uint8Array([0xff])));
+    expect((await client.page("NEWLY")).retType).toBe(0);
+    expect(refusalOf((await client.reply(50)).body).retMsg).toBe("Cannot decode the request");
+    expect((await client.request(1001, initConnectBody(), { sha1: new Uint8Array(20) })).command).toBe(1001);
+    expect((await client.page("NEWLY")).retType).toBe(0);
+  });
+
+  it("writes a log line for every call, refused ones included", async () => {
+    const limit = async () => ({ success: calls.shift() ?? true });
+    const calls = [true, true, true, false];
+    const service = await startService();
+    Object.assign(service.env, { REQUESTS_PER_CLIENT: { limit } });
+    const client = await connectTcpAndLogIn(service);
+    await client.page("NEWLY");
+    await client.page("7203", { market: 41 });
+    await client.page("NEWLY");
+    await vi.waitFor(() => {
+      const entries = logLines().map((line) => JSON.parse(line));
+      const calls = entries.filter(({ route }) => route === "Qot_GetShortInterest");
+      expect(calls.map(({ code }) => code)).toEqual([undefined, "unsupported_market", "too_many_requests"]);
+    });
   });
 
   it("answers GetGlobalState: logged in for quotes, not for trading", async () => {

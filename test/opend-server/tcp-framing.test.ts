@@ -160,6 +160,15 @@ describe("TCP connection", () => {
     expect(refusalOf((await client.reply(5)).body).retType).toBe(0);
   });
 
+  it.each([
+    ["before the login", connectTcp],
+    ["after the login", connectTcpAndLogIn],
+  ])("closes at the first byte of another protocol, %s", async (_, open) => {
+    const client = await open(await startService());
+    client.sendRaw(Uint8Array.of(0x47));
+    expect(await client.closed).toBe(1002);
+  });
+
   it("refuses the 33rd request in flight of one message, and closes when all are answered", async () => {
     const service = await startService({ delayMs: [200, 200] }, { SUBREQUEST_LIMIT: "10000" });
     const client = await connectTcpAndLogIn(service);
