@@ -88,7 +88,7 @@ if (!usesRealOpend) console.log(`Symbols:  ${SAMPLE_SYMBOLS.join(", ")}`);
 if (opend && database) {
   const publish = createPublisher({ opend, until, redis: database, worker });
   cleanups.unshift(await servePublications(new URL(worker.origin).port, publish));
-  console.log("New row:  npm run publish-row -- US.AAPL");
+  console.log("New row:  npm run dev:publish -- US.AAPL");
 }
 console.log("\nPress Ctrl+C to stop.\n");
 

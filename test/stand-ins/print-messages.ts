@@ -3,7 +3,7 @@ import { text } from "node:stream/consumers";
 import { Webhook } from "standardwebhooks";
 
 /**
- * `npm run receiver`: a webhook receiver for `npm run dev`. It prints each message that is signed with `WEBHOOK_SECRET`,
+ * `npm run dev:receiver`: a webhook receiver for `npm run dev`. It prints each message that is signed with `WEBHOOK_SECRET`,
  * and answers GET requests with the messages so far. `examples/` has receivers to copy.
  */
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { Failure } from "../../functions/errors.ts";
 
-/** `npm run publish-row` talks to `npm run dev` over a local socket, which the port of the Worker names. */
+/** `npm run dev:publish` talks to `npm run dev` over a local socket, which the port of the Worker names. */
 
 type Publish = (symbol: string) => Promise<string>;
 
