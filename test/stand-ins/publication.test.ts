@@ -33,7 +33,7 @@ function start(command: string) {
   const printed = { text: "" };
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (printed.text += chunk));
   const prints = (expected: string) =>
-    vi.waitFor(() => expect(printed.text).toContain(expected), { timeout: 20_000, interval: 20 });
+    vi.waitFor(() => expect(printed.text).toContain(expected), { timeout: 40_000, interval: 20 });
   return { prints, pressCtrlC: () => process.kill(-(child.pid ?? 0), "SIGINT"), exit: once(child, "exit") };
 }
 
@@ -84,16 +84,16 @@ it("the five commands of docs/webhooks.md publish a row, and the page and a rece
     }),
   ]);
 
-  expect(await run("npm run -s publish-row -- US.NOSUCH")).toEqual({
+  expect(await run("npm run -s dev:publish -- US.NOSUCH")).toEqual({
     code: 1,
     stdout: "",
     stderr: "US.NOSUCH has no sample data\n",
   });
   demo.pressCtrlC();
   await demo.exit;
-  const { code, stderr } = await run("npm run -s publish-row -- US.AAPL");
+  const { code, stderr } = await run("npm run -s dev:publish -- US.AAPL");
   expect([code, stderr]).toEqual([
     1,
     `npm run dev is not running with sample data on port ${port}; PORT selects another port\n`,
   ]);
-}, 60_000);
+}, 120_000);
