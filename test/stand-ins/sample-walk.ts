@@ -30,16 +30,16 @@ export interface WalkRow {
 const DAY_MS = 86_400_000;
 /** Prices grow by 8% a year, on average. */
 const DAILY_TREND = 0.0003;
-/** Price, short interest and volume return to their level by this part in each row: charts stay readable for decades. */
-const PRICE_REVERSION = 0.01;
-const SHARES_REVERSION = 0.06;
-const VOLUME_REVERSION = 0.6;
+/** They return to their level by this part, in a row or a day: charts stay readable for decades. */
+const PRICE_REVERSION_PER_ROW = 0.01;
+const SHARES_REVERSION_PER_DAY = 0.006;
+const VOLUME_REVERSION_PER_ROW = 0.6;
 /** Short sellers buy back when the price rises, and volume grows with the move. */
 const SHARES_PER_RETURN = -0.35;
 const VOLUME_PER_MOVE = 1.5;
-/** Standard deviations of what the price does not explain, in each row. */
-const SHARES_NOISE = 0.03;
-const VOLUME_NOISE = 0.12;
+/** Standard deviations of what the price does not explain. */
+const DAILY_SHARES_NOISE = 0.009;
+const VOLUME_NOISE_PER_ROW = 0.12;
 
 /** The logarithms of a row's values, relative to their levels. */
 interface Step {
@@ -69,11 +69,13 @@ export function walk(
     const previousDay = days[index - 1] ?? day - DAY_MS;
     const tradingDays = Math.max(1, Math.round(((day - previousDay) / DAY_MS) * (5 / 7)));
     const between = Math.sqrt(tradingDays - 1);
-    const lastClose = close * (1 - PRICE_REVERSION) + profile.dailyMove * between * normal();
+    const lastClose = close * (1 - PRICE_REVERSION_PER_ROW) + profile.dailyMove * between * normal();
     const next = lastClose + profile.dailyMove * normal();
     const move = next - close;
-    shares += SHARES_PER_RETURN * move + SHARES_NOISE * normal() - SHARES_REVERSION * shares;
-    volume += VOLUME_PER_MOVE * Math.abs(move) + VOLUME_NOISE * normal() - VOLUME_REVERSION * volume;
+    const noise = DAILY_SHARES_NOISE * Math.sqrt(tradingDays) * normal();
+    shares += SHARES_PER_RETURN * move + noise - SHARES_REVERSION_PER_DAY * tradingDays * shares;
+    volume += VOLUME_PER_MOVE * Math.abs(move) + VOLUME_NOISE_PER_ROW * normal();
+    volume -= VOLUME_REVERSION_PER_ROW * volume;
     close = next;
     trend += DAILY_TREND * tradingDays;
     steps.push({ close: trend + close, lastClose: trend - DAILY_TREND + lastClose, shares, volume });
