@@ -40,34 +40,30 @@ const MARKET_STATES = {
 export interface CommandHandlerDeps {
   readonly login: Login;
   /**
-   * The page source for one request of a logged-in client.
-   * @throws Failure `too_many_requests`
+   * Runs one call of a logged-in client with a page source of its own, and writes its log line.
+   * @throws Failure of the call, or `too_many_requests`
    */
-  readonly pagesFor: (client: string) => Promise<PageSource>;
+  readonly runCall: <T>(client: string, call: (pages: PageSource) => Promise<T>) => Promise<T>;
   readonly budget: SubrequestBudget;
   /** Unix time, milliseconds. */
   readonly now: () => number;
 }
 
 /** Handles the commands that OpenD's own clients need for short interest, and refuses all others. */
-export function createCommandHandler({ login, pagesFor, budget, now }: CommandHandlerDeps): CommandHandler {
-  /** The last login, unless it failed. It may be pending. */
-  let current: Promise<LoginReply> | undefined;
+export function createCommandHandler({ login, runCall, budget, now }: CommandHandlerDeps): CommandHandler {
+  /** The last login. It may be pending, and fail: then the one before it counts. */
+  let current: Promise<LoginReply | undefined> = Promise.resolve(undefined);
   const seconds = () => BigInt(Math.floor(now() / 1_000));
 
   async function logIn(request: Request): Promise<CommandReply> {
+    const before = current;
     const attempt = request.body().then(login.accept);
-    current = attempt;
-    try {
-      const reply = await attempt;
-      return { ...reply, loggedIn: reply.client !== undefined };
-    } catch (thrown) {
-      if (current === attempt) current = undefined;
-      throw thrown;
-    }
+    current = attempt.catch(() => before);
+    const reply = await attempt;
+    return { ...reply, loggedIn: reply.client !== undefined };
   }
 
-  async function page(body: Uint8Array, client: string): Promise<CommandReply> {
+  async function page(body: Uint8Array, pages: PageSource): Promise<CommandReply> {
     const { c2s } = read(ShortInterest.RequestSchema, body);
     const { market = QotMarket.QotMarket_Unknown, code = "" } = c2s?.security ?? {};
     const { nextKey = FIRST_CURSOR } = c2s ?? {};
@@ -81,7 +77,6 @@ export function createCommandHandler({ login, pagesFor, budget, now }: CommandHa
       );
     }
     const symbol = parseSymbol(`${marketName}.${code}`);
-    const pages = await pagesFor(client);
     const result = await pages.page(symbol, nextKey, num);
     return { body: pageProtobuf(result.page) };
   }
@@ -101,12 +96,12 @@ export function createCommandHandler({ login, pagesFor, budget, now }: CommandHa
   return {
     async handle(request) {
       if (request.command === login.command) return logIn(request);
-      const client = (await current?.catch(() => undefined))?.client;
+      const client = (await current)?.client;
       if (client === undefined) {
         throw new Failure("unauthorized", `Not logged in: send ${login.name} first`);
       }
       const body = await request.body();
-      if (request.command === GET_SHORT_INTEREST) return page(body, client);
+      if (request.command === GET_SHORT_INTEREST) return runCall(client, (pages) => page(body, pages));
       if (request.command === GET_GLOBAL_STATE) return globalState(body);
       if (request.command === KEEP_ALIVE) return keepAlive(body);
       throw new Failure("not_found", "Unsupported command: only 3249 (Qot_GetShortInterest) is available");

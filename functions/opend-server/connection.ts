@@ -11,7 +11,7 @@ export const SOCKET_LIMITS = {
   loginFrameBytes: 8_192,
   /** Concurrent requests. */
   inFlight: 32,
-  /** Bytes of a received frame. */
+  /** Bytes of a received frame, and of a message. */
   frameBytes: 65_536,
   /** Bytes of all replies. The runtime does not report how many are buffered for a slow client. */
   sentBytes: 8 * 1_024 * 1_024,
@@ -49,6 +49,13 @@ const PROTOCOL_ERROR = 1002;
 const NOT_BINARY = 1003;
 const OVER_LIMIT = 1008;
 const TOO_LONG = 1009;
+/** Reasons for the log of the client. */
+const REASONS: Readonly<Record<number, string>> = {
+  [PROTOCOL_ERROR]: "not a frame of OpenD's protocol",
+  [NOT_BINARY]: "not a binary message",
+  [OVER_LIMIT]: "no login in time, a refused login, or too many requests",
+  [TOO_LONG]: "a frame is too long",
+};
 
 /**
  * Serves one of OpenD's protocols on a socket that is not accepted yet. A connection waits for a login, answers
@@ -80,7 +87,7 @@ export function serveConnection(
     closed = true;
     restart(release, loggedIn ? limits.closeMs : limits.lingerMs);
     try {
-      socket.close(code);
+      socket.close(code, REASONS[code]);
     } catch {
       // The socket is already closed.
     }
@@ -148,16 +155,16 @@ export function serveConnection(
   }
 
   function receive(data: ArrayBuffer | string): void {
-    const maxBytes = loggedIn ? limits.frameBytes : limits.loginFrameBytes;
+    const maxFrameBytes = loggedIn ? limits.frameBytes : limits.loginFrameBytes;
     const length = typeof data === "string" ? data.length : data.byteLength;
-    if (length > maxBytes) drop(data);
+    if (length > limits.frameBytes) drop(data);
     if (closed) return;
     if (typeof data === "string") {
       endAtOnce(NOT_BINARY);
       return;
     }
     try {
-      for (const request of framing.read(new Uint8Array(data), maxBytes)) receiveRequest(request);
+      for (const request of framing.read(new Uint8Array(data), maxFrameBytes)) receiveRequest(request);
     } catch (thrown) {
       if (Failure.from(thrown).code === "content_too_large") drop(data);
       endAtOnce(PROTOCOL_ERROR);

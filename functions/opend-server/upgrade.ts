@@ -53,10 +53,7 @@ function accept(context: AppContext, framing: Framing, login: Login): Response {
   const { 0: client, 1: server } = new WebSocketPair();
   const handler = createCommandHandler({
     login,
-    async pagesFor(name) {
-      await limitRequests(name, config.auth);
-      return withRequestLog(context, name, budget);
-    },
+    runCall: (name, call) => runCall(context, name, budget, call),
     budget,
     now: Date.now,
   });
@@ -66,26 +63,26 @@ function accept(context: AppContext, framing: Framing, login: Login): Response {
   return new Response(null, { status: 101, webSocket: client });
 }
 
-/** The page source of one request on the connection. The request has stats and a log line of its own. */
-function withRequestLog(context: AppContext, client: string, budget: SubrequestBudget): PageSource {
+/** Counts one call on the connection, and runs it with stats and a log line of its own. */
+async function runCall<T>(
+  context: AppContext,
+  client: string,
+  budget: SubrequestBudget,
+  call: (pages: PageSource) => Promise<T>,
+): Promise<T> {
   const { config, requestId } = context.var;
   const origin = new URL(context.req.url).origin;
   const stats = createRequestStats(Date.now, context.var.stats);
   const { waitUntil, finish } = createRequestLogger((work) => context.executionCtx.waitUntil(work));
-  const pages = createPageSource(config, { client, origin, stats, budget, waitUntil });
-  return {
-    ...pages,
-    async page(symbol, cursor, num) {
-      const startedAt = Date.now();
-      let code: FailureCode | undefined;
-      try {
-        return await pages.page(symbol, cursor, num);
-      } catch (thrown) {
-        code = Failure.from(thrown).code;
-        throw thrown;
-      } finally {
-        finish({ route: ROUTE, requestId, code, client, ms: Date.now() - startedAt }, stats, config.upstash);
-      }
-    },
-  };
+  const startedAt = Date.now();
+  let code: FailureCode | undefined;
+  try {
+    await limitRequests(client, config.auth);
+    return await call(createPageSource(config, { client, origin, stats, budget, waitUntil }));
+  } catch (thrown) {
+    code = Failure.from(thrown).code;
+    throw thrown;
+  } finally {
+    finish({ route: ROUTE, requestId, code, client, ms: Date.now() - startedAt }, stats, config.upstash);
+  }
 }
