@@ -115,12 +115,19 @@ export async function fetchCsv(symbol: string, from: string | undefined): Promis
 
 const pathOf = (symbol: string) => `/v1/short-interest/${encodeURIComponent(symbol)}`;
 
+/** A visitor who reloads wants current rows: the copies in the browser's cache are then revalidated. */
+const CACHE_MODE: RequestCache = performance
+  .getEntriesByType("navigation")
+  .some((entry) => entry instanceof PerformanceNavigationTiming && entry.type === "reload")
+  ? "no-cache"
+  : "default";
+
 async function get(path: string, signal?: AbortSignal): Promise<Response> {
   const key = savedKey();
   const headers: Record<string, string> = key === null ? {} : { "X-API-Key": key };
   let response: Response;
   try {
-    response = await fetch(path, { headers, ...(signal && { signal }) });
+    response = await fetch(path, { headers, cache: CACHE_MODE, ...(signal && { signal }) });
   } catch {
     signal?.throwIfAborted();
     throw new Problem("offline");

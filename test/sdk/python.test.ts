@@ -87,12 +87,12 @@ describe.skipIf(!hasPython())("Python", () => {
       const row = {
         timestamp: 1777521600,
         timestamp_str: "2026-04-30",
-        shares_short: 126541062,
-        short_percent: 0.86,
-        avg_daily_share_volume: 56404174,
-        days_to_cover: 2.24,
-        close_price: 165.04,
-        last_close_price: 169.1,
+        shares_short: 112493517,
+        short_percent: 0.77,
+        avg_daily_share_volume: 47216880,
+        days_to_cover: 2.38,
+        close_price: 271.35,
+        last_close_price: 266.32,
       };
       expect(outcomes.us_security).toEqual({ result: [0, [row], Object.keys(row), 0] });
     });
