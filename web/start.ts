@@ -1,0 +1,136 @@
+import { openSymbolAddress } from "./address.ts";
+import { fetchLatest, type Newest } from "./api.ts";
+import { element } from "./element.ts";
+import { formatsOf, NO_VALUE } from "./formats.ts";
+import { forgetAll, forgetSymbol, recentSymbols } from "./recent.ts";
+import { interpolate, type Language, TEXTS } from "./texts.ts";
+
+/** The start page: examples, recently viewed securities, and the newest rows of a watchlist. */
+
+/** Few, because an uncached symbol costs a call to OpenD, and the free plan allows about five in a request. */
+const DEFAULT_WATCHLIST = ["HK.00700", "HK.09988", "US.AAPL", "US.TSLA"];
+const MAX_WATCHED = 8;
+
+/** @param onOpen shows a security */
+export function createStart(language: Language, onOpen: (symbol: string) => void) {
+  const texts = TEXTS[language];
+  const formats = formatsOf(language);
+  const table = element("watchlist", HTMLTableElement);
+  const newest = new Map<string, Newest>();
+
+  const watched = () => [...new Set([...recentSymbols(), ...DEFAULT_WATCHLIST])].slice(0, MAX_WATCHED);
+
+  /** Renders what needs no request. Empty rows reserve the space of the watchlist. */
+  function draw(): void {
+    for (const link of document.querySelectorAll<HTMLAnchorElement>("#examples a")) {
+      link.href = openSymbolAddress(link.dataset.symbol ?? "", location.search);
+    }
+    const recent = recentSymbols();
+    element("recent").hidden = recent.length === 0;
+    element("recent-symbols").replaceChildren(...recent.map(recentItem));
+    drawRows(false);
+  }
+
+  function recentItem(symbol: string): HTMLElement {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "×";
+    button.ariaLabel = interpolate(texts.forget, { symbol });
+    button.addEventListener("click", () => {
+      forgetSymbol(symbol);
+      draw();
+      focusRecent();
+    });
+    item.append(linkTo(symbol), button);
+    return item;
+  }
+
+  /** The button that had the focus is gone. */
+  function focusRecent(): void {
+    const next = document.querySelector<HTMLElement>("#recent button") ?? element("symbol");
+    (element("recent").hidden ? element("symbol") : next).focus();
+  }
+
+  function linkTo(symbol: string): HTMLAnchorElement {
+    const link = document.createElement("a");
+    link.textContent = symbol;
+    link.dataset.symbol = symbol;
+    link.href = openSymbolAddress(symbol, location.search);
+    return link;
+  }
+
+  function drawRows(isLoading: boolean): void {
+    table.ariaBusy = String(isLoading);
+    table.tBodies[0]?.replaceChildren(...watched().map((symbol) => row(symbol, isLoading)));
+  }
+
+  function row(symbol: string, isLoading: boolean): HTMLElement {
+    const { point, change } = newest.get(symbol) ?? {};
+    const line = document.createElement("tr");
+    const name = document.createElement("th");
+    name.scope = "row";
+    name.append(linkTo(symbol));
+    const isPending = isLoading && !newest.has(symbol);
+    const cell = (text: string | undefined, kind = "") => {
+      const made = document.createElement("td");
+      made.className = isPending ? "pending" : kind;
+      made.textContent = isPending ? "" : (text ?? NO_VALUE);
+      return made;
+    };
+    const shares = point?.shares ?? undefined;
+    line.append(
+      name,
+      cell(shares === undefined ? undefined : formats.count(shares)),
+      cell(change ? changeText(change) : undefined, change ? changeKind(change.shares) : ""),
+      cell(point?.date),
+    );
+    return line;
+  }
+
+  function changeText({ shares, percent }: NonNullable<Newest["change"]>): string {
+    const text = formats.signed(shares);
+    return percent === null
+      ? text
+      : interpolate(texts.changeShort, { shares: text, percent: formats.signedPercent(percent) });
+  }
+
+  /**
+   * Loads the newest rows of the watchlist in one request.
+   * @throws Problem of the request, or of a symbol that a later request may return
+   */
+  async function load(signal: AbortSignal): Promise<void> {
+    const symbols = watched();
+    drawRows(true);
+    try {
+      for (const item of await fetchLatest(symbols, signal)) {
+        if (item.problem === undefined || !newest.has(item.symbol)) newest.set(item.symbol, item);
+      }
+    } finally {
+      drawRows(false);
+    }
+    const failed = symbols.map((symbol) => newest.get(symbol)?.problem);
+    const retryable = failed.find((problem) => problem?.retryAfterS !== undefined);
+    if (retryable) throw retryable;
+  }
+
+  element("recent-clear").addEventListener("click", () => {
+    forgetAll();
+    draw();
+    focusRecent();
+  });
+  element("start").addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest<HTMLElement>("a[data-symbol]") : null;
+    // With a modifier, the browser opens a new tab or window.
+    if (link?.dataset.symbol === undefined || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    onOpen(link.dataset.symbol);
+  });
+
+  return { draw, load };
+}
+
+/** Its color, in addition to its sign. */
+function changeKind(shares: number | bigint): "rise" | "fall" | "" {
+  return shares > 0 ? "rise" : shares < 0 ? "fall" : "";
+}
