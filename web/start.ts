@@ -67,32 +67,24 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
 
   function row(symbol: string, isLoading: boolean): HTMLElement {
     const { point, change } = newest.get(symbol) ?? {};
-    const line = document.createElement("tr");
-    const name = document.createElement("th");
-    name.scope = "row";
-    name.append(linkTo(symbol));
     const isPending = isLoading && !newest.has(symbol);
-    const cell = (text: string | undefined, kind = "") => {
-      const made = document.createElement("td");
-      made.className = isPending ? "pending" : kind;
-      made.textContent = isPending ? "" : (text ?? NO_VALUE);
+    const cell = (...content: (Node | string)[]) => {
+      const made = create("td", ...(isPending ? [] : content.length > 0 ? content : [NO_VALUE]));
+      if (isPending) made.className = "pending";
       return made;
     };
+    const name = create("th", linkTo(symbol), create("small", point?.date ?? NO_VALUE));
+    name.setAttribute("scope", "row");
     const shares = point?.shares ?? undefined;
-    line.append(
+    const percent = change?.percent ?? undefined;
+    return create(
+      "tr",
       name,
-      cell(shares === undefined ? undefined : formats.count(shares)),
-      cell(change ? changeText(change) : undefined, change ? changeKind(change.shares) : ""),
-      cell(point?.date),
+      shares === undefined ? cell() : cell(formats.count(shares)),
+      change ? cell(colored(change.shares, formats.signed)) : cell(),
+      percent === undefined ? cell() : cell(colored(percent, formats.signedPercent)),
+      point ? cell(point.date) : cell(),
     );
-    return line;
-  }
-
-  function changeText({ shares, percent }: NonNullable<Newest["change"]>): string {
-    const text = formats.signed(shares);
-    return percent === null
-      ? text
-      : interpolate(texts.changeShort, { shares: text, percent: formats.signedPercent(percent) });
   }
 
   /**
@@ -130,7 +122,15 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
   return { draw, load };
 }
 
-/** Its color, in addition to its sign. */
-function changeKind(shares: number | bigint): "rise" | "fall" | "" {
-  return shares > 0 ? "rise" : shares < 0 ? "fall" : "";
+function create(tag: string, ...content: (Node | string)[]): HTMLElement {
+  const made = document.createElement(tag);
+  made.append(...content);
+  return made;
+}
+
+/** A change, which has a color in addition to its sign. */
+function colored<Value extends number | bigint>(value: Value, format: (value: Value) => string): HTMLElement {
+  const made = create("span", format(value));
+  made.className = value > 0 ? "rise" : value < 0 ? "fall" : "";
+  return made;
 }

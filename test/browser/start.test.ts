@@ -11,7 +11,7 @@ const NARROW = { width: 390, height: 844 };
 const ITEM = "short-interest-recent";
 const DEFAULTS = ["HK.00700", "HK.09988", "US.AAPL", "US.TSLA"];
 
-const symbols = (page: Page) => page.locator("#watchlist tbody th").allTextContents();
+const symbols = (page: Page) => page.locator("#watchlist tbody th a").allTextContents();
 const recent = (page: Page) => page.locator("#recent-symbols a").allTextContents();
 const rowOf = (page: Page, symbol: string) =>
   page.locator("#watchlist tbody tr", { has: page.getByRole("link", { name: symbol }) });
@@ -36,10 +36,11 @@ describe("start page", () => {
     expect(await symbols(page)).toEqual(DEFAULTS);
     expect(await rowOf(page, "HK.00700").locator("td").allTextContents()).toEqual([
       "51,480,638",
-      "-408,117 (-0.79%)",
+      "-408,117",
+      "-0.79%",
       "2026-04-30",
     ]);
-    expect(await rowOf(page, "HK.00700").locator(".fall").count()).toBe(1);
+    expect(await rowOf(page, "HK.00700").locator(".fall").count()).toBe(2);
     expect(await page.locator("#watchlist tbody td", { hasText: "–" }).count()).toBe(0);
     expect(requests.filter((url) => url.includes("/v1/")).length).toBe(1);
     expect(await page.locator("#message").textContent()).toBe("");
@@ -119,7 +120,7 @@ describe("start page without data", () => {
     await page.goto(home.service().origin);
     await page.getByText("Cannot connect to this service.").waitFor();
     expect(await symbols(page)).toEqual(DEFAULTS);
-    expect(await rowOf(page, "US.AAPL").locator("td").allTextContents()).toEqual(["–", "–", "–"]);
+    expect(await rowOf(page, "US.AAPL").locator("td").allTextContents()).toEqual(["–", "–", "–", "–"]);
     await screenshot("start-offline");
     await page.getByRole("button", { name: "Try again" }).click();
     await rowOf(page, "HK.00700").getByText("51,480,638").waitFor();
@@ -143,8 +144,8 @@ describe("start page without data", () => {
 
   it("shows a dash for a security without rows, and no error", async () => {
     const { page, screenshot } = await visitWith('["US.NONE","US.NOSUCH"]');
-    expect(await rowOf(page, "US.NONE").locator("td").allTextContents()).toEqual(["–", "–", "–"]);
-    expect(await rowOf(page, "US.NOSUCH").locator("td").allTextContents()).toEqual(["–", "–", "–"]);
+    expect(await rowOf(page, "US.NONE").locator("td").allTextContents()).toEqual(["–", "–", "–", "–"]);
+    expect(await rowOf(page, "US.NOSUCH").locator("td").allTextContents()).toEqual(["–", "–", "–", "–"]);
     expect(await rowOf(page, "HK.00700").locator("td").first().textContent()).toBe("51,480,638");
     expect(await page.locator("#message").textContent()).toBe("");
     await screenshot("start-no-data");

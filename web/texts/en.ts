@@ -57,7 +57,7 @@ export const en = {
   forget: "Remove {symbol} from recently viewed",
   watchlist: "Latest short interest",
   changeLabel: "Change",
-  changeShort: "{shares} ({percent})",
+  changePercent: "Change %",
   didYouMean: "Did you mean:",
   ambiguous: "{symbol} has several meanings. Select one:",
   reference: "API reference",

@@ -59,7 +59,7 @@ export const ja: Texts = {
   forget: "{symbol} を履歴から削除",
   watchlist: "最新の空売り残高",
   changeLabel: "前回比",
-  changeShort: "{shares}（{percent}）",
+  changePercent: "増減率",
   didYouMean: "次の銘柄をお探しですか。",
   ambiguous: "{symbol} に該当する候補が複数あります。選択してください。",
   reference: "API リファレンス",

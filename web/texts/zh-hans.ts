@@ -58,7 +58,7 @@ export const zhHans: Texts = {
   forget: "从最近浏览中移除 {symbol}",
   watchlist: "最新空头持仓",
   changeLabel: "较上期变动",
-  changeShort: "{shares}（{percent}）",
+  changePercent: "变动率",
   didYouMean: "您要找的是：",
   ambiguous: "{symbol} 有多种可能，请选择：",
   reference: "API 参考文档",

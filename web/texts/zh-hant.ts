@@ -58,7 +58,7 @@ export const zhHant: Texts = {
   forget: "從最近瀏覽中移除 {symbol}",
   watchlist: "最新空頭持倉",
   changeLabel: "較上期變動",
-  changeShort: "{shares}（{percent}）",
+  changePercent: "變動率",
   didYouMean: "您要找的是：",
   ambiguous: "{symbol} 有多種可能，請選擇：",
   reference: "API 參考文件",
