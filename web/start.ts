@@ -73,7 +73,11 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
       if (isPending) made.className = "pending";
       return made;
     };
-    const name = create("th", linkTo(symbol), create("small", isPending ? "\u00a0" : (point?.date ?? NO_VALUE)));
+    const name = create(
+      "th",
+      linkTo(symbol),
+      create("small", isPending ? "\u00a0" : (point?.date ?? NO_VALUE)),
+    );
     name.setAttribute("scope", "row");
     const shares = point?.shares ?? undefined;
     const percent = change?.percent ?? undefined;
