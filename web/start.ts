@@ -2,6 +2,7 @@ import { openSymbolAddress } from "./address.ts";
 import { fetchLatest, type Newest } from "./api.ts";
 import { element } from "./element.ts";
 import { formatsOf, NO_VALUE } from "./formats.ts";
+import { isSymbolError } from "./problems.ts";
 import { forgetAll, forgetSymbol, recentSymbols } from "./recent.ts";
 import { interpolate, type Language, TEXTS } from "./texts.ts";
 
@@ -17,6 +18,7 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
   const formats = formatsOf(language);
   const table = element("watchlist", HTMLTableElement);
   const newest = new Map<string, Newest>();
+  let isLoading = false;
 
   const watched = () => [...new Set([...recentSymbols(), ...DEFAULT_WATCHLIST])].slice(0, MAX_WATCHED);
 
@@ -28,7 +30,7 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
     const recent = recentSymbols();
     element("recent").hidden = recent.length === 0;
     element("recent-symbols").replaceChildren(...recent.map(recentItem));
-    drawRows(false);
+    drawRows();
   }
 
   function recentItem(symbol: string): HTMLElement {
@@ -46,10 +48,9 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
     return item;
   }
 
-  /** The button that had the focus is gone. */
+  /** Moves the focus from a removed button to the next one, or to the search. */
   function focusRecent(): void {
-    const next = document.querySelector<HTMLElement>("#recent button") ?? element("symbol");
-    (element("recent").hidden ? element("symbol") : next).focus();
+    (document.querySelector<HTMLElement>("#recent-symbols button") ?? element("symbol")).focus();
   }
 
   function linkTo(symbol: string): HTMLAnchorElement {
@@ -60,12 +61,12 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
     return link;
   }
 
-  function drawRows(isLoading: boolean): void {
+  function drawRows(): void {
     table.ariaBusy = String(isLoading);
-    table.tBodies[0]?.replaceChildren(...watched().map((symbol) => row(symbol, isLoading)));
+    table.tBodies[0]?.replaceChildren(...watched().map(row));
   }
 
-  function row(symbol: string, isLoading: boolean): HTMLElement {
+  function row(symbol: string): HTMLElement {
     const { point, change } = newest.get(symbol) ?? {};
     const isPending = isLoading && !newest.has(symbol);
     const cell = (...content: (Node | string)[]) => {
@@ -97,16 +98,21 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
    */
   async function load(signal: AbortSignal): Promise<void> {
     const symbols = watched();
-    drawRows(true);
+    isLoading = true;
+    drawRows();
     try {
       for (const item of await fetchLatest(symbols, signal)) {
         if (item.problem === undefined || !newest.has(item.symbol)) newest.set(item.symbol, item);
       }
     } finally {
-      drawRows(false);
+      // A later call may be loading.
+      if (!signal.aborted) {
+        isLoading = false;
+        drawRows();
+      }
     }
-    const failed = symbols.map((symbol) => newest.get(symbol)?.problem);
-    const retryable = failed.find((problem) => problem?.retryAfterS !== undefined);
+    const problems = symbols.flatMap((symbol) => newest.get(symbol)?.problem ?? []);
+    const retryable = problems.find((problem) => !isSymbolError(problem));
     if (retryable) throw retryable;
   }
 

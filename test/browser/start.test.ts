@@ -151,6 +151,21 @@ describe("start page without data", () => {
     await screenshot("start-no-data");
   });
 
+  it("says that the source cannot be reached, and a retry loads the rows", async () => {
+    // More failures would open the circuit breaker.
+    await fetch(`${home.service().origin}/v1/short-interest?symbols=${DEFAULTS}`);
+    home.service().opend.set({ fault: "drop" });
+    const { page } = await visitWith('["US.T77"]');
+    await page.getByText("The data source is currently unreachable.").waitFor();
+    expect(await symbols(page)).toEqual(["US.T77", ...DEFAULTS]);
+    home.service().opend.set({ fault: "" });
+    await page.getByRole("button", { name: "Try again" }).click();
+    await rowOf(page, "US.T77")
+      .locator("td", { hasText: /^[\d,]+$/ })
+      .waitFor();
+    expect(await page.locator("#message").textContent()).toBe("");
+  });
+
   it("requests a symbol again after its retry_after", async () => {
     const visitor = await home.newVisit();
     const { page } = visitor;
