@@ -71,7 +71,7 @@ export default defineConfig({
         test: {
           name: "sdk",
           include: ["test/sdk/**/*.test.ts"],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 300_000,
         },
       },

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, it, vi } from "vitest";
-import { bytesOf, endBridges, FAST_TIMERS, runBridge, startBridge } from "../support/bridge-process.ts";
+import { type Bridge, bytesOf, endBridges, FAST_TIMERS, runBridge, startBridge } from "../support/bridge.ts";
 import { CERTIFICATE, PRIVATE_KEY } from "../support/certificate.ts";
 import { endEdges, startEdge, startRefusingEdge } from "../support/edge-stand-in.ts";
 
@@ -22,7 +22,7 @@ const silentPort = Object(silent.address()).port;
 afterAll(() => silent.close());
 
 /** Connects a program, and returns the line that is printed when its connection has ended. */
-async function failureOf(bridge: Awaited<ReturnType<typeof startBridge>>): Promise<string> {
+async function failureOf(bridge: Bridge): Promise<string> {
   const before = bridge.printed.text.length;
   const program = await bridge.connect();
   program.write("request");

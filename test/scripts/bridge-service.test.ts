@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
 import * as InitConnect from "../../gen/InitConnect_pb.js";
-import { bytesOf, endBridges, startBridge } from "../support/bridge-process.ts";
+import { bytesOf, endBridges, startBridge } from "../support/bridge.ts";
 import { type LocalService, startPlainService } from "../support/local-service.ts";
 import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, expect, it, vi } from "vitest";
 import type { WebSocket } from "ws";
-import { bytesOf, endBridges, FAST_TIMERS, startBridge } from "../support/bridge-process.ts";
+import { bytesOf, endBridges, FAST_TIMERS, startBridge } from "../support/bridge.ts";
 import { endEdges, startEdge } from "../support/edge-stand-in.ts";
 
 afterEach(endBridges);

@@ -13,8 +13,6 @@ export type Brand = (typeof BRANDS)[number];
 
 /** The version of both packages, and of the JavaScript package `futu-api`. */
 const VERSION = "10.11.7108";
-/** The newest protobuf with which the vendor's packages can read JSON. With 7 they cannot read OpenD's either. */
-const PROTOBUF_FOR_JSON = "protobuf==6.33.6";
 const CONSTRAINTS = "test/sdk/python/constraints.txt";
 const CACHE = "node_modules/.cache/sdk";
 const PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile"];
@@ -34,38 +32,26 @@ export function hasPython(): boolean {
 export const installExample = () => install("example", ["pandas", "requests"]);
 
 /** The Python of an environment with the package of a brand, and with what examples/python needs. */
-export const installPackage = (brand: Brand) =>
-  install(brand, [`${brand}-api==${VERSION}`, "requests"], [PROTOBUF_FOR_JSON]);
-
-/** The directory of a protobuf with which the package of an environment can read JSON, for `PYTHONPATH`. */
-export const protobufForJson = (python: string) => resolve(python, "../../other-versions");
+export const installPackage = (brand: Brand) => install(brand, [`${brand}-api==${VERSION}`, "requests"]);
 
 /**
  * Installs packages into a virtual environment, or reuses a complete one with the same versions.
  *
- * @param otherVersions packages that get a directory of their own
  * @returns the path of its Python
  * @throws Error if the installation fails
  */
-async function install(
-  name: string,
-  packages: readonly string[],
-  otherVersions: readonly string[] = [],
-): Promise<string> {
+async function install(name: string, packages: readonly string[]): Promise<string> {
   const directory = resolve(CACHE, `python-${name}`);
   const python = join(directory, "bin", "python");
   // Written last: an environment without it is incomplete.
   const marker = join(directory, "complete");
-  const contents = [version, ...packages, ...otherVersions, readFileSync(CONSTRAINTS, "utf8")];
+  const contents = [version, ...packages, readFileSync(CONSTRAINTS, "utf8")];
   const digest = createHash("sha256").update(contents.join("\n")).digest("hex");
   if ((await readFile(marker, "utf8").catch(() => "")) === digest) return python;
   await rm(directory, { recursive: true, force: true });
   await mkdir(CACHE, { recursive: true });
   await run("python3", ["-m", "venv", directory]);
   await run(python, [...PIP, "--constraint", CONSTRAINTS, ...packages]);
-  if (otherVersions.length > 0) {
-    await run(python, [...PIP, "--target", protobufForJson(python), ...otherVersions]);
-  }
   await writeFile(marker, digest);
   return python;
 }

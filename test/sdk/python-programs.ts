@@ -9,7 +9,7 @@ import type { Brand } from "./python-environment.ts";
 
 const FOLDER = "test/sdk/python";
 /** Deadline of a program, in milliseconds. */
-const TIMEOUT_MS = 50_000;
+const TIMEOUT_MS = 110_000;
 
 type Env = Readonly<Record<string, string | undefined>>;
 

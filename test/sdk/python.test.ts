@@ -1,10 +1,10 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startBridge } from "../support/bridge.ts";
 import { startPlainService } from "../support/local-service.ts";
-import { BRANDS, hasPython, installPackage, protobufForJson, temporaryHome } from "./python-environment.ts";
+import { BRANDS, hasPython, installPackage, temporaryHome } from "./python-environment.ts";
 import { cellsOf, documentedCells, outputUntil, programOf, runChecks, runPython } from "./python-programs.ts";
 
 /** The vendor's Python packages, unmodified, through the bridge and the Worker. */
@@ -31,8 +31,8 @@ let port: number;
 
 /** Starts a bridge at the vendor's port, or at another one if a program listens there. */
 async function bridgeAt11111(origin: string): Promise<number> {
-  const options = { apiKey: KEY };
-  const bridge = startBridge(origin, { ...options, port: 11_111 }).catch(() => startBridge(origin, options));
+  const env = { API_KEY: KEY };
+  const bridge = startBridge(origin, env, { port: 11_111 }).catch(() => startBridge(origin, env));
   return closeLater(await bridge).port;
 }
 
@@ -148,10 +148,8 @@ describe.skipIf(!hasPython())("Python", () => {
       ["encryption", "encryption", "Ciphertext with incorrect length"],
       ["a login encrypted by mistake", "rsa_file", "the body is encrypted"],
     ])("%s is refused", async (_, name, text) => {
-      const paths = [protobufForJson(python), home.env.PYTHONPATH].join(delimiter);
-      const env = name === "json_format" ? { ...home.env, PYTHONPATH: paths } : home.env;
       const program = programOf(name, brand, port);
-      const printed = await outputUntil(/init connect fail.*\n/, python, program, env);
+      const printed = await outputUntil(/init connect fail.*\n/, python, program, home.env);
       expect(printed).toMatch(/init connect fail: conn=0\(1\) msg=/);
       expect(printed).toContain(text);
     });
@@ -159,7 +157,7 @@ describe.skipIf(!hasPython())("Python", () => {
     it("cached pages do not count as calls, and the 31st call in 30 s gets OpenD's text", async () => {
       const vars = { API_KEYS, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" };
       const limited = closeLater(await startPlainService({ hasEmptyUnknown: true }, vars));
-      const bridge = closeLater(await startBridge(limited.origin, { apiKey: KEY }));
+      const bridge = closeLater(await startBridge(limited.origin, { API_KEY: KEY }));
       const args = [brand, String(bridge.port), limited.origin, KEY];
       const { many_calls } = await runChecks(python, args, ["many_calls"], home.env);
       const tooFrequent = expect.stringMatching(/频率太高，请求失败，每30秒最多30次/);

@@ -26,6 +26,8 @@ for (const name of VARIABLE_NAMES) {
 }
 // Only here: a deployment must not become public without a decision.
 vars.PUBLIC_ACCESS ??= "yes";
+// The local runtime does not limit subrequests. The default is the limit of Cloudflare's free plan.
+vars.SUBREQUEST_LIMIT ??= "10000";
 const cleanups: (() => Promise<unknown>)[] = [];
 
 const usesRealOpend = vars.OPEND_URL !== undefined;

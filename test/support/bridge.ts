@@ -1,44 +1,79 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
+import { connect, type Socket } from "node:net";
 
-export interface Bridge {
-  readonly host: string;
-  readonly port: number;
-  readonly close: () => Promise<void>;
+/** Runs `npm run bridge`, and collects its output. */
+
+const cleanups: (() => void)[] = [];
+
+/** Ends all processes and connections of this file. A test file calls it after each test. */
+export function endBridges(): void {
+  for (const cleanUp of cleanups.splice(0)) cleanUp();
+}
+
+/** Timers of the process end after a tenth of their time. */
+export const FAST_TIMERS = { NODE_OPTIONS: "--import=./test/support/fast-timers.ts" };
+
+/** Starts the bridge without `.dev.vars`. */
+export function runBridge(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  const child = spawn(process.execPath, ["scripts/bridge.ts", ...args], {
+    env: { PATH, NODE_COMPILE_CACHE, DEV_VARS_FILE: "none", ...env },
+  });
+  cleanups.push(() => child.kill("SIGKILL"));
+  const printed = { text: "" };
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (printed.text += chunk));
+  const exit = once(child, "close").then(([code]): unknown => code);
+  return { child, printed, exit };
 }
 
 /**
- * Starts the bridge as a process of its own.
+ * Starts the bridge, and waits until it listens.
  *
- * @param origin of the service, such as `http://127.0.0.1:8787`
  * @param options.port 0, the default, selects a free port
- * @throws Error with the text on the terminal if it does not listen
+ * @throws Error with the text on the terminal if it ends before
  */
-export async function startBridge(origin: string, { port = 0, apiKey = "" } = {}): Promise<Bridge> {
-  const bridge = spawn(process.execPath, ["scripts/bridge.ts", origin, "--port", String(port)], {
-    // Without .dev.vars.
-    env: { ...process.env, DEV_VARS_FILE: "none", API_KEY: apiKey },
-    stdio: ["ignore", "pipe", "pipe"],
+export async function startBridge(
+  address: string,
+  env: Readonly<Record<string, string>> = {},
+  { port: requested = 0 } = {},
+) {
+  const bridge = runBridge([address, "--port", String(requested)], env);
+  const { line, port } = await new Promise<{ line: string; port: string }>((resolve, reject) => {
+    bridge.child.stdout.on("data", () => {
+      const [line, port] = /^Bridge: 127\.0\.0\.1:(\d+) to .*\n/.exec(bridge.printed.text) ?? [];
+      if (line !== undefined && port !== undefined) resolve({ line, port });
+    });
+    void bridge.exit.then(() => reject(new Error(`The bridge does not listen: ${bridge.printed.text}`)));
   });
-  const printed: string[] = [];
-  bridge.stderr.on("data", (chunk) => printed.push(String(chunk)));
-  for await (const line of createInterface({ input: bridge.stdout })) {
-    const [, host = "", actual] = /^Bridge: (\S+):(\d+) to /.exec(line) ?? [];
-    if (actual !== undefined) {
-      // A full pipe would stop the bridge.
-      bridge.stdout.resume();
-      return { host, port: Number(actual), close: () => stop(bridge) };
-    }
-    printed.push(line);
-  }
-  await stop(bridge);
-  throw new Error(`The bridge does not listen: ${printed.join("\n")}`);
+  return {
+    ...bridge,
+    port: Number(port),
+    line,
+    async close(): Promise<void> {
+      bridge.child.kill();
+      await bridge.exit;
+    },
+    /** The output after the line of the start. */
+    failures: () => bridge.printed.text.slice(line.length),
+    /** A connection of a program. */
+    async connect({ allowHalfOpen = false } = {}): Promise<Socket> {
+      const program = connect({ port: Number(port), host: "127.0.0.1", allowHalfOpen });
+      cleanups.push(() => program.destroy());
+      await once(program, "connect");
+      // Otherwise a reset ends the test's process.
+      program.on("error", () => {});
+      return program;
+    },
+  };
 }
 
-async function stop(bridge: ChildProcess): Promise<void> {
-  if (bridge.exitCode !== null || bridge.signalCode !== null) return;
-  const exit = once(bridge, "exit");
-  bridge.kill();
-  await exit;
+export type Bridge = Awaited<ReturnType<typeof startBridge>>;
+
+/** All bytes until the end of the connection, which may be a reset. */
+export async function bytesOf(program: Socket): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  program.on("data", (chunk: Buffer) => chunks.push(chunk));
+  await new Promise((resolve) => program.once("close", resolve));
+  return Buffer.concat(chunks);
 }
