@@ -49,6 +49,8 @@ export interface OpendReply {
 interface FailureFacts {
   /** The invalid request parameter or configuration variable. */
   readonly parameter?: string;
+  /** Valid symbols that the invalid one may mean. */
+  readonly didYouMean?: readonly string[];
   /** Milliseconds until the same request may succeed. */
   readonly retryAfterMs?: number;
   /** The refusal that OpenD sent. */
@@ -64,6 +66,7 @@ export class Failure extends Error {
   readonly code: FailureCode;
   readonly detail: string;
   readonly parameter: string | undefined;
+  readonly didYouMean: readonly string[];
   readonly retryAfterMs: number | undefined;
   /** Private, so that no serialization of a failure has it. */
   readonly #opendReply: OpendReply | undefined;
@@ -73,6 +76,7 @@ export class Failure extends Error {
     this.code = code;
     this.detail = detail;
     this.parameter = facts.parameter;
+    this.didYouMean = facts.didYouMean ?? [];
     this.retryAfterMs = facts.retryAfterMs;
     this.#opendReply = facts.opendReply;
   }

@@ -37,7 +37,7 @@ for (const [lang, texts] of Object.entries(TEXTS)) {
 
 await mkdir(OUTPUT, { recursive: true });
 for (const [name, contents] of files) await replaceFile(join(OUTPUT, name), contents);
-for (const name of await readdir(OUTPUT)) if (!files.has(name)) await rm(join(OUTPUT, name));
+for (const name of await readdir(OUTPUT)) if (!files.has(name)) await rm(join(OUTPUT, name), { force: true });
 
 /** Writes a file atomically: another Worker that starts at the same time must not read a part of it. */
 async function replaceFile(path: string, contents: Buffer): Promise<void> {

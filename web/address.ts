@@ -1,3 +1,4 @@
+import { suggestSymbols } from "../functions/short-interest/symbol-suggestions.ts";
 import { MEASURES, type Measure } from "./dataset.ts";
 import { RANGES, type Range } from "./history.ts";
 
@@ -43,9 +44,17 @@ export function writeAddress(
   return `?${query.toString().replaceAll("%2C", ",")}`;
 }
 
-/** Normalizes typed text to a symbol of the API: `hk.700` becomes `HK.00700`. The result may still be invalid. */
+/** The URL that shows one security. Other parameters, such as `lang`, are preserved. */
+export function openSymbolAddress(symbol: string, search: string): string {
+  return writeAddress({ ...DEFAULTS, symbols: [symbol] }, search);
+}
+
+/**
+ * The symbol of a text as people type it: `700` becomes `HK.00700`. An ambiguous or invalid text stays itself, in upper
+ * case, and the page shows suggestions.
+ */
 export function symbolOf(text: string): string {
-  const symbol = text.normalize("NFKC").trim().toUpperCase().slice(0, MAX_SYMBOL_LENGTH);
-  const code = /^HK\.(\d{1,4})$/.exec(symbol)?.[1];
-  return code === undefined ? symbol : `HK.${code.padStart(5, "0")}`;
+  const typed = text.normalize("NFKC").trim().toUpperCase().slice(0, MAX_SYMBOL_LENGTH);
+  const [first, ...others] = suggestSymbols(text);
+  return first !== undefined && (others.length === 0 || first === typed) ? first : typed;
 }

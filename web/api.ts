@@ -1,3 +1,5 @@
+import { suggestSymbols } from "../functions/short-interest/symbol-suggestions.ts";
+
 /** Client of this service's HTTP API. */
 
 export type NumericValue = number | bigint | null;
@@ -64,7 +66,26 @@ interface PageBody {
   readonly next_key: string | null;
 }
 
-async function parsePage(response: Response): Promise<PageBody> {
+/** The newest row of a security. */
+export interface Newest {
+  readonly symbol: string;
+  /** Null without data. */
+  readonly point: Point | null;
+  /** Since the row before. */
+  readonly change: { readonly shares: number | bigint; readonly percent: number | null } | null;
+  readonly problem: Problem | undefined;
+}
+
+interface LatestBody {
+  readonly items: readonly {
+    readonly symbol: string;
+    readonly latest: Row | null;
+    readonly change: Newest["change"];
+    readonly error: { readonly code: string; readonly retry_after?: number } | null;
+  }[];
+}
+
+async function parseBody<Body>(response: Response): Promise<Body> {
   try {
     return JSON.parse(await response.text(), reviveBigInt);
   } catch {
@@ -84,9 +105,11 @@ export async function fetchPage(
 ): Promise<PointsPage> {
   // The URL parser would resolve "." and ".." to another path.
   if (!/[A-Z0-9]/i.test(symbol)) throw new Problem("invalid_symbol");
+  const [suggestion = symbol] = suggestSymbols(symbol);
+  if (suggestion !== symbol) throw new Problem("invalid_symbol");
   const query = cursor === null ? "" : `&next_key=${encodeURIComponent(cursor)}`;
   const response = await get(`${pathOf(symbol)}?num=50${query}`, signal);
-  const body = await parsePage(response);
+  const body = await parseBody<PageBody>(response);
   const isStale = response.headers.get("Cache-Status")?.includes("fwd=stale");
   return {
     symbol: body.symbol,
@@ -95,6 +118,21 @@ export async function fetchPage(
     next: body.next_key,
     staleAgeS: isStale ? Number(response.headers.get("Age")) : undefined,
   };
+}
+
+/**
+ * Fetches the newest row of each symbol in one request.
+ * @throws Problem
+ */
+export async function fetchLatest(symbols: readonly string[], signal: AbortSignal): Promise<Newest[]> {
+  const response = await get(`/v1/short-interest?symbols=${symbols.join()}`, signal);
+  const { items } = await parseBody<LatestBody>(response);
+  return items.map(({ symbol, latest, change, error }) => ({
+    symbol,
+    point: latest && pointOf(latest),
+    change,
+    problem: error === null ? undefined : new Problem(error.code, error.retry_after),
+  }));
 }
 
 /**

@@ -13,6 +13,8 @@ import {
   RANGES,
 } from "./history.ts";
 import { isSymbolError } from "./problems.ts";
+import { rememberSymbol } from "./recent.ts";
+import { createStart } from "./start.ts";
 import { createStatus } from "./status.ts";
 import { interpolate, languageOf, TEXTS } from "./texts.ts";
 import { createView } from "./view.ts";
@@ -21,7 +23,14 @@ import { createView } from "./view.ts";
 
 const language = languageOf(document.documentElement.lang);
 const texts = TEXTS[language];
-const status = createStatus(texts);
+const status = createStatus(texts, (symbol, suggestion) =>
+  update({ symbols: [...new Set(state.symbols.map((other) => (other === symbol ? suggestion : other)))] }),
+);
+const start = createStart(language, (symbol) => {
+  // The link that had the focus is about to be hidden.
+  element("message").focus();
+  update({ symbols: [symbol] });
+});
 const view = createView(language, status, (removed) =>
   update({ symbols: state.symbols.filter((symbol) => symbol !== removed) }),
 );
@@ -33,8 +42,15 @@ let loading = new AbortController();
 function update(changes: Partial<ViewState>): void {
   state = { ...state, ...changes };
   history.pushState(null, "", writeAddress(state, location.search));
-  view.drawControls(state);
+  draw();
   void load();
+}
+
+function draw(): void {
+  const isStart = state.symbols.length === 0;
+  element("start").hidden = !isStart;
+  if (isStart) start.draw();
+  view.drawControls(state);
 }
 
 /** Loads the missing pages of all symbols. A new call aborts the one before. */
@@ -45,6 +61,10 @@ async function load(): Promise<void> {
   status.done();
   for (const [symbol, known] of histories) if (isExpired(known, Date.now())) histories.delete(symbol);
   view.drawData(state, histories);
+  if (state.symbols.length === 0) {
+    await start.load(signal).catch((thrown) => signal.aborted || status.problem(thrown, "", load));
+    return;
+  }
   const problems: [symbol: string, thrown: unknown][] = [];
   for (const symbol of state.symbols) {
     try {
@@ -55,6 +75,7 @@ async function load(): Promise<void> {
         const more = await loadMore(known, signal);
         if (signal.aborted) return;
         histories.set(symbol, more);
+        if (symbol === state.symbols[0] && more.points.length > 0) rememberSymbol(symbol);
         view.drawData(state, histories);
       }
     } catch (thrown) {
@@ -123,8 +144,8 @@ for (const measure of MEASURES) {
 element("download").addEventListener("click", download);
 addEventListener("popstate", () => {
   state = readAddress(location.search);
-  view.drawControls(state);
+  draw();
   void load();
 });
-view.drawControls(state);
+draw();
 void load();

@@ -1,3 +1,4 @@
+import { suggestSymbols } from "../functions/short-interest/symbol-suggestions.ts";
 import { Problem, savedKey, saveKey } from "./api.ts";
 import { element } from "./element.ts";
 import { isSymbolError, textNameFor } from "./problems.ts";
@@ -15,12 +16,14 @@ export interface Status {
   done(): void;
 }
 
-export function createStatus(texts: Texts): Status {
+/** @param onChoose replaces a symbol by a suggestion */
+export function createStatus(texts: Texts, onChoose: (symbol: string, suggestion: string) => void): Status {
   const progress = element("progress", HTMLProgressElement);
   const message = element("message");
   // Outside the live region: a screen reader would read it out every second.
   const countdown = element("countdown");
   const notes = element("notes");
+  const suggestions = element("suggestions");
   const retryButton = element("retry", HTMLButtonElement);
   const keyForm = element("key", HTMLFormElement);
   let timer: ReturnType<typeof setInterval> | undefined;
@@ -29,7 +32,7 @@ export function createStatus(texts: Texts): Status {
   function done(): void {
     clearInterval(timer);
     for (const control of [progress, retryButton, keyForm]) control.hidden = true;
-    for (const output of [message, countdown]) output.textContent = "";
+    for (const output of [message, countdown, suggestions]) output.textContent = "";
   }
 
   function retryAfter(seconds: number): void {
@@ -44,6 +47,28 @@ export function createStatus(texts: Texts): Status {
     };
     tick();
     timer = setInterval(tick, 1_000);
+  }
+
+  /** Shows what a wrong symbol may mean. An invalid symbol with one meaning has been corrected before. */
+  function suggest(symbol: string, code: string): void {
+    const others = suggestSymbols(symbol).filter((other) => other !== symbol);
+    if (others.length === 0) return;
+    message.textContent =
+      code === "invalid_symbol"
+        ? interpolate(texts.ambiguous, { symbol })
+        : [message.textContent, texts.didYouMean].join(texts.sentenceSeparator);
+    suggestions.replaceChildren(
+      ...others.map((other) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.textContent = other;
+        button.addEventListener("click", () => {
+          message.focus();
+          onChoose(symbol, other);
+        });
+        return button;
+      }),
+    );
   }
 
   retryButton.addEventListener("click", () => {
@@ -81,7 +106,8 @@ export function createStatus(texts: Texts): Status {
         if (savedKey() === null) message.textContent = texts.key;
         keyForm.hidden = false;
       } else if (problem.retryAfterS !== undefined) retryAfter(problem.retryAfterS);
-      else if (!isSymbolError(problem)) retryButton.hidden = false;
+      else if (isSymbolError(problem)) suggest(symbol, problem.code);
+      else retryButton.hidden = false;
     },
   };
 }

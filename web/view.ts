@@ -18,7 +18,6 @@ export function createView(language: Language, status: Status, onRemove: (symbol
 
   /** Renders the controls, which need no data. */
   function drawControls({ symbols: [symbol, ...others], range, measure }: ViewState): void {
-    element("welcome").hidden = symbol !== undefined;
     element("symbol", HTMLInputElement).value = symbol ?? "";
     element(`range-${range}`, HTMLInputElement).checked = true;
     element(`measure-${measure}`, HTMLInputElement).checked = true;

@@ -27,7 +27,8 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   invalid_symbol: {
     status: 400,
     title: "Invalid symbol",
-    advice: "Write a symbol as market and code: HK.00700, US.AAPL, US.BRK.B.",
+    advice:
+      "Write a symbol as market and code: HK.00700, US.AAPL, US.BRK.B. The member did_you_mean lists symbols that the text may mean.",
   },
   invalid_parameter: {
     status: 400,
@@ -190,6 +191,7 @@ export function problemOf(failure: Failure) {
     code: failure.code,
     detail: failure.detail,
     parameter: failure.parameter,
+    did_you_mean: failure.didYouMean.length === 0 ? undefined : failure.didYouMean,
     retry_after: failure.retryAfterMs === undefined ? undefined : secondsOf(failure.retryAfterMs),
     ...(policy === undefined ? {} : { "violated-policies": [policy] }),
   };

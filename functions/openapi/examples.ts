@@ -69,7 +69,7 @@ const DETAILS: Readonly<
 > = {
   invalid_symbol: [
     "A symbol must be a market and a code, such as HK.00700 or US.AAPL",
-    { parameter: "symbol" },
+    { parameter: "symbol", didYouMean: ["US.AAPL"] },
   ],
   invalid_parameter: ["num must be an integer from 1 to 50", { parameter: "num" }],
   unsupported_market: ["Short interest is available for the markets HK and US only", { parameter: "symbol" }],

@@ -2,6 +2,7 @@ import { toJsonSchema } from "@valibot/to-json-schema";
 import type * as v from "valibot";
 import { PROBLEMS } from "../http/problem.ts";
 import { COLUMNS, type Column } from "../short-interest/columns.ts";
+import { MAX_SUGGESTIONS } from "../short-interest/symbol-suggestions.ts";
 
 /** JSON Schemas (2020-12) of requests and responses. */
 
@@ -133,6 +134,14 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
         code: { enum: Object.keys(PROBLEMS), description: "Stable error code." },
         detail: text,
         parameter: { ...text, description: "The invalid parameter or configuration variable." },
+        did_you_mean: {
+          type: "array",
+          items: text,
+          minItems: 1,
+          maxItems: MAX_SUGGESTIONS,
+          description:
+            "Valid symbols that the invalid symbol may mean, most likely first. Only if there are any.",
+        },
         retry_after: {
           type: "integer",
           minimum: 1,
@@ -140,7 +149,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
         },
         "violated-policies": { type: "array", items: text, description: "Names of the used-up quotas." },
       },
-      ["parameter", "retry_after", "violated-policies"],
+      ["parameter", "did_you_mean", "retry_after", "violated-policies"],
     ),
     description: "Problem details (RFC 9457).",
   },

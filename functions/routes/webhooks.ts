@@ -183,8 +183,8 @@ function parseSymbols(texts: readonly string[]): string[] {
     try {
       return formatSymbol(parseSymbol(text));
     } catch (thrown) {
-      const { code, detail } = Failure.from(thrown);
-      throw new Failure(code, `Symbol ${index + 1}: ${detail}`, { parameter: "symbols" });
+      const { code, detail, didYouMean } = Failure.from(thrown);
+      throw new Failure(code, `Symbol ${index + 1}: ${detail}`, { parameter: "symbols", didYouMean });
     }
   });
   return [...new Set(names)];

@@ -1,4 +1,5 @@
 import { Failure } from "../errors.ts";
+import { suggestSymbols } from "./symbol-suggestions.ts";
 
 /** The markets that have short interest. */
 export type Market = "HK" | "US";
@@ -19,17 +20,19 @@ export const MAX_SYMBOL_LENGTH = 23;
 
 /**
  * Parses a symbol, case-insensitive. A Hong Kong code is padded to five digits.
- * @throws Failure `invalid_symbol`, or `unsupported_market` for a market without short interest
+ * @throws Failure `invalid_symbol`, with suggestions; `unsupported_market` for a market without short interest
  */
 export function parseSymbol(text: string): SecuritySymbol {
   const [, market, code] = MARKET_AND_CODE.exec(text)?.map((part) => part.toUpperCase()) ?? [];
-  if (market === undefined || code === undefined) throw invalid();
+  if (market === undefined || code === undefined) throw invalid(text);
   if (market !== "HK" && market !== "US") {
+    // `TSLA.US` names a market too, but in another order.
+    if (suggestSymbols(text).length > 0) throw invalid(text);
     throw new Failure("unsupported_market", "Short interest is available for the markets HK and US only", {
       parameter: "symbol",
     });
   }
-  if (text.length > MAX_SYMBOL_LENGTH || !SYMBOL.test(text)) throw invalid();
+  if (text.length > MAX_SYMBOL_LENGTH || !SYMBOL.test(text)) throw invalid(text);
   return { market, code: market === "HK" ? code.padStart(5, "0") : code };
 }
 
@@ -59,8 +62,9 @@ export function dateOf(market: Market, timestamp: bigint): string {
   return calendar.format(ms);
 }
 
-function invalid(): Failure {
+function invalid(text: string): Failure {
   return new Failure("invalid_symbol", "A symbol must be a market and a code, such as HK.00700 or US.AAPL", {
     parameter: "symbol",
+    didYouMean: suggestSymbols(text),
   });
 }

@@ -60,12 +60,12 @@ describe.each([
   ["dark", "narrow", { colorScheme: "dark", viewport: NARROW, hasTouch: true, isMobile: true }],
 ] as const)("%s color scheme on a %s screen", (scheme, width, options) => {
   it.each([
-    ["welcome", "/"],
+    ["start", "/"],
     ["single", "/?symbol=US.AAPL&range=3Y"],
     ["comparison", "/?symbol=HK.00700&compare=US.AAPL,US.SPY"],
   ])("%s view has no axe-core violation and no horizontal scrolling", async (name, path) => {
     const { page, screenshot } = await open(path, options);
-    if (name !== "welcome") await chartIsDrawn(page);
+    if (name !== "start") await chartIsDrawn(page);
     expect(await violationsOn(page)).toEqual([]);
     const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
     expect(await page.evaluate(overflow)).toBe(0);

@@ -198,8 +198,8 @@ describe("API key", () => {
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { name: "HK.00700" }).waitFor();
       await home.loaded(visitor);
-      const stored = "[Object.values(sessionStorage), localStorage.length, document.cookie]";
-      expect(await page.evaluate(stored)).toEqual([["key"], 0, ""]);
+      const stored = "[Object.values(sessionStorage), Object.values(localStorage), document.cookie]";
+      expect(await page.evaluate(stored)).toEqual([["key"], ['["HK.00700"]'], ""]);
       expect(page.url()).not.toContain("key");
       await page.reload();
       await page.getByRole("heading", { name: "HK.00700" }).waitFor();

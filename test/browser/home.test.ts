@@ -9,7 +9,7 @@ describe("web UI", () => {
   it("search loads a symbol and writes it to the URL", async () => {
     const visitor = await home.open("/");
     const { page, consoleErrors, screenshot } = visitor;
-    await page.getByText("Search for a security").waitFor();
+    await page.getByRole("heading", { name: "Short interest of" }).waitFor();
     await page.getByLabel("Symbol").fill("hk.700");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "HK.00700" }).waitFor();
@@ -24,7 +24,7 @@ describe("web UI", () => {
     expect(await page.title()).toBe("HK.00700 – Short interest");
     await screenshot("search");
     await page.goBack();
-    await page.getByText("Search for a security").waitFor();
+    await page.getByRole("heading", { name: "Short interest of" }).waitFor();
     expect(consoleErrors).toEqual([]);
   });
 

@@ -1,0 +1,146 @@
+import { openSymbolAddress } from "./address.ts";
+import { fetchLatest, type Newest } from "./api.ts";
+import { element } from "./element.ts";
+import { formatsOf, NO_VALUE } from "./formats.ts";
+import { isSymbolError } from "./problems.ts";
+import { forgetAll, forgetSymbol, recentSymbols } from "./recent.ts";
+import { interpolate, type Language, TEXTS } from "./texts.ts";
+
+/** The start page: examples, recently viewed securities, and the newest rows of a watchlist. */
+
+/** Few, because an uncached symbol costs a call to OpenD, and the free plan allows about five in a request. */
+const DEFAULT_WATCHLIST = ["HK.00700", "HK.09988", "US.AAPL", "US.TSLA"];
+const MAX_WATCHED = 8;
+
+/** @param onOpen shows a security */
+export function createStart(language: Language, onOpen: (symbol: string) => void) {
+  const texts = TEXTS[language];
+  const formats = formatsOf(language);
+  const table = element("watchlist", HTMLTableElement);
+  const newest = new Map<string, Newest>();
+  let isLoading = false;
+
+  const watched = () => [...new Set([...recentSymbols(), ...DEFAULT_WATCHLIST])].slice(0, MAX_WATCHED);
+
+  /** Renders what needs no request. Empty rows reserve the space of the watchlist. */
+  function draw(): void {
+    for (const link of document.querySelectorAll<HTMLAnchorElement>("#examples a")) {
+      link.href = openSymbolAddress(link.dataset.symbol ?? "", location.search);
+    }
+    const recent = recentSymbols();
+    element("recent").hidden = recent.length === 0;
+    element("recent-symbols").replaceChildren(...recent.map(recentItem));
+    drawRows();
+  }
+
+  function recentItem(symbol: string): HTMLElement {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "×";
+    button.ariaLabel = interpolate(texts.forget, { symbol });
+    button.addEventListener("click", () => {
+      forgetSymbol(symbol);
+      draw();
+      focusRecent();
+    });
+    item.append(linkTo(symbol), button);
+    return item;
+  }
+
+  /** Moves the focus from a removed button to the next one, or to the search. */
+  function focusRecent(): void {
+    (document.querySelector<HTMLElement>("#recent-symbols button") ?? element("symbol")).focus();
+  }
+
+  function linkTo(symbol: string): HTMLAnchorElement {
+    const link = document.createElement("a");
+    link.textContent = symbol;
+    link.dataset.symbol = symbol;
+    link.href = openSymbolAddress(symbol, location.search);
+    return link;
+  }
+
+  function drawRows(): void {
+    table.ariaBusy = String(isLoading);
+    table.tBodies[0]?.replaceChildren(...watched().map(row));
+  }
+
+  function row(symbol: string): HTMLElement {
+    const { point, change } = newest.get(symbol) ?? {};
+    const isPending = isLoading && !newest.has(symbol);
+    const cell = (...content: (Node | string)[]) => {
+      const made = create("td", ...(isPending ? [] : content.length > 0 ? content : [NO_VALUE]));
+      if (isPending) made.className = "pending";
+      return made;
+    };
+    const name = create(
+      "th",
+      linkTo(symbol),
+      create("small", isPending ? "\u00a0" : (point?.date ?? NO_VALUE)),
+    );
+    name.setAttribute("scope", "row");
+    const shares = point?.shares ?? undefined;
+    const percent = change?.percent ?? undefined;
+    return create(
+      "tr",
+      name,
+      shares === undefined ? cell() : cell(formats.count(shares)),
+      change ? cell(colored(change.shares, formats.signed)) : cell(),
+      percent === undefined ? cell() : cell(colored(percent, formats.signedPercent)),
+      point ? cell(point.date) : cell(),
+    );
+  }
+
+  /**
+   * Loads the newest rows of the watchlist in one request.
+   * @throws Problem of the request, or of a symbol that a later request may return
+   */
+  async function load(signal: AbortSignal): Promise<void> {
+    const symbols = watched();
+    isLoading = true;
+    drawRows();
+    try {
+      for (const item of await fetchLatest(symbols, signal)) {
+        if (item.problem === undefined || !newest.has(item.symbol)) newest.set(item.symbol, item);
+      }
+    } finally {
+      // A later call may be loading.
+      if (!signal.aborted) {
+        isLoading = false;
+        drawRows();
+      }
+    }
+    const problems = symbols.flatMap((symbol) => newest.get(symbol)?.problem ?? []);
+    const retryable = problems.find((problem) => !isSymbolError(problem));
+    if (retryable) throw retryable;
+  }
+
+  element("recent-clear").addEventListener("click", () => {
+    forgetAll();
+    draw();
+    focusRecent();
+  });
+  element("start").addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest<HTMLElement>("a[data-symbol]") : null;
+    // With a modifier, the browser opens a new tab or window.
+    if (link?.dataset.symbol === undefined || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    onOpen(link.dataset.symbol);
+  });
+
+  return { draw, load };
+}
+
+function create(tag: string, ...content: (Node | string)[]): HTMLElement {
+  const made = document.createElement(tag);
+  made.append(...content);
+  return made;
+}
+
+/** A change, which has a color in addition to its sign. */
+function colored<Value extends number | bigint>(value: Value, format: (value: Value) => string): HTMLElement {
+  const made = create("span", format(value));
+  made.className = value > 0 ? "rise" : value < 0 ? "fall" : "";
+  return made;
+}
