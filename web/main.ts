@@ -44,7 +44,7 @@ async function load(): Promise<void> {
   const { signal } = loading;
   status.done();
   for (const [symbol, known] of histories) if (isExpired(known, Date.now())) histories.delete(symbol);
-  view.drawData(state, histories);
+  view.drawData(state, histories, state.symbols.length > 0);
   const problems: [symbol: string, thrown: unknown][] = [];
   for (const symbol of state.symbols) {
     try {
@@ -55,7 +55,7 @@ async function load(): Promise<void> {
         const more = await loadMore(known, signal);
         if (signal.aborted) return;
         histories.set(symbol, more);
-        view.drawData(state, histories);
+        view.drawData(state, histories, true);
       }
     } catch (thrown) {
       if (signal.aborted) return;
@@ -64,6 +64,8 @@ async function load(): Promise<void> {
       if (!(thrown instanceof Problem && isSymbolError(thrown))) break;
     }
   }
+  // The space of a main symbol without data is not reserved any longer.
+  if (!histories.has(state.symbols[0] ?? "")) view.drawData(state, histories, false);
   const last = problems.at(-1);
   if (last) status.problem(last[1], last[0], load);
   else status.done();
