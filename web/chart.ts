@@ -82,6 +82,7 @@ export function createChart(frame: HTMLElement, onZoom: (range?: DayRange) => vo
     if (!plot || !box || Number.isNaN(second)) return;
     const left = plot.valToPos(second, "x");
     const offset = plot.over.getBoundingClientRect().left - frame.getBoundingClientRect().left;
+    for (const line of [crosshair, mark]) line.style.top = `${plot.root.offsetTop}px`;
     crosshair.style.left = `${offset + left}px`;
     const isRight = left > plot.over.clientWidth / 2;
     box.element.style.top = `${plot.root.offsetTop + 8}px`;
