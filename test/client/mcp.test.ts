@@ -91,7 +91,7 @@ describe.each(MODES)("MCP client with %s", (_, versionNegotiation) => {
     const range = { symbol: "US.AAPL", from: "2026-03-01", to: "2026-04-15", order: "asc" };
     const { text } = await call("get_short_interest_history", range);
     const { items, complete } = text as { items: { timestamp_str: string }[]; complete: boolean };
-    expect(items.map((row) => row.timestamp_str)).toEqual(["2026-03-15", "2026-03-31", "2026-04-15"]);
+    expect(items.map((row) => row.timestamp_str)).toEqual(["2026-03-13", "2026-03-31", "2026-04-15"]);
     expect(complete).toBe(true);
 
     const whole = await call("get_short_interest_history", { symbol: "US.ROWS600", order: "asc" });

@@ -93,9 +93,9 @@ describe("history", () => {
       "2026-04-02",
     ]);
     expect(await dates("HK.00700", "?from=2026-04-18&to=2026-04-23")).toEqual([]);
-    expect(await dates("US.AAPL", "?from=2026-02-28&to=2026-03-31&order=asc")).toEqual([
-      "2026-02-28",
-      "2026-03-15",
+    expect(await dates("US.AAPL", "?from=2026-02-27&to=2026-03-31&order=asc")).toEqual([
+      "2026-02-27",
+      "2026-03-13",
       "2026-03-31",
     ]);
     expect((await service.opend.stats()).calls).toBe(2);

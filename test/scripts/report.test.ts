@@ -36,7 +36,7 @@ describe.concurrent("report on OpenD", () => {
       rows_of_other_market: 0,
       newest: "2026-04-30",
       oldest: "2025-05-23",
-      days_between_rows: { 6: 2, 7: 46, 8: 1 },
+      days_between_rows: { 5: 1, 6: 2, 7: 44, 8: 1, 9: 1 },
       next_key: "timestamp of the last row",
       absent_fields: {},
     });

@@ -158,9 +158,18 @@ export const A_WEEK_LATER: SfcRule = (lastTradingDay) => lastTradingDay + 7 * DA
 export function sfcWeeks(rule: SfcRule): Publication[] {
   return Array.from({ length: 365 }, (_, week) => {
     const friday = Date.UTC(2024, 0, 5) + week * 7 * DAY;
-    const lastTradingDay = tradingDay(friday, -DAY);
-    return { date: dateOf(lastTradingDay), published: rule(lastTradingDay, friday) + 10 * HOUR };
+    const day = lastTradingDay(friday);
+    return { date: dateOf(day), published: rule(day, friday) + 10 * HOUR };
   });
+}
+
+/**
+ * The date of the Hong Kong row of a week. Before 2024 and after 2030, holidays are not known.
+ * @param friday of the week, as midnight UTC in milliseconds
+ * @returns midnight UTC in milliseconds
+ */
+export function lastTradingDay(friday: number): number {
+  return tradingDay(friday, -DAY);
 }
 
 function tradingDay(day: number, step: number): number {

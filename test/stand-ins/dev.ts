@@ -3,8 +3,10 @@ import { createServer } from "node:net";
 import { parseEnv, VARIABLE_NAMES } from "../../functions/env.ts";
 import { Failure } from "../../functions/errors.ts";
 import { variable } from "../../scripts/dev-vars.ts";
-import { startOpend } from "./opend.ts";
-import { startRedis } from "./redis.ts";
+import { type StandInOpend, startOpend } from "./opend.ts";
+import { createPublisher } from "./publication.ts";
+import { servePublications } from "./publication-socket.ts";
+import { type Database, startRedis } from "./redis.ts";
 import { SAMPLE_SYMBOLS } from "./sample-data.ts";
 import { startUpstash } from "./upstash.ts";
 
@@ -45,8 +47,11 @@ try {
   process.exit(1);
 }
 
+// The sample data end with the last publication before now.
+const until = Date.now();
+let opend: StandInOpend | undefined;
 if (vars.OPEND_URL === undefined) {
-  const opend = await startOpend(vars.OPEND_KEY === undefined ? {} : { key: vars.OPEND_KEY });
+  opend = await startOpend({ until, key: vars.OPEND_KEY ?? "" });
   cleanups.push(opend.close);
   vars.OPEND_URL = opend.url;
   console.log(`OpenD:    mock server with SAMPLE DATA, ${opend.url}`);
@@ -54,9 +59,11 @@ if (vars.OPEND_URL === undefined) {
   console.log(`OpenD:    ${vars.OPEND_URL}`);
 }
 
+let database: Database | undefined;
 if (vars.UPSTASH_REDIS_REST_URL === undefined) {
   const redis = await startRedis();
-  const upstash = await startUpstash(await redis.open());
+  database = await redis.open();
+  const upstash = await startUpstash(database);
   cleanups.push(upstash.close, redis.close);
   vars.UPSTASH_REDIS_REST_URL = upstash.url;
   vars.UPSTASH_REDIS_REST_TOKEN = upstash.token;
@@ -78,6 +85,11 @@ console.log(`Worker:   ${worker.origin}, edge cache empty`);
 console.log(`\nWeb UI:   ${worker.origin}/?symbol=HK.00700`);
 console.log(`API:      curl '${worker.origin}/v1/short-interest/HK.00700?num=3'`);
 if (!usesRealOpend) console.log(`Symbols:  ${SAMPLE_SYMBOLS.join(", ")}`);
+if (opend && database) {
+  const publish = createPublisher({ opend, until, redis: database, worker });
+  cleanups.unshift(await servePublications(new URL(worker.origin).port, publish));
+  console.log("New row:  npm run dev:publish -- US.AAPL");
+}
 console.log("\nPress Ctrl+C to stop.\n");
 
 let isStopping = false;

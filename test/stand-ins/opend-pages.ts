@@ -8,7 +8,7 @@ import {
 } from "../../gen/Qot_GetShortInterest_pb.js";
 import { type CursorKind, cursorOf, startOf } from "./opend-cursors.ts";
 import { ENGLISH_REFUSALS, isCallFault, REFUSALS, type WrongReply, wrongRange } from "./opend-faults.ts";
-import { hkHistory, isForbidden, usHistory } from "./sample-data.ts";
+import { hkHistory, isForbidden, laterRows, usHistory } from "./sample-data.ts";
 
 /** Options of the stand-in's pages. Most of them contradict what the vendor documents or the service assumes. */
 export interface PageOptions {
@@ -17,6 +17,13 @@ export interface PageOptions {
   readonly toleratesCursors?: boolean;
   /** The cursor after the last page, in place of `-1`. */
   readonly endKey?: "empty" | "absent";
+  /**
+   * Histories end with the last row that is published at this time (Unix time, milliseconds), 2026-04-30 at the
+   * earliest. Without it they end there.
+   */
+  readonly until?: number;
+  /** The number of rows that are published in addition, by symbol. */
+  readonly published?: Readonly<Record<string, number>>;
   /** The number of newest rows that are not yet published. */
   readonly unpublished?: number;
   /** Only the newest row of each month exists. */
@@ -56,8 +63,10 @@ export function pageReply(request: RequestFrame, options: PageOptions, counts: M
   const marketName = market === QotMarket.QotMarket_HK_Security ? "HK" : "US";
   if (options.refusal !== undefined) return refused(options.refusal, options.refusalRetType);
   if (isForbidden(code) || options.deniedMarket === marketName) return refused(refusals.noPermission);
-  const hk = market === QotMarket.QotMarket_HK_Security ? hkHistory(code, options.split) : undefined;
-  const us = market === QotMarket.QotMarket_US_Security ? usHistory(code, options.split) : undefined;
+  const { until = 0, published = {} } = options;
+  const later = laterRows({ market: marketName, code }, until, published[`${marketName}.${code}`] ?? 0);
+  const hk = market === QotMarket.QotMarket_HK_Security ? hkHistory(code, options.split, later) : undefined;
+  const us = market === QotMarket.QotMarket_US_Security ? usHistory(code, options.split, later) : undefined;
   const known = hk ?? us ?? (options.hasEmptyUnknown ? [] : undefined);
   if (known === undefined) return refused(options.unknownRefusal ?? refusals.unknownStock);
   const all = options.isMonthly ? known.filter(isNewestOfMonth) : known;

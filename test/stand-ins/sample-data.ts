@@ -1,17 +1,22 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Market, SecuritySymbol } from "../../functions/short-interest/symbol.ts";
 import {
   type HkShortInterestItem,
   HkShortInterestItemSchema,
   type UsShortInterestItem,
   UsShortInterestItemSchema,
 } from "../../gen/Qot_GetShortInterest_pb.js";
+import { dayOfRow, newestRowAt, timestampOfDay } from "./sample-dates.ts";
+import { HK_SAMPLES, LISTED, type Sample, US_SAMPLES } from "./sample-securities.ts";
+import { type Profile, type WalkRow, walk } from "./sample-walk.ts";
 
-/** SAMPLE DATA. The first ten rows of HK.00700 are the vendor's documented example. All others are invented. */
+/**
+ * SAMPLE DATA. The first ten rows of HK.00700 are the vendor's documented example. All others are
+ * invented: random walks whose levels are plausible for the security.
+ */
 
 type HkInit = MessageInitShape<typeof HkShortInterestItemSchema>;
 type UsInit = MessageInitShape<typeof UsShortInterestItemSchema>;
-
-const DAY_S = 86_400;
 
 /** [timestamp, date, shares, percent, close, previous close], as printed on the vendor's page. */
 const DOCUMENTED: readonly (readonly [number, string, number, number, number, number])[] = [
@@ -38,75 +43,11 @@ const documentedRows: readonly HkInit[] = DOCUMENTED.map(
   }),
 );
 
-/** Weekly rows, newest first, from midnight of a Friday in Hong Kong. */
-function hkRows(seed: string, count: number, newest: number): HkInit[] {
-  const random = randomFrom(seed);
-  return Array.from({ length: count }, (_, week) => {
-    const timestamp = newest - week * 7 * DAY_S;
-    const shares = 20_000_000 + Math.floor(random() * 40_000_000);
-    const closePrice = round(100 + random() * 400, 1);
-    return {
-      timestamp: BigInt(timestamp),
-      timestampStr: new Date((timestamp + 8 * 3_600) * 1_000).toISOString().slice(0, 10),
-      closePrice,
-      lastClosePrice: round(closePrice * (0.97 + random() * 0.06), 1),
-      aggregatedShort: BigInt(shares),
-      aggregatedShortRatio: round(shares / 92e6, 2),
-    };
-  });
-}
-
-// Its creation is slow.
-const newYorkHour = new Intl.DateTimeFormat("en-US", {
-  timeZone: "America/New_York",
-  hour: "numeric",
-  hourCycle: "h23",
-});
-
-/** Rows of mid-month and end of month, newest first, from April 2026. The oldest ten lack some columns. */
-function usRows(seed: string, count: number): UsInit[] {
-  const random = randomFrom(seed);
-  return Array.from({ length: count }, (_, half) => {
-    const month = 3 - Math.floor(half / 2);
-    const date = new Date(half % 2 === 0 ? Date.UTC(2026, month + 1, 0) : Date.UTC(2026, month, 15));
-    const shares = 90_000_000 + Math.floor(random() * 40_000_000);
-    const volume = 40_000_000 + Math.floor(random() * 30_000_000);
-    const closePrice = round(150 + random() * 100, 2);
-    return {
-      timestamp: BigInt(newYorkMidnight(date)),
-      timestampStr: date.toISOString().slice(0, 10),
-      sharesShort: BigInt(shares),
-      shortPercent: round(shares / 147e6, 2),
-      avgDailyShareVolume: BigInt(volume),
-      ...(half < count - 10 ? { daysToCover: round(shares / volume, 2) } : {}),
-      closePrice,
-      ...(half < count - 10 ? { lastClosePrice: round(closePrice * (0.97 + random() * 0.06), 2) } : {}),
-    };
-  });
-}
-
-const HK_FRIDAY = 1_771_516_800; // 2026-02-20
-
-const HK_HISTORIES: Readonly<Record<string, readonly HkInit[]>> = {
-  "00700": [...documentedRows, ...hkRows("00700", 240, HK_FRIDAY)],
-  "09988": hkRows("09988", 120, HK_FRIDAY),
-  "02800": hkRows("02800", 60, HK_FRIDAY), // a fund
-};
-
-const US_HISTORIES: Readonly<Record<string, readonly UsInit[]>> = {
-  AAPL: usRows("AAPL", 130),
-  TSLA: usRows("TSLA", 130),
-  "BRK.B": usRows("BRK.B", 75),
-  SPY: usRows("SPY", 110), // a fund
-  KLAR: usRows("KLAR", 25).slice(0, 15), // listed recently
-  NEWLY: usRows("NEWLY", 3),
-  NONE: [],
-  // Share counts above 2^53.
-  HUGE: usRows("HUGE", 2).map((row, index) => ({
-    ...row,
-    sharesShort: 9_007_199_254_740_993n + BigInt(index),
-  })),
-};
+const DOCUMENTED_CODE = "00700";
+/** Share counts of `HUGE`: 2^53 + 1. */
+const HUGE_SHARES = 9_007_199_254_740_993n;
+/** The oldest rows of a US history lack some columns. */
+const INCOMPLETE_ROWS = 10;
 
 /** Symbols to try. */
 export const SAMPLE_SYMBOLS = [
@@ -122,9 +63,17 @@ export const SAMPLE_SYMBOLS = [
 /**
  * The history of a Hong Kong security, newest first; undefined for an unknown security.
  * @param split one share became this many: OpenD rewrites all rows
+ * @param later rows after 2026-04-30, the date of the newest row of tests
  */
-export function hkHistory(code: string, split = 1): readonly HkShortInterestItem[] | undefined {
-  return HK_HISTORIES[code]?.map((init) => {
+export function hkHistory(code: string, split = 1, later = 0): readonly HkShortInterestItem[] | undefined {
+  const sample = HK_SAMPLES[code];
+  if (sample === undefined) return undefined;
+  const rows = remembered(`HK.${code} ${later}`, hkCache, () =>
+    code === DOCUMENTED_CODE
+      ? documentedHistory(sample, later)
+      : hkRows(code, sample, 1 - sample.rows, later, 0),
+  );
+  return rows.map((init) => {
     const row = create(HkShortInterestItemSchema, init);
     row.aggregatedShort *= BigInt(split);
     row.closePrice /= split;
@@ -133,10 +82,14 @@ export function hkHistory(code: string, split = 1): readonly HkShortInterestItem
 }
 
 /** The history of a US security. `T0`, `T1`, … exist without end, and `ROWS1000` has 1,000 rows. */
-export function usHistory(code: string, split = 1): readonly UsShortInterestItem[] | undefined {
-  const length = /^ROWS(\d{1,4})$/.exec(code)?.[1] ?? (/^T\d+$/.test(code) ? 60 : 0);
-  const rows = US_HISTORIES[code] ?? (length === 0 ? undefined : usRows(code, Number(length)));
-  return rows?.map((init) => {
+export function usHistory(code: string, split = 1, later = 0): readonly UsShortInterestItem[] | undefined {
+  const sample = US_SAMPLES[code];
+  const length = /^ROWS(\d{1,4})$/.exec(code)?.[1] ?? (/^T\d+$/.test(code) ? LISTED.rows : undefined);
+  if (sample === undefined && length === undefined) return undefined;
+  const rows = sample
+    ? remembered(`US.${code} ${later}`, usCache, () => usRows(code, sample, later))
+    : usRows(code, { ...LISTED, rows: Number(length) }, later);
+  return rows.map((init) => {
     const row = create(UsShortInterestItemSchema, init);
     row.sharesShort *= BigInt(split);
     row.closePrice /= split;
@@ -144,19 +97,99 @@ export function usHistory(code: string, split = 1): readonly UsShortInterestItem
   });
 }
 
+/** The documented rows, with rows before and after them that continue them. */
+function documentedHistory(sample: Sample, later: number): HkInit[] {
+  const [, , shares = 0, , price = 0] = DOCUMENTED.at(-1) ?? [];
+  const oldest = 1 - DOCUMENTED.length;
+  const older = hkRows(DOCUMENTED_CODE, { ...sample, price, shares }, 1 - sample.rows, oldest, oldest);
+  const newer = hkRows(`${DOCUMENTED_CODE} later`, sample, 0, later, 0);
+  return [...newer.slice(0, -1), ...documentedRows, ...older.slice(1)];
+}
+
+/**
+ * Rows of a random walk, newest first.
+ * @param first number of the oldest row
+ * @param last number of the newest row
+ * @param anchor number of the row that has the values of the profile
+ */
+function hkRows(seed: string, profile: Profile, first: number, last: number, anchor: number): HkInit[] {
+  return walkRows("HK", seed, profile, first, last, anchor).map(({ day, values }) => ({
+    ...datesOf("HK", day),
+    closePrice: values.closePrice,
+    lastClosePrice: values.lastClosePrice,
+    aggregatedShort: BigInt(values.shares),
+    aggregatedShortRatio: values.percent,
+  }));
+}
+
+/** Rows of a random walk, newest first. */
+function usRows(code: string, sample: Sample, later: number): UsInit[] {
+  if (sample.rows === 0) return [];
+  const rows = walkRows("US", code, sample, 1 - sample.rows, later, 0);
+  return rows.map(({ day, values }, index) => {
+    const isComplete = sample.isComplete || index < rows.length - INCOMPLETE_ROWS;
+    return {
+      ...datesOf("US", day),
+      sharesShort: code === "HUGE" ? HUGE_SHARES + BigInt(index) : BigInt(values.shares),
+      shortPercent: values.percent,
+      avgDailyShareVolume: BigInt(values.volume),
+      ...(isComplete ? { daysToCover: values.daysToCover } : {}),
+      closePrice: values.closePrice,
+      ...(isComplete ? { lastClosePrice: values.lastClosePrice } : {}),
+    };
+  });
+}
+
+function walkRows(
+  market: Market,
+  seed: string,
+  profile: Profile,
+  first: number,
+  last: number,
+  anchor: number,
+): { readonly day: number; readonly values: WalkRow }[] {
+  const days = Array.from({ length: last - first + 1 }, (_, index) => dayOfRow(market, first + index));
+  const rows = walk(randomFrom(`${seed} walk`), days, anchor - first, profile);
+  return rows.map((values, index) => ({ day: days[index] ?? 0, values })).reverse();
+}
+
+function datesOf(market: Market, day: number) {
+  return {
+    timestamp: BigInt(timestampOfDay(market, day)),
+    timestampStr: new Date(day).toISOString().slice(0, 10),
+  };
+}
+
+const hkCache = new Map<string, HkInit[]>();
+const usCache = new Map<string, UsInit[]>();
+
+/** Makes the rows of a named security once. */
+function remembered<Init>(key: string, cache: Map<string, Init[]>, make: () => Init[]): Init[] {
+  const rows = cache.get(key) ?? make();
+  cache.set(key, rows);
+  return rows;
+}
+
+/**
+ * The number of rows after row 0, for `hkHistory` and `usHistory`. The documented security has only `published` ones, so
+ * that the vendor's example stays its newest rows.
+ * @param until time at which the other rows are published (Unix time, milliseconds)
+ * @param published rows that are published in addition
+ */
+export function laterRows({ market, code }: SecuritySymbol, until: number, published: number): number {
+  const isDocumented = market === "HK" && code === DOCUMENTED_CODE;
+  return published + (isDocumented ? 0 : newestRowAt(market, until));
+}
+
+/** The date of the newest row, YYYY-MM-DD; undefined without a row. */
+export function newestDate({ market, code }: SecuritySymbol, later: number): string | undefined {
+  const history = market === "HK" ? hkHistory(code, 1, later) : usHistory(code, 1, later);
+  return history?.[0]?.timestampStr;
+}
+
 /** Whether OpenD's account never has permission for a security: `DENIED1`, `DENIED2`, … */
 export function isForbidden(code: string): boolean {
   return /^DENIED\d+$/.test(code);
-}
-
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
-}
-
-/** Unix time in seconds of midnight in New York at the start of a date. */
-function newYorkMidnight(date: Date): number {
-  const offset = 24 - Number(newYorkHour.format(date));
-  return date.getTime() / 1_000 + offset * 3_600;
 }
 
 /** mulberry32: a generator of numbers from 0 to 1 that depend on the seed only. */

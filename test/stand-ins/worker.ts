@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,11 @@ const { unstable_startWorker: startWorker } = await import("wrangler");
 export interface LocalWorker {
   readonly origin: string;
   readonly close: () => Promise<void>;
+}
+
+export interface RestartableWorker extends LocalWorker {
+  /** Restarts it at the same origin, with an empty edge cache and an empty queue. Requests wait meanwhile. */
+  readonly restart: () => Promise<void>;
 }
 
 export interface LocalWorkerOptions {
@@ -50,8 +56,16 @@ export async function startLocalWorker(
     config = "wrangler.toml",
     entrypoint,
   }: LocalWorkerOptions = {},
-): Promise<LocalWorker> {
-  const state = await mkdtemp(join(tmpdir(), "short-interest-edge-"));
+): Promise<RestartableWorker> {
+  const newState = () => mkdtemp(join(tmpdir(), "short-interest-edge-"));
+  const devOptions = (persist: string) => ({
+    server: { hostname: "localhost", port },
+    inspector: false as const,
+    watch: false,
+    persist,
+    logLevel: printsConsole ? ("log" as const) : ("warn" as const),
+  });
+  let state = await newState();
   const worker = await startWorker({
     config,
     ...(entrypoint !== undefined && { entrypoint }),
@@ -72,17 +86,19 @@ export async function startLocalWorker(
         REQUESTS_PER_KEY: rateLimit("3250", requestsPerMinutePerKey),
       }),
     },
-    dev: {
-      server: { hostname: "localhost", port },
-      inspector: false,
-      watch: false,
-      persist: state,
-      logLevel: printsConsole ? "log" : "warn",
-    },
+    dev: devOptions(state),
   });
   await worker.ready;
   return {
     origin: (await worker.url).origin,
+    async restart() {
+      const old = state;
+      state = await newState();
+      const reloaded = once(worker.raw, "reloadComplete");
+      worker.patchConfig({ dev: devOptions(state) });
+      await reloaded;
+      await rm(old, { recursive: true, force: true });
+    },
     async close() {
       await worker.dispose();
       await rm(state, { recursive: true, force: true });
