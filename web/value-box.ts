@@ -45,8 +45,8 @@ export function valuesText(
 ) {
   return panels
     .flatMap(({ series }) => series)
-    .flatMap((series) => [
-      labelled(series.label, formatOrNone(series.values.get(day), series.format)),
-      ...(series.changeAt(day)?.text ?? []),
-    ]);
+    .flatMap((series) => {
+      const value = labelled(series.label, formatOrNone(series.values.get(day), series.format));
+      return [value, series.changeAt(day)?.text ?? ""].filter((text) => text !== "");
+    });
 }

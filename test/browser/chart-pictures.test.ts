@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import type { Visit } from "../support/browser.ts";
 import { answerWith, hkRows, usRows } from "../support/chart-data.ts";
@@ -58,6 +59,40 @@ describe.each([
     expect(visitor.consoleErrors).toEqual([]);
     await visitor.page.screenshot({ path: `test/browser/screenshots/chart-${name}-${look}.png` });
   });
+});
+
+it("pictures of loading, zoom, drag and focus", async () => {
+  const visitor = await home.newVisit({ viewport: WIDE });
+  const { page } = visitor;
+  const picture = (name: string) =>
+    page.screenshot({ path: `test/browser/screenshots/chart-${name}-light-wide.png` });
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  await answerWith(page, "HK.00700", HK["HK.00700"]);
+  await page.route("**/v1/**", async (route) => {
+    await released;
+    await route.fallback();
+  });
+  await page.goto(`${home.service().origin}/?symbol=HK.00700`);
+  await page.locator("#message", { hasText: /^Loading/ }).waitFor();
+  await picture("loading");
+  release();
+  await home.loaded(visitor);
+  const plot = await page.locator(".u-over").first().boundingBox();
+  if (!plot) throw new Error("the chart is not visible");
+  await page.mouse.move(plot.x + 300, plot.y + 100);
+  await page.mouse.down();
+  await page.mouse.move(plot.x + 650, plot.y + 120, { steps: 3 });
+  await picture("drag");
+  await page.mouse.up();
+  await picture("zoomed");
+  await page.locator("#measure-shares").focus();
+  await page.locator("#reset-zoom").focus();
+  await page.keyboard.press("Tab");
+  for (let time = 0; time < 3; time += 1) await page.keyboard.press("ArrowLeft");
+  await picture("focus");
+  const pdf = await page.pdf({ format: "A4" });
+  await writeFile("test/browser/screenshots/chart-print.pdf", pdf);
+  expect(await page.locator("#zoom").isVisible()).toBe(true);
 });
 
 async function hoverMiddle({ page }: Visit): Promise<void> {
