@@ -21,8 +21,8 @@ export function relativeChange(current: NumericValue, previous: NumericValue): n
   return (Number(difference(current, previous)) / Number(previous)) * 100;
 }
 
-/** How a kind of value changes: `amount` also in percent, `points` in percentage points, `plain` in its own unit. */
-export type ChangeKind = "amount" | "points" | "plain";
+/** How a value changes: `amount` and `price` also in percent, `points` in percentage points, `plain` in its own unit. */
+export type ChangeKind = "amount" | "price" | "points" | "plain";
 
 export function changeOf(
   kind: ChangeKind,
@@ -33,7 +33,7 @@ export function changeOf(
 ): Change | undefined {
   if (current == null || previous == null) return undefined;
   const delta = difference(current, previous);
-  const text = formats.signed(delta);
+  const text = kind === "price" ? formats.signedPrice(delta) : formats.signed(delta);
   const sign = Math.sign(Number(delta));
   if (kind === "plain") return { text, sign };
   if (kind === "points") return { text: interpolate(texts.points, { points: text }), sign };

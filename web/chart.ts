@@ -22,6 +22,7 @@ export interface ChartContent {
 export function createChart(frame: HTMLElement, onZoom: (range?: DayRange) => void) {
   const crosshair = divOf("crosshair");
   const mark = divOf("zoom-mark");
+  mark.hidden = true;
   let plots: uPlot[] = [];
   let box: ReturnType<typeof createValueBox> | undefined;
   let content: ChartContent | undefined;
@@ -85,7 +86,10 @@ export function createChart(frame: HTMLElement, onZoom: (range?: DayRange) => vo
     for (const line of [crosshair, mark]) line.style.top = `${plot.root.offsetTop}px`;
     crosshair.style.left = `${offset + left}px`;
     const isRight = left > plot.over.clientWidth / 2;
-    box.element.style.top = `${plot.root.offsetTop + 8}px`;
+    // It may cover the feet of bars, but not the line above them.
+    const isLow = content?.panels[0]?.series[0]?.shape === "bars";
+    const room = plot.over.clientHeight - box.element.offsetHeight;
+    box.element.style.top = `${plot.root.offsetTop + (isLow ? room : 8)}px`;
     box.element.style.left = isRight ? "auto" : `${offset + left + 16}px`;
     box.element.style.right = isRight ? `${frame.clientWidth - offset - left + 16}px` : "auto";
   }

@@ -25,7 +25,7 @@ type Look = Pick<Series, "shape" | "axis" | "color">;
 const CHANGES: Readonly<Record<Column, ChangeKind>> = {
   shares: "amount",
   percent: "points",
-  price: "amount",
+  price: "price",
   daysToCover: "plain",
 };
 const LOWER: Look = { shape: "area", axis: "left", color: 4 };

@@ -3,6 +3,9 @@ import type { Language } from "./texts.ts";
 /** Stands for a missing value. */
 export const NO_VALUE = "–";
 
+/** Hong Kong quotes cheap shares with three decimals. */
+const PRICE = { minimumFractionDigits: 2, maximumFractionDigits: 3 } as const;
+
 /**
  * Number formats of a language, whose tag is also the `Intl` locale. Traditional Chinese is formatted as `zh-Hant` on
  * purpose: `zh-HK` abbreviates large numbers as 51.481M, but Hong Kong's financial pages write 萬 and 億.
@@ -19,8 +22,8 @@ export function formatsOf(language: Language) {
     count: number({}),
     compact,
     decimal,
-    /** Hong Kong quotes cheap shares with three decimals. */
-    price: number({ minimumFractionDigits: 2, maximumFractionDigits: 3 }),
+    price: number(PRICE),
+    signedPrice: number({ ...PRICE, signDisplay: "exceptZero" }),
     priceTick: (value: number) => (value < 100_000 ? decimal(value) : compact(value)),
     days: number({ style: "unit", unit: "day", unitDisplay: "long", maximumFractionDigits: 2 }),
     /** @param value in percent: 12.34 becomes 12.34% */

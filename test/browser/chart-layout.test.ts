@@ -85,6 +85,16 @@ it("the canvas follows the color scheme, and is light on paper", async () => {
   expect(await page.evaluate("document.querySelector('#chart').clientWidth")).toBeLessThan(700);
   await page.evaluate("dispatchEvent(new Event('afterprint'))");
   await expect.poll(bars).toEqual([DARK_BAR]);
+  // The picture on paper is the one at the end of the print.
+  await page.evaluate(`addEventListener("beforeprint", async () => {
+    await Promise.resolve();
+    window.printed = document.querySelector("#chart canvas").toDataURL();
+  })`);
+  const onScreen = await page.evaluate("document.querySelector('#chart canvas').toDataURL()");
+  await page.pdf({ format: "A4" });
+  const printed = await page.evaluate("window.printed");
+  expect(printed).toMatch(/^data:image/);
+  expect(printed).not.toBe(onScreen);
   await page.emulateMedia({ media: "print", colorScheme: "dark" });
   await expect.poll(bars).toEqual([LIGHT_BAR]);
   await visitor.screenshot("chart-print");

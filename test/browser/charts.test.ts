@@ -119,7 +119,7 @@ describe("mouse", () => {
     await page.mouse.move(x, y);
     expect(await textsOf(page.locator(".values .value"))).toEqual(["90 shares", "110.00 USD", "2.5 days"]);
     const changes = page.locator(".values .change");
-    expect(await textsOf(changes)).toEqual(["-10 (-10%)", "+10 (+10%)", "+0.5"]);
+    expect(await textsOf(changes)).toEqual(["-10 (-10%)", "+10.00 (+10%)", "+0.5"]);
     const colors = await page.evaluate(
       "[...document.querySelectorAll('.values .change')].map((change) => getComputedStyle(change).color)",
     );
