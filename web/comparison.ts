@@ -37,6 +37,7 @@ export function comparisonOf(
       axis: "left",
       color: index + 1,
       values,
+      lastDay: (day) => days.find((other) => other <= day),
       format: formats.decimal,
       formatTick: formats.decimal,
       changeAt: (day) =>

@@ -12,6 +12,11 @@ export interface Series {
   readonly color: number;
   /** Visible values by day, `YYYY-MM-DD`. */
   readonly values: ReadonlyMap<string, number | bigint>;
+  /**
+   * For comparisons of markets that publish on different days: the last day with a value, up to this day; undefined
+   * before the first one.
+   */
+  readonly lastDay?: (day: string) => string | undefined;
   /** With the unit. */
   readonly format: (value: number | bigint) => string;
   /** For the axis, where space is scarce. */

@@ -1,7 +1,9 @@
-import { colorBySign } from "./change.ts";
+import { type Change, colorBySign } from "./change.ts";
 import { formatOrNone } from "./formats.ts";
 import { createMark } from "./panel.ts";
-import type { Panel } from "./series.ts";
+import type { Panel, Series } from "./series.ts";
+
+const NO_CHANGE: Change = { text: "", sign: 0 };
 
 /** Creates the box that shows the values of one day: a row for each series, with its change against the row before. */
 export function createValueBox(panels: readonly Panel[]) {
@@ -21,10 +23,10 @@ export function createValueBox(panels: readonly Panel[]) {
   function show(day: string): void {
     date.textContent = day;
     for (const { series, value, change } of rows) {
-      const { text = "", sign = 0 } = series.changeAt(day) ?? {};
-      value.textContent = formatOrNone(series.values.get(day), series.format);
-      change.textContent = text;
-      colorBySign(change, sign);
+      const shown = valueOn(series, day);
+      value.textContent = shown.value;
+      change.textContent = shown.change.text;
+      colorBySign(change, shown.change.sign);
     }
   }
 
@@ -37,6 +39,15 @@ function cell(name: string): HTMLElement {
   return made;
 }
 
+/** The value and the change on a day. An older value has its date in place of the change. */
+function valueOn(series: Series, day: string): { value: string; change: Change } {
+  const shownDay = series.lastDay?.(day) ?? day;
+  return {
+    value: formatOrNone(series.values.get(shownDay), series.format),
+    change: shownDay === day ? (series.changeAt(day) ?? NO_CHANGE) : { text: shownDay, sign: 0 },
+  };
+}
+
 /** The values of one day as a sentence, for screen readers. */
 export function valuesText(
   panels: readonly Panel[],
@@ -46,7 +57,7 @@ export function valuesText(
   return panels
     .flatMap(({ series }) => series)
     .flatMap((series) => {
-      const value = labelled(series.label, formatOrNone(series.values.get(day), series.format));
-      return [value, series.changeAt(day)?.text ?? ""].filter((text) => text !== "");
+      const { value, change } = valueOn(series, day);
+      return [labelled(series.label, value), change.text].filter((text) => text !== "");
     });
 }

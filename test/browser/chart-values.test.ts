@@ -106,6 +106,12 @@ describe("comparisonOf()", () => {
   it("takes the last row before that day in a market that publishes on other days", () => {
     const weekly = [point("2026-03-20", 30), point("2026-03-13", 20), point("2026-03-06", 10)];
     const dataset = compare(weekly, [point("2026-03-31", 6), point("2026-03-15", 5)]);
+    const [series] = dataset.panels[0]?.series ?? [];
+    expect(["2026-03-05", "2026-03-15", "2026-03-20"].map((day) => series?.lastDay?.(day))).toEqual([
+      undefined,
+      "2026-03-13",
+      "2026-03-20",
+    ]);
     expect(valuesIn(dataset)[0]).toEqual([
       ["2026-03-20", 150],
       ["2026-03-13", 100],
