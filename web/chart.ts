@@ -1,159 +1,155 @@
-import uPlot from "uplot";
-import { formatOrNone, NO_VALUE } from "./formats.ts";
+import type uPlot from "uplot";
+import { connectInput } from "./chart-input.ts";
+import { createHeading, drawPanel } from "./panel.ts";
+import { redrawOnPrint } from "./print.ts";
+import type { DayRange, Panel } from "./series.ts";
 import { interpolate, type Texts } from "./texts.ts";
+import { createValueBox, valuesText } from "./value-box.ts";
 
-/** A line of the chart. */
-export interface Line {
-  readonly label: string;
-  /** Its axis: left, right, or a third one, which narrow screens hide. */
-  readonly scale: "left" | "right" | "third";
-  /** Values by day, `YYYY-MM-DD`. */
-  readonly values: ReadonlyMap<string, number>;
-  readonly format: (value: number) => string;
-  /** For the axis, where space is scarce. */
-  readonly formatShort: (value: number) => string;
-}
-
-export interface ChartOptions {
+export interface ChartContent {
   /** Text alternative of the whole chart. */
   readonly label: string;
+  readonly panels: readonly Panel[];
   readonly texts: Texts;
   readonly language: string;
 }
 
-const NARROW_PX = 640;
-const COLORS = 5;
-/** Lines differ in their dashes too: colors alone are not accessible. */
-const DASHES = [[], [6, 3], [2, 2], [10, 4], [10, 3, 2, 3]];
-const DAY_MS = 86_400_000;
-
 /**
- * Creates a chart that fills the width of `frame`.
- * @param slider moves the crosshair; its `aria-valuetext` lists the values at that day
+ * Creates a chart that fills `frame`. The frame is a slider for keyboards and screen readers: its `aria-valuetext` lists
+ * the values of the selected day.
+ * @param onZoom called with the days of a drag, or without a range if the zoom is to be reset
  */
-export function createChart(frame: HTMLElement, slider: HTMLInputElement) {
-  let chart: uPlot | undefined;
-  let shown: { lines: readonly Line[]; options: ChartOptions } | undefined;
-  /** The selected day. */
+export function createChart(frame: HTMLElement, onZoom: (range?: DayRange) => void) {
+  const crosshair = divOf("crosshair");
+  const mark = divOf("zoom-mark");
+  mark.hidden = true;
+  let plots: uPlot[] = [];
+  let box: ReturnType<typeof createValueBox> | undefined;
+  let content: ChartContent | undefined;
+  /** All days of the chart, oldest first, and the selected one. */
+  let days: string[] = [];
   let day = "";
 
-  function draw(lines: readonly Line[], options: ChartOptions): void {
-    shown = { lines, options };
-    const { label, texts } = options;
-    const days = [...new Set(lines.flatMap(({ values }) => [...values.keys()]))].sort();
-    const data: uPlot.AlignedData = [
-      days.map((day) => Date.parse(day) / 1_000),
-      ...lines.map(({ values }) => days.map((day) => values.get(day) ?? null)),
-    ];
-    const select = (index: number) => {
-      day = days[index] ?? "";
-      const values = lines.map((line) => {
-        const value = formatOrNone(line.values.get(day), line.format);
-        return interpolate(texts.labelled, { label: line.label, value });
-      });
-      slider.value = String(index);
-      slider.ariaValueText = [day, ...values].join(texts.valueSeparator);
-    };
-    const plotOptions = plotOptionsOf(frame, lines, options, days);
-    plotOptions.hooks = {
-      setCursor: [({ cursor }) => typeof cursor.idx === "number" && select(cursor.idx)],
-    };
-    chart?.destroy();
-    frame.setAttribute("aria-label", label);
-    slider.max = String(Math.max(0, days.length - 1));
-    chart = new uPlot(plotOptions, data, frame);
-    const selected = days.indexOf(day);
-    select(selected < 0 ? days.length - 1 : selected);
+  function draw(next: ChartContent): void {
+    removePlots();
+    content = next;
+    const { panels } = next;
+    const all = panels.flatMap(({ series }) => series.flatMap(({ values }) => [...values.keys()]));
+    days = [...new Set(all)].sort();
+    box = createValueBox(panels);
+    const bodies = panels.map(() => divOf("panel"));
+    frame.replaceChildren(
+      box.element,
+      ...panels.flatMap((panel, index) => [createHeading(panel), bodies[index] ?? ""]),
+      crosshair,
+      mark,
+    );
+    setSlider(next.label);
+    // The panels get the height that the filled box leaves.
+    select(days.includes(day) ? days.indexOf(day) : days.length - 1);
+    const hasRightAxis = panels.some(({ series }) => series.some(({ axis }) => axis === "right"));
+    plots = panels.flatMap((panel, index) => {
+      const body = bodies[index];
+      const isLast = index === panels.length - 1;
+      const shared = { days, hasRightAxis, language: next.language, widthPx: frame.clientWidth };
+      return body ? [drawPanel(body, panel, { ...shared, isLast, onReady: place })] : [];
+    });
   }
 
-  const redraw = () => shown && draw(shown.lines, shown.options);
+  function setSlider(label: string): void {
+    frame.role = "slider";
+    frame.tabIndex = 0;
+    frame.ariaLabel = label;
+    frame.ariaValueMin = "0";
+    frame.ariaValueMax = String(days.length - 1);
+  }
+
+  function select(index: number): void {
+    day = days[index] ?? "";
+    if (!content || !box) return;
+    const { panels, texts } = content;
+    const labelled = (label: string, value: string) => interpolate(texts.labelled, { label, value });
+    frame.ariaValueNow = String(index);
+    frame.ariaValueText = [day, ...valuesText(panels, day, labelled)].join(texts.valueSeparator);
+    box.show(day);
+    place();
+  }
+
+  /** Moves the crosshair and the dots to the selected day, and the box to the side that has more room. */
+  function place(): void {
+    const second = Date.parse(day) / 1_000;
+    for (const plot of plots) plot.setCursor({ left: plot.valToPos(second, "x"), top: 0 }, false);
+    const [plot] = plots;
+    if (!plot || !box || Number.isNaN(second)) return;
+    const left = plot.valToPos(second, "x");
+    const offset = plot.over.getBoundingClientRect().left - frame.getBoundingClientRect().left;
+    for (const line of [crosshair, mark]) line.style.top = `${plot.root.offsetTop}px`;
+    crosshair.style.left = `${offset + left}px`;
+    const isRight = left > plot.over.clientWidth / 2;
+    // It may cover the feet of bars, but not the line above them.
+    const isLow = content?.panels[0]?.series[0]?.shape === "bars";
+    const room = plot.over.clientHeight - box.element.offsetHeight;
+    box.element.style.top = `${plot.root.offsetTop + (isLow ? room : 8)}px`;
+    box.element.style.left = isRight ? "auto" : `${offset + left + 16}px`;
+    box.element.style.right = isRight ? `${frame.clientWidth - offset - left + 16}px` : "auto";
+  }
+
+  function clear(): void {
+    removePlots();
+    days = [];
+    content = undefined;
+    box = undefined;
+    frame.replaceChildren();
+    frame.classList.remove("active");
+    for (const name of ["role", "tabindex", "aria-label", "aria-valuetext"]) frame.removeAttribute(name);
+  }
+
+  function removePlots(): void {
+    for (const plot of plots) plot.destroy();
+    plots = [];
+  }
+
+  const indexAt = (x: number): number => {
+    const [plot] = plots;
+    return plot ? plot.posToIdx(x - plot.over.getBoundingClientRect().left) : 0;
+  };
+
+  connectInput(frame, {
+    count: () => days.length,
+    selected: () => days.indexOf(day),
+    indexAt,
+    select,
+    setActive: (isActive) => frame.classList.toggle("active", isActive),
+    mark(range) {
+      const offset = frame.getBoundingClientRect().left;
+      mark.hidden = range === null;
+      mark.style.left = `${Math.min(...(range ?? [])) - offset}px`;
+      mark.style.width = `${Math.abs((range?.[1] ?? 0) - (range?.[0] ?? 0))}px`;
+    },
+    zoom(range) {
+      if (range === null) return onZoom();
+      const [from, to] = range.map(indexAt).toSorted((one, other) => one - other);
+      const [first, last] = [days[from ?? 0], days[to ?? 0]];
+      // A single row cannot be compared with another.
+      if (first !== undefined && last !== undefined && first !== last) onZoom({ from: first, to: last });
+    },
+  });
+
+  const redraw = () => content && draw(content);
+  let drawnWidth = 0;
   new ResizeObserver(() => {
-    if (chart && chart.width !== frame.clientWidth) redraw();
+    if (frame.clientWidth !== drawnWidth) redraw();
+    drawnWidth = frame.clientWidth;
   }).observe(frame);
   // The canvas has its colors from the style sheet at the time it is drawn.
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  slider.addEventListener("input", () => {
-    const time = chart?.data[0][Number(slider.value)];
-    if (chart === undefined || time === undefined) return;
-    chart.setCursor({ left: chart.valToPos(time, "x"), top: chart.over.clientHeight / 2 });
-  });
+  redrawOnPrint(redraw);
 
-  return {
-    draw,
-    clear() {
-      chart?.destroy();
-      chart = undefined;
-      shown = undefined;
-      day = "";
-    },
-  };
+  return { draw, clear };
 }
 
-/** The range of the x axis around a single day: three days before and after it. */
-function weekAround(_: uPlot, dayS: number): [number, number] {
-  return [dayS - (3 * DAY_MS) / 1_000, dayS + (3 * DAY_MS) / 1_000];
-}
-
-function plotOptionsOf(
-  frame: HTMLElement,
-  lines: readonly Line[],
-  { texts, language }: ChartOptions,
-  days: readonly string[],
-): uPlot.Options {
-  const style = getComputedStyle(frame);
-  const color = (name: string) => style.getPropertyValue(name).trim();
-  const isNarrow = frame.clientWidth < NARROW_PX;
-  const rangeMs = days.length < 2 ? 0 : Date.parse(days.at(-1) ?? "") - Date.parse(days[0] ?? "");
-  const axisDate = new Intl.DateTimeFormat(language, {
-    timeZone: "UTC",
-    ...(rangeMs > 200 * DAY_MS ? { year: "numeric", month: "short" } : { month: "short", day: "numeric" }),
-  });
-  const axis = {
-    stroke: color("--quiet"),
-    grid: { stroke: color("--line"), width: 1 },
-    ticks: { show: false },
-  };
-  const valueAxis = (scale: Line["scale"], side: uPlot.Axis.Side): uPlot.Axis[] => {
-    const line = lines.find((candidate) => candidate.scale === scale);
-    if (!line) return [];
-    const values = (_: uPlot, splits: number[]) => splits.map((value) => line.formatShort(value));
-    const grid = scale === "left" ? axis.grid : { show: false };
-    return [{ ...axis, grid, scale, side, values, size: isNarrow ? 48 : 64 }];
-  };
-  return {
-    width: frame.clientWidth,
-    height: isNarrow ? 260 : 380,
-    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), "Etc/UTC"),
-    cursor: { y: false, drag: { x: false, y: false } },
-    ...(days.length === 1 ? { scales: { x: { range: weekAround } } } : {}),
-    axes: [
-      {
-        ...axis,
-        values: (_, splits) => splits.map((seconds) => axisDate.format(seconds * 1_000)),
-        space: 70,
-      },
-      ...valueAxis("left", 3),
-      ...valueAxis("right", 1),
-      ...(isNarrow ? [] : valueAxis("third", 1)),
-    ],
-    series: [
-      {
-        label: texts.date,
-        value: (_, seconds) =>
-          seconds === null ? NO_VALUE : new Date(seconds * 1_000).toISOString().slice(0, 10),
-      },
-      ...lines.map(
-        (line, index): uPlot.Series => ({
-          label: line.label,
-          scale: line.scale,
-          stroke: color(`--series-${(index % COLORS) + 1}`),
-          width: 2,
-          spanGaps: true,
-          dash: DASHES[index % DASHES.length] ?? [],
-          points: { show: days.length < 2 },
-          value: (_, value) => formatOrNone(value, line.format),
-        }),
-      ),
-    ],
-  };
+function divOf(className: string): HTMLElement {
+  const made = document.createElement("div");
+  made.className = className;
+  return made;
 }

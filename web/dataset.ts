@@ -1,7 +1,9 @@
 import type { NumericValue, Point } from "./api.ts";
-import type { Line } from "./chart.ts";
+import { type ChangeKind, changeOf, relativeChange } from "./change.ts";
+import { currencyOf } from "./currency.ts";
 import type { Formats } from "./formats.ts";
-import { type History, pointsIn, type Range } from "./history.ts";
+import type { History } from "./history.ts";
+import type { Panel, Series } from "./series.ts";
 import type { TableColumn } from "./table.ts";
 import { interpolate, type Texts } from "./texts.ts";
 
@@ -11,11 +13,22 @@ export type Measure = (typeof MEASURES)[number];
 /** The data of the chart and the table. */
 export interface Dataset {
   readonly caption: string;
-  readonly lines: readonly Line[];
+  readonly panels: readonly Panel[];
   readonly columns: readonly TableColumn[];
   /** Newest first. */
   readonly days: readonly string[];
 }
+
+type Column = "shares" | "percent" | "price" | "daysToCover";
+type Look = Pick<Series, "shape" | "axis" | "color">;
+
+const CHANGES: Readonly<Record<Column, ChangeKind>> = {
+  shares: "amount",
+  percent: "points",
+  price: "price",
+  daysToCover: "plain",
+};
+const LOWER: Look = { shape: "area", axis: "left", color: 4 };
 
 /** The name of a measure in a market: in Hong Kong the ratio is of the shares in circulation. */
 export function measureLabel(measure: Measure, market: string, texts: Texts): string {
@@ -26,103 +39,100 @@ export function measureLabel(measure: Measure, market: string, texts: Texts): st
   return labels[market === "US" ? "US" : "HK"][measure];
 }
 
-/** One security: its short interest, closing price and, in the US, days to cover. */
+/**
+ * One security. The upper panel has short interest and closing price. The lower one has days to cover in the US, and in
+ * Hong Kong the measure that the upper one lacks.
+ * @param points the visible rows of the history
+ */
 export function datasetOf(
   history: History,
-  range: Range,
+  points: readonly Point[],
   measure: Measure,
   texts: Texts,
   formats: Formats,
 ): Dataset {
-  const points = pointsIn(history, range);
-  const pointAt = new Map(points.map((point) => [point.date, point]));
   const isUs = history.market === "US";
-  const labelOf = (name: Measure) => measureLabel(name, history.market, texts);
-  const line = (
-    label: string,
-    scale: Line["scale"],
-    pick: (point: Point) => NumericValue,
-    { format, formatShort = format }: Pick<Line, "format"> & Partial<Line>,
-  ): Line => ({ label, scale, values: valuesOf(points, pick), format, formatShort });
-  const decimal = { format: formats.decimal };
-  const lines = [
-    line(
-      labelOf(measure),
-      "left",
-      (point) => point[measure],
-      measure === "shares"
-        ? { format: formats.count, formatShort: formats.compact }
-        : { format: formats.percent },
-    ),
-    line(texts.price, "right", ({ price }) => price, decimal),
-    ...(isUs ? [line(texts.daysToCover, "third", ({ daysToCover }) => daysToCover, decimal)] : []),
+  const currency = currencyOf(history.symbol);
+  const indexAt = new Map(history.points.map(({ date }, index) => [date, index]));
+  const rowAt = (day: string, back = 0) => history.points[(indexAt.get(day) ?? Number.NaN) + back];
+  const labels: Readonly<Record<Column, string>> = {
+    shares: measureLabel("shares", history.market, texts),
+    percent: measureLabel("percent", history.market, texts),
+    price: texts.price,
+    daysToCover: texts.daysToCover,
+  };
+  const titles: Readonly<Record<Column, string>> = {
+    ...labels,
+    shares: interpolate(texts.withUnit, { label: texts.title, unit: texts.unitShares }),
+    price: interpolate(texts.withUnit, { label: texts.price, unit: currency }),
+  };
+  const valueFormats: Readonly<Record<Column, Series["format"]>> = {
+    shares: (value) => interpolate(texts.sharesValue, { shares: formats.count(value) }),
+    percent: formats.percent,
+    price: (value) => `${formats.price(value)} ${currency}`,
+    daysToCover: formats.days,
+  };
+  const tickFormats: Readonly<Record<Column, Series["formatTick"]>> = {
+    shares: formats.compact,
+    percent: formats.percent,
+    price: formats.priceTick,
+    daysToCover: formats.decimal,
+  };
+  const series = (name: Column, look: Look): Series => ({
+    ...look,
+    label: labels[name],
+    title: titles[name],
+    values: valuesOf(points, (point) => point[name]),
+    format: valueFormats[name],
+    formatTick: tickFormats[name],
+    changeAt: (day) => changeOf(CHANGES[name], rowAt(day)?.[name], rowAt(day, 1)?.[name], texts, formats),
+  });
+  const other = measure === "shares" ? "percent" : "shares";
+  const upper = [
+    series(measure, { shape: "bars", axis: "left", color: 1 }),
+    series("price", { shape: "line", axis: "right", color: 2 }),
   ];
-  const column = (
-    label: string,
-    pick: (point: Point) => NumericValue,
-    format: TableColumn["format"],
-  ): TableColumn => ({
-    label,
-    valueAt: (day) => {
-      const point = pointAt.get(day);
-      return point ? pick(point) : null;
-    },
+  const lower = series(isUs ? "daysToCover" : other, LOWER);
+  const column = (name: Column, format: TableColumn["format"]): TableColumn => ({
+    label: labels[name],
+    valueAt: (day) => rowAt(day)?.[name] ?? null,
     format,
   });
-  const columns = [
-    dateColumn(texts),
-    column(labelOf("shares"), ({ shares }) => shares, formats.count),
-    column(labelOf("percent"), ({ percent }) => percent, formats.percent),
-    column(texts.price, ({ price }) => price, formats.decimal),
-    ...(isUs ? [column(texts.daysToCover, ({ daysToCover }) => daysToCover, formats.decimal)] : []),
-  ];
-  return { caption: history.symbol, lines, columns, days: points.map(({ date }) => date) };
-}
-
-/** Several securities, each as an index: its first positive value in the range is 100. */
-export function comparisonOf(
-  histories: readonly History[],
-  range: Range,
-  measure: Measure,
-  texts: Texts,
-  formats: Formats,
-): Dataset {
-  const format = formats.decimal;
-  const all = histories.map((history) => {
-    const points = pointsIn(history, range);
-    const base = points.findLast((point) => Number(point[measure]) > 0)?.[measure];
-    const indexOf = (point: Point): NumericValue =>
-      base == null || point[measure] === null ? null : (Number(point[measure]) / Number(base)) * 100;
-    return { symbol: history.symbol, values: valuesOf(points, indexOf) };
-  });
   return {
-    caption: interpolate(texts.indexed, {
-      measure: measure === "shares" ? texts.sharesShort : texts.ratio,
-    }),
-    lines: all.map(
-      ({ symbol, values }): Line => ({ label: symbol, scale: "left", values, format, formatShort: format }),
-    ),
+    caption: history.symbol,
+    panels: [upper, [lower]]
+      .map((all) => ({ title: "", series: all.filter(({ values }) => values.size > 0) }))
+      .filter((panel) => panel.series.length > 0),
     columns: [
       dateColumn(texts),
-      ...all.map(({ symbol, values }) => ({
-        label: symbol,
-        valueAt: (day: string) => values.get(day) ?? null,
-        format,
-      })),
+      column("shares", formats.count),
+      {
+        label: texts.changeColumn,
+        valueAt: (day) => relativeChange(rowAt(day)?.shares ?? null, rowAt(day, 1)?.shares ?? null) ?? null,
+        format: formats.signedPercent,
+        isChange: true,
+      },
+      column("percent", formats.percent),
+      column("price", formats.price),
+      ...(isUs ? [column("daysToCover", formats.decimal)] : []),
     ],
-    days: [...new Set(all.flatMap(({ values }) => [...values.keys()]))].sort().reverse(),
+    days: points.map(({ date }) => date),
   };
 }
 
-function dateColumn({ date }: Texts): TableColumn {
+export function dateColumn({ date }: Texts): TableColumn {
   return { label: date, valueAt: (day) => day, format: String };
 }
 
-function valuesOf(points: readonly Point[], pick: (point: Point) => NumericValue): Map<string, number> {
+/** Values by day, without the missing ones. */
+export function valuesOf(
+  points: readonly Point[],
+  pick: (point: Point) => NumericValue,
+): Map<string, number | bigint> {
   return new Map(
     points.flatMap((point) => {
       const value = pick(point);
-      return value === null ? [] : [[point.date, Number(value)] as const];
+      return value === null ? [] : [[point.date, value] as const];
     }),
   );
 }

@@ -3,6 +3,9 @@ import type { Language } from "./texts.ts";
 /** Stands for a missing value. */
 export const NO_VALUE = "–";
 
+/** Hong Kong quotes cheap shares with three decimals. */
+const PRICE = { minimumFractionDigits: 2, maximumFractionDigits: 3 } as const;
+
 /**
  * Number formats of a language, whose tag is also the `Intl` locale. Traditional Chinese is formatted as `zh-Hant` on
  * purpose: `zh-HK` abbreviates large numbers as 51.481M, but Hong Kong's financial pages write 萬 and 億.
@@ -14,14 +17,19 @@ export function formatsOf(language: Language) {
   };
   const decimal = number({ maximumFractionDigits: 2 });
   const signed = number({ signDisplay: "exceptZero", maximumFractionDigits: 2 });
+  const compact = number({ notation: "compact", maximumSignificantDigits: 5 });
   return {
     count: number({}),
-    compact: number({ notation: "compact", maximumSignificantDigits: 5 }),
+    compact,
     decimal,
+    price: number(PRICE),
+    signedPrice: number({ ...PRICE, signDisplay: "exceptZero" }),
+    priceTick: (value: number) => (value < 100_000 ? decimal(value) : compact(value)),
+    days: number({ style: "unit", unit: "day", unitDisplay: "long", maximumFractionDigits: 2 }),
     /** @param value in percent: 12.34 becomes 12.34% */
     percent: (value: number | bigint) => `${decimal(value)}%`,
     signed,
-    signedPercent: (value: number) => `${signed(value)}%`,
+    signedPercent: (value: number | bigint) => `${signed(value)}%`,
     /** Minutes below 2 hours, hours below 2 days, then days. */
     age: (seconds: number) => {
       const [value, unit] =

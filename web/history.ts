@@ -1,4 +1,5 @@
 import { fetchPage, type Point } from "./api.ts";
+import type { DayRange } from "./series.ts";
 
 /** The loaded part of a security's history, newest row first. */
 export interface History {
@@ -44,10 +45,10 @@ export function firstDay({ points }: Pick<History, "points">, range: Range): str
   return new Date(Date.UTC(year, firstMonth, Math.min(day, lastDayOfMonth))).toISOString().slice(0, 10);
 }
 
-/** The loaded rows of a range. */
-export function pointsIn(history: History, range: Range): readonly Point[] {
-  const from = firstDay(history, range);
-  return from === undefined ? history.points : history.points.filter(({ date }) => date >= from);
+/** The loaded rows of a range, or of the part of it that the chart is zoomed to. */
+export function pointsIn(history: History, range: Range, zoom?: DayRange): readonly Point[] {
+  const from = zoom?.from ?? firstDay(history, range) ?? "";
+  return history.points.filter(({ date }) => date >= from && (zoom === undefined || date <= zoom.to));
 }
 
 /** Whether the range needs a page that is not loaded yet. */

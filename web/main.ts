@@ -60,7 +60,7 @@ async function load(): Promise<void> {
   const { signal } = loading;
   status.done();
   for (const [symbol, known] of histories) if (isExpired(known, Date.now())) histories.delete(symbol);
-  view.drawData(state, histories);
+  view.drawData(state, histories, state.symbols.length > 0);
   if (state.symbols.length === 0) {
     await start.load(signal).catch((thrown) => signal.aborted || status.problem(thrown, "", load));
     return;
@@ -76,7 +76,7 @@ async function load(): Promise<void> {
         if (signal.aborted) return;
         histories.set(symbol, more);
         if (symbol === state.symbols[0] && more.points.length > 0) rememberSymbol(symbol);
-        view.drawData(state, histories);
+        view.drawData(state, histories, true);
       }
     } catch (thrown) {
       if (signal.aborted) return;
@@ -85,6 +85,8 @@ async function load(): Promise<void> {
       if (!(thrown instanceof Problem && isSymbolError(thrown))) break;
     }
   }
+  // The space of a main symbol without data is not reserved any longer.
+  if (!histories.has(state.symbols[0] ?? "")) view.drawData(state, histories, false);
   const last = problems.at(-1);
   if (last) status.problem(last[1], last[0], load);
   else status.done();

@@ -1,5 +1,6 @@
 import { openSymbolAddress } from "./address.ts";
 import { fetchLatest, type Newest } from "./api.ts";
+import { colorBySign } from "./change.ts";
 import { element } from "./element.ts";
 import { formatsOf, NO_VALUE } from "./formats.ts";
 import { isSymbolError } from "./problems.ts";
@@ -141,6 +142,6 @@ function create(tag: string, ...content: (Node | string)[]): HTMLElement {
 /** A change, which has a color in addition to its sign. */
 function colored<Value extends number | bigint>(value: Value, format: (value: Value) => string): HTMLElement {
   const made = create("span", format(value));
-  made.className = value > 0 ? "rise" : value < 0 ? "fall" : "";
+  colorBySign(made, Math.sign(Number(value)));
   return made;
 }

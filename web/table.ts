@@ -1,9 +1,12 @@
+import { colorBySign } from "./change.ts";
 import { NO_VALUE } from "./formats.ts";
 
 export interface TableColumn {
   readonly label: string;
   readonly valueAt: (day: string) => number | bigint | string | null;
   readonly format: (value: number | bigint) => string;
+  /** Its values are colored by their sign. */
+  readonly isChange?: boolean;
 }
 
 /** Creates a table with one row per day. A click on a column heading sorts by that column. */
@@ -57,11 +60,12 @@ export function createTable(table: HTMLTableElement) {
 
 function rowOf(columns: readonly TableColumn[], day: string): HTMLElement {
   const row = document.createElement("tr");
-  for (const [index, { valueAt, format }] of columns.entries()) {
+  for (const [index, { valueAt, format, isChange }] of columns.entries()) {
     const cell = document.createElement(index === 0 ? "th" : "td");
     if (cell instanceof HTMLTableCellElement && index === 0) cell.scope = "row";
     const value = valueAt(day);
     cell.textContent = value === null ? NO_VALUE : typeof value === "string" ? value : format(value);
+    if (isChange) colorBySign(cell, Number(value));
     row.append(cell);
   }
   return row;

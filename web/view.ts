@@ -1,10 +1,12 @@
 import type { ViewState } from "./address.ts";
-import type { NumericValue } from "./api.ts";
 import { createChart } from "./chart.ts";
-import { comparisonOf, datasetOf, type Measure, measureLabel } from "./dataset.ts";
+import { comparisonOf } from "./comparison.ts";
+import { datasetOf } from "./dataset.ts";
 import { element } from "./element.ts";
-import { formatOrNone, formatsOf, NO_VALUE } from "./formats.ts";
-import { type History, needsMore } from "./history.ts";
+import { formatsOf } from "./formats.ts";
+import { drawHeadline } from "./headline.ts";
+import { type History, needsMore, pointsIn } from "./history.ts";
+import type { DayRange } from "./series.ts";
 import type { Status } from "./status.ts";
 import { createTable } from "./table.ts";
 import { interpolate, type Language, TEXTS } from "./texts.ts";
@@ -13,11 +15,28 @@ import { interpolate, type Language, TEXTS } from "./texts.ts";
 export function createView(language: Language, status: Status, onRemove: (symbol: string) => void) {
   const texts = TEXTS[language];
   const formats = formatsOf(language);
-  const chart = createChart(element("chart"), element("position", HTMLInputElement));
+  const chart = createChart(element("chart"), zoomTo);
   const table = createTable(element("table", HTMLTableElement));
 
-  /** Renders the controls, which need no data. */
+  /** The part of the range that the chart shows, if it is zoomed. */
+  let zoom: DayRange | undefined;
+  let redraw = () => {};
+  element("reset-zoom").addEventListener("click", () => {
+    zoomTo();
+    // The button is hidden now and has lost the focus.
+    element("chart").focus();
+  });
+
+  function zoomTo(range?: DayRange): void {
+    if (range === zoom) return;
+    zoom = range;
+    redraw();
+  }
+
+  /** Renders the controls, which need no data. A new state starts without a zoom. */
   function drawControls({ symbols: [symbol, ...others], range, measure }: ViewState): void {
+    zoom = undefined;
+    element("name").textContent = symbol ?? texts.title;
     element("symbol", HTMLInputElement).value = symbol ?? "";
     element(`range-${range}`, HTMLInputElement).checked = true;
     element(`measure-${measure}`, HTMLInputElement).checked = true;
@@ -46,37 +65,58 @@ export function createView(language: Language, status: Status, onRemove: (symbol
     return item;
   }
 
-  /** Renders the loaded data. */
-  function drawData({ symbols, range, measure }: ViewState, histories: ReadonlyMap<string, History>): void {
+  /**
+   * Renders the loaded data.
+   * @param isLoading reserves the space of data that is still missing, so that nothing moves when it arrives
+   */
+  function drawData(state: ViewState, histories: ReadonlyMap<string, History>, isLoading: boolean): void {
+    redraw = () => drawData(state, histories, isLoading);
+    const { symbols, range, measure } = state;
     const loaded = symbols.flatMap((symbol) => histories.get(symbol) ?? []);
     const first = histories.get(symbols[0] ?? "");
-    element("result").hidden = first === undefined;
+    element("result").hidden = first === undefined && !isLoading;
     status.notes(loaded.flatMap(notesOn));
     if (first === undefined) {
-      chart.clear();
+      clear();
       return;
     }
-    drawHeadline(first, measure);
+    drawHeadline(first, measure, texts, formats);
     // The base of an index is known only when the whole range is loaded.
     const complete = loaded.filter((history) => !needsMore(history, range));
     const isComparison = symbols.length > 1 && complete.length > 1;
     const shown = isComparison ? complete : [first];
-    const { caption, lines, columns, days } = isComparison
-      ? comparisonOf(complete, range, measure, texts, formats)
-      : datasetOf(first, range, measure, texts, formats);
+    const { caption, panels, columns, days } = isComparison
+      ? comparisonOf(
+          complete.map((history) => ({ symbol: history.symbol, points: pointsIn(history, range, zoom) })),
+          measure,
+          texts,
+          formats,
+        )
+      : datasetOf(first, pointsIn(first, range, zoom), measure, texts, formats);
     element("download").textContent = isComparison
       ? interpolate(texts.downloadOf, { symbol: first.symbol })
       : texts.download;
     element("data").hidden = days.length === 0;
     if (days.length === 0) return;
-    const hasLines = lines.some(({ values }) => values.size > 0);
-    for (const id of ["chart", "position"]) element(id).hidden = !hasLines;
-    if (hasLines) {
+    element("chart").hidden = panels.length === 0;
+    element("chart-bar").hidden = panels.length === 0;
+    element("zoom").hidden = zoom === undefined;
+    element("zoomed").textContent = zoom ? interpolate(texts.zoomed, { ...zoom }) : "";
+    if (panels.length > 0) {
       const names = shown.map(({ symbol }) => symbol).join(texts.symbolSeparator);
-      chart.draw(lines, { label: interpolate(texts.chart, { symbols: names }), texts, language });
+      chart.draw({ label: interpolate(texts.chart, { symbols: names }), panels, texts, language });
       performance.mark("chart");
     }
+    element("table").hidden = false;
     table.draw(caption, columns, days);
+  }
+
+  function clear(): void {
+    chart.clear();
+    for (const id of ["newest-label", "newest", "newest-date", "change"]) element(id).textContent = "";
+    for (const id of ["data", "chart", "chart-bar"]) element(id).hidden = false;
+    element("zoom").hidden = true;
+    element("table").hidden = true;
   }
 
   function notesOn({ symbol, staleAgeS, points, next }: History): string[] {
@@ -84,35 +124,6 @@ export function createView(language: Language, status: Status, onRemove: (symbol
       ...(staleAgeS === undefined ? [] : [interpolate(texts.stale, { symbol, age: formats.age(staleAgeS) })]),
       ...(points.length === 0 && next === null ? [interpolate(texts.empty, { symbol })] : []),
     ];
-  }
-
-  function drawHeadline({ symbol, market, points: [newest, previous] }: History, measure: Measure): void {
-    const current = newest?.[measure];
-    element("name").textContent = symbol;
-    element("newest-label").textContent =
-      measure === "shares" ? texts.title : measureLabel(measure, market, texts);
-    element("newest").textContent = formatOrNone(current, (value) =>
-      measure === "shares"
-        ? interpolate(texts.sharesValue, { shares: formats.count(value) })
-        : formats.percent(value),
-    );
-    element("newest-date").textContent = newest ? interpolate(texts.asOf, { date: newest.date }) : "";
-    element("change").textContent = previous
-      ? changeText(current ?? null, previous[measure], previous.date, measure)
-      : "";
-  }
-
-  /** The change since the row before; empty if either value is missing. */
-  function changeText(current: NumericValue, previous: NumericValue, date: string, measure: Measure): string {
-    if (current === null || previous === null) return "";
-    if (measure === "percent") {
-      const points = formats.signed(Number(current) - Number(previous));
-      return interpolate(texts.changeInPoints, { points, date });
-    }
-    const shares = BigInt(current) - BigInt(previous);
-    const percent =
-      Number(previous) === 0 ? NO_VALUE : formats.signedPercent((Number(shares) / Number(previous)) * 100);
-    return interpolate(texts.change, { shares: formats.signed(shares), percent, date });
   }
 
   return { drawControls, drawData };

@@ -139,7 +139,7 @@ describe("slow history", () => {
     expect(part).toBeGreaterThan(0.5);
     expect(part).toBeLessThan(1);
     expect((await home.days(visitor)).length).toBe(50);
-    await page.locator("canvas").waitFor();
+    await page.locator("canvas").first().waitFor();
     await screenshot("slow");
     await home.loaded(visitor);
     expect((await home.days(visitor)).at(-1)).toMatch(/^2023-0[45]/);

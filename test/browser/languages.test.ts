@@ -82,7 +82,7 @@ it("Traditional Chinese reads the chart with Hong Kong terms and full-width punc
   const page = await open("/?symbol=HK.00700", "zh-HK");
   await page.locator("#progress").waitFor({ state: "hidden" });
   expect(await page.getByRole("slider").getAttribute("aria-valuetext")).toBe(
-    "2026-04-30，未平倉股數：51,480,638，收市價：467.8",
+    "2026-04-30，未平倉股數：51,480,638 股，-408,117（-0.79%），收市價：467.80 HKD，-25.60（-5.19%），佔流通股比例：0.56%，0 個百分點",
   );
 });
 
