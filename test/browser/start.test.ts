@@ -40,7 +40,7 @@ describe("start page", () => {
       "-0.79%",
       "2026-04-30",
     ]);
-    expect(await rowOf(page, "HK.00700").locator(".fall").count()).toBe(2);
+    expect(await rowOf(page, "HK.00700").locator(".down").count()).toBe(2);
     expect(await page.locator("#watchlist tbody td", { hasText: "–" }).count()).toBe(0);
     expect(requests.filter((url) => url.includes("/v1/")).length).toBe(1);
     expect(await page.locator("#message").textContent()).toBe("");

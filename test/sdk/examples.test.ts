@@ -81,11 +81,11 @@ describe.skipIf(missingForPython.length > 0)("Python packages", () => {
     const file = join(temporary, "US.AAPL.parquet");
     expect(await run("bash", ["examples/duckdb.sh", file], { env: withDuckdb })).toBe(`year,n,most_shares
 2026,18,52744147
-2025,52,59893001
-2024,52,59523985
+2025,52,43959128
+2024,52,41998547
 symbol,day,percent,code
 HK.00700,2026-04-30,-0.79,NULL
-US.AAPL,2026-04-30,16.67,NULL
+US.AAPL,2026-04-30,0.87,NULL
 US.NOSUCH,NULL,NULL,unknown_symbol
 n,oldest
 130,2020-12-15
