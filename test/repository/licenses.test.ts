@@ -17,11 +17,6 @@ const PERMISSIVE = new Set([
 /** Licences with more conditions for redistribution. They are allowed for tools, which are not redistributed. */
 const FOR_TOOLS = new Set(["MPL-2.0", "LGPL-3.0-or-later"]);
 
-/** Tools whose package.json has no license. Their license file has the text of the named one. */
-const FROM_LICENSE_FILE: Readonly<Record<string, string>> = {
-  "node_modules/parse-cache-control": "BSD-3-Clause",
-};
-
 interface Package {
   readonly license?: string;
   readonly dev?: boolean;
@@ -49,7 +44,7 @@ it("bundled packages have a permissive license", () => {
 
 it("development tools have a permissive license or one allowed for tools", () => {
   const known = new Set([...PERMISSIVE, ...FOR_TOOLS]);
-  expect(packages.filter(([path, { license }]) => !isAmong(known, license ?? FROM_LICENSE_FILE[path]))).toEqual([]);
+  expect(packages.filter(([, { license }]) => !isAmong(known, license))).toEqual([]);
 });
 
 it("the lock file contains no download address, so that npm uses the configured registry", () => {
