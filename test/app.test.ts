@@ -110,7 +110,7 @@ describe("configuration", () => {
     ["WEBHOOK_SECRET_KEY", "c2hvcnQ="],
     ["WEBHOOK_SECRET_KEY", `${"A".repeat(43)}=,${"A".repeat(42)}==`],
     ["SECURITY_CONTACT", ""],
-    ["SECURITY_CONTACT", "security@example.com"],
+    ["SECURITY_CONTACT", "me@a.example"],
     ["SECURITY_CONTACT", "https://a.example/\nExpires: never"],
     ["OWN_HOSTS", ""],
     ["OWN_HOSTS", "https://a.example"],

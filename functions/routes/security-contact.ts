@@ -3,7 +3,7 @@ import type { AppContext } from "../middleware/app-env.ts";
 
 const DAY_MS = 86_400_000;
 /** How long a copy of the file is valid at least. RFC 9116 recommends less than a year. */
-const VALID_MS = 30 * DAY_MS;
+const CONTACT_VALID_MS = 30 * DAY_MS;
 
 /**
  * `GET /.well-known/security.txt` (RFC 9116). It is made for each request, because a file that was made by a build
@@ -20,7 +20,7 @@ export function getSecurityContact(context: AppContext): Response {
 
 /** @param now Unix time in milliseconds. The same text is returned all day (UTC), so that its ETag is stable. */
 export function securityText(contact: string, origin: string, now: number): string {
-  const expires = new Date(Math.ceil(now / DAY_MS) * DAY_MS + VALID_MS);
+  const expires = new Date(Math.ceil(now / DAY_MS) * DAY_MS + CONTACT_VALID_MS);
   return `Contact: ${contact}
 Expires: ${expires.toISOString().replace(".000", "")}
 Preferred-Languages: en
