@@ -28,7 +28,7 @@ export default defineConfig({
           isolate: false,
           include: ["test/**/*.test.ts"],
           exclude: [
-            "test/{bench,browser,client,model,python,repository,scripts,simulation,stand-ins,vendor,workers}/**",
+            "test/{bench,browser,client,examples,model,python,repository,scripts,sdk,simulation,stand-ins,vendor,workers}/**",
           ],
           setupFiles: "test/support/log.ts",
           testTimeout: 30_000,
@@ -39,7 +39,7 @@ export default defineConfig({
         test: {
           name: "node",
           isolate: false,
-          include: ["test/{bench,client,model,repository,scripts,stand-ins,workers}/**/*.test.ts"],
+          include: ["test/{bench,client,examples,model,repository,scripts,stand-ins,workers}/**/*.test.ts"],
           testTimeout: 30_000,
         },
       },
@@ -71,7 +71,7 @@ export default defineConfig({
         test: {
           name: "sdk",
           include: ["test/sdk/**/*.test.ts"],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 300_000,
         },
       },

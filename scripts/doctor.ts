@@ -10,6 +10,7 @@ import { reportCheck } from "./doctor/report/check.ts";
 import { serviceChecks } from "./doctor/service.ts";
 import { createWithPermit, upstashChecks } from "./doctor/upstash.ts";
 import { webhookChecks } from "./doctor/webhooks.ts";
+import { isSafeForKey } from "./service-url.ts";
 
 /**
  * `npm run doctor` checks the connections to Upstash and OpenD from this machine, with the Worker's variables.
@@ -95,10 +96,9 @@ function readArguments(): Arguments {
     if (surplus !== undefined) throw new Error();
     if (argument === undefined) return { json, isReport: false, service: undefined };
     if (argument === "report") return { json, isReport: true, service: undefined };
-    const { protocol, hostname, origin } = new URL(argument);
-    // The API key is sent without TLS only to this machine.
-    if (protocol !== "https:" && !["localhost", "127.0.0.1"].includes(hostname)) throw new Error();
-    return { json, isReport: false, service: origin };
+    const url = new URL(argument);
+    if (!isSafeForKey(url)) throw new Error();
+    return { json, isReport: false, service: url.origin };
   } catch {
     console.error(USAGE);
     process.exit(1);

@@ -8,6 +8,7 @@ import {
 } from "../functions/page-source/shared-cache.ts";
 import { formatSymbol, parseSymbol } from "../functions/short-interest/symbol.ts";
 import { variable } from "./dev-vars.ts";
+import { stop } from "./stop.ts";
 
 /**
  * `npm run purge -- HK.00700 …` or `npm run purge -- --all`: deletes pages from the shared cache. Edge caches revalidate
@@ -60,9 +61,4 @@ async function deleteMatching(pattern: string): Promise<number> {
     cursor = next;
   } while (cursor !== "0");
   return pages;
-}
-
-function stop(message: string): never {
-  console.error(message);
-  process.exit(1);
 }

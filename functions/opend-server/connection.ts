@@ -11,7 +11,7 @@ export const SOCKET_LIMITS = {
   loginFrameBytes: 8_192,
   /** Concurrent requests. */
   inFlight: 32,
-  /** Bytes of a received frame. */
+  /** Bytes of a received frame, and of a message. */
   frameBytes: 65_536,
   /** Bytes of all replies. The runtime does not report how many are buffered for a slow client. */
   sentBytes: 8 * 1_024 * 1_024,
@@ -148,16 +148,16 @@ export function serveConnection(
   }
 
   function receive(data: ArrayBuffer | string): void {
-    const maxBytes = loggedIn ? limits.frameBytes : limits.loginFrameBytes;
+    const maxFrameBytes = loggedIn ? limits.frameBytes : limits.loginFrameBytes;
     const length = typeof data === "string" ? data.length : data.byteLength;
-    if (length > maxBytes) drop(data);
+    if (length > limits.frameBytes) drop(data);
     if (closed) return;
     if (typeof data === "string") {
       endAtOnce(NOT_BINARY);
       return;
     }
     try {
-      for (const request of framing.read(new Uint8Array(data), maxBytes)) receiveRequest(request);
+      for (const request of framing.read(new Uint8Array(data), maxFrameBytes)) receiveRequest(request);
     } catch (thrown) {
       if (Failure.from(thrown).code === "content_too_large") drop(data);
       endAtOnce(PROTOCOL_ERROR);

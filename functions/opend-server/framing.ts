@@ -1,3 +1,5 @@
+import { Failure } from "../errors.ts";
+
 /** A reply, without the header fields that it copies from its request. */
 export interface CommandReply {
   readonly body: Uint8Array;
@@ -26,4 +28,9 @@ export interface Framing {
    * @throws Failure `opend_protocol_error` for bytes of another protocol, `content_too_large`
    */
   read(message: Uint8Array<ArrayBuffer>, maxFrameBytes: number): Iterable<Request>;
+}
+
+/** The failure of a frame that exceeds the limit. */
+export function tooLarge(maxFrameBytes: number): Failure {
+  return new Failure("content_too_large", `A frame has more than ${maxFrameBytes} bytes`);
 }

@@ -1,7 +1,5 @@
-import { fromBinary } from "@bufbuild/protobuf";
-import { ResponseSchema } from "../../gen/Qot_GetShortInterest_pb.js";
 import { Failure } from "../errors.ts";
-import type { Framing, Request } from "./framing.ts";
+import { type Framing, type Request, tooLarge } from "./framing.ts";
 
 /**
  * The frame of OpenD's TCP protocol, all integers little-endian. Requests and replies have the same header.
@@ -26,7 +24,6 @@ const SHA1_BYTES = 20;
 const SIGNATURE = [0x46, 0x54];
 
 const PROTOBUF = 0;
-const JSON_FORMAT = 1;
 
 /** OpenD's TCP protocol: messages are pieces of a byte stream, and split or join its frames anywhere. */
 export function createTcpFraming(): Framing {
@@ -57,9 +54,7 @@ function withBody(header: Uint8Array<ArrayBuffer>, maxFrameBytes: number): Uint8
     throw new Failure("opend_protocol_error", "A frame does not begin with OpenD's signature");
   }
   const length = HEADER_BYTES + new DataView(header.buffer).getUint32(LENGTH_AT, true);
-  if (length > maxFrameBytes) {
-    throw new Failure("content_too_large", `A frame has more than ${maxFrameBytes} bytes`);
-  }
+  if (length > maxFrameBytes) throw tooLarge(maxFrameBytes);
   const frame = new Uint8Array(length);
   frame.set(header);
   return frame;
@@ -83,36 +78,22 @@ function requestOf(frame: Uint8Array<ArrayBuffer>): Request {
       }
       return body;
     },
-    async encode(reply) {
-      // A request in JSON is always refused. Its program reads JSON only.
-      if (format === JSON_FORMAT) return encode(command, JSON_FORMAT, serial, jsonOf(reply.body));
-      return encode(command, PROTOBUF, serial, reply.body);
-    },
+    // In protobuf even for a request in JSON: the vendor's SDKs read what the header of a reply announces.
+    encode: (reply) => encode(command, serial, reply.body),
   };
 }
 
-async function encode(
-  command: number,
-  format: number,
-  serial: number,
-  body: Uint8Array,
-): Promise<Uint8Array<ArrayBuffer>> {
+async function encode(command: number, serial: number, body: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   const frame = new Uint8Array(HEADER_BYTES + body.length);
   const view = new DataView(frame.buffer);
   frame.set(SIGNATURE);
   view.setUint32(COMMAND_AT, command, true);
-  view.setUint8(FORMAT_AT, format);
+  view.setUint8(FORMAT_AT, PROTOBUF);
   view.setUint32(SERIAL_AT, serial, true);
   view.setUint32(LENGTH_AT, body.length, true);
   frame.set(body, HEADER_BYTES);
   frame.set(await sha1(frame.subarray(HEADER_BYTES)), SHA1_AT);
   return frame;
-}
-
-/** The JSON of a refusal. */
-function jsonOf(body: Uint8Array): Uint8Array {
-  const { retType, retMsg } = fromBinary(ResponseSchema, body);
-  return new TextEncoder().encode(JSON.stringify({ retType, retMsg }));
 }
 
 async function sha1(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {

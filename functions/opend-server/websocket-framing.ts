@@ -1,9 +1,10 @@
 import { decodeRequest, encodeReply } from "../opend/frame.ts";
-import type { Framing } from "./framing.ts";
+import { type Framing, tooLarge } from "./framing.ts";
 
 /** OpenD's WebSocket protocol: every message is one frame. */
 export const websocketFraming: Framing = {
-  *read(message) {
+  *read(message, maxFrameBytes) {
+    if (message.length > maxFrameBytes) throw tooLarge(maxFrameBytes);
     const { command, section, body } = decodeRequest(message);
     yield {
       command,

@@ -113,6 +113,16 @@ describe("TCP connection", () => {
     expect(await client.closed).toBe(1009);
   });
 
+  it("reads small frames in a message of 64 KiB before the login", async () => {
+    const client = await connectTcp(await startService());
+    const login = await tcpFrame(1001, 1, initConnectBody());
+    const large = await Promise.all(
+      Array.from({ length: 9 }, (_, at) => tcpFrame(7, 2 + at, new Uint8Array(7_000))),
+    );
+    client.sendRaw(joined(login, ...large));
+    expect(refusalOf((await client.reply(10)).body).retMsg).toContain("3249");
+  });
+
   it("refuses a body with a wrong SHA-1, and stays open", async () => {
     const service = await startService();
     const client = await connectTcpAndLogIn(service);
@@ -122,17 +132,17 @@ describe("TCP connection", () => {
     expect((await service.opend.stats()).calls).toBe(1);
   });
 
-  it("refuses a request in JSON with a reply in JSON, and an unknown format with one in protobuf", async () => {
+  it.each([
+    ["JSON", 1],
+    ["an unknown format", 2],
+  ])("refuses a request in %s with a reply in protobuf, and stays open", async (_, format) => {
     const client = await connectTcp(await startService());
-    const json = await client.request(1001, new TextEncoder().encode("{}"), { format: 1 });
-    expect(json.format).toBe(1);
-    expect(JSON.parse(new TextDecoder().decode(json.body))).toEqual({
+    const reply = await client.request(1001, new TextEncoder().encode("{}"), { format });
+    expect(reply.format).toBe(0);
+    expect(refusalOf(reply.body)).toMatchObject({
       retType: -1,
       retMsg: "Only the protobuf format is available, JSON is not",
     });
-    const unknown = await client.request(1001, initConnectBody(), { format: 2 });
-    expect(unknown.format).toBe(0);
-    expect(refusalOf(unknown.body).retMsg).toContain("protobuf");
     expect((await client.logIn()).retType).toBe(0);
   });
 

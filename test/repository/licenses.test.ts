@@ -13,6 +13,7 @@ const PERMISSIVE = new Set([
   "CC0-1.0",
   "Unlicense",
   "Python-2.0",
+  "BlueOak-1.0.0",
 ]);
 /** Licences with more conditions for redistribution. They are allowed for tools, which are not redistributed. */
 const FOR_TOOLS = new Set(["MPL-2.0", "LGPL-3.0-or-later"]);

@@ -8,7 +8,7 @@ import { lint, readConfig } from "markdownlint/sync";
  *
  * This uses the library because markdownlint-cli2 brings packages under licenses that `licenses.test.ts` rejects.
  */
-const files = globSync(["*.md", "docs/**/*.md", ".github/**/*.md"]).sort();
+const files = globSync(["*.md", "docs/**/*.md", "examples/*.md", ".github/**/*.md"]).sort();
 const config = readConfig(".markdownlint.json");
 
 if (process.argv.includes("--fix")) {

@@ -15,7 +15,7 @@ import {
   tableRowsOf,
 } from "../support/readme.ts";
 
-const SOURCES = globSync("{functions,scripts,test,web}/**/*.ts");
+const SOURCES = globSync(["{functions,scripts,test,web}/**/*.ts", "examples/*/*.ts"]);
 const read = (path: string) => readFileSync(path, "utf8");
 const ALL = [...DOCUMENTS, "README.ja.md"];
 
@@ -79,7 +79,9 @@ describe.each(ALL)("%s", (path) => {
 
   it("names only files that exist", () => {
     const prose = proseOf(text);
-    const files = [...prose.matchAll(/`((?:functions|test|scripts|web|public|docs|proto)\/[\w./-]+)`/g)];
+    const files = [
+      ...prose.matchAll(/`((?:examples|functions|test|scripts|web|public|docs|proto)\/[\w./-]+)`/g),
+    ];
     const missing = files.map(([, file = ""]) => file).filter((file) => !existsSync(file));
     // A file may be named without the folders above it.
     const modules = [...prose.matchAll(/`([\w/-]+(?:\.test)?\.ts)`/g)].map(([, file = ""]) => file);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { afterAll, expect, it, vi } from "vitest";
 import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 
@@ -33,6 +34,7 @@ it("npm run dev serves sample data, survives invalid cursors, prints log lines, 
   expect(printed.text).toMatch(
     /^OpenD: {4}mock server with SAMPLE DATA, ws:\S+\nUpstash: {2}mock server over \S+, http:\S+\n/,
   );
+  expect(printed.text).toContain(`\nSDKs:     npm run bridge -- ${url}\n`);
   const command = /curl '(\S+)'/.exec(printed.text)?.[1] ?? "";
   expect((await fetch(command)).status).toBe(200);
   for (const cursor of ["abc", "1777478400.0", "99999999999"]) {
@@ -50,11 +52,13 @@ it("npm run dev serves sample data, survives invalid cursors, prints log lines, 
 it("npm run dev stops if npm ends without a signal to it", async () => {
   // The second command keeps the shell, which npm runs as well.
   const shell: Command = ["sh", "-c", `${COMMAND.join(" ")}; true`];
-  const { child, printed, origin } = dev({ npm_lifecycle_event: "dev" }, shell);
+  const { child, origin } = dev({ npm_lifecycle_event: "dev" }, shell);
   const url = await origin();
+  // Without the shell, npm run dev and its children have the other ends of the pipes.
+  const closed = once(child, "close");
   child.kill("SIGKILL");
-  await vi.waitFor(() => expect(printed.text).toContain("Shutting down"), 20_000);
-  await vi.waitFor(() => expect(fetch(url)).rejects.toThrow(), 10_000);
+  await closed;
+  await expect(fetch(url)).rejects.toThrow();
 });
 
 it("npm run dev enables webhooks with a random WEBHOOK_SECRET_KEY if API_KEYS is set", async () => {

@@ -3,16 +3,13 @@ import { createServer } from "node:net";
 import { parseEnv, VARIABLE_NAMES } from "../../functions/env.ts";
 import { Failure } from "../../functions/errors.ts";
 import { variable } from "../../scripts/dev-vars.ts";
+import { onStop } from "../../scripts/on-stop.ts";
 import { startOpend } from "./opend.ts";
 import { startRedis } from "./redis.ts";
 import { SAMPLE_SYMBOLS } from "./sample-data.ts";
 import { startUpstash } from "./upstash.ts";
 
 /** `npm run dev` runs the Worker locally. Stand-ins replace OpenD and Upstash unless they are configured. */
-
-/** Milliseconds until this process notices the end of npm. */
-const PARENT_POLL_MS = 500;
-const parent = process.ppid;
 
 const port = Number(process.env.PORT ?? 8787);
 if (!(await canListenOn(port))) {
@@ -29,6 +26,8 @@ for (const name of VARIABLE_NAMES) {
 }
 // Only here: a deployment must not become public without a decision.
 vars.PUBLIC_ACCESS ??= "yes";
+// The local runtime does not limit subrequests. The default is the limit of Cloudflare's free plan.
+vars.SUBREQUEST_LIMIT ??= "10000";
 const cleanups: (() => Promise<unknown>)[] = [];
 
 const usesRealOpend = vars.OPEND_URL !== undefined;
@@ -77,6 +76,7 @@ cleanups.unshift(worker.close);
 console.log(`Worker:   ${worker.origin}, edge cache empty`);
 console.log(`\nWeb UI:   ${worker.origin}/?symbol=HK.00700`);
 console.log(`API:      curl '${worker.origin}/v1/short-interest/HK.00700?num=3'`);
+console.log(`SDKs:     npm run bridge -- ${worker.origin}`);
 if (!usesRealOpend) console.log(`Symbols:  ${SAMPLE_SYMBOLS.join(", ")}`);
 console.log("\nPress Ctrl+C to stop.\n");
 
@@ -88,17 +88,9 @@ async function stop(): Promise<void> {
   process.exit(0);
 }
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  // The development server's own listeners exit at once, and would leave Redis running.
-  process.removeAllListeners(signal);
-  process.on(signal, stop);
-}
-// npm does not pass on SIGTERM.
-if (process.env.npm_lifecycle_event === "dev") {
-  setInterval(() => {
-    if (process.ppid !== parent) void stop();
-  }, PARENT_POLL_MS).unref();
-}
+// The development server's own listeners exit at once, and would leave Redis running.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.removeAllListeners(signal);
+onStop("dev", () => void stop());
 
 /** The development server waits for a busy port without a message. */
 function canListenOn(number: number): Promise<boolean> {

@@ -7,7 +7,7 @@ export const DOCUMENTS: readonly string[] = [
   "README.md",
   "CONTRIBUTING.md",
   "SECURITY.md",
-  ...globSync("docs/*.md").sort(),
+  ...globSync(["docs/*.md", "examples/*.md"]).sort(),
 ];
 
 /** A fenced block; it may be indented in a list. */
@@ -43,7 +43,7 @@ export function sectionOf(markdown: string, heading: string): string {
 }
 
 /**
- * The one block of a language that contains `text`, in README.md and docs/.
+ * The one block of a language that contains `text`, of all documents.
  * @throws Error without such a block, and with several
  */
 export async function blockOf(language: string, text: string): Promise<string> {
