@@ -6,11 +6,19 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const SCREENSHOTS = "test/browser/screenshots";
 
-export async function startBrowser(): Promise<Browser> {
+/** @param options.hasScrollBars makes scroll bars take up space, as on most desktop computers */
+export async function startBrowser({
+  hasScrollBars = false,
+  args = [],
+}: {
+  hasScrollBars?: boolean;
+  args?: string[];
+} = {}): Promise<Browser> {
   if (!existsSync(CHROMIUM)) {
     throw new Error(`${CHROMIUM} does not exist: install Chromium, or set CHROMIUM to its path`);
   }
-  return chromium.launch({ executablePath: CHROMIUM });
+  const ignoreDefaultArgs = hasScrollBars ? ["--hide-scrollbars"] : [];
+  return chromium.launch({ executablePath: CHROMIUM, args, ignoreDefaultArgs });
 }
 
 /** A page in a new browser profile, with its requests and errors. */
