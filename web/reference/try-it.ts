@@ -23,7 +23,7 @@ function prepare(form: HTMLFormElement): void {
   const showCommand = () => {
     command.textContent = curlOf(location.origin, read(form), keyInput.value !== "");
   };
-  showCommand();
+  form.closest("details")?.addEventListener("toggle", showCommand);
   form.addEventListener("input", showCommand);
   keyInput.addEventListener("input", showCommand);
   form.addEventListener("submit", (event) => {
