@@ -42,10 +42,19 @@ describe("/docs", () => {
     const { page, requests, consoleErrors } = await open();
     const document: Document = JSON.parse(await (await fetch(`${service.origin}/openapi.json`)).text());
     const paths = [...Object.values(document.paths), ...Object.values(document.webhooks)];
-    for (const operation of paths.flatMap((methods) => Object.values(methods))) {
-      const section = page.getByRole("region", { name: operation.tags[0] ?? "", exact: true });
-      const text = await section.locator(`#${operation.operationId}`).textContent();
-      for (const { name } of operation.parameters ?? []) expect(text).toContain(name);
+    const shown = await page.evaluate<{ id: string; tag: string; text: string }[]>(
+      `Array.from(document.querySelectorAll("article[id]"), (article) => ({
+        id: article.id,
+        tag: article.closest("section").querySelector("h2").textContent,
+        text: article.textContent,
+      }))`,
+    );
+    const operations = paths.flatMap((methods) => Object.values(methods));
+    expect(shown.length).toBe(operations.length);
+    for (const { operationId, tags, summary, parameters = [] } of operations) {
+      const { tag, text } = shown.find(({ id }) => id === operationId) ?? {};
+      expect([tag]).toEqual(tags);
+      for (const part of [summary, ...parameters.map(({ name }) => name)]) expect(text).toContain(part);
     }
     expect(consoleErrors).toEqual([]);
     expect(requests.filter((url) => !url.startsWith(`${service.origin}/`))).toEqual([]);
@@ -124,7 +133,7 @@ describe("/docs", () => {
     "in %s colors on a %s screen has no violation and no horizontal scrolling",
     async (scheme, width, options) => {
       const { page, screenshot } = await open(options);
-      await screenshot(`docs-${scheme}-${width}`);
+      await screenshot(`docs-${scheme}-${width}`, "window");
       await page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true");
       await page.locator("#getHealth").getByRole("button", { name: "Send" }).click();
       await page.locator("#getHealth").getByText("Status 200").waitFor();
@@ -132,6 +141,8 @@ describe("/docs", () => {
       expect(await codeSnifferViolationsOn(page)).toEqual([]);
       const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
       expect(await page.evaluate(overflow)).toBeLessThanOrEqual(0);
+      await page.evaluate("document.getElementById('getPage').scrollIntoView()");
+      await screenshot(`docs-operation-${scheme}-${width}`, "window");
     },
     60_000,
   );

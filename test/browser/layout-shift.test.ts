@@ -48,7 +48,7 @@ describe.each([
           await expect.poll(() => page.evaluate(PAINTS), { timeout: 10_000 }).toBe(1);
           await route.continue();
         });
-        await page.goto(service.origin + path, { waitUntil: "networkidle" });
+        await page.goto(service.origin + path, { waitUntil: "networkidle", timeout: 25_000 });
         const shifts = await shiftsOf(page);
         await close();
         const largest = JSON.stringify(shifts.filter(({ value }) => value > MAX_LAYOUT_SHIFT / 10));

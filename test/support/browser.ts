@@ -27,8 +27,8 @@ export interface Visit {
   readonly requests: readonly string[];
   /** Errors on the console, and uncaught ones. Violations of the Content-Security-Policy are among them. */
   readonly consoleErrors: readonly string[];
-  /** Writes a PNG to `test/browser/screenshots`. */
-  readonly screenshot: (name: string) => Promise<unknown>;
+  /** Writes a PNG to `test/browser/screenshots`: of the whole page, or of the window. */
+  readonly screenshot: (name: string, part?: "page" | "window") => Promise<unknown>;
   readonly close: () => Promise<void>;
 }
 
@@ -46,9 +46,9 @@ export async function visit(browser: Browser, options: BrowserContextOptions = {
     page,
     requests,
     consoleErrors,
-    async screenshot(name) {
+    async screenshot(name, part = "page") {
       await mkdir(SCREENSHOTS, { recursive: true });
-      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: part === "page" });
     },
     close: () => context.close(),
   };
