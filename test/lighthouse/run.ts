@@ -9,7 +9,7 @@ import { type Result, shortfallsOf, worseOf } from "./thresholds.ts";
 /**
  * `npm run lighthouse` audits the pages in Chromium, as a desktop computer and as a phone, with visible scroll bars. It
  * fails below the thresholds of `thresholds.ts`. `npm run lighthouse -- /docs` audits one page. Reports are in
- * `test/lighthouse/reports/`.
+ * `lighthouse-reports/`.
  *
  * Throttling is simulated, so a slow machine hardly changes the scores. What noise remains only lowers the performance:
  * a page below its threshold is audited again, five times at most, and its best performance counts. For all other
@@ -17,7 +17,7 @@ import { type Result, shortfallsOf, worseOf } from "./thresholds.ts";
  * has 1000 or more.
  */
 
-const REPORTS = "test/lighthouse/reports";
+const REPORTS = "lighthouse-reports";
 const MAX_RUNS = 5;
 const PATHS = ["/", "/?symbol=HK.00700", "/?symbol=US.AAPL", "/docs"];
 const FORMS = [
