@@ -58,10 +58,17 @@ console.table(rows);
 console.log(`Reports: ${REPORTS}`);
 if (failures > 0) process.exitCode = 1;
 
-async function audit(path: string, config: typeof desktopConfig | undefined, name: string): Promise<Result> {
+async function audit(
+  path: string,
+  config: typeof desktopConfig | undefined,
+  name: string,
+  attempts = MAX_RUNS,
+): Promise<Result> {
   const run = await lighthouse(service.origin + path, { port, output: "html", logLevel: "error" }, config);
-  if (run === undefined || run.lhr.runtimeError)
-    throw new Error(`No result for ${path}: ${run?.lhr.runtimeError?.message}`);
+  const error = run?.lhr.runtimeError;
+  // On a busy machine Chromium sometimes loses the start of the trace (NO_NAVSTART).
+  if (error && attempts > 1) return audit(path, config, name, attempts - 1);
+  if (run === undefined || error) throw new Error(`No result for ${path}: ${error?.message}`);
   await writeFile(join(REPORTS, `${name}.html`), String(run.report));
   const { categories, audits } = run.lhr;
   const score = (category: string) => Math.round((categories[category]?.score ?? 0) * 100);
