@@ -28,7 +28,7 @@ export default defineConfig({
           isolate: false,
           include: ["test/**/*.test.ts"],
           exclude: [
-            "test/{bench,browser,client,examples,model,python,repository,scripts,sdk,simulation,stand-ins,vendor,workers}/**",
+            "test/{bench,browser,client,examples,lighthouse,model,python,repository,scripts,sdk,simulation,stand-ins,vendor,workers}/**",
           ],
           setupFiles: "test/support/log.ts",
           testTimeout: 30_000,
@@ -39,7 +39,9 @@ export default defineConfig({
         test: {
           name: "node",
           isolate: false,
-          include: ["test/{bench,client,examples,model,repository,scripts,stand-ins,workers}/**/*.test.ts"],
+          include: [
+            "test/{bench,client,examples,lighthouse,model,repository,scripts,stand-ins,workers}/**/*.test.ts",
+          ],
           testTimeout: 30_000,
         },
       },

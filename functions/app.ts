@@ -26,6 +26,7 @@ import { getLatest } from "./routes/latest.ts";
 import { getMetrics } from "./routes/metrics.ts";
 import { getPage } from "./routes/page.ts";
 import { getReadiness } from "./routes/readiness.ts";
+import { getSecurityContact } from "./routes/security-contact.ts";
 import * as webhooks from "./routes/webhooks.ts";
 
 const ONE_DAY = { "Cache-Control": "public, max-age=86400" };
@@ -65,6 +66,7 @@ app.get("/v1/webhooks/:id/deliveries", (context) =>
 app.get("/healthz", (context) => context.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));
 app.get("/readyz", ...api, requireApiKey, getReadiness);
 app.get("/metrics", ...api, requireApiKey, getMetrics);
+app.get("/.well-known/security.txt", loadConfig, getSecurityContact);
 app.get("/openapi.json", cors(), getOpenapi);
 app.get("/problems/:code", (context) =>
   context.text(explainProblem(context.req.param("code")), 200, ONE_DAY),

@@ -34,6 +34,8 @@ export interface Config {
     /** Keys that encrypt signing secrets, 32 bytes each, the current one first; undefined if none is set. */
     readonly secretKeys: readonly Uint8Array<ArrayBuffer>[] | undefined;
   };
+  /** URI for reports of vulnerabilities in this service; undefined if none is set. */
+  readonly securityContact: string | undefined;
   /** Subrequests that the platform allows one request. */
   readonly subrequests: number;
   /** Changes with each deployment, and with each changed secret; undefined if unknown. */
@@ -106,6 +108,12 @@ const ownHosts = v.pipe(
   v.everyItem((host) => canonicalHost(host) !== undefined, INVALID_HOSTS),
 );
 
+const INVALID_CONTACT = "is not a URI such as mailto:security@example.com or https://example.com/security";
+const contact = v.pipe(
+  v.string(INVALID_CONTACT),
+  v.regex(/^(mailto:[\x21-\x7e]+@|https:\/\/|tel:\+)[\x21-\x7e]+$/, INVALID_CONTACT),
+);
+
 const INVALID_API_KEYS =
   "is not a comma-separated list of name:digest:digest, as `npm run key` prints them, each name once";
 const HEX = "[0-9a-fA-F]{64}";
@@ -174,6 +182,7 @@ const Variables = v.object(
     WEBHOOK_TRUSTED_ORIGINS: v.optional(trustedOrigins),
     WEBHOOK_SECRET_KEY: v.optional(secretKeys),
     OWN_HOSTS: v.optional(ownHosts),
+    SECURITY_CONTACT: v.optional(contact),
     SUBREQUEST_LIMIT: integer(50, 10_000, "50"),
     CF_VERSION_METADATA: v.optional(v.object({ id: v.string() }, "is not version metadata")),
   },
@@ -245,6 +254,7 @@ function readEnv(env: unknown): Config {
       ownHosts: vars.OWN_HOSTS ?? [],
       secretKeys: vars.WEBHOOK_SECRET_KEY,
     },
+    securityContact: vars.SECURITY_CONTACT,
     subrequests: vars.SUBREQUEST_LIMIT,
     version: vars.CF_VERSION_METADATA?.id,
   };

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { TEXTS } from "../web/texts.ts";
+import { escapeHtml, replaceFile } from "./static-files.ts";
 
 /**
  * Part of wrangler's `[build]`: builds the web UI from `web/` into the static assets. The names of the script and the
@@ -38,19 +39,6 @@ for (const [lang, texts] of Object.entries(TEXTS)) {
 await mkdir(OUTPUT, { recursive: true });
 for (const [name, contents] of files) await replaceFile(join(OUTPUT, name), contents);
 for (const name of await readdir(OUTPUT)) if (!files.has(name)) await rm(join(OUTPUT, name), { force: true });
-
-/** Writes a file atomically: another Worker that starts at the same time must not read a part of it. */
-async function replaceFile(path: string, contents: Buffer): Promise<void> {
-  const current = await readFile(path).catch(() => undefined);
-  if (current?.equals(contents)) return;
-  const temporary = join("node_modules", `.${basename(path)}.${process.pid}`);
-  await writeFile(temporary, contents);
-  await rename(temporary, path);
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
-}
 
 function fail(name: string): never {
   throw new Error(`web/page.html uses {{${name}}}, which web/texts/en.ts does not define`);

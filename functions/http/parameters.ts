@@ -28,6 +28,7 @@ export const rowCount = v.pipe(
   v.minValue(1, INVALID_NUM),
   v.maxValue(MAX_ROWS, INVALID_NUM),
   v.description(`Number of rows, 1 to ${MAX_ROWS}.`),
+  v.examples([10]),
 );
 const num = v.pipe(v.string(), v.regex(/^[1-9]\d?$/, INVALID_NUM), v.transform(Number), rowCount);
 
@@ -46,15 +47,16 @@ function oneOf<const Names extends readonly string[]>(parameter: string, names: 
   return v.picklist(names, `${parameter} must be one of ${names.join(", ")}`);
 }
 const FORMAT = "Response format. Overrides the Accept header.";
-const pageFormat = v.pipe(oneOf("format", PAGE_FORMATS), v.description(FORMAT));
-const seriesFormat = v.pipe(oneOf("format", SERIES_FORMATS), v.description(FORMAT));
+const pageFormat = v.pipe(oneOf("format", PAGE_FORMATS), v.description(FORMAT), v.examples(["json"]));
+const seriesFormat = v.pipe(oneOf("format", SERIES_FORMATS), v.description(FORMAT), v.examples(["json"]));
 
 export const order = v.pipe(
   oneOf("order", ["desc", "asc"]),
   v.description("desc: newest row first. asc: oldest row first; returns the full range or an error."),
+  v.examples(["desc"]),
 );
 
-const day = (parameter: string, description: string) => {
+const day = (parameter: string, description: string, example: string) => {
   const problem = `${parameter} must be a date such as 2026-04-30`;
   return v.pipe(
     v.string(problem),
@@ -62,11 +64,11 @@ const day = (parameter: string, description: string) => {
     // Rejects days such as February 30.
     v.check((text) => new Date(text).toJSON()?.slice(0, 10) === text, problem),
     v.description(description),
-    v.examples(["2026-04-30"]),
+    v.examples([example]),
   );
 };
-export const from = day("from", "First day (inclusive), YYYY-MM-DD in the market's time zone.");
-export const to = day("to", "Last day (inclusive), YYYY-MM-DD in the market's time zone.");
+export const from = day("from", "First day (inclusive), YYYY-MM-DD in the market's time zone.", "2026-01-01");
+export const to = day("to", "Last day (inclusive), YYYY-MM-DD in the market's time zone.", "2026-04-30");
 const INVALID_LIST = `symbols must be a list of 1 to ${MAX_SYMBOLS} symbols`;
 export const symbolList = v.pipe(
   v.array(v.string(INVALID_LIST), INVALID_LIST),

@@ -15,7 +15,7 @@ const forWebUi = secureHeaders({
     scriptSrc: ["'self'"],
     styleSrc: ["'self'"],
     connectSrc: ["'self'"],
-    imgSrc: ["data:"],
+    imgSrc: ["'self'", "data:"],
     baseUri: ["'none'"],
     formAction: ["'none'"],
     frameAncestors: ["'none'"],

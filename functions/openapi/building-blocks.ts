@@ -13,18 +13,27 @@ interface Query {
 
 export function queryParameters({ entries }: Query) {
   return Object.entries(entries).map(([name, entry]) => {
-    const { description, default: _, ...schema } = jsonSchemaOf(entry);
+    const { default: _, ...schema } = jsonSchemaOf(entry);
     const withoutValue = v.safeParse(entry, undefined);
+    const withDefault =
+      withoutValue.output === undefined ? schema : { ...schema, default: withoutValue.output };
     return {
-      name,
-      in: "query",
-      required: !withoutValue.success,
-      description,
+      ...parameter(name, "query", withDefault, !withoutValue.success),
       // A list is one comma-separated value.
       ...(schema.type === "array" ? { style: "form", explode: false } : {}),
-      schema: withoutValue.output === undefined ? schema : { ...schema, default: withoutValue.output },
     };
   });
+}
+
+/** A parameter, with the description and the first example of its schema. */
+export function parameter(
+  name: string,
+  place: "path" | "query" | "header",
+  { description, examples, ...schema }: Schema,
+  required: boolean,
+) {
+  const [example] = Array.isArray(examples) ? examples : [];
+  return { name, in: place, required, description, example, schema };
 }
 
 export const header = (description: string, required = true, schema: Schema = { type: "string" }) => ({

@@ -1,11 +1,21 @@
 import type { FailureCode } from "../errors.ts";
 import { HistoryQuery, LatestQuery, PageQuery, symbol } from "../http/parameters.ts";
 import { explainProblem, PROBLEMS } from "../http/problem.ts";
-import { CACHING, HEADERS, header, inFormat, problems, queryParameters, TIMING } from "./building-blocks.ts";
+import {
+  CACHING,
+  HEADERS,
+  header,
+  inFormat,
+  parameter,
+  problems,
+  queryParameters,
+  TIMING,
+} from "./building-blocks.ts";
 import * as examples from "./examples.ts";
 import { OPERATOR_PATHS, OPERATOR_SCHEMAS } from "./operator.ts";
 import { QUOTE_LICENSE } from "./quote-license.ts";
 import { jsonSchemaOf, ref, SCHEMAS } from "./schemas.ts";
+import { TAGS } from "./tags.ts";
 import { WEBHOOK_SCHEMAS } from "./webhook-schemas.ts";
 import { MESSAGES, WEBHOOK_PATHS } from "./webhooks.ts";
 
@@ -30,15 +40,11 @@ const INPUT: readonly FailureCode[] = ["invalid_parameter"];
 
 const text = { type: "string" };
 
-const symbolParameter = {
-  name: "symbol",
-  in: "path",
-  required: true,
-  schema: jsonSchemaOf(symbol),
-};
+const symbolParameter = parameter("symbol", "path", jsonSchemaOf(symbol), true);
 
 const getPage = {
   operationId: "getPage",
+  tags: ["Pages"],
   summary: "Get a page of short interest",
   description:
     "Rows are newest first. Pass next_key to get the next page, or follow the Link header; next_key is null on the last page. A page has fewer than num rows if the rest is temporarily unavailable. max-age ends when the next row can be published, and after a day at most.",
@@ -70,6 +76,7 @@ const getPage = {
 
 const getHistory = {
   operationId: "getHistory",
+  tags: ["History"],
   summary: "Get the history of short interest",
   description:
     "Returns all rows of a date range, streamed page by page. If rows are missing, complete is false, error has the cause, and next_key continues; a CSV response is aborted instead. order=asc is not streamed: it returns the full range or an error.",
@@ -90,6 +97,7 @@ const getHistory = {
 
 const getLatest = {
   operationId: "getLatest",
+  tags: ["Latest"],
   summary: "Get the newest row of several symbols",
   description: "A symbol that fails has an error in its item. The other items are not affected.",
   parameters: queryParameters(LatestQuery),
@@ -106,16 +114,20 @@ const getLatest = {
 
 const getProblem = {
   operationId: "getProblem",
+  tags: ["Description"],
   summary: "Explain an error code",
   security: [],
   parameters: [
-    {
-      name: "code",
-      in: "path",
-      required: true,
-      description: "Error code, as in the member code of a problem.",
-      schema: { enum: Object.keys(PROBLEMS), examples: ["unknown_symbol"] },
-    },
+    parameter(
+      "code",
+      "path",
+      {
+        description: "Error code, as in the member code of a problem.",
+        enum: Object.keys(PROBLEMS),
+        examples: ["unknown_symbol"],
+      },
+      true,
+    ),
   ],
   responses: {
     "200": {
@@ -132,6 +144,7 @@ const tools = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
 const postMcp = {
   operationId: "postMcp",
+  tags: ["MCP"],
   summary: "Send a Model Context Protocol message",
   description:
     "Streamable HTTP without sessions. Supported protocol versions: 2025-06-18, 2025-11-25 and 2026-07-28. tools/list describes the tools, their arguments and their results.",
@@ -160,6 +173,7 @@ const postMcp = {
 
 const getDescription = {
   operationId: "getDescription",
+  tags: ["Description"],
   summary: "Get this document",
   security: [],
   responses: {
@@ -185,6 +199,7 @@ ${QUOTE_LICENSE}`,
     license: { name: "MIT", identifier: "MIT" },
   },
   servers: [{ url: "/" }],
+  tags: TAGS,
   // A key is required only if the operator has configured keys.
   security: [{}, { bearer: [] }, { apiKey: [] }],
   paths: {

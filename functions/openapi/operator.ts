@@ -53,6 +53,7 @@ const response = (description: string, content: ReturnType<typeof inFormat>) => 
 
 const getHealth = {
   operationId: "getHealth",
+  tags: ["Operator"],
   summary: "Liveness check",
   security: [],
   responses: { "200": response("The Worker runs", inFormat("json", ref("Health"), { status: "ok" })) },
@@ -60,6 +61,7 @@ const getHealth = {
 
 const getReadiness = {
   operationId: "getReadiness",
+  tags: ["Operator"],
   summary: "Readiness check",
   description:
     "Checks whether Upstash Redis and OpenD are reachable. Requires an API key. It logs in to OpenD without making a call, so it does not use the rate limit.",
@@ -78,6 +80,7 @@ const getReadiness = {
 
 const getMetrics = {
   operationId: "getMetrics",
+  tags: ["Operator"],
   summary: "Prometheus metrics",
   description: "Counters and gauges, summed over all data centers. Requires an API key.",
   responses: {

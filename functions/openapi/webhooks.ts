@@ -2,7 +2,7 @@ import type * as v from "valibot";
 import type { FailureCode } from "../errors.ts";
 import { PUBLISHED, TEST } from "../webhooks/messages.ts";
 import { NewSecret, NewWebhook, WebhookChanges } from "../webhooks/parameters.ts";
-import { HEADERS, header, inFormat, problems } from "./building-blocks.ts";
+import { HEADERS, header, inFormat, parameter, problems } from "./building-blocks.ts";
 import { HK_ROWS } from "./examples.ts";
 import { jsonSchemaOf, ref } from "./schemas.ts";
 
@@ -51,13 +51,12 @@ const BODY: readonly FailureCode[] = [
 ];
 
 const security = [{ bearer: [] }, { apiKey: [] }];
-const idParameter = {
-  name: "id",
-  in: "path",
-  required: true,
-  description: "ID of the webhook.",
-  schema: { ...text, examples: [ID] },
-};
+const idParameter = parameter(
+  "id",
+  "path",
+  { ...text, description: "ID of the webhook.", examples: [ID] },
+  true,
+);
 
 function bodyOf(schema: v.GenericSchema, example: object) {
   const json = jsonSchemaOf(schema, "input");
@@ -72,6 +71,7 @@ export const WEBHOOK_PATHS = {
   "/v1/webhooks": {
     post: {
       operationId: "createWebhook",
+      tags: ["Webhooks"],
       summary: "Create a webhook",
       description:
         "Sends a message to url when a new row of one of the symbols is published. The endpoint must first answer a signed test message with 2xx within 15 s. Existing rows are not sent. An API key can have up to 20 webhooks.",
@@ -91,6 +91,7 @@ export const WEBHOOK_PATHS = {
     },
     get: {
       operationId: "listWebhooks",
+      tags: ["Webhooks"],
       summary: "List webhooks",
       security,
       responses: {
@@ -102,6 +103,7 @@ export const WEBHOOK_PATHS = {
   "/v1/webhooks/{id}": {
     get: {
       operationId: "getWebhook",
+      tags: ["Webhooks"],
       summary: "Get a webhook and the status of its symbols",
       security,
       parameters: [idParameter],
@@ -117,6 +119,7 @@ export const WEBHOOK_PATHS = {
     },
     patch: {
       operationId: "changeWebhook",
+      tags: ["Webhooks"],
       summary: "Change, pause or resume a webhook",
       description:
         "If the URL changes or the webhook is resumed, the endpoint is verified with a test message first.",
@@ -130,6 +133,7 @@ export const WEBHOOK_PATHS = {
     },
     delete: {
       operationId: "deleteWebhook",
+      tags: ["Webhooks"],
       summary: "Delete a webhook",
       security,
       parameters: [idParameter],
@@ -142,6 +146,7 @@ export const WEBHOOK_PATHS = {
   "/v1/webhooks/{id}/rotate": {
     post: {
       operationId: "rotateSecret",
+      tags: ["Webhooks"],
       summary: "Rotate the signing secret",
       description:
         "For one day, messages are also signed with the previous secrets. With revoke, the previous secrets are revoked at once: use it after a leak. At most 4 secrets can sign at a time.",
@@ -168,6 +173,7 @@ export const WEBHOOK_PATHS = {
   "/v1/webhooks/{id}/test": {
     post: {
       operationId: "testWebhook",
+      tags: ["Webhooks"],
       summary: "Send a test message",
       security,
       parameters: [idParameter],
@@ -180,6 +186,7 @@ export const WEBHOOK_PATHS = {
   "/v1/webhooks/{id}/deliveries": {
     get: {
       operationId: "listDeliveries",
+      tags: ["Webhooks"],
       summary: "List the last 100 delivery attempts",
       security,
       parameters: [idParameter],
@@ -191,20 +198,30 @@ export const WEBHOOK_PATHS = {
   },
 };
 
-const signature = [
-  ["webhook-id", "ID of the message. It is the same for every attempt: use it to drop duplicates."],
-  ["webhook-timestamp", "Time of the attempt, Unix time in seconds."],
+const signature = (
   [
-    "webhook-signature",
-    "Space-separated list with one entry per secret: v1, followed by the base64 HMAC-SHA256 of id.timestamp.body.",
-  ],
-].map(([name, description]) => ({ name, in: "header", required: true, description, schema: text }));
+    [
+      "webhook-id",
+      "ID of the message. It is the same for every attempt: use it to drop duplicates.",
+      MESSAGE_ID,
+    ],
+    ["webhook-timestamp", "Time of the attempt, Unix time in seconds.", "1779000300"],
+    [
+      "webhook-signature",
+      "Space-separated list with one entry per secret: v1, followed by the base64 HMAC-SHA256 of id.timestamp.body.",
+      "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+    ],
+  ] as const
+).map(([name, description, example]) =>
+  parameter(name, "header", { ...text, description, examples: [example] }, true),
+);
 
 /** Messages that webhooks send. */
 export const MESSAGES = {
   published: {
     post: {
       operationId: "published",
+      tags: ["Webhooks"],
       summary: "A new row was published",
       description:
         "Signed according to Standard Webhooks. Delivery is at-least-once: deduplicate on webhook-id. Answer with 2xx within 15 s. Any other outcome is retried for three days; 410 ends the webhook.",

@@ -12,6 +12,9 @@ const Bindings = object({
   ),
 });
 
+/** Open Graph requires an absolute URL, and the build does not know the host. */
+const PICTURE = 'content="/';
+
 /** `GET /`: the web UI in the language of `?lang` or Accept-Language. */
 export async function getHome(context: AppContext): Promise<Response> {
   const bindings = safeParse(Bindings, context.env);
@@ -29,7 +32,8 @@ export async function getHome(context: AppContext): Promise<Response> {
     const value = asset.headers.get(name);
     if (value !== null) headers.set(name, value);
   }
-  return new Response(asset.body, { status: asset.status, headers });
+  const html = (await asset.text()).replace(PICTURE, `content="${new URL(req.url).origin}/`);
+  return new Response(html, { status: asset.status, headers });
 }
 
 /** The language of `lang` if it is supported, else the first supported one of Accept-Language (RFC 9110, 12.5.4). */

@@ -175,7 +175,7 @@ describe("loading", () => {
 it("security headers allow this origin alone, and the ETag is revalidated", async () => {
   const response = await fetch(service.origin);
   expect(response.headers.get("Content-Security-Policy")).toBe(
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   );
   // A cached page would link to a script that a deployment has removed.
   expect(response.headers.get("Cache-Control")).toBe("public, max-age=0, must-revalidate");

@@ -56,6 +56,13 @@ it("Accept-Language of more than 1,024 characters is ignored", async () => {
   }
 });
 
+it("picture for other sites has an absolute URL", async () => {
+  const html = '<meta property="og:image" content="/og.png" /><a href="/">';
+  const service = await startService({}, { ASSETS: { fetch: async () => new Response(html) } });
+  const response = await service.get("/");
+  expect(await response.text()).toBe(html.replace("/og.png", `${service.origin}/og.png`));
+});
+
 it("unsupported lang falls back to Accept-Language", async () => {
   expect(await languageFor("ja", "?lang=fr")).toBe("ja");
 });

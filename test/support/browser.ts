@@ -6,11 +6,19 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const SCREENSHOTS = "test/browser/screenshots";
 
-export async function startBrowser(): Promise<Browser> {
+/** @param options.hasScrollBars makes scroll bars take up space, as on most desktop computers */
+export async function startBrowser({
+  hasScrollBars = false,
+  args = [],
+}: {
+  hasScrollBars?: boolean;
+  args?: string[];
+} = {}): Promise<Browser> {
   if (!existsSync(CHROMIUM)) {
     throw new Error(`${CHROMIUM} does not exist: install Chromium, or set CHROMIUM to its path`);
   }
-  return chromium.launch({ executablePath: CHROMIUM });
+  const ignoreDefaultArgs = hasScrollBars ? ["--hide-scrollbars"] : [];
+  return chromium.launch({ executablePath: CHROMIUM, args, ignoreDefaultArgs });
 }
 
 /** A page in a new browser profile, with its requests and errors. */
@@ -19,8 +27,8 @@ export interface Visit {
   readonly requests: readonly string[];
   /** Errors on the console, and uncaught ones. Violations of the Content-Security-Policy are among them. */
   readonly consoleErrors: readonly string[];
-  /** Writes a PNG to `test/browser/screenshots`. */
-  readonly screenshot: (name: string) => Promise<unknown>;
+  /** Writes a PNG to `test/browser/screenshots`: of the whole page, or of the window. */
+  readonly screenshot: (name: string, part?: "page" | "window") => Promise<unknown>;
   readonly close: () => Promise<void>;
 }
 
@@ -38,9 +46,9 @@ export async function visit(browser: Browser, options: BrowserContextOptions = {
     page,
     requests,
     consoleErrors,
-    async screenshot(name) {
+    async screenshot(name, part = "page") {
       await mkdir(SCREENSHOTS, { recursive: true });
-      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: part === "page" });
     },
     close: () => context.close(),
   };
