@@ -34,7 +34,7 @@ it("npm run dev serves sample data, survives invalid cursors, prints log lines, 
   expect(printed.text).toMatch(
     /^OpenD: {4}mock server with SAMPLE DATA, ws:\S+\nUpstash: {2}mock server over \S+, http:\S+\n/,
   );
-  expect(printed.text).toContain(`\nSDKs:     npm run bridge -- ${url}\n`);
+  await vi.waitFor(() => expect(printed.text).toContain(`\nSDKs:     npm run bridge -- ${url}\n`));
   const command = /curl '(\S+)'/.exec(printed.text)?.[1] ?? "";
   expect((await fetch(command)).status).toBe(200);
   for (const cursor of ["abc", "1777478400.0", "99999999999"]) {
