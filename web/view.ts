@@ -105,7 +105,6 @@ export function createView(language: Language, status: Status, onRemove: (symbol
     if (panels.length > 0) {
       const names = shown.map(({ symbol }) => symbol).join(texts.symbolSeparator);
       chart.draw({ label: interpolate(texts.chart, { symbols: names }), panels, texts, language });
-      performance.mark("chart");
     }
     element("table").hidden = false;
     table.draw(caption, columns, days);

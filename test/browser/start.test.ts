@@ -192,11 +192,13 @@ describe("start page without data", () => {
 
 describe("recently viewed securities", () => {
   it("are listed newest first, join the watchlist, and can be removed", async () => {
-    const { page, screenshot } = await home.open("/?symbol=US.SPY");
-    await page.getByRole("heading", { name: "US.SPY" }).waitFor();
+    const visitor = await home.open("/?symbol=US.SPY");
+    const { page, screenshot } = visitor;
+    await home.loaded(visitor);
     await page.getByLabel("Symbol").fill("2800");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "HK.02800" }).waitFor();
+    await home.loaded(visitor);
     await page.goto(home.service().origin);
     await watchlistIsLoaded(page);
     expect(await recent(page)).toEqual(["HK.02800", "US.SPY"]);
