@@ -50,7 +50,9 @@ function linesOf(...lines: readonly Schema[]): Schema {
   return { ...text, contentMediaType: mediaTypesOf("ndjson")[0], contentSchema };
 }
 
-const symbolParameter = parameter("symbol", "path", jsonSchemaOf(symbol), true);
+/** @param example a symbol of the market in the example of the response: tools request it and compare */
+const symbolParameter = (example: string) =>
+  parameter("symbol", "path", { ...jsonSchemaOf(symbol), examples: [example] }, true);
 
 const getPage = {
   operationId: "getPage",
@@ -58,7 +60,7 @@ const getPage = {
   summary: "Get a page of short interest",
   description:
     "Rows are newest first. Pass next_key to get the next page, or follow the Link header; next_key is null on the last page. A page has fewer than num rows if the rest is temporarily unavailable. max-age ends when the next row can be published, and after a day at most.",
-  parameters: [symbolParameter, ...queryParameters(PageQuery)],
+  parameters: [symbolParameter(examples.PAGE.symbol), ...queryParameters(PageQuery)],
   responses: {
     "200": {
       description: "The page",
@@ -86,7 +88,7 @@ const getHistory = {
   summary: "Get the history of short interest",
   description:
     "Returns all rows of a date range, streamed page by page. If rows are missing, complete is false, error has the cause, and next_key continues; a CSV response is aborted instead. order=asc is not streamed: it returns the full range or an error.",
-  parameters: [symbolParameter, ...queryParameters(HistoryQuery)],
+  parameters: [symbolParameter(examples.HISTORY.symbol), ...queryParameters(HistoryQuery)],
   responses: {
     "200": {
       description: "The rows of the range",
