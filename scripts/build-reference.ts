@@ -23,7 +23,7 @@ const { outputFiles } = await build({
 const files = new Map(outputFiles.map(({ path, contents }) => [basename(path), contents]));
 const pathOf = (extension: string) => `/docs/${[...files.keys()].find((name) => name.endsWith(extension))}`;
 
-const document: Document = JSON.parse(openapiJson());
+const document: Document = JSON.parse(openapiJson("optional"));
 const template = await readFile("web/reference/page.html", "utf8");
 const page = referencePage(template, document)
   .replace("{{css}}", pathOf(".css"))

@@ -1,13 +1,18 @@
 import { Failure } from "../errors.ts";
-import { parsePreferences } from "./preferences.ts";
+import { type Preference, parsePreferences } from "./preferences.ts";
 
-/** The media type of each `?format=`, and the parameters that follow it in Content-Type. */
+/** The media types of each `?format=`: the usual one first, then other names of it that clients may ask for. */
 const MEDIA_TYPES = {
-  json: ["application/json", ""],
-  csv: ["text/csv", "; charset=utf-8; header=present"],
-  ndjson: ["application/x-ndjson", ""],
-  protobuf: ["application/x-protobuf", ""],
+  json: ["application/json"],
+  csv: ["text/csv"],
+  ndjson: ["application/x-ndjson"],
+  // The second one is older than the registration of the first.
+  protobuf: ["application/protobuf", "application/x-protobuf"],
 } as const;
+/** The parameters that follow a media type in Content-Type. */
+const CONTENT_PARAMETERS: Readonly<Partial<Record<FormatName, string>>> = {
+  csv: "; charset=utf-8; header=present",
+};
 
 export type FormatName = keyof typeof MEDIA_TYPES;
 
@@ -15,13 +20,23 @@ export type FormatName = keyof typeof MEDIA_TYPES;
 export const PAGE_FORMATS = ["json", "csv", "ndjson", "protobuf"] as const;
 export const SERIES_FORMATS = ["json", "csv", "ndjson"] as const;
 
-export function mediaTypeOf(format: FormatName): string {
-  return MEDIA_TYPES[format][0];
+/** The media types that name a format, the usual one first. */
+export function mediaTypesOf(format: FormatName): readonly [string, ...string[]] {
+  return MEDIA_TYPES[format];
 }
 
-/** The value of Content-Type. */
-export function contentTypeOf(format: FormatName): string {
-  return MEDIA_TYPES[format].join("");
+/**
+ * The value of Content-Type.
+ * @param accept the Accept header: it decides between the names of a format
+ */
+export function contentTypeOf(format: FormatName, accept: string | undefined): string {
+  const ranges = rangesOf(accept);
+  const [usual, ...others] = MEDIA_TYPES[format];
+  const preferred = others.reduce<string>(
+    (best, type) => (qualityOf(type, ranges) > qualityOf(best, ranges) ? type : best),
+    usual,
+  );
+  return preferred + (CONTENT_PARAMETERS[format] ?? "");
 }
 
 /** @throws Failure `unsupported_media_type` if the Content-Type of a request is not JSON */
@@ -42,22 +57,29 @@ export function negotiate<Name extends FormatName>(
   formats: readonly Name[],
   accept: string | undefined,
 ): Name {
-  const ranges = parsePreferences(accept) ?? [{ type: "*/*", q: 1 }];
-  const qualityOf = (format: Name) => {
-    const mediaType = mediaTypeOf(format);
-    const [kind] = mediaType.split("/");
-    const matching = [mediaType, `${kind}/*`, "*/*"].map((type) =>
-      ranges.find((range) => range.type.toLowerCase() === type),
-    );
-    // The most specific range decides.
-    return matching.find((range) => range !== undefined)?.q ?? 0;
-  };
+  const ranges = rangesOf(accept);
+  const weightOf = (format: Name) =>
+    Math.max(...mediaTypesOf(format).map((mediaType) => qualityOf(mediaType, ranges)));
   const best = formats.reduce((previous, format) =>
-    qualityOf(format) > qualityOf(previous) ? format : previous,
+    weightOf(format) > weightOf(previous) ? format : previous,
   );
-  if (qualityOf(best) > 0) return best;
-  const names = formats.map(mediaTypeOf).join(", ");
+  if (weightOf(best) > 0) return best;
+  const names = formats.flatMap(mediaTypesOf).join(", ");
   throw new Failure("not_acceptable", `Accept matches none of ${names}`, {
     parameter: "Accept",
   });
+}
+
+function rangesOf(accept: string | undefined): readonly Preference[] {
+  return parsePreferences(accept) ?? [{ type: "*/*", q: 1 }];
+}
+
+/** The weight of a media type in an Accept header, 0 to 1. */
+function qualityOf(mediaType: string, ranges: readonly Preference[]): number {
+  const [kind] = mediaType.split("/");
+  const matching = [mediaType, `${kind}/*`, "*/*"].map((type) =>
+    ranges.find((range) => range.type.toLowerCase() === type),
+  );
+  // The most specific range decides.
+  return matching.find((range) => range !== undefined)?.q ?? 0;
 }

@@ -4,7 +4,7 @@ import { parseAccept } from "hono/utils/accept";
 const MAX_LENGTH = 1_024;
 
 /** A media range or a language range, and its weight from 0 (not acceptable) to 1. */
-interface Preference {
+export interface Preference {
   readonly type: string;
   readonly q: number;
 }

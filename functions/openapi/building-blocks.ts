@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { FailureCode } from "../errors.ts";
-import { type FormatName, mediaTypeOf } from "../http/formats.ts";
+import { type FormatName, mediaTypesOf } from "../http/formats.ts";
 import { PROBLEMS } from "../http/problem.ts";
 import { exampleProblem } from "./examples.ts";
 import { jsonSchemaOf, ref, type Schema } from "./schemas.ts";
@@ -41,6 +41,8 @@ export const header = (description: string, required = true, schema: Schema = { 
   required,
   schema,
 });
+/** Security of operations that always need an API key. */
+export const WITH_KEY = [{ bearer: [] }, { apiKey: [] }];
 const seconds = { type: "integer", minimum: 0 };
 export const HEADERS = {
   "X-Request-Id": header("ID of this request: the caller's X-Request-Id if valid, else a new one."),
@@ -85,6 +87,7 @@ export function problems(
   return Object.fromEntries(responses);
 }
 
+/** A body under the usual media type of its format. */
 export function inFormat(format: FormatName, schema: Schema, example?: unknown) {
-  return [mediaTypeOf(format), example === undefined ? { schema } : { schema, example }] as const;
+  return [mediaTypesOf(format)[0], example === undefined ? { schema } : { schema, example }] as const;
 }

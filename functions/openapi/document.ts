@@ -1,4 +1,5 @@
 import type { FailureCode } from "../errors.ts";
+import { mediaTypesOf } from "../http/formats.ts";
 import { HistoryQuery, LatestQuery, PageQuery, symbol } from "../http/parameters.ts";
 import { explainProblem, PROBLEMS } from "../http/problem.ts";
 import {
@@ -10,11 +11,13 @@ import {
   problems,
   queryParameters,
   TIMING,
+  WITH_KEY,
 } from "./building-blocks.ts";
 import * as examples from "./examples.ts";
+import { MCP_SCHEMAS } from "./mcp-schemas.ts";
 import { OPERATOR_PATHS, OPERATOR_SCHEMAS } from "./operator.ts";
 import { QUOTE_LICENSE } from "./quote-license.ts";
-import { jsonSchemaOf, ref, SCHEMAS } from "./schemas.ts";
+import { anyRow, jsonSchemaOf, ref, SCHEMAS, type Schema } from "./schemas.ts";
 import { TAGS } from "./tags.ts";
 import { WEBHOOK_SCHEMAS } from "./webhook-schemas.ts";
 import { MESSAGES, WEBHOOK_PATHS } from "./webhooks.ts";
@@ -39,8 +42,17 @@ const SYMBOL: readonly FailureCode[] = ["invalid_symbol", "unsupported_market"];
 const INPUT: readonly FailureCode[] = ["invalid_parameter"];
 
 const text = { type: "string" };
+const PROTOBUF = { ...text, format: "binary", description: "A Qot_GetShortInterest.Response message." };
 
-const symbolParameter = parameter("symbol", "path", jsonSchemaOf(symbol), true);
+/** NDJSON: JSON Schema reads it as an array of its lines, as OpenAPI 3.2 does. */
+function linesOf(...lines: readonly Schema[]): Schema {
+  const contentSchema = { type: "array", items: { anyOf: lines } };
+  return { ...text, contentMediaType: mediaTypesOf("ndjson")[0], contentSchema };
+}
+
+/** @param example a symbol of the market in the example of the response: tools request it and compare */
+const symbolParameter = (example: string) =>
+  parameter("symbol", "path", { ...jsonSchemaOf(symbol), examples: [example] }, true);
 
 const getPage = {
   operationId: "getPage",
@@ -48,7 +60,7 @@ const getPage = {
   summary: "Get a page of short interest",
   description:
     "Rows are newest first. Pass next_key to get the next page, or follow the Link header; next_key is null on the last page. A page has fewer than num rows if the rest is temporarily unavailable. max-age ends when the next row can be published, and after a day at most.",
-  parameters: [symbolParameter, ...queryParameters(PageQuery)],
+  parameters: [symbolParameter(examples.PAGE.symbol), ...queryParameters(PageQuery)],
   responses: {
     "200": {
       description: "The page",
@@ -61,12 +73,8 @@ const getPage = {
       content: Object.fromEntries([
         inFormat("json", ref("Page"), examples.PAGE),
         inFormat("csv", text, examples.PAGE_CSV),
-        inFormat("ndjson", text, examples.PAGE_NDJSON),
-        inFormat("protobuf", {
-          ...text,
-          format: "binary",
-          description: "A Qot_GetShortInterest.Response message.",
-        }),
+        inFormat("ndjson", linesOf(...anyRow.anyOf), examples.PAGE_NDJSON),
+        ...mediaTypesOf("protobuf").map((mediaType) => [mediaType, { schema: PROTOBUF }]),
       ]),
     },
     "304": { description: "Not modified", headers: { ...HEADERS, ETag: CACHING.ETag } },
@@ -80,7 +88,7 @@ const getHistory = {
   summary: "Get the history of short interest",
   description:
     "Returns all rows of a date range, streamed page by page. If rows are missing, complete is false, error has the cause, and next_key continues; a CSV response is aborted instead. order=asc is not streamed: it returns the full range or an error.",
-  parameters: [symbolParameter, ...queryParameters(HistoryQuery)],
+  parameters: [symbolParameter(examples.HISTORY.symbol), ...queryParameters(HistoryQuery)],
   responses: {
     "200": {
       description: "The rows of the range",
@@ -88,7 +96,7 @@ const getHistory = {
       content: Object.fromEntries([
         inFormat("json", ref("History"), examples.HISTORY),
         inFormat("csv", text, examples.HISTORY_CSV),
-        inFormat("ndjson", text, examples.HISTORY_NDJSON),
+        inFormat("ndjson", linesOf(...anyRow.anyOf, ref("HistoryEnd")), examples.HISTORY_NDJSON),
       ]),
     },
     ...problems([...INPUT, ...SYMBOL, ...ALWAYS, ...OPEND, "subrequest_limit", "not_acceptable"]),
@@ -116,6 +124,7 @@ const getProblem = {
   operationId: "getProblem",
   tags: ["Description"],
   summary: "Explain an error code",
+  description: "The type of a problem is the path of its explanation.",
   security: [],
   parameters: [
     parameter(
@@ -139,7 +148,6 @@ const getProblem = {
   },
 };
 
-const rpc = { type: "object", properties: { jsonrpc: { const: "2.0" } }, required: ["jsonrpc"] };
 const tools = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
 const postMcp = {
@@ -148,19 +156,28 @@ const postMcp = {
   summary: "Send a Model Context Protocol message",
   description:
     "Streamable HTTP without sessions. Supported protocol versions: 2025-06-18, 2025-11-25 and 2026-07-28. tools/list describes the tools, their arguments and their results.",
-  requestBody: { required: true, content: { "application/json": { schema: rpc, example: tools } } },
+  requestBody: {
+    required: true,
+    content: { "application/json": { schema: ref("McpMessage"), example: tools } },
+  },
   responses: {
     "200": {
       description: "The result, or a JSON-RPC error of the method",
       headers: HEADERS,
-      content: Object.fromEntries([inFormat("json", rpc, { jsonrpc: "2.0", id: 1, result: { tools: [] } })]),
+      content: Object.fromEntries([
+        inFormat(
+          "json",
+          { oneOf: [ref("McpResult"), ref("McpError")] },
+          { jsonrpc: "2.0", id: 1, result: { tools: [] } },
+        ),
+      ]),
     },
     "202": { description: "Notification accepted", headers: HEADERS },
     "400": {
       description: "Not a JSON-RPC message, or an unsupported protocol version",
       headers: HEADERS,
       content: Object.fromEntries([
-        inFormat("json", rpc, {
+        inFormat("json", ref("McpError"), {
           jsonrpc: "2.0",
           id: null,
           error: { code: -32_700, message: "The body is not valid JSON" },
@@ -175,19 +192,25 @@ const getDescription = {
   operationId: "getDescription",
   tags: ["Description"],
   summary: "Get this document",
+  description: "It says which operations of this service require an API key.",
   security: [],
   responses: {
     "200": {
       description: "The OpenAPI 3.1 document",
       headers: { ...HEADERS, ETag: CACHING.ETag },
-      content: Object.fromEntries([inFormat("json", { type: "object" }, { openapi: "3.1.1" })]),
+      content: Object.fromEntries([
+        inFormat("json", { type: "object", additionalProperties: true }, { openapi: "3.1.1" }),
+      ]),
     },
     "304": { description: "Not modified", headers: HEADERS },
     ...problems(["internal"]),
   },
 };
 
-const document = () => ({
+/** Whether the service requires an API key for pages, or only for webhooks and the operator's endpoints. */
+export type KeyRule = "required" | "optional";
+
+const document = (keys: KeyRule) => ({
   openapi: "3.1.1",
   info: {
     title: "short-interest-edge",
@@ -200,8 +223,8 @@ ${QUOTE_LICENSE}`,
   },
   servers: [{ url: "/" }],
   tags: TAGS,
-  // A key is required only if the operator has configured keys.
-  security: [{}, { bearer: [] }, { apiKey: [] }],
+  // The empty requirement means that no key is needed.
+  security: [...(keys === "optional" ? [{}] : []), ...WITH_KEY],
   paths: {
     "/v1/short-interest/{symbol}": { get: getPage },
     "/v1/short-interest/{symbol}/history": { get: getHistory },
@@ -214,7 +237,7 @@ ${QUOTE_LICENSE}`,
   },
   webhooks: MESSAGES,
   components: {
-    schemas: { ...SCHEMAS, ...OPERATOR_SCHEMAS, ...WEBHOOK_SCHEMAS },
+    schemas: { ...SCHEMAS, ...MCP_SCHEMAS, ...OPERATOR_SCHEMAS, ...WEBHOOK_SCHEMAS },
     securitySchemes: {
       bearer: { type: "http", scheme: "bearer" },
       apiKey: { type: "apiKey", in: "header", name: "X-API-Key" },
@@ -222,10 +245,13 @@ ${QUOTE_LICENSE}`,
   },
 });
 
-let json: string | undefined;
+const serialized = new Map<KeyRule, string>();
 
-/** The document as JSON, serialized on the first request. */
-export function openapiJson(): string {
-  json ??= JSON.stringify(document());
+/** The document as JSON. It is serialized on the first request of an isolate. */
+export function openapiJson(keys: KeyRule): string {
+  const known = serialized.get(keys);
+  if (known !== undefined) return known;
+  const json = JSON.stringify(document(keys));
+  serialized.set(keys, json);
   return json;
 }

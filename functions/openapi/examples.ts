@@ -79,7 +79,7 @@ const DETAILS: Readonly<
   not_found: ["No webhook with this ID"],
   method_not_allowed: ["This path does not support PUT: use GET, HEAD or POST"],
   not_acceptable: [
-    "Accept matches none of application/json, text/csv, application/x-ndjson, application/x-protobuf",
+    "Accept matches none of application/json, text/csv, application/x-ndjson, application/protobuf, application/x-protobuf",
     { parameter: "Accept" },
   ],
   limit_reached: ["A key has at most 20 webhooks"],

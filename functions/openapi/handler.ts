@@ -1,10 +1,15 @@
+import { validConfig } from "../env.ts";
 import { entityTag } from "../http/entity-tag.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { openapiJson } from "./document.ts";
 
-/** `GET /openapi.json`: the API description. */
-export async function getOpenapi({ body }: AppContext): Promise<Response> {
-  const bytes = new Uint8Array(new TextEncoder().encode(openapiJson()));
-  const headers = { "Content-Type": "application/json", "Cache-Control": "public, max-age=86400" };
+/**
+ * `GET /openapi.json`: the API description of this service. It says whether pages require a key, so it changes with
+ * API_KEYS. Clients therefore keep it for an hour only. It is returned for an invalid configuration as well.
+ */
+export async function getOpenapi({ body, env }: AppContext): Promise<Response> {
+  const keys = validConfig(env)?.auth.apiKeys ? "required" : "optional";
+  const bytes = new Uint8Array(new TextEncoder().encode(openapiJson(keys)));
+  const headers = { "Content-Type": "application/json", "Cache-Control": "public, max-age=3600" };
   return body(bytes, 200, { ...headers, ETag: await entityTag(bytes) });
 }

@@ -1,5 +1,5 @@
 import type { FailureCode } from "../errors.ts";
-import { HEADERS, inFormat, problems } from "./building-blocks.ts";
+import { HEADERS, inFormat, problems, WITH_KEY } from "./building-blocks.ts";
 import { nullable, object, ref, type Schema } from "./schemas.ts";
 
 /** Endpoints for the operator and for monitoring. */
@@ -55,6 +55,7 @@ const getHealth = {
   operationId: "getHealth",
   tags: ["Operator"],
   summary: "Liveness check",
+  description: "Shows that the Worker runs. It checks neither Upstash Redis nor OpenD.",
   security: [],
   responses: { "200": response("The Worker runs", inFormat("json", ref("Health"), { status: "ok" })) },
 };
@@ -63,6 +64,7 @@ const getReadiness = {
   operationId: "getReadiness",
   tags: ["Operator"],
   summary: "Readiness check",
+  security: WITH_KEY,
   description:
     "Checks whether Upstash Redis and OpenD are reachable. Requires an API key. It logs in to OpenD without making a call, so it does not use the rate limit.",
   responses: {
@@ -82,6 +84,7 @@ const getMetrics = {
   operationId: "getMetrics",
   tags: ["Operator"],
   summary: "Prometheus metrics",
+  security: WITH_KEY,
   description: "Counters and gauges, summed over all data centers. Requires an API key.",
   responses: {
     "200": {

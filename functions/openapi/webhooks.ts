@@ -2,7 +2,7 @@ import type * as v from "valibot";
 import type { FailureCode } from "../errors.ts";
 import { PUBLISHED, TEST } from "../webhooks/messages.ts";
 import { NewSecret, NewWebhook, WebhookChanges } from "../webhooks/parameters.ts";
-import { HEADERS, header, inFormat, parameter, problems } from "./building-blocks.ts";
+import { HEADERS, header, inFormat, parameter, problems, WITH_KEY } from "./building-blocks.ts";
 import { HK_ROWS } from "./examples.ts";
 import { jsonSchemaOf, ref } from "./schemas.ts";
 
@@ -50,7 +50,7 @@ const BODY: readonly FailureCode[] = [
   "unsupported_media_type",
 ];
 
-const security = [{ bearer: [] }, { apiKey: [] }];
+const security = WITH_KEY;
 const idParameter = parameter(
   "id",
   "path",
@@ -93,6 +93,7 @@ export const WEBHOOK_PATHS = {
       operationId: "listWebhooks",
       tags: ["Webhooks"],
       summary: "List webhooks",
+      description: "Returns the webhooks that were created with the same API key.",
       security,
       responses: {
         "200": response("All webhooks of this key, oldest first", "Webhooks", { items: [webhook] }),
@@ -105,6 +106,7 @@ export const WEBHOOK_PATHS = {
       operationId: "getWebhook",
       tags: ["Webhooks"],
       summary: "Get a webhook and the status of its symbols",
+      description: "The status of a symbol has its newest known row and the last check for a newer one.",
       security,
       parameters: [idParameter],
       responses: {
@@ -135,6 +137,7 @@ export const WEBHOOK_PATHS = {
       operationId: "deleteWebhook",
       tags: ["Webhooks"],
       summary: "Delete a webhook",
+      description: "Its undelivered messages are deleted as well.",
       security,
       parameters: [idParameter],
       responses: {
@@ -175,6 +178,7 @@ export const WEBHOOK_PATHS = {
       operationId: "testWebhook",
       tags: ["Webhooks"],
       summary: "Send a test message",
+      description: "Makes one attempt and returns its result. A failed attempt is not repeated.",
       security,
       parameters: [idParameter],
       responses: {
@@ -188,6 +192,7 @@ export const WEBHOOK_PATHS = {
       operationId: "listDeliveries",
       tags: ["Webhooks"],
       summary: "List the last 100 delivery attempts",
+      description: "Includes test messages and failed attempts.",
       security,
       parameters: [idParameter],
       responses: {

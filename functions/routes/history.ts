@@ -29,14 +29,15 @@ export async function getHistory(context: AppContext, symbolText: string): Promi
   const symbol = parseSymbol(symbolText);
   const query = parseQuery(HistoryQuery, context.req.url);
   checkRange(query);
-  const format = query.format ?? negotiate(SERIES_FORMATS, context.req.header("Accept"));
+  const accept = context.req.header("Accept");
+  const format = query.format ?? negotiate(SERIES_FORMATS, accept);
   const disconnect = new AbortController();
   const { from, to, next_key: cursor = FIRST_CURSOR } = query;
   const retryBudget = { maxWaitMs: MAX_QUOTA_WAIT_MS, signal: disconnect.signal };
   const pages = walk(context.var.pageSource, { symbol, from, to, cursor }, retryBudget);
   const writer = WRITERS[format](symbol);
   const headers = {
-    "Content-Type": contentTypeOf(format),
+    "Content-Type": contentTypeOf(format, accept),
     Vary: "Accept",
     // The response may turn out incomplete, and its pages are cached anyway.
     "Cache-Control": "no-store",

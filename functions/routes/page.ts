@@ -21,11 +21,12 @@ const RENDER: Readonly<Record<FormatName, Render>> = {
 export async function getPage(context: AppContext, symbolText: string): Promise<Response> {
   const symbol = parseSymbol(symbolText);
   const query = parseQuery(PageQuery, context.req.url);
-  const format = query.format ?? negotiate(PAGE_FORMATS, context.req.header("Accept"));
+  const accept = context.req.header("Accept");
+  const format = query.format ?? negotiate(PAGE_FORMATS, accept);
   const result = await context.var.pageSource.page(symbol, query.next_key ?? FIRST_CURSOR, query.num);
   const body = RENDER[format](symbol, result.page);
   return respondWithPages(context, body, result, {
-    "Content-Type": contentTypeOf(format),
+    "Content-Type": contentTypeOf(format, accept),
     ...linkToNext(context.req.url, result.page.next),
   });
 }

@@ -17,7 +17,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
     "errors.ts",
     "gen",
   ],
-  openapi: ["middleware", "webhooks", "http", "short-interest", "errors.ts"],
+  openapi: ["middleware", "webhooks", "env.ts", "http", "short-interest", "errors.ts"],
   routes: [
     "middleware",
     "webhooks",

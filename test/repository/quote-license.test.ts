@@ -12,7 +12,7 @@ describe("the notice that quotes are licensed", () => {
   });
 
   it("is in the description of OpenAPI", () => {
-    const { info }: { info: { description: string } } = JSON.parse(openapiJson());
+    const { info }: { info: { description: string } } = JSON.parse(openapiJson("optional"));
     expect(info.description).toContain(QUOTE_LICENSE);
   });
 

@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 export interface RunOptions {
   /** Added to the environment. */
   env?: Readonly<Record<string, string>>;
+  /** The working directory; that of this process if absent. */
+  cwd?: string;
   /** Whether the output is complete. The program is then ended. Without this, the program must end itself. */
   isComplete?: (output: string) => boolean;
 }
@@ -12,8 +14,8 @@ export interface RunOptions {
  * @throws Error with its output if the program fails, or ends before its output is complete
  */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const { env = {}, isComplete } = options;
-  const program = spawn(command, args, { env: { ...process.env, ...env } });
+  const { env = {}, cwd, isComplete } = options;
+  const program = spawn(command, args, { env: { ...process.env, ...env }, cwd });
   let output = "";
   let errors = "";
   program.stderr.on("data", (chunk) => (errors += chunk));

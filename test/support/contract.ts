@@ -15,8 +15,15 @@ interface ResponseDescription {
   readonly headers?: Readonly<Record<string, { readonly required: boolean; readonly schema: object }>>;
   readonly content?: Readonly<Record<string, Content>>;
 }
+interface Parameter {
+  readonly in: string;
+  readonly description?: string;
+  readonly example?: unknown;
+  readonly schema: object;
+}
 export interface Operation {
   readonly operationId: string;
+  readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Content>> };
   readonly responses: Readonly<Record<string, ResponseDescription>>;
 }
@@ -68,7 +75,7 @@ export async function readContract(origin: string) {
 
   /** Expects a body that is no single JSON document to match its format. */
   async function expectValidBody(type: string, response: Response, schema: object): Promise<void> {
-    if (type === "application/x-protobuf") {
+    if (type.endsWith("protobuf")) {
       const { retType, s2c } = fromBinary(ResponseSchema, new Uint8Array(await response.arrayBuffer()));
       expect([retType, typeof s2c?.nextKey]).toEqual([0, "string"]);
       return;

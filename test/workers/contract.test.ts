@@ -73,12 +73,22 @@ describe("OpenAPI document", () => {
         for (const [type, { schema, example, examples }] of Object.entries(content)) {
           const all = examples ? Object.values(examples).map(({ value }) => value) : [example];
           for (const value of all) {
-            if (type === "application/x-protobuf") continue;
+            if (type.endsWith("protobuf")) continue;
             expect(value, `${operationId} ${status} ${type}`).toBeDefined();
             contract.expectValid(schema, value);
           }
         }
       }
+    }
+  });
+
+  it("has a description and an example for every parameter of a path", () => {
+    const operations = contract.operations();
+    const inPath = operations.flatMap(({ parameters = [] }) => parameters.filter((one) => one.in === "path"));
+    expect(inPath.length).toBeGreaterThan(0);
+    for (const { description, example, schema } of inPath) {
+      expect(description).toMatch(/^[A-Z].*\.$/);
+      contract.expectValid(schema, example);
     }
   });
 
@@ -115,6 +125,8 @@ describe.each([
     for (const symbol of ["HK.02800", "US.BRK.B", "US.NONE"]) {
       for (const format of formats) await ask(open, template, path(symbol, `format=${format}`));
     }
+    if (formats.includes("protobuf"))
+      await ask(open, template, path("HK.02800"), { Accept: "application/x-protobuf" });
   });
 
   it.each([

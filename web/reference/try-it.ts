@@ -74,7 +74,7 @@ async function send(form: HTMLFormElement): Promise<void> {
 /** The body as text. JSON is indented. */
 async function textOf(response: Response): Promise<string> {
   const type = response.headers.get("Content-Type") ?? "";
-  if (type.startsWith("application/x-protobuf")) return `${(await response.arrayBuffer()).byteLength} bytes`;
+  if (/^application\/(x-)?protobuf/.test(type)) return `${(await response.arrayBuffer()).byteLength} bytes`;
   const text = await response.text();
   if (!/^application\/([\w-]+\+)?json/.test(type)) return text;
   try {
