@@ -3,7 +3,6 @@ import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 import type { Upstash } from "../upstash.ts";
 import type { PageKey } from "./cached-reply.ts";
 import { FIRST_SEEN_PREFIX } from "./first-seen-script.ts";
-import type { PageSource } from "./page-source.ts";
 
 /**
  * When the service first saw rows: Unix time in seconds, by the timestamp of the row. A row without an entry is unknown: it
@@ -26,7 +25,7 @@ export interface FirstSeenReader {
   firstSeen(symbol: SecuritySymbol, seen: SeenRows): Promise<FirstSeen>;
 }
 
-/** Records that an isolate remembers. One has 12 KB at most, and usually 1 KB. */
+/** Records that an isolate remembers. One has 11 KB at most, and usually 1 KB. */
 const MAX_REMEMBERED = 200;
 /** The values in Redis, by database and symbol. The first one is the oldest. */
 const remembered = new Map<string, string>();
@@ -59,24 +58,6 @@ export function createFirstSeenReader(upstash: Upstash, database: string): First
 export function datesToRecord(page: Page, { cursor, num }: PageKey): string {
   const isRecorded = cursor === "" && num === undefined && isDescending(page.rows);
   return isRecorded ? page.rows.map(({ timestamp }) => String(timestamp)).join(" ") : "";
-}
-
-/** A page source that also collects when the rows of its pages were first seen. */
-export function collectFirstSeen(source: PageSource): { source: PageSource; firstSeen: FirstSeen } {
-  const firstSeen = new Map<bigint, number>();
-  return {
-    firstSeen,
-    source: {
-      ...source,
-      async page(symbol, cursor, num) {
-        const result = await source.page(symbol, cursor, num);
-        const { fetchedAt } = result;
-        const times = await source.firstSeen(symbol, { rows: result.page.rows, fetchedAt });
-        for (const [timestamp, time] of times) firstSeen.set(timestamp, time);
-        return result;
-      },
-    },
-  };
 }
 
 /** Seconds by timestamp, newest first; 0 if the row was in the first page of the record. */

@@ -1,4 +1,3 @@
-import { collectFirstSeen } from "../page-source/first-seen.ts";
 import type { PageSource } from "../page-source/page-source.ts";
 import { type Column, type FIRST_SEEN, firstSeenColumn } from "../short-interest/columns.ts";
 
@@ -11,6 +10,16 @@ export function withIncluded(
   include: typeof FIRST_SEEN | undefined,
 ): { source: PageSource; columns: readonly Column[] } {
   if (include === undefined) return { source: pageSource, columns: [] };
-  const { source, firstSeen } = collectFirstSeen(pageSource);
+  const firstSeen = new Map<bigint, number>();
+  const source: PageSource = {
+    ...pageSource,
+    async page(symbol, cursor, num) {
+      const result = await pageSource.page(symbol, cursor, num);
+      const { page, fetchedAt } = result;
+      const times = await pageSource.firstSeen(symbol, { rows: page.rows, fetchedAt });
+      for (const [timestamp, time] of times) firstSeen.set(timestamp, time);
+      return result;
+    },
+  };
   return { source, columns: [firstSeenColumn(firstSeen)] };
 }
