@@ -18,7 +18,8 @@ export interface SeenRows {
 
 export interface FirstSeenReader {
   /**
-   * Reads when rows were first seen, with one command at most. Recorded times never change, so an isolate remembers them.
+   * Reads when rows were first seen, with one command a symbol at most. Recorded times never change, so an isolate
+   * remembers them.
    * @returns the times of these rows, as far as they are known
    * @throws Failure `store_unavailable`
    */
@@ -30,22 +31,31 @@ const MAX_REMEMBERED = 200;
 /** The values in Redis, by database and symbol. The first one is the oldest. */
 const remembered = new Map<string, string>();
 
-/** @param database names it, because an isolate may serve several */
+/**
+ * Creates the reader of one request.
+ * @param database names it, because an isolate may serve several
+ */
 export function createFirstSeenReader(upstash: Upstash, database: string): FirstSeenReader {
+  /** What this request has read: the older pages of a history need no other record. */
+  const records = new Map<string, SeenRecord>();
   return {
     async firstSeen(symbol, seen) {
       if (seen.rows.length === 0) return new Map();
       const key = FIRST_SEEN_PREFIX + formatSymbol(symbol);
       const name = `${database} ${key}`;
+      const read = records.get(name);
+      if (read) return timesOf(seen, read);
       const known = parseRecord(remembered.get(name));
       // A row that is missing may have been recorded since.
-      if (known && seen.rows.every(({ timestamp }) => known.has(timestamp) || timestamp < oldestOf(known))) {
+      if (known && hasAll(known, seen.rows)) {
+        records.set(name, known);
         return timesOf(seen, known);
       }
       const value = await upstash.exec((redis) => redis.get<string>(key));
-      const record = parseRecord(value);
-      if (value !== null && record) remember(name, value);
-      return timesOf(seen, record ?? new Map());
+      const record = parseRecord(value) ?? new Map<bigint, number>();
+      if (value !== null && record.size > 0) remember(name, value);
+      records.set(name, record);
+      return timesOf(seen, record);
     },
   };
 }
@@ -70,13 +80,15 @@ function parseRecord(value: string | null | undefined): SeenRecord | undefined {
   return new Map(lines.map(([, date = "", time]) => [BigInt(date), Number(time)]));
 }
 
-function oldestOf(record: SeenRecord): bigint {
-  return [...record.keys()].at(-1) ?? 0n;
+/** Whether each row is in the record, or older than all of its rows. */
+function hasAll(record: SeenRecord, rows: readonly Row[]): boolean {
+  const oldest = [...record.keys()].at(-1) ?? 0n;
+  return rows.every(({ timestamp }) => record.has(timestamp) || timestamp < oldest);
 }
 
 function timesOf({ rows, fetchedAt }: SeenRows, record: SeenRecord): FirstSeen {
   const [newest] = record.keys();
-  // The write of a page may still be running. The fetch saw its new rows, and the same time is recorded.
+  // The write of a page may still be running. The fetch saw its new rows, and about this time is recorded.
   const timeOfNew = Math.ceil(fetchedAt / 1_000);
   return new Map(
     rows.flatMap(({ timestamp }) => {

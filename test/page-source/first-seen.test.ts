@@ -97,12 +97,15 @@ describe("record of first sights", () => {
 });
 
 describe("reader of first sights", () => {
-  it("reads once for all rows that the record has, and again for a row that it lacks", async () => {
+  it("of an isolate reads once for all rows that the record has, and again for a row that it lacks", async () => {
     await write([200, 100], NOW);
-    const reader = createFirstSeenReader(started.upstash, started.url);
     const before = await started.requests();
+    /** Reads as another request. */
     const read = (dates: readonly number[]) =>
-      reader.firstSeen(SYMBOL, { rows: rowsOf(dates), fetchedAt: NOW + DAY });
+      createFirstSeenReader(started.upstash, started.url).firstSeen(SYMBOL, {
+        rows: rowsOf(dates),
+        fetchedAt: NOW + DAY,
+      });
     expect(await read([])).toEqual(new Map());
     expect((await started.requests()) - before).toBe(0);
     expect(await read([200])).toEqual(new Map());
@@ -118,8 +121,12 @@ describe("reader of first sights", () => {
     expect((await started.requests()) - after).toBe(0);
   });
 
-  it("knows no time without a record", async () => {
+  it("knows no time without a record, and reads once for all pages of a request", async () => {
     const reader = createFirstSeenReader(started.upstash, started.url);
-    expect(await reader.firstSeen(SYMBOL, { rows: rowsOf([100]), fetchedAt: NOW })).toEqual(new Map());
+    const before = await started.requests();
+    for (const date of [200, 100]) {
+      expect(await reader.firstSeen(SYMBOL, { rows: rowsOf([date]), fetchedAt: NOW })).toEqual(new Map());
+    }
+    expect((await started.requests()) - before).toBe(1);
   });
 });
