@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pages, histories, newest rows and errors, with curl 7.70 or newer and jq.
+# Pages, histories, first-seen times, newest rows and errors, with curl 7.70 or newer and jq.
 set -euo pipefail
 
 api=${SHORT_INTEREST_URL:-http://localhost:8787}/v1/short-interest
@@ -32,6 +32,10 @@ echo "$rows rows"
 
 echo "A history as CSV:"
 get "$api/HK.00700/history" --data from=2026-04-24 --data format=csv
+
+echo "When a row was first seen, for backtests:"
+get "$api/HK.00700" --data num=1 --data include=first_seen_at |
+  jq -r '.items[] | "\(.timestamp_str) \(.first_seen_at // "unknown")"'
 
 echo "The newest rows:"
 get "$api" --data symbols=HK.00700,US.NOSUCH |

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Failure } from "../errors.ts";
+import { FIRST_SEEN } from "../short-interest/columns.ts";
 import { MAX_CURSOR_LENGTH } from "../short-interest/cursor.ts";
 import { MAX_ROWS } from "../short-interest/page.ts";
 import { MAX_SYMBOL_LENGTH, SYMBOL } from "../short-interest/symbol.ts";
@@ -50,6 +51,14 @@ const FORMAT = "Response format. Overrides the Accept header.";
 const pageFormat = v.pipe(oneOf("format", PAGE_FORMATS), v.description(FORMAT), v.examples(["json"]));
 const seriesFormat = v.pipe(oneOf("format", SERIES_FORMATS), v.description(FORMAT), v.examples(["json"]));
 
+const include = v.pipe(
+  oneOf("include", [FIRST_SEEN]),
+  v.description(
+    `${FIRST_SEEN} adds this column to each row: when this service first fetched the row. Not with format=protobuf.`,
+  ),
+  v.examples([FIRST_SEEN]),
+);
+
 export const order = v.pipe(
   oneOf("order", ["desc", "asc"]),
   v.description("desc: newest row first. asc: oldest row first; returns the full range or an error."),
@@ -93,8 +102,9 @@ export const PageQuery = v.strictObject(
     num: v.optional(num, "10"),
     next_key: v.optional(nextKey),
     format: v.optional(pageFormat),
+    include: v.optional(include),
   },
-  unknown("num, next_key or format"),
+  unknown("num, next_key, format or include"),
 );
 
 export const HistoryQuery = v.strictObject(
@@ -104,8 +114,9 @@ export const HistoryQuery = v.strictObject(
     order: v.optional(order, "desc"),
     next_key: v.optional(nextKey),
     format: v.optional(seriesFormat),
+    include: v.optional(include),
   },
-  unknown("from, to, order, next_key or format"),
+  unknown("from, to, order, next_key, format or include"),
 );
 
 /** The parameters that OpenD's own clients send in their messages. */

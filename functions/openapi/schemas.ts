@@ -1,7 +1,7 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import type * as v from "valibot";
 import { PROBLEMS } from "../http/problem.ts";
-import { COLUMNS, type Column } from "../short-interest/columns.ts";
+import { COLUMNS, type Column, FIRST_SEEN, firstSeenColumn } from "../short-interest/columns.ts";
 import { MAX_SUGGESTIONS } from "../short-interest/symbol-suggestions.ts";
 
 /** JSON Schemas (2020-12) of requests and responses. */
@@ -37,11 +37,11 @@ export function object(
 }
 
 function row(columns: readonly Column[], description: string): Schema {
-  const properties = columns.map(({ name, type, meaning }) => [
+  const properties = [...columns, firstSeenColumn(new Map())].map(({ name, type, meaning }) => [
     name,
     { type: [type, "null"], description: meaning },
   ]);
-  return { ...object(Object.fromEntries(properties)), description };
+  return { ...object(Object.fromEntries(properties), [FIRST_SEEN]), description };
 }
 
 const MARKET = "Market on which the security is listed.";

@@ -10,6 +10,7 @@ import { createUpstash } from "../upstash.ts";
 import { createCircuitMemory } from "./circuit-memory.ts";
 import { createEdgeCache, type EdgeStorage, NO_EDGE_CACHE } from "./edge-cache.ts";
 import { createFetchLikelihood } from "./fetch-likelihood.ts";
+import { createFirstSeenReader } from "./first-seen.ts";
 import { freshnessPolicy } from "./freshness.ts";
 import { createLookupPageSource, type PageSource } from "./page-source.ts";
 import { createSharedCache } from "./shared-cache.ts";
@@ -85,7 +86,9 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
     onRefusal: recordText,
     flightScope: origin ?? crypto.randomUUID(),
   });
-  return withStats(source, stats, recordText);
+  const reader = createFirstSeenReader(upstash, config.upstash.url);
+  const firstSeen: PageSource["firstSeen"] = (...args) => stats.time("shared", reader.firstSeen(...args));
+  return withStats({ ...source, firstSeen }, stats, recordText);
 }
 
 /** Counts the result of each page. A request may get the refusal of a fetch that another one began. */

@@ -16,6 +16,7 @@ import {
 } from "./cached-reply.ts";
 import { outcomeOf } from "./circuit-breaker.ts";
 import type { EdgeCache } from "./edge-cache.ts";
+import { datesToRecord } from "./first-seen.ts";
 import {
   type FreshnessPolicy,
   negativeTtl,
@@ -97,7 +98,8 @@ export async function fetchAndCache(
   };
   keepParsed(cached, page);
   const isRewritten = showsRewrittenHistory(symbol, look, page);
-  const write = { cached, summary, settlement: settlement({ wasted: false }), isRewritten };
+  const dates = datesToRecord(page, key);
+  const write = { cached, summary, settlement: settlement({ wasted: false }), isRewritten, dates };
   const isStored = await store(deps, context, { ...write, ...(publication && { publication }) });
   if (isStored) await deps.edge.put(key, cached, summary);
   return cached;

@@ -13,6 +13,7 @@ import {
 import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
 import { requestTimeout, withTimeout } from "../timeout.ts";
 import { type PageKey, timestampOf } from "./cached-reply.ts";
+import type { FirstSeenReader } from "./first-seen.ts";
 import { lookUp } from "./lookup.ts";
 import { readPage } from "./parsed-page.ts";
 import type { CacheTier, LookupResult, SharedLookupDeps } from "./shared-lookup.ts";
@@ -34,7 +35,7 @@ export interface PageResult {
 }
 
 /** The only way to a page: every route, protocol and job reads pages here. */
-export interface PageSource {
+export interface PageSource extends FirstSeenReader {
   /**
    * @param cursor `FIRST_CURSOR`, `END_CURSOR`, or the cursor of an earlier page
    * @param num requested rows, 1 to 50; absent for all rows that are cached together, 50 at most. A page has fewer where
@@ -47,7 +48,7 @@ export interface PageSource {
 }
 
 /** The page source without stats; see `create-page-source.ts`. */
-export function createLookupPageSource(sharedDeps: SharedLookupDeps): PageSource {
+export function createLookupPageSource(sharedDeps: SharedLookupDeps): Omit<PageSource, "firstSeen"> {
   const deps = { ...sharedDeps, redisFailure: {} };
   return {
     page(symbol, cursor, num) {

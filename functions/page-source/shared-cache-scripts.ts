@@ -1,5 +1,6 @@
 import { SETTLE_FUNCTION } from "../rate-limit/sliding-window-scripts.ts";
 import { CLAIM_CALL_FUNCTION, CLOSE_FUNCTION, RECORD_FUNCTION } from "./circuit-breaker.ts";
+import { FIRST_SEEN_FUNCTION } from "./first-seen-script.ts";
 import { SHARED_INDEX_MS } from "./freshness.ts";
 
 /**
@@ -29,25 +30,25 @@ return 'acquired'
 `;
 
 /** The number of arguments of the write before those of the settlement. */
-const WRITE_ARGS = 12;
+const WRITE_ARGS = 13;
 
 /**
- * Stores a page, releases its lease, closes the circuit, and settles the permit of the call.
+ * Stores a page, releases its lease, closes the circuit, settles the permit of the call, and records new rows.
  *
- * KEYS: page, lease, index, circuit, publication, permit log.
+ * KEYS: page, lease, index, circuit, publication, permit log, first-seen record.
  *
  * ARGV: 1 lease ID, 2 now, 3 the page, 4 its FETCHED, 5 EXPIRES, 6 NEWEST, 7 EXTENT, 8 its index entries, 9 whether it is
- * an older page 0|1, 10 when the history was rewritten or 0, 11 publication or '', 12 confirmAfterMs, from 13 those of
- * `settle`.
+ * an older page 0|1, 10 when the history was rewritten or 0, 11 publication or '', 12 confirmAfterMs, 13 dates of
+ * `recordFirstSeen`, from 14 those of `settle`.
  *
  * Returns 'stored', 'unconfirmed' or 'superseded'.
  */
-export const WRITE_SCRIPT = `${CLOSE_FUNCTION}${SETTLE_FUNCTION}
-local page, leaseKey, index, circuit, publication, log = unpack(KEYS)
+export const WRITE_SCRIPT = `${CLOSE_FUNCTION}${SETTLE_FUNCTION}${FIRST_SEEN_FUNCTION}
+local page, leaseKey, index, circuit, publication, log, firstSeen = unpack(KEYS)
 local leaseId, now, fetched = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4])
 local newest, extent, entries, rewrittenAt = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], ARGV[10]
 local confirmAfterMs = tonumber(ARGV[12])
-local stored = redis.call('MGET', page, leaseKey, index, circuit, publication, log)
+local stored = redis.call('MGET', page, leaseKey, index, circuit, publication, log, firstSeen)
 close(circuit, stored[4])
 settle(log, stored[6], ${WRITE_ARGS + 1})
 local isLeaseHolder = stored[2] == leaseId
@@ -82,6 +83,9 @@ if oldFacts then
   end
 end
 redis.call('SET', page, ARGV[3], 'PX', math.max(1, ARGV[5] - now))
+-- The later of two clocks, of the Worker and of Redis: a row must not seem to be seen too early.
+local seenAt = math.max(fetched, tonumber(ARGV[${WRITE_ARGS + 2}]))
+recordFirstSeen(firstSeen, stored[7], ARGV[13], seenAt, now)
 if entries ~= '' or rewrittenAt ~= '0' then
   local lines, added = {}, {}
   local function add(line)

@@ -7,6 +7,7 @@ import { parseSymbol } from "../short-interest/symbol.ts";
 import type { ScriptCall, Upstash } from "../upstash.ts";
 import { type CachedReply, nameOf, type PageKey, type PageSummary, timestampOf } from "./cached-reply.ts";
 import { CIRCUIT, parseCircuit } from "./circuit-breaker.ts";
+import { FIRST_SEEN_PREFIX } from "./first-seen-script.ts";
 import {
   CONFIRM_AFTER_MS,
   type FreshnessPolicy,
@@ -78,6 +79,8 @@ export interface PageWrite {
   readonly isRewritten: boolean;
   /** What the page says of the market's publications; absent if nothing new. */
   readonly publication?: Publication | undefined;
+  /** Its rows, for the record of first sights; see `datesToRecord`. Absent or '' if the page says nothing. */
+  readonly dates?: string;
 }
 
 /** The result of a write: `unconfirmed` and `superseded` replies are not stored. */
@@ -115,7 +118,7 @@ export interface SharedCache {
   release(slot: PageSlot, leaseId: string, end: FetchEnd, scripts?: readonly ScriptCall[]): Promise<void>;
 }
 
-/** Prefixes of keys that `npm run purge` deletes. Only `--all` deletes the publications of the markets. */
+/** Prefixes of keys that `npm run purge` deletes. It keeps the records of first sights. Only `--all` deletes the publications of the markets. */
 export const PAGE_PREFIX = "short-interest:page:";
 export const LEASE_PREFIX = "short-interest:lease:";
 export const INDEX_PREFIX = "short-interest:index:";
@@ -128,6 +131,7 @@ const pageKeyOf = (key: PageKey) => PAGE_PREFIX + nameOf(key);
 const leaseKeyOf = (key: PageKey) => LEASE_PREFIX + nameOf(key);
 const indexKeyOf = ({ symbol }: PageKey) => INDEX_PREFIX + symbol;
 const marketOf = ({ symbol }: PageKey) => parseSymbol(symbol).market;
+const firstSeenKeyOf = ({ symbol }: PageKey) => FIRST_SEEN_PREFIX + symbol;
 const publicationKeyOf = (key: PageKey) => PUBLICATION_PREFIX + marketOf(key);
 
 /** A page as it was read, with the value of its lease. */
@@ -233,7 +237,7 @@ export function createSharedCache(
       const args = [leaseId, leaseMs, now(), version].map(String);
       return { script: { script: LEASE_SCRIPT, keys, args }, key: leaseKeyOf(key), id: leaseId };
     },
-    async write({ key }, leaseId, { cached, summary, settlement, isRewritten, publication }) {
+    async write({ key }, leaseId, { cached, summary, settlement, isRewritten, publication, dates = "" }) {
       const isRefusal = isShortLived(cached);
       const { fetchedAt, staleUntil } = cached;
       const args = [
@@ -249,6 +253,7 @@ export function createSharedCache(
         isRewritten ? fetchedAt : 0,
         publication ? formatPublication(publication) : "",
         CONFIRM_AFTER_MS,
+        dates,
         ...settlement.args,
       ];
       const keys = [
@@ -258,6 +263,7 @@ export function createSharedCache(
         CIRCUIT,
         publicationKeyOf(key),
         settlement.key,
+        firstSeenKeyOf(key),
       ];
       const [result] = await upstash.evalAll([{ script: WRITE_SCRIPT, keys, args: args.map(String) }]);
       return parse(picklist(["stored", "unconfirmed", "superseded"]), result);

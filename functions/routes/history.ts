@@ -12,13 +12,15 @@ import {
   type WalkEnd,
   walk,
 } from "../page-source/history.ts";
+import type { Column } from "../short-interest/columns.ts";
 import { FIRST_CURSOR } from "../short-interest/page.ts";
 import { type SeriesWriter, seriesCsv, seriesJson, seriesNdjson } from "../short-interest/series.ts";
 import { parseSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
+import { withIncluded } from "./included-columns.ts";
 
 const WRITERS = { json: seriesJson, csv: seriesCsv, ndjson: seriesNdjson } as const satisfies Record<
   (typeof SERIES_FORMATS)[number],
-  (symbol: SecuritySymbol) => SeriesWriter
+  (symbol: SecuritySymbol, more: readonly Column[]) => SeriesWriter
 >;
 
 /** A history waits this long for a page while a quota is used up, in milliseconds. */
@@ -34,8 +36,9 @@ export async function getHistory(context: AppContext, symbolText: string): Promi
   const disconnect = new AbortController();
   const { from, to, next_key: cursor = FIRST_CURSOR } = query;
   const retryBudget = { maxWaitMs: MAX_QUOTA_WAIT_MS, signal: disconnect.signal };
-  const pages = walk(context.var.pageSource, { symbol, from, to, cursor }, retryBudget);
-  const writer = WRITERS[format](symbol);
+  const { source, columns } = withIncluded(context.var.pageSource, query.include);
+  const pages = walk(source, { symbol, from, to, cursor }, retryBudget);
+  const writer = WRITERS[format](symbol, columns);
   const headers = {
     "Content-Type": contentTypeOf(format, accept),
     Vary: "Accept",

@@ -83,6 +83,23 @@ export const COLUMNS: Readonly<Record<Market, readonly Column[]>> = {
   ],
 };
 
+/** The name of the column that a request may include. */
+export const FIRST_SEEN = "first_seen_at";
+
+/**
+ * The column with the time at which the service first saw a row.
+ * @param firstSeen Unix times in seconds, by the timestamp of the row
+ */
+export function firstSeenColumn(firstSeen: ReadonlyMap<bigint, number>): Column {
+  return {
+    name: FIRST_SEEN,
+    meaning:
+      "When this service first fetched the row, Unix time in seconds, rounded up. null if unknown: the row was there before the first look at the security. Only with include=first_seen_at.",
+    type: "integer",
+    valueIn: ({ timestamp }) => firstSeen.get(timestamp) ?? null,
+  };
+}
+
 /** The short interest of a row in shares; null if the field is absent in OpenD's reply. */
 export function sharesIn(row: Row): bigint | null {
   if (row.$typeName === HkShortInterestItemSchema.typeName) {

@@ -1,18 +1,22 @@
-import { COLUMNS, type Value } from "./columns.ts";
+import { COLUMNS, type Column, type Value } from "./columns.ts";
 import type { Page, Row } from "./page.ts";
 import type { Market } from "./symbol.ts";
 
-/** A page as CSV (RFC 4180), with the columns of the documented DataFrame. An absent value is empty. */
-export function pageCsv({ market, rows }: Page): string {
-  return csvHeader(market) + csvLines(market, rows);
+/**
+ * A page as CSV (RFC 4180), with the columns of the documented DataFrame. An absent value is empty.
+ * @param more columns after those
+ */
+export function pageCsv({ market, rows }: Page, more: readonly Column[] = []): string {
+  return csvHeader(market, more) + csvLines(market, rows, more);
 }
 
-export function csvHeader(market: Market): string {
-  return line(COLUMNS[market].map(({ name }) => name));
+export function csvHeader(market: Market, more: readonly Column[] = []): string {
+  return line([...COLUMNS[market], ...more].map(({ name }) => name));
 }
 
-export function csvLines(market: Market, rows: readonly Row[]): string {
-  return rows.map((row) => line(COLUMNS[market].map(({ valueIn }) => cell(valueIn(row))))).join("");
+export function csvLines(market: Market, rows: readonly Row[], more: readonly Column[] = []): string {
+  const columns = [...COLUMNS[market], ...more];
+  return rows.map((row) => line(columns.map(({ valueIn }) => cell(valueIn(row))))).join("");
 }
 
 function line(cells: readonly string[]): string {

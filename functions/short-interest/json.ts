@@ -9,10 +9,13 @@ declare global {
   }
 }
 
-/** A page as JSON text. Counts of any size keep every digit. */
-export function pageJson(symbol: SecuritySymbol, { rows, next }: Page): string {
+/**
+ * A page as JSON text. Counts of any size keep every digit.
+ * @param more columns after those of the market
+ */
+export function pageJson(symbol: SecuritySymbol, { rows, next }: Page, more: readonly Column[] = []): string {
   const { market } = symbol;
-  const items = rows.map((row) => rowJson(market, row)).join(",");
+  const items = rows.map((row) => rowJson(market, row, more)).join(",");
   return `${rowsHead(symbol)}${items}],"next_key":${JSON.stringify(next)}}`;
 }
 
@@ -28,8 +31,8 @@ export function rowsObject(symbol: SecuritySymbol, rows: readonly Row[]): object
 }
 
 /** Rows as NDJSON: one line for each row. */
-export function rowsNdjson(market: Market, rows: readonly Row[]): string {
-  return rows.map((row) => `${rowJson(market, row)}\n`).join("");
+export function rowsNdjson(market: Market, rows: readonly Row[], more: readonly Column[] = []): string {
+  return rows.map((row) => `${rowJson(market, row, more)}\n`).join("");
 }
 
 type Member = Pick<Column, "valueIn"> & {
@@ -50,9 +53,10 @@ function membersOf(columns: readonly Column[]): readonly Member[] {
 }
 
 /** A row as JSON text. Absent fields, NaN and infinities are null, as in `JSON.stringify`. */
-export function rowJson(market: Market, row: Row): string {
+export function rowJson(market: Market, row: Row, more: readonly Column[] = []): string {
   let text = "";
   for (const { prefix, valueIn } of MEMBERS[market]) text += prefix + valueJson(valueIn(row));
+  for (const { name, valueIn } of more) text += `,${JSON.stringify(name)}:${valueJson(valueIn(row))}`;
   return `${text}}`;
 }
 

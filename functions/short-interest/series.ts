@@ -1,3 +1,4 @@
+import type { Column } from "./columns.ts";
 import { csvHeader, csvLines } from "./csv.ts";
 import { rowJson, rowsHead, rowsNdjson, stringify } from "./json.ts";
 import type { Row } from "./page.ts";
@@ -24,7 +25,7 @@ export interface SeriesWriter {
 }
 
 /** One JSON object. Its last members state whether it is complete. */
-export function seriesJson(symbol: SecuritySymbol): SeriesWriter {
+export function seriesJson(symbol: SecuritySymbol, more: readonly Column[] = []): SeriesWriter {
   const { market } = symbol;
   let separator = "";
   return {
@@ -32,7 +33,7 @@ export function seriesJson(symbol: SecuritySymbol): SeriesWriter {
     rows: (rows) =>
       rows
         .map((row) => {
-          const text = separator + rowJson(market, row);
+          const text = separator + rowJson(market, row, more);
           separator = ",";
           return text;
         })
@@ -42,19 +43,19 @@ export function seriesJson(symbol: SecuritySymbol): SeriesWriter {
 }
 
 /** NDJSON: one line for each row, and a last line that states whether the rows are complete. */
-export function seriesNdjson({ market }: SecuritySymbol): SeriesWriter {
+export function seriesNdjson({ market }: SecuritySymbol, more: readonly Column[] = []): SeriesWriter {
   return {
     head: "",
-    rows: (rows) => rowsNdjson(market, rows),
+    rows: (rows) => rowsNdjson(market, rows, more),
     tail: (end) => `${stringify(trailer(end))}\n`,
   };
 }
 
 /** CSV, which cannot state that it is incomplete. */
-export function seriesCsv({ market }: SecuritySymbol): SeriesWriter {
+export function seriesCsv({ market }: SecuritySymbol, more: readonly Column[] = []): SeriesWriter {
   return {
-    head: csvHeader(market),
-    rows: (rows) => csvLines(market, rows),
+    head: csvHeader(market, more),
+    rows: (rows) => csvLines(market, rows, more),
     tail: ({ next }) => (next === null ? "" : undefined),
   };
 }

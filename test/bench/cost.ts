@@ -8,7 +8,7 @@ const TARGETS: Partial<Record<CostEvent, number>> = {
   lookByCursor: 2,
   coldPage: 16,
   refreshUnchanged: 16,
-  refreshWithNewRow: 16,
+  refreshWithNewRow: 17,
   pollerIdle: 2,
 };
 

@@ -56,6 +56,15 @@ const EVENTS: Record<CostEvent, () => Promise<Commands>> = {
     const { upstash, visit } = await startWithPage(false);
     return upstash.commandsOf(() => visit(path("US.T1")));
   },
+  async edgeHitWithFirstSeen() {
+    const { upstash, visit } = await startWithPage(false);
+    return upstash.commandsOf(() => visit(`${path("US.T1")}?include=first_seen_at`));
+  },
+  async edgeHitWithFirstSeenAgain() {
+    const { upstash, visit } = await startWithPage(false);
+    await visit(`${path("US.T1")}?include=first_seen_at`);
+    return upstash.commandsOf(() => visit(`${path("US.T1")}?include=first_seen_at&num=7`));
+  },
   async look() {
     const { upstash, visit, elsewhere } = await startWithPage(false);
     return upstash.commandsOf(async () => expect((await visit(path("US.T1"), elsewhere)).status).toBe(200));

@@ -35,6 +35,7 @@ const DAYS = [
 const CURSORS = ["%00", "a%0Ab", "a%C2%85b", "1".repeat(257), "%EF%BF%BD", "a\ufffdb"];
 const NUMBERS = ["0", "51", "1.5", "abc", "", "-1", "1e1", "010", "%2B5", "99999999999", "%D9%A5"];
 const FORMATS = ["xml", "", "JSON", "toString", "csv,json"];
+const INCLUDED = ["", "all", "timestamp", "FIRST_SEEN_AT", "first_seen_at,first_seen_at"];
 const LISTS = [
   "",
   ",",
@@ -60,13 +61,14 @@ const NOT_UTF8 = [
 
 /** Invalid values of each query parameter, by the paths of /openapi.json. */
 const BAD: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  "/v1/short-interest/{symbol}": { num: NUMBERS, next_key: CURSORS, format: FORMATS },
+  "/v1/short-interest/{symbol}": { num: NUMBERS, next_key: CURSORS, format: FORMATS, include: INCLUDED },
   "/v1/short-interest/{symbol}/history": {
     from: DAYS,
     to: DAYS,
     order: ["", "ASC", "newest", "asc,desc"],
     next_key: CURSORS,
     format: [...FORMATS, "protobuf"],
+    include: INCLUDED,
   },
   "/v1/short-interest": { symbols: LISTS },
 };

@@ -30,13 +30,14 @@ function purge(...args: string[]) {
 
 const store = (name: string) => upstash.redis.call("SET", `short-interest:page:${name}`, "a page");
 
-it("npm run purge deletes the cached pages of a symbol and prints their number", async () => {
+it("npm run purge deletes the cached pages of a symbol, prints their number, and keeps when rows were first seen", async () => {
   for (const name of ["HK.00700/", "US.AAPL/", "US.AAPL/1777521600"]) await store(name);
   expect(await purge("HK.700")).toEqual({ code: 0, printed: "HK.00700: 1 cached page deleted\n" });
   await upstash.redis.call("SET", "short-interest:publication:US", "a publication");
+  await upstash.redis.call("SET", "short-interest:first-seen:HK.00700", "a record");
   expect(await purge("--all")).toEqual({ code: 0, printed: "all pages: 2 cached pages deleted\n" });
   expect(await upstash.redis.call("EXISTS", "short-interest:publication:US")).toBe(0);
-  expect(await upstash.redis.call("KEYS", "short-interest:page:*")).toEqual([]);
+  expect(await upstash.redis.call("KEYS", "*")).toEqual(["short-interest:first-seen:HK.00700"]);
 });
 
 it.each([

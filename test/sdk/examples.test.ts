@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => service?.close());
 
 describe.skipIf(missingForCurl.length > 0)("examples/curl.sh", () => {
-  it("prints a page, all pages, CSV, newest rows, an unchanged page and errors", async () => {
+  it("prints a page, all pages, CSV, when a row was first seen, newest rows, an unchanged page and errors", async () => {
     // Lines of CSV end with CRLF.
     const printed = (await run("bash", ["examples/curl.sh"], { env })).replaceAll("\r", "");
     expect(printed).toBe(`A page:
@@ -39,6 +39,8 @@ A history as CSV:
 timestamp,timestamp_str,aggregated_short,aggregated_short_ratio,close_price,last_close_price
 1777478400,2026-04-30,51480638,0.56,467.8,479.2
 1776960000,2026-04-24,51888755,0.56,493.4,495.2
+When a row was first seen, for backtests:
+2026-04-30 unknown
 The newest rows:
 HK.00700 2026-04-30
 US.NOSUCH unknown_symbol

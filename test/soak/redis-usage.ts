@@ -1,3 +1,4 @@
+import { FIRST_SEEN_PREFIX } from "../../functions/page-source/first-seen-script.ts";
 import { INDEX_PREFIX, LEASE_PREFIX, PAGE_PREFIX } from "../../functions/page-source/shared-cache.ts";
 import { parseStoredPage } from "../../functions/page-source/stored-values.ts";
 import { delay } from "./fairness.ts";
@@ -16,7 +17,7 @@ const MAX_REFUSAL_BYTES = 150;
 /** Maximum TTL of a lease: the backoff after a refusal. */
 const MAX_LEASE_MS = 300_000;
 /** Prefixes of keys that must have a TTL. */
-const EXPIRING = [PAGE_PREFIX, LEASE_PREFIX, INDEX_PREFIX, "short-interest:permits"];
+const EXPIRING = [PAGE_PREFIX, LEASE_PREFIX, INDEX_PREFIX, FIRST_SEEN_PREFIX, "short-interest:permits"];
 
 /** Checks the keys in Redis until the run ends. */
 export async function watchStorage(world: World): Promise<void> {

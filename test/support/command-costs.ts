@@ -4,11 +4,15 @@
  */
 export const COMMAND_COSTS = {
   /** The first page of a symbol that was never requested. */
-  coldPage: 15,
+  coldPage: 16,
   /** The same after several of them, so that its fetch is prepared while the shared cache is read. */
-  preparedColdPage: 15,
+  preparedColdPage: 16,
   /** A fresh page of the edge cache. */
   edgeHit: 0,
+  /** The same with `include=first_seen_at`. */
+  edgeHitWithFirstSeen: 1,
+  /** Other rows of the same page after that. */
+  edgeHitWithFirstSeenAgain: 0,
   /** A first page of the shared cache. */
   look: 1,
   /** The same after several cold pages, so that a prepared fetch is not used. */
@@ -18,7 +22,7 @@ export const COMMAND_COSTS = {
   /** A stale first page; OpenD has the same rows. */
   refreshUnchanged: 16,
   /** A stale first page; OpenD has a new row. */
-  refreshWithNewRow: 16,
+  refreshWithNewRow: 17,
   /** A page that is refused because the limit is reached. */
   refused: 10,
   /** Another page in the same data center after that. */

@@ -27,6 +27,8 @@ const EVENTS: Readonly<Record<CostEvent, string>> = {
   refreshUnchanged: "Refresh of a stale page, with the same rows",
   refreshWithNewRow: "Refresh of a stale page, with a new row",
   edgeHit: "Fresh page of the edge cache",
+  edgeHitWithFirstSeen: "The same with `include=first_seen_at`",
+  edgeHitWithFirstSeenAgain: "The same for other rows of the page, in the same isolate",
   look: "Read of the shared copy by a data center",
   lookWithUnusedFetch: "The same, with a prepared fetch that is not used",
   lookByCursor: "Read of the shared copy for rows within a stored page",

@@ -68,6 +68,7 @@ describe.runIf(host.kind === "redis-server")("virtual Redis counts the same comm
         summary: { newest: range.newest, extent: 4, next: "1700000001", range },
         settlement: { key: PERMIT_LOG, args: settleArgs(RULE, "permit", now, false) },
         isRewritten: true,
+        dates: "1700000003 1700000002 1700000001",
         publication: { newest: range.newest, seenAt: now, checkedAt: now, step: 1 },
       });
       // The second look needs the page of another cursor.

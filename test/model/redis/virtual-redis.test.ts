@@ -184,6 +184,7 @@ async function runSharedCacheHistory(random: Random, both: Both) {
         summary: { newest, extent: random.integer(0, 3), next, range },
         settlement: settlement(),
         isRewritten: random.chance(0.3),
+        dates: random.chance(0.5) ? `${newest} ${newest - random.integer(1, 3)}` : "",
         publication: random.chance(0.5) ? { newest, seenAt: now, checkedAt: fetchedAt, step: 1 } : undefined,
       });
     }

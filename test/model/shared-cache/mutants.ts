@@ -157,7 +157,7 @@ const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
   },
   {
     defect: "a stored page does not settle its permit",
-    original: "settle(log, stored[6], 13)",
+    original: "settle(log, stored[6], 14)",
     replacement: "",
     expectedMessage: "The permit log is",
   },
@@ -173,6 +173,30 @@ const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
     original: "local isLeaseHolder = stored[2] == leaseId",
     replacement: "local isLeaseHolder = true",
     expectedMessage: "The TTL of the lease is",
+  },
+  {
+    defect: "a row from before the first look gets a time",
+    original: "local seen = oldest and string",
+    replacement: "local seen = string",
+    expectedMessage: "The first-seen record is",
+  },
+  {
+    defect: "a row is seen for the first time twice",
+    original: "if not isKnown[date] and (",
+    replacement: "if (",
+    expectedMessage: "The first-seen record is",
+  },
+  {
+    defect: "a row that is older than the record counts as new",
+    original: " and (not oldest or tonumber(date) > oldest)",
+    replacement: "",
+    expectedMessage: "The first-seen record is",
+  },
+  {
+    defect: "the earlier of two clocks tells when a row was seen",
+    original: "math.max(fetched, tonumber(",
+    replacement: "math.min(fetched, tonumber(",
+    expectedMessage: "The first-seen record is",
   },
 ];
 

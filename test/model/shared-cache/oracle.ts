@@ -13,6 +13,7 @@ import type {
   WriteResult,
 } from "../../../functions/page-source/shared-cache.ts";
 import { CircuitOracle } from "./circuit-oracle.ts";
+import { FirstSeenOracle } from "./first-seen-oracle.ts";
 import type { SharedCacheSetting } from "./history.ts";
 import { INDEX_MS, IndexOracle } from "./index-oracle.ts";
 
@@ -49,6 +50,7 @@ export class SharedCacheOracle {
   readonly #pages = new Map<string, Page>();
   readonly #leases = new Map<string, Lease>();
   readonly #indexes = new Map<string, IndexOracle>();
+  readonly #firstSeen = new Map<string, FirstSeenOracle>();
   #published: { readonly record: Publication; readonly until: number } | undefined;
 
   constructor(setting: SharedCacheSetting) {
@@ -68,6 +70,14 @@ export class SharedCacheOracle {
     this.#indexes.set(symbol, index);
     if (!this.#isAlive(index.until, now)) index.clear();
     return index;
+  }
+
+  /** The expected record of first sights of a symbol. */
+  firstSeen(symbol: string, now: number): FirstSeenOracle {
+    const record = this.#firstSeen.get(symbol) ?? new FirstSeenOracle();
+    this.#firstSeen.set(symbol, record);
+    if (!this.#isAlive(record.until, now)) record.clear();
+    return record;
   }
 
   /** What is known of the market's publications. */
@@ -175,6 +185,9 @@ export class SharedCacheOracle {
     this.#pages.set(nameOf(key), { key, cached, isRefusal, summary, until });
     this.index(key.symbol, now).write({ key, summary, fetchedAt, staleUntil, isRewritten }, now);
     if (publication) this.#publish(publication, now);
+    const repliedAt = Number(write.settlement.args[1]);
+    const dates = (write.dates ?? "").split(" ").filter(Boolean).map(Number);
+    this.firstSeen(key.symbol, now).write(dates, Math.max(fetchedAt, repliedAt), now);
     return result;
   }
 

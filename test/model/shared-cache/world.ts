@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { nullable, parse, picklist, string, tuple } from "valibot";
 import { type CachedReply, nameOf, type PageKey } from "../../../functions/page-source/cached-reply.ts";
 import { circuitOpenMs } from "../../../functions/page-source/circuit-breaker.ts";
+import { FIRST_SEEN_PREFIX } from "../../../functions/page-source/first-seen-script.ts";
 import { freshnessPolicy } from "../../../functions/page-source/freshness.ts";
 import { readPage } from "../../../functions/page-source/parsed-page.ts";
 import {
@@ -30,8 +31,8 @@ import { writeOf } from "./write-of.ts";
 
 /** The time of a reply by the clock of Redis is rounded up by this, in milliseconds. */
 const ROUNDING_MS = 2;
-/** After this time all keys have expired: the TTL of a page is 14 days, that of an index 16 days. */
-const MAX_TTL_MS = 25 * 24 * 3_600_000;
+/** After this time all keys have expired: the longest TTL is that of the record of first sights, 730 days. */
+const MAX_TTL_MS = 731 * 24 * 3_600_000;
 const PUBLICATION = `${PUBLICATION_PREFIX}HK`;
 const LOOK_FIELDS = [
   "cached",
@@ -43,7 +44,7 @@ const LOOK_FIELDS = [
   "openPeriodMs",
   "isKnown",
 ] as const;
-const Values = tuple([nullable(string()), nullable(string())]);
+const Values = tuple([nullable(string()), nullable(string()), nullable(string())]);
 const LeaseReply = picklist(["acquired", "changed", "held", "open"]);
 
 /** A look, and the fetch by the holder of its lease. It may never end, like that of a crashed Worker. */
@@ -225,16 +226,19 @@ export class SharedCacheWorld implements World<SharedCacheOperation> {
     this.#checkKeys(slot);
   }
 
-  /** Compares the lease, the index and the publication record with the expected ones. */
+  /** Compares the lease, the index and the records of publications and first sights with the expected ones. */
   #checkKeys({ key }: PageSlot): void {
     const { now } = this;
     const leaseMs = this.#redis.command("PTTL", LEASE_PREFIX + nameOf(key));
     checkEqual("The TTL of the lease", leaseMs, this.#oracle.leaseMs(key, now) ?? -2);
-    const values = this.#redis.command("MGET", INDEX_PREFIX + key.symbol, PUBLICATION);
-    const [index, record] = parse(Values, values);
+    const [index, record, firstSeen] = parse(
+      Values,
+      this.#redis.command("MGET", INDEX_PREFIX + key.symbol, PUBLICATION, FIRST_SEEN_PREFIX + key.symbol),
+    );
     checkEqual("The index", index ?? "", this.#oracle.index(key.symbol, now).text());
     const publication = this.#oracle.publication(now);
     checkEqual("The publication record", record, publication ? formatPublication(publication) : null);
+    checkEqual("The first-seen record", firstSeen, this.#oracle.firstSeen(key.symbol, now).text());
   }
 
   async finish(): Promise<void> {

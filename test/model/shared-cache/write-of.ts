@@ -4,6 +4,7 @@ import {
   EMPTY_SUMMARY,
   summaryOf,
 } from "../../../functions/page-source/cached-reply.ts";
+import { datesToRecord } from "../../../functions/page-source/first-seen.ts";
 import { publicationAfterFetch, staleUntil } from "../../../functions/page-source/freshness.ts";
 import { readPage } from "../../../functions/page-source/parsed-page.ts";
 import { isHistoryRewritten } from "../../../functions/page-source/rewritten-history.ts";
@@ -39,6 +40,7 @@ export function writeOf(
   return {
     cached,
     summary: summaryOf(page, key),
+    dates: datesToRecord(page, key),
     isRewritten: stored
       ? isHistoryRewritten(cursor, readPage(symbol, stored), page)
       : isKnown && cursor === "" && key.num === undefined,

@@ -1,0 +1,107 @@
+import { isDescending, type Page, type Row } from "../short-interest/page.ts";
+import { formatSymbol, type SecuritySymbol } from "../short-interest/symbol.ts";
+import type { Upstash } from "../upstash.ts";
+import type { PageKey } from "./cached-reply.ts";
+import { FIRST_SEEN_PREFIX } from "./first-seen-script.ts";
+
+/**
+ * When the service first saw rows: Unix time in seconds, by the timestamp of the row. A row without an entry is unknown: it
+ * was there before the first look at its symbol, or no fetch of a first page showed it.
+ */
+export type FirstSeen = ReadonlyMap<bigint, number>;
+
+/** Rows of one page, and when the page was fetched (Unix time, milliseconds). */
+export interface SeenRows {
+  readonly rows: readonly Row[];
+  readonly fetchedAt: number;
+}
+
+export interface FirstSeenReader {
+  /**
+   * Reads when rows were first seen, with one command a symbol at most. Recorded times never change, so an isolate
+   * remembers them.
+   * @returns the times of these rows, as far as they are known
+   * @throws Failure `store_unavailable`
+   */
+  firstSeen(symbol: SecuritySymbol, seen: SeenRows): Promise<FirstSeen>;
+}
+
+/** Records that an isolate remembers. One has 11 KB at most, and usually 1 KB. */
+const MAX_REMEMBERED = 200;
+/** The values in Redis, by database and symbol. The first one is the oldest. */
+const remembered = new Map<string, string>();
+
+/**
+ * Creates the reader of one request.
+ * @param database names it, because an isolate may serve several
+ */
+export function createFirstSeenReader(upstash: Upstash, database: string): FirstSeenReader {
+  /** What this request has read: the older pages of a history need no other record. */
+  const records = new Map<string, SeenRecord>();
+  return {
+    async firstSeen(symbol, seen) {
+      if (seen.rows.length === 0) return new Map();
+      const key = FIRST_SEEN_PREFIX + formatSymbol(symbol);
+      const name = `${database} ${key}`;
+      const read = records.get(name);
+      if (read) return timesOf(seen, read);
+      const known = parseRecord(remembered.get(name));
+      // A row that is missing may have been recorded since.
+      if (known && hasAll(known, seen.rows)) {
+        records.set(name, known);
+        return timesOf(seen, known);
+      }
+      const value = await upstash.exec((redis) => redis.get<string>(key));
+      const record = parseRecord(value) ?? new Map<bigint, number>();
+      if (value !== null && record.size > 0) remember(name, value);
+      records.set(name, record);
+      return timesOf(seen, record);
+    },
+  };
+}
+
+/**
+ * The timestamps that a write adds to the record of a symbol, between spaces. Only a first page in order says which
+ * newer rows were absent.
+ * @returns '' for another page
+ */
+export function datesToRecord(page: Page, { cursor, num }: PageKey): string {
+  const isRecorded = cursor === "" && num === undefined && isDescending(page.rows);
+  return isRecorded ? page.rows.map(({ timestamp }) => String(timestamp)).join(" ") : "";
+}
+
+/** Seconds by timestamp, newest first; 0 if the row was in the first page of the record. */
+type SeenRecord = ReadonlyMap<bigint, number>;
+
+/** @returns undefined without a row */
+function parseRecord(value: string | null | undefined): SeenRecord | undefined {
+  const lines = [...(value ?? "").matchAll(/\n(\d+) (\d+)/g)];
+  if (lines.length === 0) return undefined;
+  return new Map(lines.map(([, date = "", time]) => [BigInt(date), Number(time)]));
+}
+
+/** Whether each row is in the record, or older than all of its rows. */
+function hasAll(record: SeenRecord, rows: readonly Row[]): boolean {
+  const oldest = [...record.keys()].at(-1) ?? 0n;
+  return rows.every(({ timestamp }) => record.has(timestamp) || timestamp < oldest);
+}
+
+function timesOf({ rows, fetchedAt }: SeenRows, record: SeenRecord): FirstSeen {
+  const [newest] = record.keys();
+  // The write of a page may still be running. The fetch saw its new rows, and about this time is recorded.
+  const timeOfNew = Math.ceil(fetchedAt / 1_000);
+  return new Map(
+    rows.flatMap(({ timestamp }) => {
+      const isNew = newest !== undefined && timestamp > newest;
+      const time = isNew ? timeOfNew : record.get(timestamp);
+      return time ? [[timestamp, time] as const] : [];
+    }),
+  );
+}
+
+function remember(name: string, value: string): void {
+  remembered.delete(name);
+  remembered.set(name, value);
+  const [oldest = ""] = remembered.keys();
+  if (remembered.size > MAX_REMEMBERED) remembered.delete(oldest);
+}
