@@ -9,6 +9,7 @@ import { loadConfig } from "./middleware/config.ts";
 import { apiCors, mcpCors, requireAllowedOrigin } from "./middleware/cors.ts";
 import { providePageSource } from "./middleware/page-source.ts";
 import { handleError, handleNotFound, limitBody, methodNotAllowed } from "./middleware/problems.ts";
+import { queryKey } from "./middleware/query-key.ts";
 import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestLog } from "./middleware/request-log.ts";
 import { responseCache } from "./middleware/response-cache.ts";
@@ -36,7 +37,8 @@ const api = [loadConfig, rateLimitHeaders, authenticate, providePageSource] as c
 
 const app = new Hono<AppEnv>();
 
-app.use(requestLog, conditionalRequests);
+// queryKey is in front of all middleware that reads the URL.
+app.use(requestLog, queryKey, conditionalRequests);
 // In front of all other middleware, whose work a hit skips.
 app.use("/v1/short-interest/:symbol?", responseCache);
 app.use(securityHeaders);

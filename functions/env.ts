@@ -115,21 +115,21 @@ const contact = v.pipe(
 );
 
 const INVALID_API_KEYS =
-  "is not a comma-separated list of name:digest:digest, as `npm run key` prints them, each name once";
+  "is not a comma-separated list of entries, as `npm run key` prints them, each name once";
 const HEX = "[0-9a-fA-F]{64}";
-const ENTRY = new RegExp(`^[\\w.-]{1,64}:${HEX}(?::${HEX})?$`);
+/** Instead of the second digest: the key may be sent in a URL, and only reads. */
+const FOR_URLS = "url";
+const ENTRY = new RegExp(`^[\\w.-]{1,64}:${HEX}(?::(?:${HEX}|${FOR_URLS}))?$`);
 const apiKeys = v.pipe(
   v.string(INVALID_API_KEYS),
   list,
   v.everyItem((entry) => ENTRY.test(entry), INVALID_API_KEYS),
   v.transform((all) =>
     all.map((entry): ApiKey => {
-      const [name = "", digest = "", opendDigest] = entry.split(":");
-      return {
-        name,
-        digest: bytesOf(digest),
-        opendDigest: opendDigest === undefined ? undefined : bytesOf(opendDigest),
-      };
+      const [name = "", digest = "", last] = entry.split(":");
+      const key = { name, digest: bytesOf(digest) };
+      if (last === FOR_URLS) return { ...key, forUrls: true };
+      return last === undefined ? key : { ...key, opendDigest: bytesOf(last) };
     }),
   ),
   v.check((all) => new Set(all.map(({ name }) => name)).size === all.length, INVALID_API_KEYS),
