@@ -189,12 +189,13 @@ const Variables = v.object(
   "is not set",
 );
 
+/** Bindings of `wrangler.toml`, of which `gen/worker-configuration.d.ts` has the types. */
 const BINDINGS: readonly string[] = [
   "REQUESTS_PER_CLIENT",
   "REQUESTS_PER_KEY",
   "WEBHOOK_QUEUE",
   "CF_VERSION_METADATA",
-];
+] satisfies (keyof Cloudflare.Env)[];
 /** The text variables; `docs/deploy.md` describes each. */
 export const VARIABLE_NAMES = Object.keys(Variables.entries).filter((name) => !BINDINGS.includes(name));
 
