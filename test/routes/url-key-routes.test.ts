@@ -11,11 +11,21 @@ const RUNS = 2_000;
 
 const READ = /^\/v1\/short-interest(\/.*)?$/;
 /** Paths that never need a key. */
-const OPEN = /^\/($|healthz$|openapi\.json$|problems\/|\.well-known\/)/;
+const OPEN = /^\/($|healthz$|(openapi|widgets|apps)\.json$|problems\/|\.well-known\/)/;
 
 const segment = fc.oneof(
   fc.constantFrom("v1", "short-interest", "webhooks", "HK.00700", "US.NOSUCH", "history", "mcp", "tcp"),
-  fc.constantFrom("readyz", "metrics", "healthz", "problems", "rotate", "test", "deliveries", "openapi.json"),
+  fc.constantFrom(
+    "readyz",
+    "metrics",
+    "healthz",
+    "openbb",
+    "problems",
+    "rotate",
+    "test",
+    "deliveries",
+    "openapi.json",
+  ),
   // Segments that some routers resolve to another path.
   fc.constantFrom("", ".", "..", "%2e%2e", "..%2fwebhooks", "%2F", "%252e%252e", ";", "v1%2Fwebhooks", "V1"),
 );
