@@ -39,12 +39,9 @@ describe(".dev.vars.example", () => {
 });
 
 describe("cloudflare.bindings in package.json", () => {
-  it("describes each secret that the button asks for, and each resource that it creates", () => {
-    const resources = [
-      ...(config.queues.producers ?? []).map(({ binding }: { binding: string }) => binding),
-      ...(config.ratelimits ?? []).map(({ name }: { name: string }) => name),
-    ];
-    expect(Object.keys(cloudflare.bindings).sort()).toEqual([...Object.keys(asked), ...resources].sort());
+  it("describes each secret that the button asks for, and the queue that it creates", () => {
+    const queues = (config.queues.producers ?? []).map(({ binding }: { binding: string }) => binding);
+    expect(Object.keys(cloudflare.bindings).sort()).toEqual([...Object.keys(asked), ...queues].sort());
   });
 
   it("has a sentence for each", () => {

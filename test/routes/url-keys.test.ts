@@ -103,6 +103,15 @@ describe("a key for URLs", () => {
     expect(await status(KEY, "wrong")).toBe(401);
   });
 
+  it("in the URL of a request with a body leaves the body as it is", async () => {
+    const response = await (await start()).get(withKey("/mcp", KEY), {
+      method: "POST",
+      headers: { "X-API-Key": HEADER_KEY, "Content-Type": "application/json" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 7, method: "ping" }),
+    });
+    expect([response.status, await response.json()]).toMatchObject([200, { id: 7 }]);
+  });
+
   it("owns no webhooks: those of a key with its name become inactive", () => {
     const apiKeys = [
       { name: "sheet", digest: new Uint8Array(32), forUrls: true },
