@@ -9,6 +9,7 @@ import { loadConfig } from "./middleware/config.ts";
 import { apiCors, mcpCors, requireAllowedOrigin } from "./middleware/cors.ts";
 import { providePageSource } from "./middleware/page-source.ts";
 import { handleError, handleNotFound, limitBody, methodNotAllowed } from "./middleware/problems.ts";
+import { queryKey } from "./middleware/query-key.ts";
 import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestLog } from "./middleware/request-log.ts";
 import { responseCache } from "./middleware/response-cache.ts";
@@ -24,6 +25,8 @@ import { getHistory } from "./routes/history.ts";
 import { getHome } from "./routes/home.ts";
 import { getLatest } from "./routes/latest.ts";
 import { getMetrics } from "./routes/metrics.ts";
+import { getHistoryRows, getLatestRows } from "./routes/openbb.ts";
+import { APPS, WIDGETS } from "./routes/openbb-widgets.ts";
 import { getPage } from "./routes/page.ts";
 import { getReadiness } from "./routes/readiness.ts";
 import { getSecurityContact } from "./routes/security-contact.ts";
@@ -36,14 +39,15 @@ const api = [loadConfig, rateLimitHeaders, authenticate, providePageSource] as c
 
 const app = new Hono<AppEnv>();
 
-app.use(requestLog, conditionalRequests);
+// queryKey is in front of all middleware that reads the URL.
+app.use(requestLog, queryKey, conditionalRequests);
 // In front of all other middleware, whose work a hit skips.
 app.use("/v1/short-interest/:symbol?", responseCache);
 app.use(securityHeaders);
 app.use("/v1/*", apiCors, ...api);
 app.use("/v1/webhooks/*", requireApiKey, limitBody);
 app.use("/mcp", mcpCors, requireAllowedOrigin, ...api, limitBody);
-app.use("/problems/*", cors());
+for (const path of ["/problems/*", "/widgets.json", "/apps.json"]) app.use(path, cors());
 
 app.get("/", unlessUpgrade(getHome), loadConfig, requireAllowedOrigin, acceptWebSocketClient);
 app.get("/tcp", requireUpgrade, loadConfig, requireAllowedOrigin, authenticate, acceptTcpClient);
@@ -51,6 +55,13 @@ app.post("/mcp", postMcp);
 app.get("/v1/short-interest", getLatest);
 app.get("/v1/short-interest/:symbol", (context) => getPage(context, context.req.param("symbol")));
 app.get("/v1/short-interest/:symbol/history", (context) => getHistory(context, context.req.param("symbol")));
+
+// OpenBB Workspace reads the first two before it has a key.
+app.get("/widgets.json", (context) => context.json(WIDGETS, 200, ONE_DAY));
+app.get("/apps.json", (context) => context.json(APPS, 200, ONE_DAY));
+app.get("/v1/openbb/history", (context) => getHistoryRows(context, "desc"));
+app.get("/v1/openbb/chart", (context) => getHistoryRows(context, "asc"));
+app.get("/v1/openbb/latest", getLatestRows);
 
 app.get("/v1/webhooks", webhooks.listWebhooks).post(webhooks.createWebhook);
 app

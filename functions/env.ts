@@ -115,21 +115,21 @@ const contact = v.pipe(
 );
 
 const INVALID_API_KEYS =
-  "is not a comma-separated list of name:digest:digest, as `npm run key` prints them, each name once";
+  "is not a comma-separated list of entries, as `npm run key` prints them, each name once";
 const HEX = "[0-9a-fA-F]{64}";
-const ENTRY = new RegExp(`^[\\w.-]{1,64}:${HEX}(?::${HEX})?$`);
+/** Instead of the second digest: the key may be sent in a URL, and only reads. */
+const FOR_URLS = "url";
+const ENTRY = new RegExp(`^[\\w.-]{1,64}:${HEX}(?::(?:${HEX}|${FOR_URLS}))?$`);
 const apiKeys = v.pipe(
   v.string(INVALID_API_KEYS),
   list,
   v.everyItem((entry) => ENTRY.test(entry), INVALID_API_KEYS),
   v.transform((all) =>
     all.map((entry): ApiKey => {
-      const [name = "", digest = "", opendDigest] = entry.split(":");
-      return {
-        name,
-        digest: bytesOf(digest),
-        opendDigest: opendDigest === undefined ? undefined : bytesOf(opendDigest),
-      };
+      const [name = "", digest = "", last] = entry.split(":");
+      const key = { name, digest: bytesOf(digest) };
+      if (last === FOR_URLS) return { ...key, forUrls: true };
+      return last === undefined ? key : { ...key, opendDigest: bytesOf(last) };
     }),
   ),
   v.check((all) => new Set(all.map(({ name }) => name)).size === all.length, INVALID_API_KEYS),
@@ -189,12 +189,13 @@ const Variables = v.object(
   "is not set",
 );
 
+/** Bindings of `wrangler.toml`, of which `gen/worker-configuration.d.ts` has the types. */
 const BINDINGS: readonly string[] = [
   "REQUESTS_PER_CLIENT",
   "REQUESTS_PER_KEY",
   "WEBHOOK_QUEUE",
   "CF_VERSION_METADATA",
-];
+] satisfies (keyof Cloudflare.Env)[];
 /** The text variables; `docs/deploy.md` describes each. */
 export const VARIABLE_NAMES = Object.keys(Variables.entries).filter((name) => !BINDINGS.includes(name));
 

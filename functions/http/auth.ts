@@ -8,6 +8,17 @@ export interface ApiKey {
   readonly digest: Uint8Array<ArrayBuffer>;
   /** SHA-256 of the key's MD5, which OpenD's own clients send; absent if they may not use the key. */
   readonly opendDigest?: Uint8Array<ArrayBuffer> | undefined;
+  /** A key for URLs: it may be sent as `?key=`. Sent in any way, it only reads `/v1/short-interest`. */
+  readonly forUrls?: boolean;
+}
+
+/** The facts of a request that decide which keys it may present. */
+export interface AuthRequest {
+  readonly headers: Headers;
+  /** The key of its URL; undefined without one. */
+  readonly queryKey: string | undefined;
+  /** Whether it only reads short interest. */
+  readonly isRead: boolean;
 }
 
 type RateLimiter = Pick<RateLimit, "limit">;
@@ -26,9 +37,9 @@ export interface AuthConfig {
 
 const clientIdOfKey = ({ name }: ApiKey) => `key:${name}`;
 
-/** Whether `client` is the client ID of a configured key. */
-export function isKeyClient(client: string, { apiKeys = [] }: Pick<AuthConfig, "apiKeys">): boolean {
-  return apiKeys.some((key) => clientIdOfKey(key) === client);
+/** Whether `client` may own webhooks: a key for URLs may not. */
+export function mayOwnWebhooks(client: string, { apiKeys = [] }: Pick<AuthConfig, "apiKeys">): boolean {
+  return apiKeys.some((key) => clientIdOfKey(key) === client && !key.forUrls);
 }
 
 /** Cloudflare does not report when the counter resets. Its period is one minute. */
@@ -41,10 +52,16 @@ const FROM_ADDRESS = "requests from your address";
  * @returns the client ID: of the key, or the address if no keys are configured
  * @throws Failure `unauthorized` without a valid key if one is required, `too_many_requests`
  */
-export async function authenticateClient(headers: Headers, config: AuthConfig): Promise<string> {
+export async function authenticateClient(request: AuthRequest, config: AuthConfig): Promise<string> {
+  const { headers, isRead } = request;
   if (!config.apiKeys) return limitAddress(headers, config);
-  const key = presentedKey(headers);
-  const client = await clientOfKey(key, config.apiKeys, ({ digest }) => digest).catch((refusal: unknown) =>
+  const inHeader = presentedKey(headers);
+  const inUrl = inHeader === undefined && isRead;
+  const key = inUrl ? request.queryKey || undefined : inHeader;
+  // A key that may not be used here is like an unknown one.
+  const digestOf = ({ digest, forUrls = false }: ApiKey) =>
+    (inUrl && !forUrls) || (!isRead && forUrls) ? undefined : digest;
+  const client = await clientOfKey(key, config.apiKeys, digestOf).catch((refusal: unknown) =>
     countFailed(headers, config, refusal),
   );
   await limitRequests(client, config);

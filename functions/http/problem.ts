@@ -43,7 +43,8 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   unauthorized: {
     status: 401,
     title: "API key required",
-    advice: "Send a valid key in the header Authorization: Bearer or X-API-Key. The operator issues keys.",
+    advice:
+      "Send a valid key in the header Authorization: Bearer or X-API-Key. Only a key for URLs may be sent as ?key=, and it only reads /v1/short-interest. The operator issues keys.",
   },
   forbidden_origin: {
     status: 403,

@@ -12,10 +12,11 @@ interface QueryParameter {
  */
 export function readQuery(url: string): QueryParameter[] {
   const pairs = new URL(url).search.slice(1).split("&");
-  return pairs.filter((pair) => pair !== "").map(readParameter);
+  return pairs.filter((pair) => pair !== "").map(decodeParameter);
 }
 
-function readParameter(pair: string): QueryParameter {
+/** Decodes one `name=value` of a query. */
+export function decodeParameter(pair: string): QueryParameter {
   const [rawName = "", ...rest] = pair.split("=");
   const name = decode(rawName);
   return name === undefined ? { name: rawName, value: undefined } : { name, value: decode(rest.join("=")) };

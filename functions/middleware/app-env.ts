@@ -30,6 +30,8 @@ export interface AppEnv {
     requestId: string;
     stats: RequestStats;
     config: Config;
+    /** The API key of the URL, which the URL no longer has; undefined without one. */
+    queryKey?: string;
     /** The client, as `http/auth.ts` names it. */
     client: string;
     /** The authentication of the request, once it has begun. */

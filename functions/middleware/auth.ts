@@ -1,6 +1,6 @@
 import type { Config } from "../env.ts";
 import { Failure } from "../errors.ts";
-import { authenticateClient } from "../http/auth.ts";
+import { type AuthRequest, authenticateClient } from "../http/auth.ts";
 import type { AppContext, Middleware } from "./app-env.ts";
 
 /**
@@ -20,9 +20,17 @@ export const authenticate: Middleware = async (context, next) => {
 export function authenticateOnce(context: AppContext, { auth }: Config): Promise<string> {
   const known = context.get("authentication");
   if (known) return known;
-  const authentication = authenticateClient(context.req.raw.headers, auth);
+  const authentication = authenticateClient(requestOf(context), auth);
   context.set("authentication", authentication);
   return authentication;
+}
+
+/** The routes that a key for URLs may read. Hono routes by the same path. */
+const PAGES = /^\/v1\/short-interest(?:\/|$)/;
+
+function requestOf({ req, var: { queryKey } }: AppContext): AuthRequest {
+  const isRead = (req.method === "GET" || req.method === "HEAD") && PAGES.test(req.path);
+  return { headers: req.raw.headers, queryKey, isRead };
 }
 
 /**

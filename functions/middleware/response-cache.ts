@@ -55,6 +55,8 @@ export async function respondWithPages(
 export const responseCache: Middleware = async (context, next) => {
   const { method } = context.req;
   if (method !== "GET" && method !== "HEAD") return next();
+  // Its response may not be stored, and a stored one has other cache headers.
+  if (context.get("queryKey") !== undefined) return next();
   const config = validConfig(context.env);
   const key = keyOf(context);
   if (config === undefined || key === undefined) return next();

@@ -240,7 +240,13 @@ ${QUOTE_LICENSE}`,
     schemas: { ...SCHEMAS, ...MCP_SCHEMAS, ...OPERATOR_SCHEMAS, ...WEBHOOK_SCHEMAS },
     securitySchemes: {
       bearer: { type: "http", scheme: "bearer" },
-      apiKey: { type: "apiKey", in: "header", name: "X-API-Key" },
+      apiKey: {
+        type: "apiKey",
+        in: "header",
+        name: "X-API-Key",
+        description:
+          "An operator can also issue keys for URLs. Such a key may be sent as ?key= to read /v1/short-interest and the paths below. Everywhere else it is refused.",
+      },
     },
   },
 });

@@ -8,7 +8,11 @@ import type { PageResult, PageSource } from "./page-source.ts";
 
 export interface Latest {
   /** The item of the response: the newest row and its change, or a problem. */
-  readonly item: { readonly symbol: string };
+  readonly item: {
+    readonly symbol: string;
+    readonly change: { readonly shares: bigint; readonly percent: number | null } | null;
+    readonly error: { readonly detail: string } | null;
+  };
   /** The page of the row; absent for a problem. */
   readonly result?: PageResult;
 }

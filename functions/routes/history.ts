@@ -24,7 +24,7 @@ const WRITERS = { json: seriesJson, csv: seriesCsv, ndjson: seriesNdjson } as co
 >;
 
 /** A history waits this long for a page while a quota is used up, in milliseconds. */
-const MAX_QUOTA_WAIT_MS = 30_000;
+export const MAX_QUOTA_WAIT_MS = 30_000;
 
 /** `GET /v1/short-interest/{symbol}/history`: all rows of a range, streamed page by page. */
 export async function getHistory(context: AppContext, symbolText: string): Promise<Response> {

@@ -1,6 +1,6 @@
 import { type DeliveryQueue, parseEnv } from "../env.ts";
 import { Failure } from "../errors.ts";
-import { isKeyClient } from "../http/auth.ts";
+import { mayOwnWebhooks } from "../http/auth.ts";
 import { createPageSource } from "../page-source/create-page-source.ts";
 import { budgetFor } from "../page-source/subrequest-budget.ts";
 import { countsOf } from "../telemetry/counters.ts";
@@ -114,7 +114,7 @@ export async function runDeliveries(
     queue,
     rules: { trustedOrigins, ownHosts: ownHosts(config) },
     cipher: createSecretCipher(secretKeys),
-    isOwner: (owner) => isKeyClient(owner, config.auth),
+    isOwner: (owner) => mayOwnWebhooks(owner, config.auth),
     timeoutMs: deadlines.receiver,
     now,
   };

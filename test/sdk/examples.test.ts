@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LocalService, startPlainService } from "../support/local-service.ts";
 import { blockOf } from "../support/readme.ts";
+import { sha256 } from "../support/sha256.ts";
 import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 import { installDuckdb } from "./python-environment.ts";
 import { run } from "./run.ts";
@@ -16,11 +17,14 @@ const missingForCurl = lacks("bash", "curl", "jq");
 const missingForPython = lacks("bash", "curl", "python3");
 for (const tool of new Set([...missingForCurl, ...missingForPython])) console.log(`Skipped: needs ${tool}`);
 
+const URL_KEY = "si_a-key-for-urls";
+
 let service: LocalService;
 let env: Record<string, string>;
 
 beforeAll(async () => {
-  service = await startPlainService({}, { API_KEYS, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
+  const keys = `${API_KEYS},sheet:${await sha256(URL_KEY)}:url`;
+  service = await startPlainService({}, { API_KEYS: keys, CLIENT_SHARE: "30", SUBREQUEST_LIMIT: "10000" });
   env = { SHORT_INTEREST_URL: service.origin, SHORT_INTEREST_API_KEY: KEY };
 });
 
@@ -92,6 +96,14 @@ US.NOSUCH,NULL,NULL,unknown_symbol
 n,oldest
 130,2020-12-15
 `);
+  });
+
+  it("the pipe of examples/spreadsheets.md reads a full history, by a key in its URL", async () => {
+    const pipe = await blockOf("sh", "duckdb -csv");
+    const command = pipe
+      .replace("https://short-interest-edge.example.workers.dev", service.origin)
+      .replace("key=KEY", `key=${URL_KEY}`);
+    expect(await run("bash", ["-c", command], { env: withDuckdb })).toBe("n,most_shares\n250,52744147\n");
   });
 
   it("the line of docs/clients.md for pandas returns a full history, with the key that it names", async () => {
