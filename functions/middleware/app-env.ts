@@ -9,7 +9,7 @@ declare module "hono" {
   /** Hono's type lacks these members of Workers. */
   interface ExecutionContext {
     /** Absent in older runtimes. */
-    readonly tracing?: Partial<PlatformTracing>;
+    readonly tracing?: PlatformTracing;
     /** Cancels the invocation, and drops its connection. */
     abort(reason?: unknown): void;
   }

@@ -1,7 +1,21 @@
 import { Failure } from "../errors.ts";
 
-/** The part of Workers' tracing API that this service uses. */
-export type PlatformTracing = Pick<Tracing, "enterSpan" | "getActiveSpan">;
+interface PlatformSpan {
+  /** Whether the invocation is sampled. */
+  readonly isTraced: boolean;
+  setAttribute(key: string, value: string): unknown;
+  /** Absent in older runtimes. */
+  spanContext?(): { readonly traceId: string };
+}
+
+/**
+ * The part of Workers' tracing API that this service uses. Older runtimes lack `getActiveSpan`.
+ * https://developers.cloudflare.com/workers/observability/traces/custom-spans/
+ */
+export interface PlatformTracing {
+  enterSpan<T>(name: string, callback: (span: PlatformSpan) => T): T;
+  getActiveSpan?(): PlatformSpan | undefined;
+}
 
 /** Records the error type of a span: a fixed name, never a text from outside. */
 export type SetErrorType = (type: string) => void;
@@ -25,17 +39,16 @@ export const NO_SPANS: Spans = {
 
 /**
  * The spans of the current invocation, if the platform traces it: `[observability.traces]` in wrangler.toml sets the rate.
- * @param tracing `ExecutionContext.tracing`; older runtimes have none, or not all of its methods
+ * @param tracing `ExecutionContext.tracing`; older runtimes have none
  */
-export function spansOf(tracing: Partial<PlatformTracing> | undefined): Spans {
+export function spansOf(tracing: PlatformTracing | undefined): Spans {
+  // Outside of custom spans it is the root.
   const root = tracing?.getActiveSpan?.();
-  if (!tracing?.enterSpan || !root?.isTraced) return NO_SPANS;
-  const enter = tracing.enterSpan.bind(tracing);
+  if (!tracing || !root?.isTraced) return NO_SPANS;
   return {
-    // Older runtimes have spans without it.
-    traceId: "spanContext" in root ? root.spanContext().traceId : undefined,
+    traceId: root.spanContext?.().traceId,
     run: (name, work) =>
-      enter(name, async (span) => {
+      tracing.enterSpan(name, async (span) => {
         const setErrorType = (type: string) => span.setAttribute("error.type", type);
         try {
           return await work(setErrorType);

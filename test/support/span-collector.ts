@@ -1,14 +1,15 @@
-import { array, type InferOutput, literal, object, parse, string, union, unknown } from "valibot";
+import { array, literal, object, parse, string, union, unknown } from "valibot";
 
 /** A Worker that receives the spans of another one, and returns their events to GET. */
 export const SPAN_COLLECTOR = `
 const events = [];
+const withoutBigInts = (_, value) => (typeof value === "bigint" ? Number(value) : value);
 const collect = ({ event, spanContext }) => {
   events.push({ ...event, parentSpanId: spanContext.spanId, traceId: spanContext.traceId });
 };
 export default {
   tailStream: () => collect,
-  fetch: () => Response.json(events),
+  fetch: () => new Response(JSON.stringify(events, withoutBigInts)),
 };`;
 
 const Event = union([
@@ -28,7 +29,6 @@ const Event = union([
   }),
   object({ type: string() }),
 ]);
-type Event = InferOutput<typeof Event>;
 
 export interface CollectedSpan {
   readonly name: string;
@@ -38,9 +38,14 @@ export interface CollectedSpan {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
-/** @param origin of the collector */
-export async function collectedSpans(origin: string): Promise<CollectedSpan[]> {
-  const events = parse(array(Event), await (await fetch(origin)).json());
+/** Every event of the Worker after its request, as JSON. @param origin of the collector */
+export async function collectedText(origin: string): Promise<string> {
+  return (await fetch(origin)).text();
+}
+
+/** @param text from `collectedText` */
+export function collectedSpans(text: string): CollectedSpan[] {
+  const events = parse(array(Event), JSON.parse(text));
   const opened = events.filter((event) => "spanId" in event);
   const nameOf = (id: string) => opened.find(({ spanId }) => spanId === id)?.name;
   const attributesOf = (id: string) =>
@@ -49,6 +54,8 @@ export async function collectedSpans(origin: string): Promise<CollectedSpan[]> {
     name,
     traceId,
     parent: nameOf(parentSpanId),
-    attributes: Object.fromEntries(attributesOf(spanId).map((attribute) => [attribute.name, attribute.value])),
+    attributes: Object.fromEntries(
+      attributesOf(spanId).map((attribute) => [attribute.name, attribute.value]),
+    ),
   }));
 }
