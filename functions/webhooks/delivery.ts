@@ -1,6 +1,7 @@
 import { type InferOutput, number, object, optional, parse, string } from "valibot";
 import type { DeliveryQueue } from "../env.ts";
 import { Failure } from "../errors.ts";
+import type { SetErrorType, Spans } from "../telemetry/spans.ts";
 import type { EndpointRules } from "./endpoint-url.ts";
 import { logEntry } from "./messages.ts";
 import type { Delivery, Outbox } from "./outbox.ts";
@@ -32,6 +33,7 @@ export interface DeliveryDeps {
   readonly timeoutMs: number;
   /** Unix time, milliseconds. */
   readonly now: () => number;
+  readonly spans: Spans;
 }
 
 /** Cloudflare's maximum of messages for one `sendBatch()`. */
@@ -69,7 +71,9 @@ export async function runJobs(deps: DeliveryDeps, jobs: readonly Message[]): Pro
   await Promise.all(
     jobs.map(async (job) => {
       try {
-        const waitMs = await runJob(deps, parse(DeliveryJob, job.body));
+        const waitMs = await deps.spans.run("delivery", (setErrorType) =>
+          runJob(deps, parse(DeliveryJob, job.body), setErrorType),
+        );
         if (waitMs === undefined) job.ack();
         else job.retry({ delaySeconds: delaySecondsOf(waitMs) });
       } catch (thrown) {
@@ -84,14 +88,18 @@ export async function runJobs(deps: DeliveryDeps, jobs: readonly Message[]): Pro
 }
 
 /** @returns milliseconds until the delivery is due, if it is not */
-async function runJob(deps: DeliveryDeps, { deliveryId, result }: DeliveryJob): Promise<number | undefined> {
+async function runJob(
+  deps: DeliveryDeps,
+  { deliveryId, result }: DeliveryJob,
+  setErrorType: SetErrorType,
+): Promise<number | undefined> {
   if (result) {
     await recordResult(deps, deliveryId, result);
     return undefined;
   }
   const claimed = await deps.outbox.claim(deliveryId);
   if (claimed === undefined || typeof claimed === "number") return claimed;
-  const attempted = await attemptDelivery(deps, claimed);
+  const attempted = await attemptDelivery(deps, claimed, setErrorType);
   // If Upstash fails now, the queue keeps the result. Without it, a delivered message would be sent again.
   await recordResult(deps, deliveryId, attempted).catch(() =>
     deps.queue.send({ deliveryId, result: attempted }, { delaySeconds: RETRY_DELAY_S }),
@@ -99,7 +107,11 @@ async function runJob(deps: DeliveryDeps, { deliveryId, result }: DeliveryJob): 
   return undefined;
 }
 
-async function attemptDelivery(deps: DeliveryDeps, delivery: Delivery): Promise<AttemptResult> {
+async function attemptDelivery(
+  deps: DeliveryDeps,
+  delivery: Delivery,
+  setErrorType: SetErrorType,
+): Promise<AttemptResult> {
   const { claimToken, message, webhookId, owner, attempts, failingSince, host, url, storedSecrets } =
     delivery;
   const rules = { ...deps.rules, ownHosts: [...deps.rules.ownHosts, host] };
@@ -109,6 +121,7 @@ async function attemptDelivery(deps: DeliveryDeps, delivery: Delivery): Promise<
   const attempt: Attempt = isRevoked
     ? { startedAt: deps.now(), durationMs: 0, status: null, error: "revoked" }
     : await sendMessage({ url, secrets, message }, rules, deps.timeoutMs, deps.now);
+  if (attempt.error !== null) setErrorType(attempt.error);
   const decision = decideRetry(attempt, attempts, failingSince, Math.random());
   const disableReason = isRevoked && decision.outcome === "abandoned" ? "revoked" : decision.disableReason;
   const entry = logEntry(message, attempt, decision);
