@@ -13,7 +13,7 @@ import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestLog } from "./middleware/request-log.ts";
 import { responseCache } from "./middleware/response-cache.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
-import { getOpenapi } from "./openapi/handler.ts";
+import { getOpenapi, listEventTypes } from "./openapi/handler.ts";
 import {
   acceptTcpClient,
   acceptWebSocketClient,
@@ -53,12 +53,14 @@ app.get("/v1/short-interest/:symbol", (context) => getPage(context, context.req.
 app.get("/v1/short-interest/:symbol/history", (context) => getHistory(context, context.req.param("symbol")));
 
 app.get("/v1/webhooks", webhooks.listWebhooks).post(webhooks.createWebhook);
+app.get("/v1/webhooks/event-types", listEventTypes);
 app
   .get("/v1/webhooks/:id", (context) => webhooks.getWebhook(context, context.req.param("id")))
   .patch((context) => webhooks.changeWebhook(context, context.req.param("id")))
   .delete((context) => webhooks.deleteWebhook(context, context.req.param("id")));
 app.post("/v1/webhooks/:id/rotate", (context) => webhooks.rotateSecret(context, context.req.param("id")));
 app.post("/v1/webhooks/:id/test", (context) => webhooks.testWebhook(context, context.req.param("id")));
+app.post("/v1/webhooks/:id/replay", (context) => webhooks.replayWebhook(context, context.req.param("id")));
 app.get("/v1/webhooks/:id/deliveries", (context) =>
   webhooks.listDeliveries(context, context.req.param("id")),
 );

@@ -48,6 +48,12 @@ const delivery = object({
   duration_ms: { type: "integer", description: "Duration of the attempt." },
   next_attempt_at: secondsOrNull("Time of the next attempt, Unix time in seconds; null if there is none."),
 });
+const eventType = object({
+  type: { ...text, description: "Member type of the message." },
+  description: text,
+  schema: { type: "object", description: "JSON Schema (2020-12) of the message's body." },
+  example: { type: "object", description: "A body." },
+});
 const message = (type: string, data: Schema) =>
   object({ type: { const: type }, timestamp: { ...text, format: "date-time" }, data });
 
@@ -66,6 +72,11 @@ export const WEBHOOK_SCHEMAS: Readonly<Record<string, Schema>> = {
       "Time until which the previous secrets sign as well, Unix time in seconds; null if they are revoked.",
     ),
   }),
+  Replay: object({
+    messages: { type: "integer", description: "Number of messages that are sent." },
+    has_more: { type: "boolean", description: "Whether another replay would send more messages." },
+  }),
+  EventTypes: object({ items: { type: "array", items: eventType } }),
   Delivery: { ...delivery, description: "An attempt to deliver a message." },
   Deliveries: object({ items: { type: "array", items: ref("Delivery") } }),
   PublishedMessage: message(
