@@ -11,13 +11,14 @@ import {
   queryParameters,
   TIMING,
 } from "./building-blocks.ts";
+import { MESSAGES } from "./event-types.ts";
 import * as examples from "./examples.ts";
 import { OPERATOR_PATHS, OPERATOR_SCHEMAS } from "./operator.ts";
 import { QUOTE_LICENSE } from "./quote-license.ts";
 import { jsonSchemaOf, ref, SCHEMAS } from "./schemas.ts";
 import { TAGS } from "./tags.ts";
 import { WEBHOOK_SCHEMAS } from "./webhook-schemas.ts";
-import { MESSAGES, WEBHOOK_PATHS } from "./webhooks.ts";
+import { WEBHOOK_PATHS } from "./webhooks.ts";
 
 /** The API as an OpenAPI 3.1 document. */
 

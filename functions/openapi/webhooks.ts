@@ -3,7 +3,7 @@ import type { FailureCode } from "../errors.ts";
 import { PUBLISHED, TEST } from "../webhooks/messages.ts";
 import { NewSecret, NewWebhook, ReplayRequest, WebhookChanges } from "../webhooks/parameters.ts";
 import { HEADERS, header, inFormat, parameter, problems } from "./building-blocks.ts";
-import { eventTypes, PUBLISHED_EXAMPLE } from "./event-types.ts";
+import { eventTypes } from "./event-types.ts";
 import { jsonSchemaOf, ref } from "./schemas.ts";
 
 /** Operations on webhooks, and the messages that webhooks send. */
@@ -253,46 +253,6 @@ export const WEBHOOK_PATHS = {
         "200": response("Newest first", "Deliveries", { items: [delivery] }),
         ...problems(["invalid_parameter", "not_found", ...COMMON]),
       },
-    },
-  },
-};
-
-const signature = (
-  [
-    [
-      "webhook-id",
-      "ID of the message. It is the same for every attempt: use it to drop duplicates.",
-      MESSAGE_ID,
-    ],
-    ["webhook-timestamp", "Time of the attempt, Unix time in seconds.", "1779000300"],
-    [
-      "webhook-signature",
-      "Space-separated list with one entry per secret: v1, followed by the base64 HMAC-SHA256 of id.timestamp.body.",
-      "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
-    ],
-  ] as const
-).map(([name, description, example]) =>
-  parameter(name, "header", { ...text, description, examples: [example] }, true),
-);
-
-/** Messages that webhooks send. */
-export const MESSAGES = {
-  published: {
-    post: {
-      operationId: "published",
-      tags: ["Webhooks"],
-      summary: "A new row was published",
-      description:
-        "Signed according to Standard Webhooks. Delivery is at-least-once: deduplicate on webhook-id. Answer with 2xx within 15 s. Any other outcome is retried for three days; 410 ends the webhook.",
-      security: [],
-      parameters: signature,
-      requestBody: {
-        required: true,
-        content: Object.fromEntries([
-          inFormat("json", { oneOf: [ref("PublishedMessage"), ref("TestMessage")] }, PUBLISHED_EXAMPLE),
-        ]),
-      },
-      responses: { "2XX": { description: "Message accepted" }, "410": { description: "End this webhook" } },
     },
   },
 };
