@@ -22,6 +22,7 @@ export interface Replay {
  */
 const REPLAY_SCRIPT = `${PARKING_FUNCTIONS}
 local id, owner, since, expiry, checkAt, limit = unpack(ARGV)
+limit = tonumber(limit)
 local webhook = redis.call('HMGET', KEYS[1], 'owner', 'active')
 if webhook[1] ~= owner then return 'not_found' end
 if webhook[2] ~= '1' then return 'inactive' end
@@ -32,7 +33,7 @@ forEachState(KEYS[2], function(message, count, _, _, published)
   elseif published >= since then table.insert(found, published .. ' ' .. message) end
 end)
 table.sort(found)
-local reply, states, deliveries = {#found > tonumber(limit) and '1' or ''}, {}, {}
+local reply, states, deliveries = {#found > limit and '1' or ''}, {}, {}
 for index = 1, math.min(#found, limit) do
   local published, message = string.match(found[index], '^(%S+) (%S+)$')
   table.insert(states, message)
