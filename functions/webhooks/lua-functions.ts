@@ -59,20 +59,23 @@ end
 `;
 
 /**
- * Functions for the messages of a webhook in its hash `attempts`. A state is `attempts retryAt claimedUntil published`,
- * or `held 0 0 published`: a held message is sent only after a replay. `published` is the message's `timestamp`; ISO
- * times in UTC are compared as strings. `pending` is a key, `ttl` is in milliseconds:
- * - `park(id, attempts, pending, ttl)` removes the messages from the schedule and keeps their state for `ttl`;
- * - `unpark(id, attempts, pending, now)` schedules them again. Overdue messages are due at once;
- * - `hold(id, attempts, pending, ttl, now)` holds them, except those with an attempt in flight: its result counts;
- * - `prune(attempts, before)` deletes held messages that were published before this time.
+ * The state of a message in the hash `attempts` of a webhook: `attempts retryAt claimedUntil published`, or
+ * `held 0 0 published`. A held message is sent only after a replay; its `attempts` are nil. `published` is the member
+ * `timestamp` of the message: ISO times in UTC, which are compared as strings.
  */
-export const PARKING_FUNCTIONS = `
+export const STATE_FUNCTIONS = `
 local function parseState(state)
   local count, retryAt, claimedUntil, published = string.match(state, '^(%w+) (%d+) (%d+) ?(%S*)$')
   return tonumber(count), tonumber(retryAt), tonumber(claimedUntil), published
 end
 local function heldState(published) return 'held 0 0 ' .. published end
+`;
+
+/**
+ * `forEachState(attempts, callback)` calls back with the message ID and the parts of the state. `forEachMessage` leaves
+ * out held messages. `callInParts(name, key, arguments)` runs a command with any even number of arguments.
+ */
+export const EACH_STATE_FUNCTIONS = `${STATE_FUNCTIONS}
 local function forEachState(attempts, callback)
   local states = redis.call('HGETALL', attempts)
   for index = 1, #states, 2 do callback(states[index], parseState(states[index + 1])) end
@@ -87,6 +90,14 @@ local function callInParts(name, key, arguments)
     redis.call(name, key, unpack(arguments, first, math.min(first + 999, #arguments)))
   end
 end
+`;
+
+/**
+ * `attempts` and `pending` are keys, `ttl` is in milliseconds:
+ * - `park(id, attempts, pending, ttl)` removes all messages from the schedule and keeps their state for `ttl`;
+ * - `unpark(id, attempts, pending, now)` schedules them again. Overdue messages are due at once.
+ */
+export const PARKING_FUNCTIONS = `${EACH_STATE_FUNCTIONS}
 local function unschedule(id, attempts, pending)
   local deliveries = {}
   forEachMessage(attempts, function(message) table.insert(deliveries, message .. ' ' .. id) end)
@@ -105,6 +116,13 @@ local function unpark(id, attempts, pending, now)
   end)
   callInParts('ZADD', pending, deliveries)
 end
+`;
+
+/**
+ * - `hold(id, attempts, pending, ttl, now)` holds all messages, except those with an attempt in flight: its result counts;
+ * - `prune(attempts, before)` deletes held messages that were published before this time.
+ */
+export const HOLDING_FUNCTIONS = `${EACH_STATE_FUNCTIONS}
 local function hold(id, attempts, pending, ttl, now)
   local deliveries, states = {}, {}
   forEachMessage(attempts, function(message, _, _, claimedUntil, published)

@@ -1,6 +1,12 @@
 import { array, literal, nullable, number, parse, picklist, string, tuple, union } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { ADD_ALL_FUNCTION, PARKING_FUNCTIONS, SUBSCRIBE_FUNCTIONS, subscribeKeys } from "./lua-functions.ts";
+import {
+  ADD_ALL_FUNCTION,
+  HOLDING_FUNCTIONS,
+  STATE_FUNCTIONS,
+  SUBSCRIBE_FUNCTIONS,
+  subscribeKeys,
+} from "./lua-functions.ts";
 import type { WebhookMessage } from "./messages.ts";
 import { KEYS, MAX_LOG_ENTRIES, MESSAGE_TTL_MS } from "./redis-keys.ts";
 import { retryOnConflict } from "./retry-on-conflict.ts";
@@ -83,10 +89,10 @@ return due
 `;
 
 /**
- * Functions for one message. KEYS pending, attempts; ARGV delivery ID, message ID. `published` must be set before
+ * Functions for one message, after `STATE_FUNCTIONS`. KEYS pending, attempts; ARGV delivery ID, message ID. `published` must be set before
  * `setState` and `holdMessage`.
  */
-const MESSAGE_FUNCTIONS = `${PARKING_FUNCTIONS}
+const MESSAGE_FUNCTIONS = `
 local delivery, message, published = ARGV[1], ARGV[2], ''
 local function setState(attempts, retryAt, claimedUntil)
   local state = string.format('%d %.0f %.0f ', attempts, retryAt, claimedUntil) .. published
@@ -106,10 +112,12 @@ end
  * KEYS pending, attempts, webhook, event; ARGV delivery ID, message ID, now, claimedUntil, message TTL in ms →
  * 'nothing', milliseconds until the delivery is due, or the fields of the delivery
  */
-const CLAIM = `${MESSAGE_FUNCTIONS}
+const CLAIM = `${STATE_FUNCTIONS}${MESSAGE_FUNCTIONS}
 local now, claimedUntil, ttl = tonumber(ARGV[3]), ARGV[4], ARGV[5]
 if not redis.call('ZSCORE', KEYS[1], delivery) then return 'nothing' end
 local attempts, retryAt, heldUntil = parseState(redis.call('HGET', KEYS[2], message) or '0 0 0')
+-- A held message that was published again starts anew.
+attempts = attempts or 0
 if now < heldUntil then return 'nothing' end
 local body = redis.call('GET', KEYS[4])
 local webhook = redis.call('HMGET', KEYS[3], 'owner', 'url', 'host', 'secrets', 'failing_since', 'active', 'reason')
@@ -149,7 +157,7 @@ const ClaimReply = union([
  * An abandoned message is held. If the webhook's URL has changed since the attempt, a failure neither counts nor disables it: the message is due at
  * once at the new URL.
  */
-const COMPLETE = `${SUBSCRIBE_FUNCTIONS}${MESSAGE_FUNCTIONS}
+const COMPLETE = `${SUBSCRIBE_FUNCTIONS}${HOLDING_FUNCTIONS}${MESSAGE_FUNCTIONS}
 local _, _, id, claimToken, outcome, retryAt, checkAt, now, entry, maxEntries, url, reason, symbols, ttl, expiry = unpack(ARGV)
 local state = redis.call('HGET', KEYS[2], message)
 if not state then return 'done' end

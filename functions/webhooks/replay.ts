@@ -1,6 +1,6 @@
 import { array, picklist, string, union } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { PARKING_FUNCTIONS } from "./lua-functions.ts";
+import { EACH_STATE_FUNCTIONS } from "./lua-functions.ts";
 import { DISPATCH_CLAIM_MS } from "./outbox.ts";
 import { KEYS, MESSAGE_TTL_MS } from "./redis-keys.ts";
 
@@ -20,7 +20,7 @@ export interface Replay {
  *
  * A replayed message is not held any more, so that a second replay does not send it again.
  */
-const REPLAY_SCRIPT = `${PARKING_FUNCTIONS}
+const REPLAY_SCRIPT = `${EACH_STATE_FUNCTIONS}
 local id, owner, since, expiry, checkAt, limit = unpack(ARGV)
 limit = tonumber(limit)
 local webhook = redis.call('HMGET', KEYS[1], 'owner', 'active')

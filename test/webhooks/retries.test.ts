@@ -114,7 +114,7 @@ describe("a message", () => {
     expect(await getWebhook(service, id)).toMatchObject({ active: true, reason: null });
     // A new row is attempted until five days after the first failure.
     await service.upstash.redis("HSET", "short-interest:webhooks:symbol-status", "HK.00700", "1776960000 0 ");
-    await service.pass(5 * DAY);
+    await service.pass(2 * DAY);
     expect((await arrivals(service)).length).toBe(18);
     const disabled = await getWebhook(service, id);
     expect(disabled).toMatchObject({ active: false, reason: "failing", failing_since: expect.any(Number) });
