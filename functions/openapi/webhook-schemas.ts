@@ -7,7 +7,7 @@ const text = { type: "string" };
 const id = { ...text, description: "ID of the webhook." };
 const seconds = (description: string): Schema => ({ type: "integer", description });
 const secondsOrNull = (description: string): Schema => ({ type: ["integer", "null"], description });
-const secret = { ...text, description: "Signing secret. It is returned only once." };
+const secret = { ...text, description: "Signing secret. Only the response that sets it has it." };
 const reason = {
   enum: ["paused", "gone", "failing", "revoked", null],
   description:

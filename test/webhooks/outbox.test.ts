@@ -9,7 +9,8 @@ import { control } from "../support/stand-ins.ts";
 
 const MINUTE = 60_000;
 const URL = "https://example.com/";
-const MESSAGE = { id: "msg_1", body: "{}" };
+/** Published in the future, so that it does not expire. */
+const MESSAGE = { id: "msg_1", body: '{"timestamp":"2100-01-01T00:00:00.000Z"}' };
 const DELIVERY = "msg_1 wh_1";
 const PENDING = "short-interest:webhooks:pending";
 
@@ -142,7 +143,9 @@ describe("Outbox.complete", () => {
   it("attempts an abandoned message ten times more if its row is published again", async () => {
     const { claim, complete, redis } = await startWithMessage();
     await complete((await claim()).claimToken, ABANDONED);
-    expect(await redis("HVALS", "short-interest:webhooks:attempts:wh_1")).toEqual(["held 0 0 "]);
+    expect(await redis("HVALS", "short-interest:webhooks:attempts:wh_1")).toEqual([
+      "held 0 0 2100-01-01T00:00:00.000Z",
+    ]);
     await redis("ZADD", PENDING, "0", DELIVERY);
     expect((await claim()).attempts).toBe(0);
   });
