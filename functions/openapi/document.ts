@@ -13,6 +13,7 @@ import {
   TIMING,
   WITH_KEY,
 } from "./building-blocks.ts";
+import { MESSAGES } from "./event-types.ts";
 import * as examples from "./examples.ts";
 import { MCP_SCHEMAS } from "./mcp-schemas.ts";
 import { OPERATOR_PATHS, OPERATOR_SCHEMAS } from "./operator.ts";
@@ -20,7 +21,7 @@ import { QUOTE_LICENSE } from "./quote-license.ts";
 import { anyRow, jsonSchemaOf, ref, SCHEMAS, type Schema } from "./schemas.ts";
 import { TAGS } from "./tags.ts";
 import { WEBHOOK_SCHEMAS } from "./webhook-schemas.ts";
-import { MESSAGES, WEBHOOK_PATHS } from "./webhooks.ts";
+import { WEBHOOK_PATHS } from "./webhooks.ts";
 
 /** The API as an OpenAPI 3.1 document. */
 

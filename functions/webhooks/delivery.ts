@@ -1,6 +1,7 @@
 import { type InferOutput, number, object, optional, parse, string } from "valibot";
 import type { DeliveryQueue } from "../env.ts";
 import { Failure } from "../errors.ts";
+import type { RequestStats } from "../telemetry/request-stats.ts";
 import type { SetErrorType, Spans } from "../telemetry/spans.ts";
 import type { EndpointRules } from "./endpoint-url.ts";
 import { logEntry } from "./messages.ts";
@@ -58,12 +59,33 @@ export async function dispatch({
 }): Promise<void> {
   for (;;) {
     const due = await outbox.claimDue(CLAIM_BATCH);
-    for (let start = 0; start < due.length; start += MAX_SEND_BATCH) {
-      const batch = due.slice(start, start + MAX_SEND_BATCH);
-      await queue.sendBatch(batch.map((deliveryId) => ({ body: { deliveryId } })));
-    }
+    await sendJobs(queue, due);
     if (due.length < CLAIM_BATCH) return;
   }
+}
+
+/** Sends deliveries to the queue. */
+export async function sendJobs(
+  queue: Pick<DeliveryQueue<DeliveryJob>, "sendBatch">,
+  deliveryIds: readonly string[],
+): Promise<void> {
+  for (let start = 0; start < deliveryIds.length; start += MAX_SEND_BATCH) {
+    const batch = deliveryIds.slice(start, start + MAX_SEND_BATCH);
+    await queue.sendBatch(batch.map((deliveryId) => ({ body: { deliveryId } })));
+  }
+}
+
+/** Counts each `sendBatch()` as a subrequest. */
+export function countedQueue(
+  queue: DeliveryQueue<DeliveryJob>,
+  stats: Pick<RequestStats, "countSubrequest">,
+): Pick<DeliveryQueue<DeliveryJob>, "sendBatch"> {
+  return {
+    sendBatch(messages) {
+      stats.countSubrequest();
+      return queue.sendBatch(messages);
+    },
+  };
 }
 
 /** Runs a batch of jobs from the queue concurrently. */

@@ -1,15 +1,15 @@
-import { type DeliveryQueue, parseEnv } from "../env.ts";
+import { parseEnv } from "../env.ts";
 import { Failure } from "../errors.ts";
 import { mayOwnWebhooks } from "../http/auth.ts";
 import { createPageSource } from "../page-source/create-page-source.ts";
 import { budgetFor } from "../page-source/subrequest-budget.ts";
 import { countsOf } from "../telemetry/counters.ts";
 import { countersOf, writeLogLine } from "../telemetry/request-logger.ts";
-import { createRequestStats, type RequestStats } from "../telemetry/request-stats.ts";
+import { createRequestStats } from "../telemetry/request-stats.ts";
 import { NO_SPANS, type Spans } from "../telemetry/spans.ts";
 import { DEADLINES, type Deadlines } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
-import { type DeliveryDeps, type DeliveryJob, dispatch, runJobs } from "./delivery.ts";
+import { countedQueue, type DeliveryDeps, dispatch, runJobs } from "./delivery.ts";
 import { ownHosts } from "./endpoint-url.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPollSchedule } from "./poll-schedule.ts";
@@ -123,17 +123,4 @@ export async function runDeliveries(
     spans,
   };
   await runJobs(deps, messages);
-}
-
-/** Counts each `sendBatch()` as a subrequest. */
-function countedQueue(
-  queue: DeliveryQueue<DeliveryJob>,
-  stats: RequestStats,
-): Pick<DeliveryQueue<DeliveryJob>, "sendBatch"> {
-  return {
-    sendBatch(messages) {
-      stats.countSubrequest();
-      return queue.sendBatch(messages);
-    },
-  };
 }
