@@ -185,7 +185,7 @@ export function parseInput<const Schema extends v.GenericSchema>(
   const [issue] = result.issues;
   const key = String(issue.path?.[0]?.key ?? "input");
   // Valibot reports a missing and an unknown member with the same message.
-  const isMissing = issue.type === "strict_object" && issue.expected !== "never";
+  const isMissing = /^(strict_)?object$/.test(issue.type) && issue.expected !== "never";
   throw invalid(key, isMissing ? `${key} is missing` : issue.message);
 }
 

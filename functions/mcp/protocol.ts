@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { MAX_BATCH_MESSAGES } from "../openapi/mcp-schemas.ts";
 
 /**
  * The Model Context Protocol over Streamable HTTP, without sessions, for a server that offers only tools.
@@ -13,9 +14,6 @@ const HANDSHAKE_VERSIONS = ["2025-11-25", "2025-06-18", BATCH_VERSION];
 const STATELESS_VERSION = "2026-07-28";
 /** The versions that a request may name in `_meta`. */
 const STATELESS_VERSIONS = [STATELESS_VERSION];
-
-/** Limits the work that one request causes: rate limits count a batch once. */
-export const MAX_BATCH_MESSAGES = 20;
 
 const META = "io.modelcontextprotocol/";
 

@@ -15,7 +15,7 @@ import {
 } from "./building-blocks.ts";
 import { MESSAGES } from "./event-types.ts";
 import * as examples from "./examples.ts";
-import { MCP_SCHEMAS } from "./mcp-schemas.ts";
+import { MAX_BATCH_MESSAGES, MCP_SCHEMAS } from "./mcp-schemas.ts";
 import { OPERATOR_PATHS, OPERATOR_SCHEMAS } from "./operator.ts";
 import { QUOTE_LICENSE } from "./quote-license.ts";
 import { anyRow, jsonSchemaOf, ref, SCHEMAS, type Schema } from "./schemas.ts";
@@ -152,7 +152,7 @@ const getProblem = {
 /** One message, or a batch of the version 2025-03-26. */
 const orBatch = (...schemas: readonly object[]) => {
   const one = schemas.length === 1 ? schemas[0] : { oneOf: schemas };
-  return { oneOf: [...schemas, { type: "array", items: one, minItems: 1, maxItems: 20 }] };
+  return { oneOf: [...schemas, { type: "array", items: one, minItems: 1, maxItems: MAX_BATCH_MESSAGES }] };
 };
 const tools = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
@@ -160,8 +160,7 @@ const postMcp = {
   operationId: "postMcp",
   tags: ["MCP"],
   summary: "Send a Model Context Protocol message",
-  description:
-    "Streamable HTTP without sessions. Supported protocol versions: 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28. Version 2025-03-26 also has batches: an array of 1 to 20 messages without initialize, answered with an array of responses. tools/list describes the tools, their arguments and their results.",
+  description: `Streamable HTTP without sessions. Supported protocol versions: 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28. Version 2025-03-26 also has batches: an array of 1 to ${MAX_BATCH_MESSAGES} messages without initialize, answered with an array of responses. tools/list describes the tools, their arguments and their results.`,
   requestBody: {
     required: true,
     content: { "application/json": { schema: orBatch(ref("McpMessage")), example: tools } },
@@ -178,7 +177,18 @@ const postMcp = {
         }),
       ]),
     },
-    "202": { description: "Notification accepted", headers: HEADERS },
+    "202": { description: "Notification or response accepted", headers: HEADERS },
+    "404": {
+      description: "A method that the stateless version does not have",
+      headers: HEADERS,
+      content: Object.fromEntries([
+        inFormat("json", ref("McpError"), {
+          jsonrpc: "2.0",
+          id: 1,
+          error: { code: -32_601, message: "Method not found" },
+        }),
+      ]),
+    },
     "400": {
       description: "Not a JSON-RPC message or batch, or an unsupported protocol version",
       headers: HEADERS,

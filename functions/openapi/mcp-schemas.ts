@@ -1,6 +1,9 @@
 import { object, type Schema } from "./schemas.ts";
 
-/** JSON Schemas of the JSON-RPC messages at `/mcp`. MCP itself describes what is in `params` and `result`. */
+/** JSON Schemas of the JSON-RPC messages at `/mcp`. MCP itself describes the members of `params` and `result`. */
+
+/** Limits the work that one request causes: rate limits count a batch once. */
+export const MAX_BATCH_MESSAGES = 20;
 
 const text = { type: "string" };
 const anyObject = { type: "object", additionalProperties: true };
@@ -13,10 +16,10 @@ const error = object(
 
 export const MCP_SCHEMAS: Readonly<Record<string, Schema>> = {
   McpMessage: {
-    ...object({ jsonrpc, id, method: text, params: anyObject }, ["id", "params"]),
+    ...object({ jsonrpc, id, method: text, params: anyObject }, ["id", "method", "params"]),
     // JSON-RPC does not forbid other members.
     additionalProperties: true,
-    description: "A request; without an id, a notification.",
+    description: "A request; without an id, a notification; without a method, a response, which is ignored.",
   },
   McpResult: { ...object({ jsonrpc, id, result: anyObject }), description: "The result of a request." },
   McpError: {

@@ -86,7 +86,7 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
     onRefusal: recordText,
     flightScope: origin ?? crypto.randomUUID(),
   });
-  const reader = createFirstSeenReader(upstash, config.upstash.url);
+  const reader = createFirstSeenReader(upstash, config.upstash.url, now);
   const firstSeen: PageSource["firstSeen"] = (...args) =>
     stats.time("shared", () => reader.firstSeen(...args));
   return withStats({ ...source, firstSeen }, stats, recordText);

@@ -16,7 +16,8 @@ const MAX_DATES = 512;
 
 /**
  * `recordFirstSeen(key, stored, dates, seenAt, now)` adds the rows of a first page to the record. It writes only for new rows,
- * and for a renewal: one command. A row older than all recorded rows is not added: it may have been there before.
+ * and for a renewal: one command. A row older than all recorded rows is not added: it may have been there before. A recorded
+ * row newer than the page does not exist: OpenD has corrected its date, and a row of that date would get a time too early.
  *
  * Arguments: `stored` is the value of `key` or false; `dates` are the timestamps of the rows between spaces, '' for a page
  * that says nothing; `seenAt` is the time of the reply, `now` that of the write, in milliseconds.
@@ -24,14 +25,18 @@ const MAX_DATES = 512;
 export const FIRST_SEEN_FUNCTION = `
 local function recordFirstSeen(key, stored, dates, seenAt, now)
   local written, known = string.match(stored or '', '^(%d+)(.*)$')
-  local entries, isKnown, oldest = {}, {}, nil
+  local entries, isKnown, oldest, isChanged = {}, {}, nil, false
+  local newest = tonumber(string.match(dates, '%d+'))
   for date, seen in string.gmatch(known or '', '\\n(%d+) (%d+)') do
-    isKnown[date] = true
-    oldest = math.min(oldest or tonumber(date), tonumber(date))
-    table.insert(entries, {date = date, seen = seen})
+    if newest and tonumber(date) > newest then
+      isChanged = true
+    else
+      isKnown[date] = true
+      oldest = math.min(oldest or tonumber(date), tonumber(date))
+      table.insert(entries, {date = date, seen = seen})
+    end
   end
   local seen = oldest and string.format('%.0f', math.ceil(seenAt / 1000)) or '0'
-  local isChanged = false
   for date in string.gmatch(dates, '%d+') do
     if not isKnown[date] and (not oldest or tonumber(date) > oldest) then
       isChanged = true

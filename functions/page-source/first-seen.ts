@@ -14,12 +14,13 @@ export type FirstSeen = ReadonlyMap<bigint, number>;
 export interface SeenRows {
   readonly rows: readonly Row[];
   readonly fetchedAt: number;
+  /** Only rows of a first page are recorded. */
+  readonly isFirstPage: boolean;
 }
 
 export interface FirstSeenReader {
   /**
-   * Reads when rows were first seen, with one command a symbol at most. Recorded times never change, so an isolate
-   * remembers them.
+   * Reads when rows were first seen, with one command a symbol at most. An isolate remembers them for an hour.
    * @returns the times of these rows, as far as they are known
    * @throws Failure `store_unavailable`
    */
@@ -28,14 +29,21 @@ export interface FirstSeenReader {
 
 /** Records that an isolate remembers. One has 11 KB at most, and usually 1 KB. */
 const MAX_REMEMBERED = 200;
-/** The values in Redis, by database and symbol. The first one is the oldest. */
-const remembered = new Map<string, string>();
+/** As long as a data center keeps a purged page. Then a deleted record is forgotten. */
+const REMEMBERED_MS = 3_600_000;
+/** The values in Redis and when they were read, by database and symbol. The first one is the oldest. */
+const remembered = new Map<string, { readonly value: string; readonly readAt: number }>();
 
 /**
  * Creates the reader of one request.
  * @param database names it, because an isolate may serve several
+ * @param now the time in Unix milliseconds
  */
-export function createFirstSeenReader(upstash: Upstash, database: string): FirstSeenReader {
+export function createFirstSeenReader(
+  upstash: Upstash,
+  database: string,
+  now: () => number,
+): FirstSeenReader {
   /** What this request has read: the older pages of a history need no other record. */
   const records = new Map<string, SeenRecord>();
   return {
@@ -45,15 +53,16 @@ export function createFirstSeenReader(upstash: Upstash, database: string): First
       const name = `${database} ${key}`;
       const read = records.get(name);
       if (read) return timesOf(seen, read);
-      const known = parseRecord(remembered.get(name));
+      const memory = remembered.get(name);
+      const known = memory && now() - memory.readAt < REMEMBERED_MS ? parseRecord(memory.value) : undefined;
       // A row that is missing may have been recorded since.
-      if (known && hasAll(known, seen.rows)) {
+      if (known && (!seen.isFirstPage || hasAll(known, seen.rows))) {
         records.set(name, known);
         return timesOf(seen, known);
       }
       const value = await upstash.exec((redis) => redis.get<string>(key));
       const record = parseRecord(value) ?? new Map<bigint, number>();
-      if (value !== null && record.size > 0) remember(name, value);
+      if (value !== null && record.size > 0) remember(name, { value, readAt: now() });
       records.set(name, record);
       return timesOf(seen, record);
     },
@@ -86,22 +95,22 @@ function hasAll(record: SeenRecord, rows: readonly Row[]): boolean {
   return rows.every(({ timestamp }) => record.has(timestamp) || timestamp < oldest);
 }
 
-function timesOf({ rows, fetchedAt }: SeenRows, record: SeenRecord): FirstSeen {
+function timesOf({ rows, fetchedAt, isFirstPage }: SeenRows, record: SeenRecord): FirstSeen {
   const [newest] = record.keys();
   // The write of a page may still be running. The fetch saw its new rows, and about this time is recorded.
   const timeOfNew = Math.ceil(fetchedAt / 1_000);
   return new Map(
     rows.flatMap(({ timestamp }) => {
-      const isNew = newest !== undefined && timestamp > newest;
+      const isNew = isFirstPage && newest !== undefined && timestamp > newest;
       const time = isNew ? timeOfNew : record.get(timestamp);
       return time ? [[timestamp, time] as const] : [];
     }),
   );
 }
 
-function remember(name: string, value: string): void {
+function remember(name: string, record: { readonly value: string; readonly readAt: number }): void {
   remembered.delete(name);
-  remembered.set(name, value);
+  remembered.set(name, record);
   const [oldest = ""] = remembered.keys();
   if (remembered.size > MAX_REMEMBERED) remembered.delete(oldest);
 }

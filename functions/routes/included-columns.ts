@@ -1,5 +1,6 @@
 import type { PageSource } from "../page-source/page-source.ts";
 import { type Column, type FIRST_SEEN, firstSeenColumn } from "../short-interest/columns.ts";
+import { FIRST_CURSOR } from "../short-interest/page.ts";
 
 /**
  * The page source of a request, and the columns that its `include` adds to each row. Without `include`, nothing more is read.
@@ -16,7 +17,8 @@ export function withIncluded(
     async page(symbol, cursor, num) {
       const result = await pageSource.page(symbol, cursor, num);
       const { page, fetchedAt } = result;
-      const times = await pageSource.firstSeen(symbol, { rows: page.rows, fetchedAt });
+      const isFirstPage = cursor === FIRST_CURSOR;
+      const times = await pageSource.firstSeen(symbol, { rows: page.rows, fetchedAt, isFirstPage });
       for (const [timestamp, time] of times) firstSeen.set(timestamp, time);
       return result;
     },

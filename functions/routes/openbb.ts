@@ -14,7 +14,7 @@ import { MAX_QUOTA_WAIT_MS } from "./history.ts";
 const HistoryInput = v.object({ symbol: symbolText, from: v.optional(from), to: v.optional(to) });
 const LatestInput = v.object(LatestQuery.entries);
 
-/** Columns whose names differ between the markets, or from what a reader of a dashboard expects. */
+/** Columns whose names differ between the markets, or from the usual names of a dashboard. */
 const RENAMED: Readonly<Record<string, string>> = {
   timestamp_str: "date",
   aggregated_short: "shares",

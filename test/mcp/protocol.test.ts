@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MAX_BATCH_MESSAGES } from "../../functions/mcp/protocol.ts";
+import { MAX_BATCH_MESSAGES } from "../../functions/openapi/mcp-schemas.ts";
 import { type Service, startService } from "../support/service.ts";
 
 const META = "io.modelcontextprotocol/";

@@ -9,7 +9,7 @@ linter.setRuleset(
   new Ruleset({
     extends: [oas],
     rules: {
-      // The contact is the operator of a deployment, whom this repository does not know.
+      // The contact is the operator of a deployment, which this repository does not know.
       "info-contact": "off",
     },
   }),

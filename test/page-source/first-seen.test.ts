@@ -11,6 +11,7 @@ const KEY = { symbol: "HK.00700", cursor: "" };
 const RECORD = "short-interest:first-seen:HK.00700";
 const SYMBOL = parseSymbol("HK.00700");
 
+let now = NOW;
 let started: Awaited<ReturnType<typeof startSharedCache>>;
 beforeEach(async () => {
   started = await startSharedCache();
@@ -70,6 +71,15 @@ describe("record of first sights", () => {
     expect(await record()).toEqual([`${NOW}`, "200 0", "100 0"]);
   });
 
+  it("drops a row newer than a later page, so that a row of its date gets no time before it was seen", async () => {
+    await write([200, 100], NOW);
+    await write([900, 200, 100], NOW + DAY);
+    await write([300, 200, 100], NOW + 3 * DAY);
+    expect((await record()).slice(1)).toEqual([`300 ${NOW / 1_000 + 3 * 86_400}`, "200 0", "100 0"]);
+    await write([900, 300, 200, 100], NOW + 30 * DAY);
+    expect((await record())[1]).toBe(`900 ${NOW / 1_000 + 30 * 86_400}`);
+  });
+
   it("keeps every digit of a date", async () => {
     await write([100], NOW);
     const date = 2n ** 64n - 1n;
@@ -79,8 +89,8 @@ describe("record of first sights", () => {
       dates: datesToRecord({ market: "HK", rows, next: null }, KEY),
     });
     expect((await record())[1]).toBe(`${date} ${NOW / 1_000 + 1}`);
-    const reader = createFirstSeenReader(started.upstash, started.url);
-    expect(await reader.firstSeen(SYMBOL, { rows, fetchedAt: NOW })).toEqual(
+    const reader = createFirstSeenReader(started.upstash, started.url, () => now);
+    expect(await reader.firstSeen(SYMBOL, { rows, fetchedAt: NOW, isFirstPage: true })).toEqual(
       new Map([[date, NOW / 1_000 + 1]]),
     );
   });
@@ -102,9 +112,10 @@ describe("reader of first sights", () => {
     const before = await started.requests();
     /** Reads as another request. */
     const read = (dates: readonly number[]) =>
-      createFirstSeenReader(started.upstash, started.url).firstSeen(SYMBOL, {
+      createFirstSeenReader(started.upstash, started.url, () => now).firstSeen(SYMBOL, {
         rows: rowsOf(dates),
         fetchedAt: NOW + DAY,
+        isFirstPage: true,
       });
     expect(await read([])).toEqual(new Map());
     expect((await started.requests()) - before).toBe(0);
@@ -121,11 +132,39 @@ describe("reader of first sights", () => {
     expect((await started.requests()) - after).toBe(0);
   });
 
+  it("of an isolate forgets a record after an hour", async () => {
+    await write([200, 100], NOW);
+    await write([300, 200, 100], NOW + DAY);
+    const read = () =>
+      createFirstSeenReader(started.upstash, started.url, () => now).firstSeen(SYMBOL, {
+        rows: rowsOf([300]),
+        fetchedAt: NOW + DAY,
+        isFirstPage: true,
+      });
+    const seen = new Map([[300n, (NOW + DAY) / 1_000]]);
+    expect(await read()).toEqual(seen);
+    await started.command("DEL", RECORD);
+    now = NOW + 3_600_000 - 1;
+    expect(await read()).toEqual(seen);
+    now = NOW + 3_600_000;
+    expect(await read()).toEqual(new Map());
+    now = NOW;
+  });
+
+  it("gives no time to a row of an older page that the record lacks", async () => {
+    await write([200, 100], NOW);
+    const reader = createFirstSeenReader(started.upstash, started.url, () => now);
+    const seen = { rows: rowsOf([350, 340]), fetchedAt: NOW + DAY, isFirstPage: false };
+    expect(await reader.firstSeen(SYMBOL, seen)).toEqual(new Map());
+  });
+
   it("knows no time without a record, and reads once for all pages of a request", async () => {
-    const reader = createFirstSeenReader(started.upstash, started.url);
+    const reader = createFirstSeenReader(started.upstash, started.url, () => now);
     const before = await started.requests();
     for (const date of [200, 100]) {
-      expect(await reader.firstSeen(SYMBOL, { rows: rowsOf([date]), fetchedAt: NOW })).toEqual(new Map());
+      expect(
+        await reader.firstSeen(SYMBOL, { rows: rowsOf([date]), fetchedAt: NOW, isFirstPage: true }),
+      ).toEqual(new Map());
     }
     expect((await started.requests()) - before).toBe(1);
   });

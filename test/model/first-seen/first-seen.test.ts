@@ -78,11 +78,7 @@ describe("first_seen_at", () => {
     ["rows of the first look get a time", "local seen = oldest and string", "local seen = string"],
     ["the Worker's clock alone counts", "math.max(fetched, tonumber(", "math.min(fetched, tonumber("],
     ["rows that are older than the record count as new", " and (not oldest or tonumber(date) > oldest)", ""],
-    [
-      "new rows are never recorded",
-      "'0'\n  local isChanged",
-      "'0'\n  if oldest then return end\n  local isChanged",
-    ],
+    ["new rows are never recorded", "'0'\n  for date", "'0'\n  if oldest then return end\n  for date"],
     ["a later page replaces a time", "if not isKnown[date] and (", "if tonumber(date) > (oldest or 0) and ("],
   ])("check detects the defect: %s", { timeout: TIMEOUT_MS }, async (_, original, replacement) => {
     const rewrite = (script: string) => script.replace(original, replacement);

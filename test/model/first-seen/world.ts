@@ -111,6 +111,10 @@ export class FirstSeenWorld {
       this.#baseline = rows;
       this.#stored.clear();
     }
+    // A row newer than the page is dropped, as if it had never been there.
+    const [newest = 0n] = rows;
+    this.#baseline = this.#baseline.filter((row) => row <= newest);
+    for (const row of this.#stored.keys()) if (row > newest) this.#stored.delete(row);
     for (const row of rows) if (!this.#stored.has(row)) this.#stored.set(row, arrivedAt);
   }
 
@@ -131,9 +135,13 @@ export class FirstSeenWorld {
    * @param isolate names an isolate that may remember the record; absent for a new one
    * @throws Error if a time is not null and not within the true window
    */
-  async read({ page, fetchedAt, arrivedAt }: FetchedPage, isolate?: string): Promise<void> {
-    const reader = createFirstSeenReader(this.#upstash, isolate ?? crypto.randomUUID());
-    const times = await reader.firstSeen(parseSymbol(SYMBOL), { rows: page.rows, fetchedAt });
+  async read({ key, page, fetchedAt, arrivedAt }: FetchedPage, isolate?: string): Promise<void> {
+    const reader = createFirstSeenReader(this.#upstash, isolate ?? crypto.randomUUID(), () => this.now);
+    const times = await reader.firstSeen(parseSymbol(SYMBOL), {
+      rows: page.rows,
+      fetchedAt,
+      isFirstPage: key.cursor === "",
+    });
     const oldest = this.#baseline.at(-1) ?? 0n;
     for (const { timestamp } of page.rows) {
       const seconds = times.get(timestamp);

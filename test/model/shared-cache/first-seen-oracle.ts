@@ -30,10 +30,13 @@ export class FirstSeenOracle {
    */
   write(dates: readonly number[], seenAt: number, now: number): void {
     if (dates.length === 0) return;
+    const newest = Math.max(...dates);
+    const dropped = [...this.#seen.keys()].filter((date) => date > newest);
+    for (const date of dropped) this.#seen.delete(date);
     const oldest = Math.min(...this.#seen.keys());
     const isFirst = this.#seen.size === 0;
     const added = dates.filter((date) => isFirst || (!this.#seen.has(date) && date > oldest));
-    if (added.length === 0 && now - this.#writtenAt < RENEWAL_MS) return;
+    if (added.length + dropped.length === 0 && now - this.#writtenAt < RENEWAL_MS) return;
     for (const date of added) this.#seen.set(date, isFirst ? 0 : Math.ceil(seenAt / 1_000));
     this.#writtenAt = now;
     this.until = now + RECORD_MS;

@@ -193,6 +193,12 @@ const WRITE_MUTANTS: readonly Omit<Mutant, "script">[] = [
     expectedMessage: "The first-seen record is",
   },
   {
+    defect: "a row newer than a later page stays",
+    original: "if newest and tonumber(date) > newest then",
+    replacement: "if false then",
+    expectedMessage: "The first-seen record is",
+  },
+  {
     defect: "the earlier of two clocks tells when a row was seen",
     original: "math.max(fetched, tonumber(",
     replacement: "math.min(fetched, tonumber(",
