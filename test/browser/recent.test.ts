@@ -50,6 +50,7 @@ describe("recently viewed securities", () => {
       await home.loaded(visitor);
     }
     await page.getByRole("link", { name: "Short interest", exact: true }).click();
+    await watchlistIsLoaded(page);
     expect(await recent(page)).toEqual(["US.SPY", "HK.02800"]);
   });
 
