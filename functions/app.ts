@@ -14,7 +14,7 @@ import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestLog } from "./middleware/request-log.ts";
 import { responseCache } from "./middleware/response-cache.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
-import { getOpenapi } from "./openapi/handler.ts";
+import { getOpenapi, listEventTypes } from "./openapi/handler.ts";
 import {
   acceptTcpClient,
   acceptWebSocketClient,
@@ -64,12 +64,14 @@ app.get("/v1/openbb/chart", (context) => getHistoryRows(context, "asc"));
 app.get("/v1/openbb/latest", getLatestRows);
 
 app.get("/v1/webhooks", webhooks.listWebhooks).post(webhooks.createWebhook);
+app.get("/v1/webhooks/event-types", listEventTypes);
 app
   .get("/v1/webhooks/:id", (context) => webhooks.getWebhook(context, context.req.param("id")))
   .patch((context) => webhooks.changeWebhook(context, context.req.param("id")))
   .delete((context) => webhooks.deleteWebhook(context, context.req.param("id")));
 app.post("/v1/webhooks/:id/rotate", (context) => webhooks.rotateSecret(context, context.req.param("id")));
 app.post("/v1/webhooks/:id/test", (context) => webhooks.testWebhook(context, context.req.param("id")));
+app.post("/v1/webhooks/:id/replay", (context) => webhooks.replayWebhook(context, context.req.param("id")));
 app.get("/v1/webhooks/:id/deliveries", (context) =>
   webhooks.listDeliveries(context, context.req.param("id")),
 );

@@ -30,7 +30,8 @@ const target = `${url.origin}/tcp`;
 if (key !== undefined && !isSafeForKey(url)) stop("API_KEY is sent only over https:// or to this machine");
 if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) stop("API_KEY contains characters that no key has");
 
-const server = createServer({ noDelay: true }, forward);
+// Half-open, so that the last bytes of a program are sent before both sides close.
+const server = createServer({ allowHalfOpen: true, noDelay: true }, forward);
 server.on("error", (error) => {
   const isInUse = "code" in error && error.code === "EADDRINUSE";
   stop(isInUse ? `Port ${port} is in use, perhaps by an OpenD. Choose another with --port.` : error.message);

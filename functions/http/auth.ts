@@ -117,7 +117,7 @@ export async function limitAddress(headers: Headers, { requestsPerClient }: Auth
  */
 export async function limitExpensive(
   client: string,
-  operation: "test messages" | "readiness checks" | "metrics requests",
+  operation: "test messages" | "replays" | "readiness checks" | "metrics requests",
   { requestsPerClient }: AuthConfig,
 ): Promise<void> {
   await count(requestsPerClient, `${operation} ${client}`, `${operation} with your API key`);

@@ -71,13 +71,25 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   limit_reached: {
     status: 409,
     title: "Limit reached",
-    advice: "The member detail names the limit. Delete a webhook, or wait until an old secret expires.",
+    advice:
+      "The member detail names the limit. Delete a webhook, or wait until an old secret or an idempotency key expires.",
   },
   duplicate_webhook: {
     status: 409,
     title: "Duplicate webhook",
     advice:
       "Your key already has a webhook with this URL and these symbols. The member detail names it. Change or delete that webhook.",
+  },
+  inactive_webhook: {
+    status: 409,
+    title: "Inactive webhook",
+    advice: 'Resume the webhook first: send PATCH with {"active": true}.',
+  },
+  idempotency_key_in_use: {
+    status: 409,
+    title: "Idempotency key in use",
+    advice:
+      "The first request with this Idempotency-Key is in progress. Repeat the request after Retry-After.",
   },
   content_too_large: { status: 413, title: "Content too large", advice: "Send a smaller request body." },
   unsupported_media_type: {
@@ -89,6 +101,11 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     status: 422,
     title: "Endpoint verification failed",
     advice: "The endpoint must answer a signed test message with 2xx within 15 s.",
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: "Idempotency key reused",
+    advice: "Send another Idempotency-Key for another request body. A key is remembered for 24 hours.",
   },
   upgrade_required: {
     status: 426,

@@ -1,7 +1,7 @@
 import { requireJson } from "../http/formats.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { stringify } from "../short-interest/json.ts";
-import { answerMessage } from "./protocol.ts";
+import { answerBody } from "./protocol.ts";
 import { callTool, TOOLS } from "./tools.ts";
 
 const SERVER = {
@@ -16,7 +16,7 @@ const SERVER = {
   tools: TOOLS.map(({ listed }) => listed),
 };
 
-/** `POST /mcp`: handles one message of the Model Context Protocol. */
+/** `POST /mcp`: handles a message or a batch of the Model Context Protocol. */
 export async function postMcp(context: AppContext): Promise<Response> {
   const { req, var: scope } = context;
   requireJson(req.header("Content-Type"));
@@ -24,7 +24,7 @@ export async function postMcp(context: AppContext): Promise<Response> {
     ...SERVER,
     call: (name: string, input: unknown) => callTool(name, input, scope.pageSource),
   };
-  const { status, body } = await answerMessage(await req.text(), req.raw.headers, server);
+  const { status, body } = await answerBody(await req.text(), req.raw.headers, server);
   const headers = { "Cache-Control": "no-store" };
   if (body === undefined) return new Response(null, { status, headers });
   return new Response(stringify(body), {

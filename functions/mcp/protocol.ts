@@ -7,8 +7,16 @@ import * as v from "valibot";
  * https://modelcontextprotocol.io/specification
  */
 
-const HANDSHAKE_VERSIONS = ["2025-11-25", "2025-06-18"];
+/** The only version with batches, and without a header for the version. A request without that header has it. */
+const BATCH_VERSION = "2025-03-26";
+const HANDSHAKE_VERSIONS = ["2025-11-25", "2025-06-18", BATCH_VERSION];
 const STATELESS_VERSION = "2026-07-28";
+/** The versions that a request may name in `_meta`. */
+const STATELESS_VERSIONS = [STATELESS_VERSION];
+
+/** Limits the work that one request causes: rate limits count a batch once. */
+export const MAX_BATCH_MESSAGES = 20;
+
 const META = "io.modelcontextprotocol/";
 
 /** How long a client may cache the list of tools, in milliseconds. */
@@ -69,11 +77,51 @@ class RpcError extends Error {
   }
 }
 
-/** Handles one message. An invalid message gets an error response. */
-export async function answerMessage(text: string, headers: Headers, server: McpServer): Promise<McpAnswer> {
+/**
+ * Handles the body of a request: a message, or a batch of them in version 2025-03-26. An invalid message gets an error
+ * response.
+ * @param text JSON
+ */
+export async function answerBody(text: string, headers: Headers, server: McpServer): Promise<McpAnswer> {
+  try {
+    const json = parseJson(text);
+    return await (Array.isArray(json)
+      ? answerBatch(json, headers, server)
+      : answerMessage(json, headers, server));
+  } catch (thrown) {
+    return errorAnswer(null, thrown);
+  }
+}
+
+/** Messages run concurrently, as the JSON-RPC specification allows. Their responses have their order. */
+async function answerBatch(
+  messages: readonly unknown[],
+  headers: Headers,
+  server: McpServer,
+): Promise<McpAnswer> {
+  const version = headers.get("MCP-Protocol-Version");
+  if (version !== null && version !== BATCH_VERSION) {
+    throw new RpcError(400, INVALID_REQUEST, `Only version ${BATCH_VERSION} has batches`);
+  }
+  if (messages.length === 0 || messages.length > MAX_BATCH_MESSAGES) {
+    throw new RpcError(400, INVALID_REQUEST, `A batch has 1 to ${MAX_BATCH_MESSAGES} messages`);
+  }
+  if (messages.some(isInitialize)) {
+    throw new RpcError(400, INVALID_REQUEST, "initialize must not be part of a batch");
+  }
+  const answers = await Promise.all(messages.map((message) => answerMessage(message, headers, server)));
+  const bodies = answers.flatMap(({ body }) => body ?? []);
+  return bodies.length === 0 ? { status: 202 } : { status: 200, body: bodies };
+}
+
+function isInitialize(message: unknown): boolean {
+  return v.is(v.object({ method: v.literal("initialize") }), message);
+}
+
+async function answerMessage(json: unknown, headers: Headers, server: McpServer): Promise<McpAnswer> {
   let id: Id = null;
   try {
-    const message = v.safeParse(Message, parseJson(text));
+    const message = v.safeParse(Message, json);
     if (!message.success) throw new RpcError(400, INVALID_REQUEST, "Not a JSON-RPC 2.0 message");
     const { method, params = {} } = message.output;
     // Notifications, and responses to requests that this server never sends.
@@ -83,10 +131,15 @@ export async function answerMessage(text: string, headers: Headers, server: McpS
     const result = await dispatch(method, params, stateless, server);
     return { status: 200, body: { jsonrpc: "2.0", id, result } };
   } catch (thrown) {
-    if (!(thrown instanceof RpcError)) throw thrown;
-    const { status, code, message, data } = thrown;
-    return { status, body: { jsonrpc: "2.0", id, error: { code, message, ...(data && { data }) } } };
+    return errorAnswer(id, thrown);
   }
+}
+
+/** @throws anything that is not an RpcError */
+function errorAnswer(id: Id, thrown: unknown): McpAnswer {
+  if (!(thrown instanceof RpcError)) throw thrown;
+  const { status, code, message, data } = thrown;
+  return { status, body: { jsonrpc: "2.0", id, error: { code, message, ...(data && { data }) } } };
 }
 
 function parseJson(text: string): unknown {
@@ -144,7 +197,7 @@ async function dispatch(
   }
   if (method === "server/discover" && stateless) {
     return {
-      supportedVersions: [STATELESS_VERSION],
+      supportedVersions: STATELESS_VERSIONS,
       capabilities,
       instructions,
       ...listCaching,
@@ -179,12 +232,14 @@ async function callTool(params: Record<string, unknown>, { tools, call }: McpSer
   return call(name, input);
 }
 
+/** Lists the versions that the next request may name, as `server/discover` does. */
 function unsupported(requested: string): RpcError {
-  const supported = [STATELESS_VERSION, ...HANDSHAKE_VERSIONS];
-  return new RpcError(400, UNSUPPORTED_VERSION, "Unsupported protocol version", {
-    supported,
-    requested,
-  });
+  return new RpcError(
+    400,
+    UNSUPPORTED_VERSION,
+    `Unsupported protocol version; initialize negotiates ${HANDSHAKE_VERSIONS.join(", ")}`,
+    { supported: STATELESS_VERSIONS, requested },
+  );
 }
 
 function mismatch(header: string): RpcError {

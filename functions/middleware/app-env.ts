@@ -3,10 +3,13 @@ import type { Config } from "../env.ts";
 import type { FailureCode } from "../errors.ts";
 import type { PageSource } from "../page-source/page-source.ts";
 import type { RequestStats } from "../telemetry/request-stats.ts";
+import type { PlatformTracing } from "../telemetry/spans.ts";
 
 declare module "hono" {
-  /** Hono's type lacks this method of Workers. */
+  /** Hono's type lacks these members of Workers. */
   interface ExecutionContext {
+    /** Absent in older runtimes. */
+    readonly tracing?: PlatformTracing;
     /** Cancels the invocation, and drops its connection. */
     abort(reason?: unknown): void;
   }

@@ -11,6 +11,7 @@ const EXPOSED_HEADERS = [
   "Age",
   "Cache-Status",
   "ETag",
+  "Idempotent-Replayed",
   "Link",
   "Location",
   "RateLimit",

@@ -44,7 +44,7 @@ export async function readEdgeResponse(context: AppContext, name: string): Promi
   return withTimeout(
     READ_TIMEOUT_MS,
     () => requestTimeout(READ_TIMEOUT_MS),
-    () => stats.time("edge", reading()),
+    () => stats.time("edge", reading),
   ).catch(ignoreFailure);
 }
 

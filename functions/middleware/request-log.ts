@@ -1,6 +1,7 @@
 import { matchedRoutes } from "hono/route";
 import { createRequestLogger } from "../telemetry/request-logger.ts";
 import { createRequestStats } from "../telemetry/request-stats.ts";
+import { spansOf } from "../telemetry/spans.ts";
 import type { AppContext, Middleware } from "./app-env.ts";
 
 const MAX_ID_LENGTH = 255;
@@ -8,7 +9,7 @@ const MAX_ID_LENGTH = 255;
 /** Sets `X-Request-Id` and `Server-Timing`, and writes the log line of the request when all its work has ended. */
 export const requestLog: Middleware = async (context, next) => {
   const startedAt = Date.now();
-  const stats = createRequestStats(Date.now);
+  const stats = createRequestStats(Date.now, { spans: spansOf(context.executionCtx.tracing) });
   const logger = createRequestLogger((work) => context.executionCtx.waitUntil(work));
   const requestId = requestIdOf(context);
   context.set("requestId", requestId);

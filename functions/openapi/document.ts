@@ -13,6 +13,7 @@ import {
   TIMING,
   WITH_KEY,
 } from "./building-blocks.ts";
+import { MESSAGES } from "./event-types.ts";
 import * as examples from "./examples.ts";
 import { MCP_SCHEMAS } from "./mcp-schemas.ts";
 import { OPERATOR_PATHS, OPERATOR_SCHEMAS } from "./operator.ts";
@@ -20,7 +21,7 @@ import { QUOTE_LICENSE } from "./quote-license.ts";
 import { anyRow, jsonSchemaOf, ref, SCHEMAS, type Schema } from "./schemas.ts";
 import { TAGS } from "./tags.ts";
 import { WEBHOOK_SCHEMAS } from "./webhook-schemas.ts";
-import { MESSAGES, WEBHOOK_PATHS } from "./webhooks.ts";
+import { WEBHOOK_PATHS } from "./webhooks.ts";
 
 /** The API as an OpenAPI 3.1 document. */
 
@@ -148,6 +149,11 @@ const getProblem = {
   },
 };
 
+/** One message, or a batch of the version 2025-03-26. */
+const orBatch = (...schemas: readonly object[]) => {
+  const one = schemas.length === 1 ? schemas[0] : { oneOf: schemas };
+  return { oneOf: [...schemas, { type: "array", items: one, minItems: 1, maxItems: 20 }] };
+};
 const tools = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
 const postMcp = {
@@ -155,26 +161,26 @@ const postMcp = {
   tags: ["MCP"],
   summary: "Send a Model Context Protocol message",
   description:
-    "Streamable HTTP without sessions. Supported protocol versions: 2025-06-18, 2025-11-25 and 2026-07-28. tools/list describes the tools, their arguments and their results.",
+    "Streamable HTTP without sessions. Supported protocol versions: 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28. Version 2025-03-26 also has batches: an array of 1 to 20 messages without initialize, answered with an array of responses. tools/list describes the tools, their arguments and their results.",
   requestBody: {
     required: true,
-    content: { "application/json": { schema: ref("McpMessage"), example: tools } },
+    content: { "application/json": { schema: orBatch(ref("McpMessage")), example: tools } },
   },
   responses: {
     "200": {
       description: "The result, or a JSON-RPC error of the method",
       headers: HEADERS,
       content: Object.fromEntries([
-        inFormat(
-          "json",
-          { oneOf: [ref("McpResult"), ref("McpError")] },
-          { jsonrpc: "2.0", id: 1, result: { tools: [] } },
-        ),
+        inFormat("json", orBatch(ref("McpResult"), ref("McpError")), {
+          jsonrpc: "2.0",
+          id: 1,
+          result: { tools: [] },
+        }),
       ]),
     },
     "202": { description: "Notification accepted", headers: HEADERS },
     "400": {
-      description: "Not a JSON-RPC message, or an unsupported protocol version",
+      description: "Not a JSON-RPC message or batch, or an unsupported protocol version",
       headers: HEADERS,
       content: Object.fromEntries([
         inFormat("json", ref("McpError"), {

@@ -84,6 +84,15 @@ const DETAILS: Readonly<
   ],
   limit_reached: ["A key has at most 20 webhooks"],
   duplicate_webhook: ["The webhook wh_0f5c6ad0b1f64d5f9a53a8f4b7c1e2d3 has the same URL and symbols"],
+  inactive_webhook: ["The webhook is inactive: resume it first"],
+  idempotency_key_in_use: [
+    "The first request with this Idempotency-Key is in progress",
+    { retryAfterMs: 1_000 },
+  ],
+  idempotency_key_reused: [
+    "This Idempotency-Key was sent with another body",
+    { parameter: "Idempotency-Key" },
+  ],
   unverified_endpoint: [
     "The test message was answered with status 500; the receiver must respond with 2xx",
     { parameter: "url" },

@@ -7,7 +7,7 @@ const text = { type: "string" };
 const id = { ...text, description: "ID of the webhook." };
 const seconds = (description: string): Schema => ({ type: "integer", description });
 const secondsOrNull = (description: string): Schema => ({ type: ["integer", "null"], description });
-const secret = { ...text, description: "Signing secret. It is returned only once." };
+const secret = { ...text, description: "Signing secret. Only the response that sets it has it." };
 const reason = {
   enum: ["paused", "gone", "failing", "revoked", null],
   description:
@@ -48,6 +48,11 @@ const delivery = object({
   duration_ms: { type: "integer", description: "Duration of the attempt." },
   next_attempt_at: secondsOrNull("Time of the next attempt, Unix time in seconds; null if there is none."),
 });
+const eventType = object({
+  type: { ...text, description: "Member type of the message." },
+  description: text,
+  schema: { type: "object", description: "JSON Schema (2020-12) of the message's body, with an example." },
+});
 const message = (type: string, data: Schema) =>
   object({ type: { const: type }, timestamp: { ...text, format: "date-time" }, data });
 
@@ -66,6 +71,11 @@ export const WEBHOOK_SCHEMAS: Readonly<Record<string, Schema>> = {
       "Time until which the previous secrets sign as well, Unix time in seconds; null if they are revoked.",
     ),
   }),
+  Replay: object({
+    messages: { type: "integer", description: "Number of messages that are sent." },
+    has_more: { type: "boolean", description: "Whether another replay would send more messages." },
+  }),
+  EventTypes: object({ items: { type: "array", items: eventType } }),
   Delivery: { ...delivery, description: "An attempt to deliver a message." },
   Deliveries: object({ items: { type: "array", items: ref("Delivery") } }),
   PublishedMessage: message(

@@ -1,9 +1,9 @@
 import type * as v from "valibot";
 import type { FailureCode } from "../errors.ts";
 import { PUBLISHED, TEST } from "../webhooks/messages.ts";
-import { NewSecret, NewWebhook, WebhookChanges } from "../webhooks/parameters.ts";
+import { NewSecret, NewWebhook, ReplayRequest, WebhookChanges } from "../webhooks/parameters.ts";
 import { HEADERS, header, inFormat, parameter, problems, WITH_KEY } from "./building-blocks.ts";
-import { HK_ROWS } from "./examples.ts";
+import { eventTypes } from "./event-types.ts";
 import { jsonSchemaOf, ref } from "./schemas.ts";
 
 /** Operations on webhooks, and the messages that webhooks send. */
@@ -50,12 +50,34 @@ const BODY: readonly FailureCode[] = [
   "unsupported_media_type",
 ];
 
+const CREATION: readonly FailureCode[] = [
+  "unverified_endpoint",
+  "limit_reached",
+  "duplicate_webhook",
+  "idempotency_key_in_use",
+  "idempotency_key_reused",
+];
+
 const security = WITH_KEY;
 const idParameter = parameter(
   "id",
   "path",
   { ...text, description: "ID of the webhook.", examples: [ID] },
   true,
+);
+
+const idempotencyKey = parameter(
+  "Idempotency-Key",
+  "header",
+  {
+    ...text,
+    minLength: 1,
+    maxLength: 255,
+    description:
+      "Identifies the request, for example a UUID. For 24 hours, a repeated request with the same key and body gets the first response again, with the secret. A failed request does not use up its key.",
+    examples: ["5f0f9cd8-6c5b-4d0a-9a54-0c1a2f3d4e5b"],
+  },
+  false,
 );
 
 function bodyOf(schema: v.GenericSchema, example: object) {
@@ -76,6 +98,7 @@ export const WEBHOOK_PATHS = {
       description:
         "Sends a message to url when a new row of one of the symbols is published. The endpoint must first answer a signed test message with 2xx within 15 s. Existing rows are not sent. An API key can have up to 20 webhooks.",
       security,
+      parameters: [idempotencyKey],
       requestBody: bodyOf(NewWebhook, { url: webhook.url, symbols: webhook.symbols }),
       responses: {
         "201": response(
@@ -84,9 +107,10 @@ export const WEBHOOK_PATHS = {
           { ...webhook, secret: SECRET },
           {
             Location: header("URL of the webhook."),
+            "Idempotent-Replayed": header("true if this is the stored response of the first request.", false),
           },
         ),
-        ...problems([...BODY, ...COMMON, "unverified_endpoint", "limit_reached", "duplicate_webhook"]),
+        ...problems([...BODY, ...COMMON, ...CREATION]),
       },
     },
     get: {
@@ -98,6 +122,19 @@ export const WEBHOOK_PATHS = {
       responses: {
         "200": response("All webhooks of this key, oldest first", "Webhooks", { items: [webhook] }),
         ...problems(["invalid_parameter", ...COMMON]),
+      },
+    },
+  },
+  "/v1/webhooks/event-types": {
+    get: {
+      operationId: "listEventTypes",
+      tags: ["Webhooks"],
+      summary: "List the types of messages, with their JSON Schemas",
+      description: "Each schema has no references, so that it is complete by itself.",
+      security,
+      responses: {
+        "200": response("All types of messages", "EventTypes", eventTypes()),
+        ...problems(["invalid_parameter", "unauthorized", "too_many_requests", "misconfigured", "internal"]),
       },
     },
   },
@@ -187,6 +224,29 @@ export const WEBHOOK_PATHS = {
       },
     },
   },
+  "/v1/webhooks/{id}/replay": {
+    post: {
+      operationId: "replayWebhook",
+      tags: ["Webhooks"],
+      summary: "Send missed messages",
+      description:
+        "Sends the messages since a time that the endpoint has not accepted: those of rows that were published while the webhook was inactive, those that were dropped when it became inactive, and those that were abandoned after ten attempts. IDs and bodies are the original ones. Each message is sent once, however often it is replayed. A replay sends at most 500 messages, the oldest first.",
+      security,
+      parameters: [idParameter],
+      requestBody: bodyOf(ReplayRequest, { since: 1778400000 }),
+      responses: {
+        "202": response("The messages are scheduled", "Replay", { messages: 3, has_more: false }),
+        ...problems([
+          "invalid_parameter",
+          "unsupported_media_type",
+          "content_too_large",
+          "inactive_webhook",
+          "not_found",
+          ...COMMON,
+        ]),
+      },
+    },
+  },
   "/v1/webhooks/{id}/deliveries": {
     get: {
       operationId: "listDeliveries",
@@ -199,54 +259,6 @@ export const WEBHOOK_PATHS = {
         "200": response("Newest first", "Deliveries", { items: [delivery] }),
         ...problems(["invalid_parameter", "not_found", ...COMMON]),
       },
-    },
-  },
-};
-
-const signature = (
-  [
-    [
-      "webhook-id",
-      "ID of the message. It is the same for every attempt: use it to drop duplicates.",
-      MESSAGE_ID,
-    ],
-    ["webhook-timestamp", "Time of the attempt, Unix time in seconds.", "1779000300"],
-    [
-      "webhook-signature",
-      "Space-separated list with one entry per secret: v1, followed by the base64 HMAC-SHA256 of id.timestamp.body.",
-      "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
-    ],
-  ] as const
-).map(([name, description, example]) =>
-  parameter(name, "header", { ...text, description, examples: [example] }, true),
-);
-
-/** Messages that webhooks send. */
-export const MESSAGES = {
-  published: {
-    post: {
-      operationId: "published",
-      tags: ["Webhooks"],
-      summary: "A new row was published",
-      description:
-        "Signed according to Standard Webhooks. Delivery is at-least-once: deduplicate on webhook-id. Answer with 2xx within 15 s. Any other outcome is retried for three days; 410 ends the webhook.",
-      security: [],
-      parameters: signature,
-      requestBody: {
-        required: true,
-        content: Object.fromEntries([
-          inFormat(
-            "json",
-            { oneOf: [ref("PublishedMessage"), ref("TestMessage")] },
-            {
-              type: PUBLISHED,
-              timestamp: "2026-05-08T09:00:00.000Z",
-              data: { symbol: "HK.00700", market: "HK", row: HK_ROWS[0], previous: HK_ROWS[1] },
-            },
-          ),
-        ]),
-      },
-      responses: { "2XX": { description: "Message accepted" }, "410": { description: "End this webhook" } },
     },
   },
 };

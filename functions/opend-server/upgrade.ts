@@ -72,7 +72,7 @@ async function runCall<T>(
 ): Promise<T> {
   const { config, requestId } = context.var;
   const origin = new URL(context.req.url).origin;
-  const stats = createRequestStats(Date.now, context.var.stats);
+  const stats = createRequestStats(Date.now, { parent: context.var.stats });
   const { waitUntil, finish } = createRequestLogger((work) => context.executionCtx.waitUntil(work));
   const startedAt = Date.now();
   let code: FailureCode | undefined;

@@ -57,15 +57,15 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
   const limiter = createPermits({ upstash, database: config.upstash.url, rule, waitUntil, now });
   const permits: Permits = {
     ...limiter,
-    acquire: (...args) => stats.time("limit", limiter.acquire(...args)),
+    acquire: (...args) => stats.time("limit", () => limiter.acquire(...args)),
   };
   const likelihood = createFetchLikelihood(config.upstash.url);
   const recordText = (failure: Failure) => stats.addOpendText(operatorTextOf(failure, config.opend));
   const source = createLookupPageSource({
-    edge: { ...edge, get: (key) => stats.time("edge", edge.get(key)) },
+    edge: { ...edge, get: (key) => stats.time("edge", () => edge.get(key)) },
     sharedCache: {
       ...sharedCache,
-      look: (...args) => stats.time("shared", sharedCache.look(...args)),
+      look: (...args) => stats.time("shared", () => sharedCache.look(...args)),
     },
     upstream: createUpstream({ opend: config.opend, permits, deadlines, waitUntil, stats, likelihood }),
     likelihood,
@@ -87,7 +87,8 @@ export function createPageSource(config: Config, request: PageSourceRequest): Pa
     flightScope: origin ?? crypto.randomUUID(),
   });
   const reader = createFirstSeenReader(upstash, config.upstash.url);
-  const firstSeen: PageSource["firstSeen"] = (...args) => stats.time("shared", reader.firstSeen(...args));
+  const firstSeen: PageSource["firstSeen"] = (...args) =>
+    stats.time("shared", () => reader.firstSeen(...args));
   return withStats({ ...source, firstSeen }, stats, recordText);
 }
 

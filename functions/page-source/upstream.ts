@@ -181,7 +181,7 @@ async function callOnce(
         stats.calls += 1;
         stats.remaining = remaining;
         const body = encodePageRequest(request);
-        return stats.time("call", session.call(GET_SHORT_INTEREST, body, controller.signal));
+        return stats.time("call", () => session.call(GET_SHORT_INTEREST, body, controller.signal));
       },
       signal: controller.signal,
       waitUntil,
@@ -224,7 +224,7 @@ async function open(
 ): Promise<OpendSession> {
   stats.countSubrequest();
   try {
-    return await stats.time("connect", openSession(opend, deadlines, signal));
+    return await stats.time("connect", () => openSession(opend, deadlines, signal));
   } catch (failure) {
     if (!signal.aborted) likelihood.reset();
     throw failure;

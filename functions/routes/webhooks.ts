@@ -1,35 +1,61 @@
+import { type InferOutput, object, parse, string } from "valibot";
 import { Failure } from "../errors.ts";
 import { limitExpensive } from "../http/auth.ts";
-import { NoQuery, parseBody, parseQuery } from "../http/parameters.ts";
+import { parseBody } from "../http/parameters.ts";
 import type { AppContext } from "../middleware/app-env.ts";
 import { stringify } from "../short-interest/json.ts";
 import { formatSymbol, parseSymbol } from "../short-interest/symbol.ts";
 import { DEADLINES } from "../timeout.ts";
-import { createUpstash } from "../upstash.ts";
-import { type EndpointRules, ownHosts, parseEndpoint } from "../webhooks/endpoint-url.ts";
+import { countedQueue, sendJobs } from "../webhooks/delivery.ts";
+import { type EndpointRules, parseEndpoint } from "../webhooks/endpoint-url.ts";
+import { claimKey, type IdempotencyClaim, releaseKey, storedEntry } from "../webhooks/idempotency.ts";
 import { logEntry, testMessage } from "../webhooks/messages.ts";
-import { NewSecret, NewWebhook, Nothing, WebhookChanges } from "../webhooks/parameters.ts";
-import { createPollSchedule } from "../webhooks/poll-schedule.ts";
+import { NewSecret, NewWebhook, Nothing, ReplayRequest, WebhookChanges } from "../webhooks/parameters.ts";
+import { MESSAGE_TTL_MS } from "../webhooks/redis-keys.ts";
+import { replayHeld } from "../webhooks/replay.ts";
 import { type Attempt, isSuccess } from "../webhooks/retry-policy.ts";
-import { createSecretCipher, type SecretCipher, signingSecrets } from "../webhooks/secret-cipher.ts";
+import { type SecretCipher, signingSecrets } from "../webhooks/secret-cipher.ts";
 import { sendMessage } from "../webhooks/send-message.ts";
 import { newSecret } from "../webhooks/signature.ts";
 import {
-  createSubscriptions,
   type Duplicate,
   MAX_SIGNING_SECRETS,
   MAX_WEBHOOKS,
   SECRET_OVERLAP_MS,
   type Subscription,
-  type Subscriptions,
 } from "../webhooks/subscriptions.ts";
+import { findOwned, JSON_HEADERS, jsonResponse, notFound, webhookContext } from "./webhook-context.ts";
 
 /** `/v1/webhooks`: an API key sees only its own webhooks. */
 
-/** `POST /v1/webhooks`: creates a webhook if its receiver accepts a test message. */
+/**
+ * `POST /v1/webhooks`: creates a webhook if its receiver accepts a test message. A repeated request with the same
+ * `Idempotency-Key` gets the first response again, with the secret.
+ */
 export async function createWebhook(context: AppContext): Promise<Response> {
-  const { owner, subscriptions, cipher, rules } = webhookContext(context);
+  const { owner, upstash, cipher } = webhookContext(context);
   const settings = await parseBody(NewWebhook, context.req);
+  const key = context.req.header("Idempotency-Key");
+  if (key === undefined) return createdResponse(context, await create(context, settings));
+  const claimed = await claimKey({ upstash, cipher }, owner, key, settings, Date.now());
+  if (typeof claimed === "string") {
+    return createdResponse(context, claimed, { "Idempotent-Replayed": "true" });
+  }
+  try {
+    return createdResponse(context, await create(context, settings, claimed));
+  } catch (thrown) {
+    await releaseKey(upstash, claimed).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+/** @returns the webhook with its secret, as JSON */
+async function create(
+  context: AppContext,
+  settings: InferOutput<typeof NewWebhook>,
+  claim?: IdempotencyClaim,
+): Promise<string> {
+  const { owner, subscriptions, cipher, rules } = webhookContext(context);
   const id = `wh_${crypto.randomUUID().replaceAll("-", "")}`;
   const { secret = newSecret() } = settings;
   const subscription = {
@@ -41,16 +67,29 @@ export async function createWebhook(context: AppContext): Promise<Response> {
     host: new URL(context.req.url).hostname,
     storedSecrets: [await cipher.encrypt(id, secret)],
   };
+  const record = stringify({ ...webhookJson({ ...subscription, reason: null, failingSince: null }), secret });
   const { attempt, entry } = await sendTest(context, subscription, { cipher, rules });
   if (!isSuccess(attempt)) throw verificationFailed(attempt);
-  const created = await subscriptions.create(owner, subscription);
+  const idempotent = claim && {
+    field: claim.field,
+    entry: await storedEntry(claim, cipher, record, Date.now()),
+  };
+  const created = await subscriptions.create(owner, subscription, idempotent);
   if (created === "limit_reached") {
     throw new Failure("limit_reached", `A key has at most ${MAX_WEBHOOKS} webhooks`);
   }
   if (created !== "done") throw duplicate(created);
   await subscriptions.recordTest(id, entry, true);
-  const record = { ...webhookJson({ ...subscription, reason: null, failingSince: null }), secret };
-  return jsonResponse(context, record, 201, { Location: `/v1/webhooks/${id}` });
+  return record;
+}
+
+function createdResponse(
+  context: AppContext,
+  record: string,
+  headers: Record<string, string> = {},
+): Response {
+  const { id } = parse(object({ id: string() }), JSON.parse(record));
+  return context.body(record, 201, { ...JSON_HEADERS, Location: `/v1/webhooks/${id}`, ...headers });
 }
 
 /** `GET /v1/webhooks`: the webhooks of this key, oldest first. */
@@ -132,46 +171,36 @@ export async function testWebhook(context: AppContext, id: string): Promise<Resp
   return context.body(entry, 200, JSON_HEADERS);
 }
 
+/** `POST /v1/webhooks/{id}/replay`: sends the messages that the receiver has not accepted. */
+export async function replayWebhook(context: AppContext, id: string): Promise<Response> {
+  const { owner, upstash, queue } = webhookContext(context);
+  const { config, client, stats } = context.var;
+  const since = (await parseBody(ReplayRequest, context.req)).since * 1_000;
+  const now = Date.now();
+  if (since > now) throw invalidSince("is in the future");
+  if (since < now - MESSAGE_TTL_MS) throw invalidSince("is more than 14 days ago");
+  await limitExpensive(client, "replays", config.auth);
+  const replay = await replayHeld(upstash, { owner, id, since }, now);
+  if (replay === "not_found") throw notFound();
+  if (replay === "inactive") {
+    throw new Failure("inactive_webhook", "The webhook is inactive: resume it first");
+  }
+  const { deliveryIds, hasMore } = replay;
+  // If the queue fails, the poller dispatches them from the outbox.
+  await sendJobs(countedQueue(queue, stats), deliveryIds).catch(() => undefined);
+  return jsonResponse(context, { messages: deliveryIds.length, has_more: hasMore }, 202);
+}
+
+function invalidSince(problem: string): Failure {
+  return new Failure("invalid_parameter", `since ${problem}`, { parameter: "since" });
+}
+
 /** `GET /v1/webhooks/{id}/deliveries`: the delivery log, newest first. */
 export async function listDeliveries(context: AppContext, id: string): Promise<Response> {
   const { owner, subscriptions } = webhookContext(context);
   await findOwned(subscriptions, owner, id);
   const entries = await subscriptions.deliveryLog(id);
   return context.body(`{"items":[${entries.join()}]}`, 200, JSON_HEADERS);
-}
-
-const JSON_HEADERS = { "Content-Type": "application/json", "Cache-Control": "no-store" };
-
-function jsonResponse(
-  context: AppContext,
-  record: object,
-  status: 200 | 201 = 200,
-  headers: Record<string, string> = {},
-): Response {
-  return context.body(stringify(record), status, { ...JSON_HEADERS, ...headers });
-}
-
-/**
- * The owner and the dependencies of a webhook request.
- * @throws Failure `invalid_parameter` for a query parameter, `misconfigured` without `WEBHOOK_QUEUE`
- */
-function webhookContext({ req, var: { config, client, stats } }: AppContext) {
-  parseQuery(NoQuery, req.url);
-  if (!config.webhooks.queue) {
-    throw new Failure("misconfigured", "WEBHOOK_QUEUE is not set", { parameter: "WEBHOOK_QUEUE" });
-  }
-  const upstash = createUpstash(config.upstash, DEADLINES.upstash, stats.countSubrequest);
-  const rules: EndpointRules = {
-    trustedOrigins: config.webhooks.trustedOrigins,
-    ownHosts: [...ownHosts(config), new URL(req.url).hostname],
-  };
-  return {
-    owner: client,
-    subscriptions: createSubscriptions(upstash, Date.now),
-    schedule: createPollSchedule(upstash, Date.now),
-    cipher: createSecretCipher(config.webhooks.secretKeys),
-    rules,
-  };
 }
 
 /**
@@ -188,13 +217,6 @@ function parseSymbols(texts: readonly string[]): string[] {
     }
   });
   return [...new Set(names)];
-}
-
-/** @throws Failure `not_found` */
-async function findOwned(subscriptions: Subscriptions, owner: string, id: string): Promise<Subscription> {
-  const [found] = await subscriptions.find(owner, id);
-  if (!found) throw notFound();
-  return found;
 }
 
 /** @throws Failure `too_many_requests`: otherwise a key could flood a third party with test messages */
@@ -241,8 +263,4 @@ function verificationFailed({ status, error }: Attempt): Failure {
 
 function duplicate({ duplicateOf }: Duplicate): Failure {
   return new Failure("duplicate_webhook", `The webhook ${duplicateOf} has the same URL and symbols`);
-}
-
-function notFound(): Failure {
-  return new Failure("not_found", "No webhook with this ID");
 }

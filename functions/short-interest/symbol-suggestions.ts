@@ -10,9 +10,10 @@ const NAME = [...HK_NAMES, ...US_NAMES].join("|");
 /** Markets of OpenD without short interest. `SH.A` is not class A of a share with the ticker SH. */
 const OTHER_MARKETS = "SH|SZ|CN|SG|JP|AU|MY|CA|FX|CC";
 
-const MARKET_FIRST = new RegExp(`^(${NAME})[.: ](.+)$`);
-const MARKET_LAST = new RegExp(`^(.+)[.: ](${NAME})$`);
+const MARKET_FIRST = new RegExp(`^(${NAME})[.: _-](.+)$`);
+const MARKET_LAST = new RegExp(`^(.+)[.: _-](${NAME})$`);
 const MARKET_AND_NUMBER = /^(HK)([0-9]{1,5})$/;
+const NUMBER_AND_MARKET = /^([0-9]{1,5})(HK)$/;
 const MARKET_NAME = new RegExp(`^(${NAME})$`);
 const HK_CODE = /^[0-9]{1,5}$/;
 /** A code in the API's own notation. */
@@ -32,7 +33,7 @@ export function suggestSymbols(text: string): readonly string[] {
   if (text.length > MAX_TEXT_LENGTH) return [];
   const typed = normalize(text);
   const [, first = "", rest = ""] = MARKET_FIRST.exec(typed) ?? MARKET_AND_NUMBER.exec(typed) ?? [];
-  const [, start = "", last = ""] = MARKET_LAST.exec(typed) ?? [];
+  const [, start = "", last = ""] = MARKET_LAST.exec(typed) ?? NUMBER_AND_MARKET.exec(typed) ?? [];
   const exact = first === "US" && typed.startsWith("US.") && US_CODE.test(rest) ? [`US.${rest}`] : [];
   const readings = [...exact, ...inMarket(first, rest)];
   const otherReadings = readings.length > 0 ? readings : inMarket(last, start);
@@ -61,8 +62,9 @@ function inMarket(name: string, code: string): string[] {
   if (name === "") return [];
   const isHk = HK_NAMES.includes(name);
   if (HK_CODE.test(code)) return isHk ? [hkSymbol(code)] : [`US.${code}`, hkSymbol(code)];
+  if (MARKET_NAME.test(code)) return [];
   // Hong Kong has no letters, so the market is the mistake.
-  if (isHk) return MARKET_NAME.test(code) || !TICKER.test(code) ? [] : [usSymbol(code)];
+  if (isHk) return TICKER.test(code) ? [usSymbol(code)] : [];
   return TYPED_US_CODE.test(code) ? [usSymbol(code)] : [];
 }
 

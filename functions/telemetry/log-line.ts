@@ -27,13 +27,15 @@ export function logLine(
   { route, requestId, status, code, fault, client, ms }: RequestEvent,
   stats: RequestStats,
 ): string {
-  const { symbols, pages, stale, failed, fetchFailures, opendTexts, calls, phases, subrequests } = stats;
+  const { symbols, pages, stale, failed, fetchFailures, opendTexts, calls, phases, subrequests, spans } =
+    stats;
   return JSON.stringify({
     route,
     status,
     code,
     fault,
     request_id: requestId,
+    trace_id: spans.traceId,
     key: client?.startsWith(KEY) ? client.slice(KEY.length) : undefined,
     symbols: symbols.size > 0 ? [...symbols] : undefined,
     pages: objectOf(pages),

@@ -1,10 +1,19 @@
 import type { FailureCode } from "../errors.ts";
+import { NO_SPANS, type Spans } from "./spans.ts";
 
 /**
  * Phases of a request: reading the `edge` cache and the `shared` cache, acquiring a permit (`limit`),
  * connecting to OpenD, and the call.
  */
 export type Phase = "edge" | "shared" | "limit" | "connect" | "call";
+
+const SPAN_NAMES: Readonly<Record<Phase, string>> = {
+  edge: "edge_cache",
+  shared: "shared_cache",
+  limit: "permit",
+  connect: "connect",
+  call: "call",
+};
 
 /** Occurrences by name. */
 export type Counts<Name extends string = string> = ReadonlyMap<Name, number>;
@@ -21,8 +30,9 @@ const MAX_OPEND_TEXTS = 5;
 
 /** The accounting of one request, for its response headers, its log line and the counters. */
 export interface RequestStats {
-  /** Adds the duration of `work` to a phase. */
-  time<T>(phase: Phase, work: Promise<T>): Promise<T>;
+  /** Adds the duration of `work` to a phase, and runs it in a span. */
+  time<T>(phase: Phase, work: () => Promise<T>): Promise<T>;
+  readonly spans: Spans;
   /** Milliseconds. Phases may overlap. */
   readonly phases: Counts<Phase>;
   /** Counts one subrequest, as the platform does. */
@@ -52,15 +62,20 @@ export interface RequestStats {
 
 /**
  * @param now milliseconds, from any origin
- * @param parent the stats of the connection or job that the request belongs to: its subrequests count there as well
+ * @param options.parent the stats of the connection that the request belongs to: its subrequests count there as well
+ * @param options.spans those of the parent by default
  */
-export function createRequestStats(now: () => number, parent?: RequestStats): RequestStats {
+export function createRequestStats(
+  now: () => number,
+  { parent, spans = parent?.spans ?? NO_SPANS }: { parent?: RequestStats; spans?: Spans } = {},
+): RequestStats {
   const phases = new Map<Phase, number>();
   const symbols = new Set<string>();
   const pages = new Map<string, number>();
   const opendTexts: OpendText[] = [];
   let subrequests = 0;
   return {
+    spans,
     phases,
     get subrequests() {
       return subrequests;
@@ -90,7 +105,7 @@ export function createRequestStats(now: () => number, parent?: RequestStats): Re
     async time(phase, work) {
       const startedAt = now();
       try {
-        return await work;
+        return await spans.run(SPAN_NAMES[phase], work);
       } finally {
         increment(phases, phase, now() - startedAt);
       }

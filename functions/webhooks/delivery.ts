@@ -1,6 +1,8 @@
 import { type InferOutput, number, object, optional, parse, string } from "valibot";
 import type { DeliveryQueue } from "../env.ts";
 import { Failure } from "../errors.ts";
+import type { RequestStats } from "../telemetry/request-stats.ts";
+import type { SetErrorType, Spans } from "../telemetry/spans.ts";
 import type { EndpointRules } from "./endpoint-url.ts";
 import { logEntry } from "./messages.ts";
 import type { Delivery, Outbox } from "./outbox.ts";
@@ -32,6 +34,7 @@ export interface DeliveryDeps {
   readonly timeoutMs: number;
   /** Unix time, milliseconds. */
   readonly now: () => number;
+  readonly spans: Spans;
 }
 
 /** Cloudflare's maximum of messages for one `sendBatch()`. */
@@ -56,12 +59,33 @@ export async function dispatch({
 }): Promise<void> {
   for (;;) {
     const due = await outbox.claimDue(CLAIM_BATCH);
-    for (let start = 0; start < due.length; start += MAX_SEND_BATCH) {
-      const batch = due.slice(start, start + MAX_SEND_BATCH);
-      await queue.sendBatch(batch.map((deliveryId) => ({ body: { deliveryId } })));
-    }
+    await sendJobs(queue, due);
     if (due.length < CLAIM_BATCH) return;
   }
+}
+
+/** Sends deliveries to the queue. */
+export async function sendJobs(
+  queue: Pick<DeliveryQueue<DeliveryJob>, "sendBatch">,
+  deliveryIds: readonly string[],
+): Promise<void> {
+  for (let start = 0; start < deliveryIds.length; start += MAX_SEND_BATCH) {
+    const batch = deliveryIds.slice(start, start + MAX_SEND_BATCH);
+    await queue.sendBatch(batch.map((deliveryId) => ({ body: { deliveryId } })));
+  }
+}
+
+/** Counts each `sendBatch()` as a subrequest. */
+export function countedQueue(
+  queue: DeliveryQueue<DeliveryJob>,
+  stats: Pick<RequestStats, "countSubrequest">,
+): Pick<DeliveryQueue<DeliveryJob>, "sendBatch"> {
+  return {
+    sendBatch(messages) {
+      stats.countSubrequest();
+      return queue.sendBatch(messages);
+    },
+  };
 }
 
 /** Runs a batch of jobs from the queue concurrently. */
@@ -69,7 +93,9 @@ export async function runJobs(deps: DeliveryDeps, jobs: readonly Message[]): Pro
   await Promise.all(
     jobs.map(async (job) => {
       try {
-        const waitMs = await runJob(deps, parse(DeliveryJob, job.body));
+        const waitMs = await deps.spans.run("delivery", (setErrorType) =>
+          runJob(deps, parse(DeliveryJob, job.body), setErrorType),
+        );
         if (waitMs === undefined) job.ack();
         else job.retry({ delaySeconds: delaySecondsOf(waitMs) });
       } catch (thrown) {
@@ -84,14 +110,18 @@ export async function runJobs(deps: DeliveryDeps, jobs: readonly Message[]): Pro
 }
 
 /** @returns milliseconds until the delivery is due, if it is not */
-async function runJob(deps: DeliveryDeps, { deliveryId, result }: DeliveryJob): Promise<number | undefined> {
+async function runJob(
+  deps: DeliveryDeps,
+  { deliveryId, result }: DeliveryJob,
+  setErrorType: SetErrorType,
+): Promise<number | undefined> {
   if (result) {
     await recordResult(deps, deliveryId, result);
     return undefined;
   }
   const claimed = await deps.outbox.claim(deliveryId);
   if (claimed === undefined || typeof claimed === "number") return claimed;
-  const attempted = await attemptDelivery(deps, claimed);
+  const attempted = await attemptDelivery(deps, claimed, setErrorType);
   // If Upstash fails now, the queue keeps the result. Without it, a delivered message would be sent again.
   await recordResult(deps, deliveryId, attempted).catch(() =>
     deps.queue.send({ deliveryId, result: attempted }, { delaySeconds: RETRY_DELAY_S }),
@@ -99,7 +129,11 @@ async function runJob(deps: DeliveryDeps, { deliveryId, result }: DeliveryJob): 
   return undefined;
 }
 
-async function attemptDelivery(deps: DeliveryDeps, delivery: Delivery): Promise<AttemptResult> {
+async function attemptDelivery(
+  deps: DeliveryDeps,
+  delivery: Delivery,
+  setErrorType: SetErrorType,
+): Promise<AttemptResult> {
   const { claimToken, message, webhookId, owner, attempts, failingSince, host, url, storedSecrets } =
     delivery;
   const rules = { ...deps.rules, ownHosts: [...deps.rules.ownHosts, host] };
@@ -109,6 +143,7 @@ async function attemptDelivery(deps: DeliveryDeps, delivery: Delivery): Promise<
   const attempt: Attempt = isRevoked
     ? { startedAt: deps.now(), durationMs: 0, status: null, error: "revoked" }
     : await sendMessage({ url, secrets, message }, rules, deps.timeoutMs, deps.now);
+  if (attempt.error !== null) setErrorType(attempt.error);
   const decision = decideRetry(attempt, attempts, failingSince, Math.random());
   const disableReason = isRevoked && decision.outcome === "abandoned" ? "revoked" : decision.disableReason;
   const entry = logEntry(message, attempt, decision);

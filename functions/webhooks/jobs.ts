@@ -1,14 +1,15 @@
-import { type DeliveryQueue, parseEnv } from "../env.ts";
+import { parseEnv } from "../env.ts";
 import { Failure } from "../errors.ts";
 import { mayOwnWebhooks } from "../http/auth.ts";
 import { createPageSource } from "../page-source/create-page-source.ts";
 import { budgetFor } from "../page-source/subrequest-budget.ts";
 import { countsOf } from "../telemetry/counters.ts";
 import { countersOf, writeLogLine } from "../telemetry/request-logger.ts";
-import { createRequestStats, type RequestStats } from "../telemetry/request-stats.ts";
+import { createRequestStats } from "../telemetry/request-stats.ts";
+import { NO_SPANS, type Spans } from "../telemetry/spans.ts";
 import { DEADLINES, type Deadlines } from "../timeout.ts";
 import { createUpstash } from "../upstash.ts";
-import { type DeliveryDeps, type DeliveryJob, dispatch, runJobs } from "./delivery.ts";
+import { countedQueue, type DeliveryDeps, dispatch, runJobs } from "./delivery.ts";
 import { ownHosts } from "./endpoint-url.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPollSchedule } from "./poll-schedule.ts";
@@ -35,6 +36,7 @@ interface JobDeps {
   readonly now: () => number;
   readonly wait: (waitMs: number) => Promise<void>;
   readonly deadlines: Deadlines;
+  readonly spans: Spans;
 }
 export type JobOptions = Partial<JobDeps>;
 
@@ -42,16 +44,17 @@ const DEFAULTS: JobDeps = {
   now: () => Date.now(),
   wait: (waitMs) => new Promise((resolve) => setTimeout(resolve, waitMs)),
   deadlines: DEADLINES,
+  spans: NO_SPANS,
 };
 
 /** The cron handler: dispatches due deliveries and polls for new rows. Without a queue it does nothing. */
 export async function runPoller(env: unknown, options: JobOptions = {}): Promise<void> {
-  const { now, wait, deadlines } = { ...DEFAULTS, ...options };
+  const { now, wait, deadlines, spans } = { ...DEFAULTS, ...options };
   const config = parseEnv(env);
   const { queue } = config.webhooks;
   if (!queue) return;
   const startedAt = now();
-  const stats = createRequestStats(now);
+  const stats = createRequestStats(now, { spans });
   const upstash = createUpstash(config.upstash, deadlines.upstash, stats.countSubrequest);
   const outbox = createOutbox(upstash, now);
   const dispatchDue = () => dispatch({ outbox, queue: countedQueue(queue, stats) });
@@ -99,7 +102,7 @@ export async function runDeliveries(
   env: unknown,
   options: JobOptions = {},
 ): Promise<void> {
-  const { now, deadlines } = { ...DEFAULTS, ...options };
+  const { now, deadlines, spans } = { ...DEFAULTS, ...options };
   const config = parseEnv(env);
   const { queue, trustedOrigins, secretKeys } = config.webhooks;
   if (!queue) throw new Failure("misconfigured", "WEBHOOK_QUEUE is not set", { parameter: "WEBHOOK_QUEUE" });
@@ -117,19 +120,7 @@ export async function runDeliveries(
     isOwner: (owner) => mayOwnWebhooks(owner, config.auth),
     timeoutMs: deadlines.receiver,
     now,
+    spans,
   };
   await runJobs(deps, messages);
-}
-
-/** Counts each `sendBatch()` as a subrequest. */
-function countedQueue(
-  queue: DeliveryQueue<DeliveryJob>,
-  stats: RequestStats,
-): Pick<DeliveryQueue<DeliveryJob>, "sendBatch"> {
-  return {
-    sendBatch(messages) {
-      stats.countSubrequest();
-      return queue.sendBatch(messages);
-    },
-  };
 }

@@ -1,6 +1,12 @@
 import { array, literal, nullable, number, parse, picklist, string, tuple, union } from "valibot";
 import type { Upstash } from "../upstash.ts";
-import { ADD_ALL_FUNCTION, PARKING_FUNCTIONS, SUBSCRIBE_FUNCTIONS, subscribeKeys } from "./lua-functions.ts";
+import {
+  ADD_ALL_FUNCTION,
+  HOLDING_FUNCTIONS,
+  STATE_FUNCTIONS,
+  SUBSCRIBE_FUNCTIONS,
+  subscribeKeys,
+} from "./lua-functions.ts";
 import type { WebhookMessage } from "./messages.ts";
 import { KEYS, MAX_LOG_ENTRIES, MESSAGE_TTL_MS } from "./redis-keys.ts";
 import { retryOnConflict } from "./retry-on-conflict.ts";
@@ -26,9 +32,9 @@ export interface Delivery {
 }
 
 /**
- * Pending deliveries. A delivery is one message to one webhook. It stays until it succeeds, is abandoned or is 14 days
- * old. Deliveries of a paused webhook are parked: they are not due until the webhook is active again, and use no queue
- * operations.
+ * Pending deliveries. A delivery is one message to one webhook. It stays until it succeeds or is 14 days old. Deliveries
+ * of a paused webhook are parked: they are not due until the webhook is active again, and use no queue operations.
+ * Deliveries of a disabled webhook and abandoned ones are held: only a replay schedules them again.
  *
  * A delivery ID is `messageId webhookId`. All methods throw Failure `store_unavailable` if Redis is unavailable.
  */
@@ -66,7 +72,7 @@ export interface Outbox {
 }
 
 /** A dispatched delivery is due again after this time, in case the queue loses its job. */
-const DISPATCH_CLAIM_MS = 15 * 60_000;
+export const DISPATCH_CLAIM_MS = 15 * 60_000;
 /**
  * How long an attempt holds its claim. Longer than the receiver's timeout and a short outage of Upstash, during which
  * the result waits in the queue: otherwise a delivered message would be sent again.
@@ -82,11 +88,19 @@ addAll(KEYS[1], ARGV[3], due)
 return due
 `;
 
-/** Functions for one message. KEYS pending, attempts; ARGV delivery ID, message ID */
-const MESSAGE_FUNCTIONS = `${PARKING_FUNCTIONS}
-local delivery, message = ARGV[1], ARGV[2]
+/**
+ * Functions for one message, after `STATE_FUNCTIONS`. KEYS pending, attempts; ARGV delivery ID, message ID. `published` must be set before
+ * `setState` and `holdMessage`.
+ */
+const MESSAGE_FUNCTIONS = `
+local delivery, message, published = ARGV[1], ARGV[2], ''
 local function setState(attempts, retryAt, claimedUntil)
-  redis.call('HSET', KEYS[2], message, string.format('%d %.0f %.0f', attempts, retryAt, claimedUntil))
+  local state = string.format('%d %.0f %.0f ', attempts, retryAt, claimedUntil) .. published
+  redis.call('HSET', KEYS[2], message, state)
+end
+local function holdMessage()
+  redis.call('ZREM', KEYS[1], delivery)
+  redis.call('HSET', KEYS[2], message, heldState(published))
 end
 local function deleteMessage()
   redis.call('ZREM', KEYS[1], delivery)
@@ -98,21 +112,28 @@ end
  * KEYS pending, attempts, webhook, event; ARGV delivery ID, message ID, now, claimedUntil, message TTL in ms →
  * 'nothing', milliseconds until the delivery is due, or the fields of the delivery
  */
-const CLAIM = `${MESSAGE_FUNCTIONS}
+const CLAIM = `${STATE_FUNCTIONS}${MESSAGE_FUNCTIONS}
 local now, claimedUntil, ttl = tonumber(ARGV[3]), ARGV[4], ARGV[5]
 if not redis.call('ZSCORE', KEYS[1], delivery) then return 'nothing' end
 local attempts, retryAt, heldUntil = parseState(redis.call('HGET', KEYS[2], message) or '0 0 0')
+-- A held message that was published again starts anew.
+attempts = attempts or 0
 if now < heldUntil then return 'nothing' end
 local body = redis.call('GET', KEYS[4])
 local webhook = redis.call('HMGET', KEYS[3], 'owner', 'url', 'host', 'secrets', 'failing_since', 'active', 'reason')
-if body and webhook[7] == 'paused' then
-  setState(attempts, retryAt, 0)
-  redis.call('ZREM', KEYS[1], delivery)
-  redis.call('PEXPIRE', KEYS[2], ttl)
+if not body or not webhook[1] then
+  deleteMessage()
   return 'nothing'
 end
-if not body or webhook[6] ~= '1' then
-  deleteMessage()
+published = string.match(body, '"timestamp":"([^"]+)"') or ''
+if webhook[6] ~= '1' then
+  if webhook[7] == 'paused' then
+    setState(attempts, retryAt, 0)
+    redis.call('ZREM', KEYS[1], delivery)
+  else
+    holdMessage()
+  end
+  redis.call('PEXPIRE', KEYS[2], ttl)
   return 'nothing'
 end
 if now < retryAt then return retryAt - now end
@@ -130,29 +151,35 @@ const ClaimReply = union([
 /**
  * KEYS pending, attempts, webhook, deliveries, then `subscribeKeys` if the webhook is disabled; ARGV delivery ID,
  * message ID, webhook ID, claim token, outcome, retryAt, checkAt, now, log entry, max log entries, URL, disable reason
- * or '', symbols or '' → 'done', or 'conflict' if the webhook is to be disabled but has other symbols.
+ * or '', symbols or '', message TTL in ms, ISO time before which messages have expired → 'done', or 'conflict' if the
+ * webhook is to be disabled but has other symbols.
  *
- * If the webhook's URL has changed since the attempt, a failure neither counts nor disables it: the message is due at
+ * An abandoned message is held. If the webhook's URL has changed since the attempt, a failure neither counts nor disables it: the message is due at
  * once at the new URL.
  */
-const COMPLETE = `${SUBSCRIBE_FUNCTIONS}${MESSAGE_FUNCTIONS}
-local _, _, id, claimToken, outcome, retryAt, checkAt, now, entry, maxEntries, url, reason, symbols = unpack(ARGV)
+const COMPLETE = `${SUBSCRIBE_FUNCTIONS}${HOLDING_FUNCTIONS}${MESSAGE_FUNCTIONS}
+local _, _, id, claimToken, outcome, retryAt, checkAt, now, entry, maxEntries, url, reason, symbols, ttl, expiry = unpack(ARGV)
 local state = redis.call('HGET', KEYS[2], message)
 if not state then return 'done' end
-local attempts, _, claimedUntil = parseState(state)
+local attempts, _, claimedUntil, publishedAt = parseState(state)
+published = publishedAt
 if outcome ~= 'delivered' and claimedUntil ~= tonumber(claimToken) then return 'done' end
 local webhook = redis.call('HMGET', KEYS[3], 'url', 'failing_since', 'active', 'symbols', 'reason')
 local urlChanged, failingSince, isActive = webhook[1] ~= url, webhook[2], webhook[3] == '1'
 if urlChanged or (reason == 'failing' and failingSince == '0') then reason = '' end
 if reason ~= '' and webhook[4] ~= symbols then return 'conflict' end
 local function retry(attempts, retryAt, checkAt)
+  if not isActive and webhook[5] ~= 'paused' then return holdMessage() end
   setState(attempts, retryAt, 0)
-  if isActive then redis.call('ZADD', KEYS[1], checkAt, delivery)
-  elseif webhook[5] ~= 'paused' then deleteMessage() end
+  if isActive then redis.call('ZADD', KEYS[1], checkAt, delivery) end
 end
 if outcome ~= 'delivered' and urlChanged then retry(0, 0, now)
 elseif outcome == 'retry' then retry(attempts + 1, retryAt, checkAt)
-else deleteMessage() end
+elseif outcome == 'delivered' then deleteMessage()
+else
+  holdMessage()
+  prune(KEYS[2], expiry)
+end
 redis.call('LPUSH', KEYS[4], entry)
 redis.call('LTRIM', KEYS[4], 0, tonumber(maxEntries) - 1)
 if urlChanged then return 'done' end
@@ -162,9 +189,13 @@ elseif failingSince == '0' then
   redis.call('HSET', KEYS[3], 'failing_since', now)
 end
 if reason ~= '' then
-  if isActive then subscribe(id, symbols, '', now, 5) end
+  if isActive then
+    local watchedUntil = string.format('%.0f', now + ttl)
+    subscribe(id, symbols, memberOf(id, '0', watchedUntil), symbols, now, 5)
+    redis.call('HSET', KEYS[3], 'watched_until', watchedUntil)
+  end
   redis.call('HSET', KEYS[3], 'active', '0', 'reason', reason)
-  drop(id, KEYS[2], KEYS[1], tonumber(now))
+  hold(id, KEYS[2], KEYS[1], ttl, tonumber(now))
 end
 return 'done'
 `;
@@ -215,7 +246,8 @@ export function createOutbox(upstash: Upstash, now: () => number): Outbox {
           keys: [KEYS.pending, ...webhookKeys],
           args: [
             ...[deliveryId, messageId, webhookId, ...result],
-            ...[MAX_LOG_ENTRIES, url, disableReason ?? "", symbols],
+            ...[MAX_LOG_ENTRIES, url, disableReason ?? "", symbols, MESSAGE_TTL_MS],
+            new Date(now() - MESSAGE_TTL_MS).toISOString(),
           ].map(String),
         };
         const reply = await upstash.eval(call, CompleteReply);

@@ -69,4 +69,16 @@ export const NewSecret = v.strictObject(
   UNKNOWN_MEMBER,
 );
 
+const INVALID_SINCE = "since must be a Unix time in whole seconds";
+const since = v.pipe(
+  v.number(INVALID_SINCE),
+  v.integer(INVALID_SINCE),
+  v.description(
+    "Time of the earliest message, Unix time in seconds: not in the future, and at most 14 days ago.",
+  ),
+  v.examples([1778400000]),
+);
+
+export const ReplayRequest = v.strictObject({ since }, UNKNOWN_MEMBER);
+
 export const Nothing = v.strictObject({}, UNKNOWN_MEMBER);

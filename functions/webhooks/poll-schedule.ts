@@ -75,6 +75,9 @@ const ClaimDueReply = array(tuple([string(), string()]));
  * KEYS poll schedule, symbol status, event, subscribers, pending; ARGV symbol, timestamp or '', nextPollAt, now, error,
  * message ID or '', body, message TTL in ms → number of webhooks that the message goes to.
  *
+ * Inactive subscribers get the message too: its claim parks or holds it. Those whose time has ended are removed, and
+ * without subscribers the symbol is not polled any more.
+ *
  * A newer row without a message means that another run recorded the baseline after this one claimed the symbol. The
  * symbol is then due at once, so that the next poll creates the message.
  */
@@ -87,11 +90,20 @@ local isMissed = isNew and message == ''
 local changed = redis.call('ZADD', KEYS[1], 'XX', 'CH', isMissed and now or nextPollAt, symbol)
 if changed == 0 and not redis.call('ZSCORE', KEYS[1], symbol) then return 0 end
 if isMissed then return 0 end
-local receivers = 0
+local receivers, deliveries, ended = 0, {}, {}
+for _, member in ipairs(redis.call('SMEMBERS', KEYS[4])) do
+  local id, watchedUntil = string.match(member, '^([^@]+)@?(%d*)$')
+  if watchedUntil ~= '' and tonumber(watchedUntil) <= tonumber(now) then table.insert(ended, member)
+  else table.insert(deliveries, message .. ' ' .. id) end
+end
+if #ended > 0 then redis.call('SREM', KEYS[4], unpack(ended, 1, math.min(#ended, 1000))) end
+if #deliveries == 0 and #ended <= 1000 then
+  redis.call('ZREM', KEYS[1], symbol)
+  redis.call('HDEL', KEYS[2], symbol)
+  return 0
+end
 if isNew then
   redis.call('SET', KEYS[3], body, 'PX', ttl)
-  local deliveries = {}
-  for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do table.insert(deliveries, message .. ' ' .. id) end
   addAll(KEYS[5], now, deliveries)
   receivers = #deliveries
 elseif timestamp == '' or before ~= '' then

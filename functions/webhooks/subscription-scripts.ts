@@ -20,20 +20,21 @@ const Duplicate = pipe(
 );
 
 /**
- * KEYS webhook, owner, digests, then `subscribeKeys`; ARGV ID, max webhooks of an owner, digest, symbols, creation time,
- * then pairs of the hash's other fields → 'done', 'limit_reached' or 'duplicate of ID'
+ * KEYS webhook, owner, digests, idempotency, then `subscribeKeys`; ARGV ID, max webhooks of an owner, digest, symbols,
+ * creation time, field and entry of the idempotency key or '', then pairs of the hash's other fields → 'done', 'limit_reached' or 'duplicate of ID'
  */
 export const CREATE_SCRIPT = `${SUBSCRIBE_FUNCTIONS}${DUPLICATE_FUNCTIONS}
-local id, maxWebhooks, digest, symbols, createdAt = unpack(ARGV, 1, 5)
+local id, maxWebhooks, digest, symbols, createdAt, field, entry = unpack(ARGV, 1, 7)
 local duplicate = duplicateOf(KEYS[3], id, digest)
 if duplicate then return '${DUPLICATE}' .. duplicate end
 if redis.call('ZCARD', KEYS[2]) >= tonumber(maxWebhooks) then return 'limit_reached' end
 redis.call('HSET', KEYS[1], 'symbols', symbols, 'created_at', createdAt, 'active', '1')
 redis.call('HSET', KEYS[1], 'reason', '', 'failing_since', '0')
-for index = 6, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) end
+for index = 8, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) end
 redis.call('ZADD', KEYS[2], createdAt, id)
 redis.call('HSET', KEYS[3], id, digest)
-subscribe(id, '', symbols, createdAt, 4)
+subscribe('', '', id, symbols, createdAt, 5)
+if field ~= '' then redis.call('HSET', KEYS[4], field, entry) end
 return 'done'
 `;
 export const CreateReply = union([picklist(["done", "limit_reached"]), Duplicate]);
@@ -46,15 +47,19 @@ export const CreateReply = union([picklist(["done", "limit_reached"]), Duplicate
  */
 export const UPDATE_SCRIPT = `${SUBSCRIBE_FUNCTIONS}${PARKING_FUNCTIONS}${DUPLICATE_FUNCTIONS}
 local id, owner, now, ttl, oldUrl, oldSymbols, url, symbols, digest, active = unpack(ARGV, 1, 10)
-local webhook = redis.call('HMGET', KEYS[1], 'owner', 'url', 'symbols', 'active')
+local webhook = redis.call('HMGET', KEYS[1], 'owner', 'url', 'symbols', 'active', 'watched_until')
 if webhook[1] ~= owner then return 'not_found' end
 if webhook[2] ~= oldUrl or webhook[3] ~= oldSymbols then return 'conflict' end
 local duplicate = (url ~= oldUrl or symbols ~= oldSymbols) and duplicateOf(KEYS[2], id, digest)
 if duplicate then return '${DUPLICATE}' .. duplicate end
-local wasActive = webhook[4]
+local wasActive, watchedUntil = webhook[4], webhook[5] or ''
+local oldMember = memberOf(id, wasActive, watchedUntil)
 if active == '' then active = wasActive end
-subscribe(id, wasActive == '1' and oldSymbols or '', active == '1' and symbols or '', now, 5)
-redis.call('HSET', KEYS[1], 'url', url, 'symbols', symbols, 'active', active)
+if active == '0' and wasActive == '1' then watchedUntil = string.format('%.0f', now + ttl) end
+local isSubscribed = active == '1' or (tonumber(watchedUntil) or 0) > tonumber(now)
+local newMember = memberOf(id, active, watchedUntil)
+subscribe(oldMember, oldSymbols, newMember, isSubscribed and symbols or '', now, 5)
+redis.call('HSET', KEYS[1], 'url', url, 'symbols', symbols, 'active', active, 'watched_until', watchedUntil)
 for index = 11, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) end
 redis.call('HSET', KEYS[2], id, digest)
 if active ~= wasActive and active == '1' then
@@ -74,11 +79,11 @@ export const UpdateReply = union([picklist(["done", "not_found", "conflict"]), D
  */
 export const REMOVE_SCRIPT = `${SUBSCRIBE_FUNCTIONS}${PARKING_FUNCTIONS}
 local id, owner, symbols = unpack(ARGV)
-local webhook = redis.call('HMGET', KEYS[1], 'owner', 'symbols', 'active')
+local webhook = redis.call('HMGET', KEYS[1], 'owner', 'symbols', 'active', 'watched_until')
 if webhook[1] ~= owner then return 'not_found' end
 if webhook[2] ~= symbols then return 'conflict' end
-if webhook[3] == '1' then subscribe(id, symbols, '', 0, 7) end
-drop(id, KEYS[5], KEYS[6], math.huge)
+subscribe(memberOf(id, webhook[3], webhook[4] or ''), symbols, '', '', 0, 7)
+unschedule(id, KEYS[5], KEYS[6])
 redis.call('DEL', KEYS[1], KEYS[4], KEYS[5])
 redis.call('ZREM', KEYS[2], id)
 redis.call('HDEL', KEYS[3], id)

@@ -70,8 +70,15 @@ export const MAX_SIGNING_SECRETS = 4;
  * `store_unavailable` if Redis is unavailable; `update` and `remove` also after repeated conflicts.
  */
 export interface Subscriptions {
-  /** @returns `limit_reached` if the owner already has `MAX_WEBHOOKS` */
-  create(owner: string, subscription: NewSubscription): Promise<"done" | "limit_reached" | Duplicate>;
+  /**
+   * @param idempotent the claim of its `Idempotency-Key`, and the entry that replaces it
+   * @returns `limit_reached` if the owner already has `MAX_WEBHOOKS`
+   */
+  create(
+    owner: string,
+    subscription: NewSubscription,
+    idempotent?: { readonly field: string; readonly entry: string },
+  ): Promise<"done" | "limit_reached" | Duplicate>;
   /** The owner's webhooks, oldest first, or only the one with this ID. */
   find(owner: string, id?: string): Promise<Subscription[]>;
   update(owner: string, id: string, changes: SubscriptionChanges): Promise<"done" | "not_found" | Duplicate>;
@@ -120,13 +127,15 @@ export function createSubscriptions(upstash: Upstash, now: () => number): Subscr
   }
 
   return {
-    async create(owner, { id, url, symbols, description, createdAt, host, storedSecrets }) {
+    async create(owner, { id, url, symbols, description, createdAt, host, storedSecrets }, idempotent) {
       const fields = { owner, url, description, host, secrets: storedSecrets.join(" ") };
       const digest = await digestOf(url, symbols);
-      const args = [id, MAX_WEBHOOKS, digest, symbols.join(" "), createdAt].map(String);
+      const { field = "", entry = "" } = idempotent ?? {};
+      const args = [id, MAX_WEBHOOKS, digest, symbols.join(" "), createdAt, field, entry].map(String);
+      const ownerKeys = [KEYS.owner(owner), KEYS.digests(owner), KEYS.idempotency(owner)];
       const call = {
         script: CREATE_SCRIPT,
-        keys: [KEYS.webhook(id), KEYS.owner(owner), KEYS.digests(owner), ...subscribeKeys(symbols)],
+        keys: [KEYS.webhook(id), ...ownerKeys, ...subscribeKeys(symbols)],
         args: [...args, ...Object.entries(fields).flat()],
       };
       return upstash.eval(call, CreateReply);

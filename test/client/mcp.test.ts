@@ -1,4 +1,4 @@
-import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { Client, type ClientOptions, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LocalService, startPlainService } from "../support/local-service.ts";
 
@@ -19,16 +19,17 @@ beforeAll(async () => {
 afterAll(() => service?.close());
 
 const MODES = [
-  ["the handshake", undefined],
-  ["automatic negotiation", { mode: "auto" }],
-  ["the stateless version", { mode: { pin: "2026-07-28" } }],
-] as const;
+  ["the handshake", {}, "2025-11-25"],
+  ["revision 2025-03-26", { supportedProtocolVersions: ["2025-03-26"] }, "2025-03-26"],
+  ["automatic negotiation", { versionNegotiation: { mode: "auto" } }, "2026-07-28"],
+  ["the stateless version", { versionNegotiation: { mode: { pin: "2026-07-28" } } }, "2026-07-28"],
+] satisfies [string, ClientOptions, string][];
 
-describe.each(MODES)("MCP client with %s", (_, versionNegotiation) => {
+describe.each(MODES)("MCP client with %s", (_, options: ClientOptions, version) => {
   let client: Client;
 
   beforeAll(async () => {
-    client = new Client({ name: "test", version: "1" }, versionNegotiation ? { versionNegotiation } : {});
+    client = new Client({ name: "test", version: "1" }, options);
     const transport = new StreamableHTTPClientTransport(new URL("/mcp", service.origin), {
       requestInit: { headers: { Authorization: `Bearer ${KEY}` } },
     });
@@ -38,8 +39,7 @@ describe.each(MODES)("MCP client with %s", (_, versionNegotiation) => {
   afterAll(() => client?.close());
 
   it("negotiates the newest version of its mode", () => {
-    const expected = versionNegotiation === undefined ? "2025-11-25" : "2026-07-28";
-    expect(client.getNegotiatedProtocolVersion()).toBe(expected);
+    expect(client.getNegotiatedProtocolVersion()).toBe(version);
   });
 
   it("lists three read-only tools with inline schemas", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { MAX_BATCH_MESSAGES } from "../../functions/mcp/protocol.ts";
 import { type Service, startService } from "../support/service.ts";
 
 const META = "io.modelcontextprotocol/";
@@ -19,7 +20,6 @@ describe("MCP message", () => {
     ["empty", "", 400, -32_700],
     ["not an object", "7", 400, -32_600],
     ["null", "null", 400, -32_600],
-    ["a batch", [request("ping")], 400, -32_600],
     ["of another JSON-RPC version", { ...request("ping"), jsonrpc: "1.0" }, 400, -32_600],
     ["with an invalid id", { ...request("ping"), id: {} }, 400, -32_600],
     ["with an invalid method", { ...request("ping"), method: 7 }, 400, -32_600],
@@ -121,12 +121,98 @@ describe("MCP message", () => {
   it("initialize negotiates a known version, or else the newest one", async () => {
     const service = await startService();
     for (const [requested, negotiated] of [
+      ["2025-03-26", "2025-03-26"],
       ["2025-06-18", "2025-06-18"],
       ["1999-01-01", "2025-11-25"],
     ]) {
       const response = await post(service, request("initialize", { protocolVersion: requested }));
       expect(await response.json()).toMatchObject({ result: { protocolVersion: negotiated } });
     }
+  });
+});
+
+describe("MCP message in an unsupported version", () => {
+  it("gets an error that lists the versions of server/discover", async () => {
+    const service = await startService();
+    const discover = await post(service, request("server/discover", { _meta: META_2026 }), {
+      ...HEADERS_2026,
+      "Mcp-Method": "server/discover",
+    });
+    const { result } = await discover.json<{ result: { supportedVersions: string[] } }>();
+    expect(result.supportedVersions).toContain("2026-07-28");
+    for (const [version, _meta] of [
+      ["2030-01-01", { ...META_2026, [`${META}protocolVersion`]: "2030-01-01" }],
+      // A version of the handshake cannot be named in _meta.
+      ["2025-11-25", { ...META_2026, [`${META}protocolVersion`]: "2025-11-25" }],
+      ["2024-11-05", undefined],
+    ] as const) {
+      const response = await post(service, request("tools/list", { _meta }), {
+        "MCP-Protocol-Version": version,
+      });
+      expect(await response.json()).toMatchObject({
+        error: { code: -32_022, data: { supported: result.supportedVersions, requested: version } },
+      });
+    }
+  });
+});
+
+describe("MCP batch", () => {
+  const PAGE = { name: "get_short_interest", arguments: { symbol: "US.AAPL", num: 1 } };
+  const notification = { jsonrpc: "2.0", method: "notifications/initialized" };
+
+  it.each([{}, { "MCP-Protocol-Version": "2025-03-26" }])(
+    "in version 2025-03-26 gets a response to each request, in their order: headers %j",
+    async (headers: Record<string, string>) => {
+      const batch = [
+        { ...request("tools/call", PAGE), id: "page" },
+        notification,
+        { ...request("nothing"), id: 2 },
+        7,
+        { ...request("ping"), id: 3 },
+      ];
+      const response = await post(await startService(), batch, headers);
+      expect(response.status).toBe(200);
+      expect(await response.json()).toEqual([
+        {
+          jsonrpc: "2.0",
+          id: "page",
+          result: expect.objectContaining({ structuredContent: expect.anything() }),
+        },
+        { jsonrpc: "2.0", id: 2, error: { code: -32_601, message: expect.any(String) } },
+        { jsonrpc: "2.0", id: null, error: { code: -32_600, message: expect.any(String) } },
+        { jsonrpc: "2.0", id: 3, result: {} },
+      ]);
+    },
+  );
+
+  it.each([
+    ["notifications", [notification, notification]],
+    ["responses", [{ jsonrpc: "2.0", id: 7, result: {} }]],
+  ])("of %s returns 202 without a body", async (_, batch) => {
+    const response = await post(await startService(), batch);
+    expect(response.status).toBe(202);
+    expect(await response.text()).toBe("");
+  });
+
+  it.each([
+    ["is empty", [], {}],
+    ["has more messages than allowed", Array(MAX_BATCH_MESSAGES + 1).fill(request("ping")), {}],
+    ["has initialize", [request("ping"), request("initialize", { protocolVersion: "2025-03-26" })], {}],
+    ["is of version 2025-06-18", [request("ping")], { "MCP-Protocol-Version": "2025-06-18" }],
+    ["is of version 2025-11-25", [request("ping")], { "MCP-Protocol-Version": "2025-11-25" }],
+    ["is of version 2026-07-28", [request("tools/list", { _meta: META_2026 })], HEADERS_2026],
+  ])(
+    "that %s gets one error, and no message is handled",
+    async (_, batch, headers: Record<string, string>) => {
+      const response = await post(await startService(), batch, headers);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ jsonrpc: "2.0", id: null, error: { code: -32_600 } });
+    },
+  );
+
+  it("with as many messages as allowed is answered", async () => {
+    const response = await post(await startService(), Array(MAX_BATCH_MESSAGES).fill(request("ping")));
+    expect(await response.json()).toHaveLength(MAX_BATCH_MESSAGES);
   });
 });
 

@@ -41,6 +41,21 @@ async function startWithPage(isStale: boolean, options: OpendOptions = {}) {
 
 type Commands = Record<string, number>;
 
+/** The commands of a replay of held messages. Redis knows the script. */
+async function replayCommands(messages: number): Promise<Commands> {
+  const upstash = await startCountedUpstash();
+  const service = await startWebhookService({}, upstash.vars);
+  const { id } = await service.subscribe();
+  const since = Math.floor(Date.now() / 1_000) - 60;
+  const replay = () => service.request("POST", `/${id}/replay`, { since });
+  await replay();
+  const held = `held 0 0 ${new Date(Date.now()).toISOString()}`;
+  for (let index = 0; index < messages; index += 1) {
+    await upstash.redis("HSET", `short-interest:webhooks:attempts:${id}`, `msg_${index}`, held);
+  }
+  return upstash.commandsOf(async () => expect(await (await replay()).json()).toMatchObject({ messages }));
+}
+
 /** Returns the commands of each event. */
 const EVENTS: Record<CostEvent, () => Promise<Commands>> = {
   async coldPage() {
@@ -87,6 +102,8 @@ const EVENTS: Record<CostEvent, () => Promise<Commands>> = {
     expect((await service.opend.stats()).calls).toBe(2);
     return commands;
   },
+  replay: () => replayCommands(2),
+  replayOfNothing: () => replayCommands(0),
   async refreshWithNewRow() {
     const { service, upstash, visit } = await startWithPage(true, { unpublished: 1 });
     await service.opend.set({ unpublished: 0 });

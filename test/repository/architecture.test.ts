@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 /** The modules of `functions/`, upper layers first, and the modules that each one imports. */
 const MODULES: Readonly<Record<string, readonly string[]>> = {
-  "index.ts": ["app.ts", "webhooks"],
+  "index.ts": ["app.ts", "webhooks", "telemetry"],
   "app.ts": ["mcp", "opend-server", "openapi", "routes", "middleware", "http"],
   mcp: ["openapi", "middleware", "page-source", "http", "short-interest", "errors.ts"],
   "opend-server": [

@@ -198,9 +198,10 @@ describe("/v1/webhooks/{id}", () => {
       active: false,
       reason: "paused",
     });
-    expect(await service.upstash.redis("EXISTS", POLL_SCHEDULE, SYMBOL_STATUS)).toBe(0);
+    // The symbols of a paused webhook are polled for 14 more days.
+    expect(await service.upstash.redis("EXISTS", POLL_SCHEDULE, SYMBOL_STATUS)).toBe(2);
     await service.request("PATCH", `/${id}`, { symbols: ["US.TSLA"] });
-    expect(await service.upstash.redis("EXISTS", POLL_SCHEDULE)).toBe(0);
+    expect(await service.upstash.redis("ZRANGE", POLL_SCHEDULE, "0", "-1")).toEqual(["US.TSLA"]);
     expect(await read(await service.request("PATCH", `/${id}`, { active: true }))).toMatchObject({
       active: true,
       reason: null,

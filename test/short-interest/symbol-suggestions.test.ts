@@ -40,7 +40,12 @@ describe("suggestion", () => {
     ["HKEX:700", "HK.00700"],
     ["\u200b0700.HK\ufeff", "HK.00700"],
     ["HK.AAPL", "US.AAPL"],
-    ["HK.US", "US.HK"],
+    ["AAPL-US", "US.AAPL"],
+    ["AAPL_US", "US.AAPL"],
+    ["BRK.B-US", "US.BRK.B"],
+    ["700-HK", "HK.00700"],
+    ["HK-700", "HK.00700"],
+    ["0700hk", "HK.00700"],
   ])("for %j is %s", (text, symbol) => {
     expect(suggestSymbols(text)).toEqual([symbol]);
   });
@@ -60,6 +65,8 @@ describe("suggestion", () => {
     "$",
     "HK",
     "us",
+    "HK.US",
+    "NYSE.US",
     "JP.7203",
     "7203.T",
     "JP:7203",

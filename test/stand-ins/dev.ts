@@ -82,7 +82,8 @@ const worker = await startLocalWorker(vars, { port, console: true });
 cleanups.unshift(worker.close);
 console.log(`Worker:   ${worker.origin}, edge cache empty`);
 console.log(`\nWeb UI:   ${worker.origin}/?symbol=HK.00700`);
-console.log(`API:      curl '${worker.origin}/v1/short-interest/HK.00700?num=3'`);
+const withKey = vars.API_KEYS === undefined ? "" : "-H 'X-API-Key: YOUR_KEY' ";
+console.log(`API:      curl ${withKey}'${worker.origin}/v1/short-interest/HK.00700?num=3'`);
 console.log(`SDKs:     npm run bridge -- ${worker.origin}`);
 if (!usesRealOpend) console.log(`Symbols:  ${SAMPLE_SYMBOLS.join(", ")}`);
 if (opend && database) {

@@ -36,7 +36,11 @@ export const COMMAND_COSTS = {
   /** A run of the poller with nothing due. */
   pollerIdle: 2,
   /** A run of the poller that fetches the page of one symbol. */
-  pollerWithSymbol: 26,
+  pollerWithSymbol: 27,
+  /** A replay of two held messages. */
+  replay: 5,
+  /** A webhook without held messages. */
+  replayOfNothing: 3,
 } as const;
 
 export type CostEvent = keyof typeof COMMAND_COSTS;

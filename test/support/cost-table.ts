@@ -39,6 +39,8 @@ const EVENTS: Readonly<Record<CostEvent, string>> = {
   unknownSymbol: "Unknown symbol",
   pollerIdle: "Run of the poller with nothing due",
   pollerWithSymbol: "Run of the poller that fetches the page of one symbol",
+  replay: "Replay of missed messages of a webhook, however many",
+  replayOfNothing: "The same without missed messages",
   metrics: "Request for `/metrics`",
 };
 

@@ -78,8 +78,10 @@ export async function startWebhookService(
     },
     runPoller: (more: JobOptions = {}) => runPoller(base.env, { ...jobOptions, ...more }),
     /** Delivers due queue messages to a Worker with these changes to its environment. */
-    deliver: (envChanges: Record<string, unknown> = {}) =>
-      queue.deliver((messages) => runDeliveries({ messages }, { ...base.env, ...envChanges }, jobOptions)),
+    deliver: (envChanges: Record<string, unknown> = {}, more: JobOptions = {}) =>
+      queue.deliver((messages) =>
+        runDeliveries({ messages }, { ...base.env, ...envChanges }, { ...jobOptions, ...more }),
+      ),
     /** Lets time pass, with the poller every 15 min, and deliveries as soon as they are due. */
     async pass(durationMs: number, envChanges: Record<string, unknown> = {}) {
       const end = clock.now() + durationMs;

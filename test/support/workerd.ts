@@ -14,6 +14,8 @@ export interface WorkerdService {
   readonly vars?: Readonly<Record<string, string>>;
   /** Bindings whose value is JSON. */
   readonly json?: Readonly<Record<string, unknown>>;
+  /** The name of a service that receives its spans: it exports `tailStream`. */
+  readonly tail?: string;
   /** The name of the service that implements its Cache API. Without it, there is no cache. */
   readonly cache?: string;
 }
@@ -68,6 +70,7 @@ export async function startWorkerd(
     [
       "serve",
       "--control-fd=3",
+      ...(Object.values(services).some(({ tail }) => tail !== undefined) ? ["--experimental"] : []),
       ...(inspect ? ["--inspector-addr=127.0.0.1:0"] : []),
       join(directory, "config.capnp"),
     ],
@@ -118,7 +121,7 @@ function readCompatibility() {
 function configOf(services: Readonly<Record<string, WorkerdService>>): string {
   const text = JSON.stringify;
   const { compatibility_date: date, compatibility_flags: flags } = readCompatibility();
-  const workers = Object.entries(services).map(([name, { vars = {}, json = {}, cache }]) => {
+  const workers = Object.entries(services).map(([name, { vars = {}, json = {}, cache, tail }]) => {
     const bindings = [
       ...Object.entries(vars).map(([key, value]) => `(name = ${text(key)}, text = ${text(value)})`),
       ...Object.entries(json).map(([key, value]) => `(name = ${text(key)}, json = ${text(text(value))})`),
@@ -129,6 +132,7 @@ function configOf(services: Readonly<Record<string, WorkerdService>>): string {
       compatibilityFlags = [${flags.map((flag) => text(flag)).join(", ")}],
       bindings = [${bindings.join(", ")}],
       ${cache === undefined ? "" : `cacheApiOutbound = ${text(cache)},`}
+      ${tail === undefined ? "" : `streamingTails = [${text(tail)}],`}
     ))`;
   });
   const sockets = Object.keys(services).map(

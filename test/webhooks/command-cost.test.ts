@@ -45,10 +45,10 @@ describe.runIf(countsCommands)("Redis commands of the poll schedule", () => {
     expect(commands).toEqual({ evalsha: 1, zrangebyscore: 1, zadd: 1, hmget: 1 });
   });
 
-  it("are 4 for a recorded poll without a new row", async () => {
+  it("are 5 for a recorded poll without a new row", async () => {
     const { upstash, recordPoll } = await startSchedule();
     const commands = await upstash.commandsOf(async () => expect(await recordPoll(100n)).toBe(0));
-    expect(commands).toEqual({ evalsha: 1, hget: 1, zadd: 1, hset: 1 });
+    expect(commands).toEqual({ evalsha: 1, hget: 1, zadd: 1, smembers: 1, hset: 1 });
   });
 
   it("are 7 for a recorded poll with a new row, for two subscribers", async () => {
@@ -78,7 +78,7 @@ describe.runIf(countsCommands)("Redis commands of a run of the poller", () => {
     expect(await upstash.commandsOf(() => service.runPoller())).toEqual({ zcount: 2 });
   });
 
-  it("are 11 if a symbol with a fresh page is due", async () => {
+  it("are 12 if a symbol with a fresh page is due", async () => {
     const upstash = await startCountedUpstash();
     const service = await startWebhookService({}, upstash.vars);
     await service.subscribe();
@@ -88,7 +88,7 @@ describe.runIf(countsCommands)("Redis commands of a run of the poller", () => {
     const looks = { zcount: 2 };
     const claim = { evalsha: 1, zrangebyscore: 1, zadd: 1, hmget: 1 };
     const page = { mget: 1 };
-    const record = { evalsha: 1, hget: 1, zadd: 1, hset: 1 };
+    const record = { evalsha: 1, hget: 1, zadd: 1, smembers: 1, hset: 1 };
     expect(commands).toEqual(sumOf(looks, claim, page, record));
   });
 

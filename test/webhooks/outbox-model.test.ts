@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { createUpstash } from "../../functions/upstash.ts";
 import { createOutbox, type Delivery } from "../../functions/webhooks/outbox.ts";
 import { createPollSchedule } from "../../functions/webhooks/poll-schedule.ts";
+import { replayHeld } from "../../functions/webhooks/replay.ts";
 import { createSubscriptions } from "../../functions/webhooks/subscriptions.ts";
 import { Clock } from "../support/data-center.ts";
 import { control } from "../support/stand-ins.ts";
@@ -14,7 +15,8 @@ const URL = "https://example.com/";
 const SYMBOL = "US.AAPL";
 const ACTIONS = [
   ...["publish", "dispatch", "dispatch", "claim", "claim", "claim", "succeed", "succeed", "fail", "fail"],
-  ...["crash", "lose", "pause", "pause", "pause", "resume", "resume", "pass", "pass", "pass"],
+  ...["crash", "lose", "pause", "pause", "pause", "resume", "resume", "resume", "pass", "pass", "pass"],
+  ...["abandon", "gone", "replay", "replay"],
 ] as const;
 type Action = (typeof ACTIONS)[number];
 
@@ -34,14 +36,16 @@ async function start() {
   const inFlight: { name: string; delivery: Delivery }[] = [];
   const published = new Set<string>();
   const delivered = new Set<string>();
-  /** Messages that were claimed, or would have been but for a pause: during a pause they are parked. */
+  const startedAt = clock.now();
+  /** Messages that were claimed, or would have been but for an inactive webhook: then they are parked or held. */
   const attempted = new Set<string>();
   let isActive = true;
   let row = 1n;
 
   async function publish(): Promise<void> {
     row += 1n;
-    const message = { id: `msg_${row}`, body: "{}" };
+    const timestamp = new Date(clock.now()).toISOString();
+    const message = { id: `msg_${row}`, body: JSON.stringify({ timestamp }) };
     const receivers = await schedule.recordPoll({
       symbol: SYMBOL,
       newestTimestamp: row,
@@ -49,6 +53,8 @@ async function start() {
       error: "",
       message,
     });
+    // The first poll sets a baseline and sends nothing. An inactive webhook is a receiver, too.
+    expect(receivers).toBe(row === 2n ? 0 : 1);
     if (receivers > 0) published.add(`${message.id} ${ID}`);
   }
 
@@ -64,7 +70,7 @@ async function start() {
     const delivery = await outbox.claim(name);
     if (typeof delivery === "object") {
       expect(delivered.has(name), `${name} is sent after its delivery`).toBe(false);
-      expect(isActive, `${name} is sent while the webhook is paused`).toBe(true);
+      expect(isActive, `${name} is sent while the webhook is inactive`).toBe(true);
       inFlight.push({ name, delivery });
       attempted.add(name);
     } else if (!isActive) {
@@ -72,23 +78,43 @@ async function start() {
     }
   }
 
-  async function complete(pick: number, outcome: "delivered" | "retry"): Promise<void> {
+  async function complete(
+    pick: number,
+    outcome: "delivered" | "retry" | "abandoned",
+    disableReason: "gone" | null = null,
+  ): Promise<void> {
     const [attempt] = inFlight.splice(pick % Math.max(1, inFlight.length), 1);
     if (!attempt) return;
     const retryAt = outcome === "retry" ? clock.now() + (pick % 3) * 20 * MINUTE : null;
     await outbox.complete(
       attempt.name,
       attempt.delivery.claimToken,
-      { outcome, retryAt, disableReason: null },
+      { outcome, retryAt, disableReason },
       URL,
       "{}",
     );
     if (outcome === "delivered") delivered.add(attempt.name);
+    if (disableReason === "gone") {
+      const [webhook] = await subscriptions.find(OWNER, ID);
+      // A result under an expired claim does not count.
+      if (webhook?.reason === "gone") isActive = false;
+    }
   }
 
   async function setActive(active: boolean): Promise<void> {
     await subscriptions.update(OWNER, ID, { active });
     isActive = active;
+  }
+
+  /** Two concurrent replays: no message is in both. */
+  async function replay(): Promise<void> {
+    const request = { owner: OWNER, id: ID, since: startedAt - 1 };
+    const replays = await Promise.all([1, 2].map(() => replayHeld(upstash, request, clock.now())));
+    const names = replays.flatMap((result) => (typeof result === "string" ? [] : result.deliveryIds));
+    expect(replays.includes("inactive")).toBe(!isActive);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.filter((name) => delivered.has(name))).toEqual([]);
+    queue.push(...names);
   }
 
   await publish();
@@ -99,14 +125,13 @@ async function start() {
     claim,
     complete,
     setActive,
+    replay,
     clock,
     outbox,
     attemptsKeyExists: () => control.redis(stored.id, "EXISTS", `short-interest:webhooks:attempts:${ID}`),
     async act(action: Action, pick: number): Promise<void> {
       switch (action) {
         case "publish":
-          // The first poll after a pause sets the baseline and sends nothing.
-          await publish();
           return publish();
         case "dispatch":
           return dispatch();
@@ -116,6 +141,12 @@ async function start() {
           return complete(pick, "delivered");
         case "fail":
           return complete(pick, "retry");
+        case "abandon":
+          return complete(pick, "abandoned");
+        case "gone":
+          return complete(pick, "abandoned", "gone");
+        case "replay":
+          return replay();
         case "crash":
           inFlight.splice(pick % Math.max(1, inFlight.length), 1);
           return;
@@ -134,7 +165,7 @@ async function start() {
   };
 }
 
-it("a random sequence of pauses, crashes and losses delivers each message, and sends none after its delivery", async () => {
+it("random pauses, disablements, failures, crashes and replays deliver each message, and none after its delivery", async () => {
   const steps = array(tuple(constantFrom(...ACTIONS), integer({ min: 0, max: 1_000 })), {
     minLength: 80,
     maxLength: 160,
@@ -144,6 +175,7 @@ it("a random sequence of pauses, crashes and losses delivers each message, and s
       const model = await start();
       for (const [action, pick] of sequence) await model.act(action, pick);
       await model.setActive(true);
+      await model.replay();
       for (let round = 0; round < 12; round += 1) {
         model.clock.forward(20 * MINUTE);
         await model.dispatch();

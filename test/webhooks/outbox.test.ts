@@ -9,7 +9,8 @@ import { control } from "../support/stand-ins.ts";
 
 const MINUTE = 60_000;
 const URL = "https://example.com/";
-const MESSAGE = { id: "msg_1", body: "{}" };
+/** Published in the future, so that it does not expire. */
+const MESSAGE = { id: "msg_1", body: '{"timestamp":"2100-01-01T00:00:00.000Z"}' };
 const DELIVERY = "msg_1 wh_1";
 const PENDING = "short-interest:webhooks:pending";
 
@@ -137,6 +138,29 @@ describe("Outbox.complete", () => {
     }
     const entries = await subscriptions.deliveryLog("wh_1");
     expect([entries.length, entries[0]]).toEqual([100, "109"]);
+  });
+
+  it("attempts an abandoned message ten times more if its row is published again", async () => {
+    const { claim, complete, redis } = await startWithMessage();
+    await complete((await claim()).claimToken, ABANDONED);
+    expect(await redis("HVALS", "short-interest:webhooks:attempts:wh_1")).toEqual([
+      "held 0 0 2100-01-01T00:00:00.000Z",
+    ]);
+    await redis("ZADD", PENDING, "0", DELIVERY);
+    expect((await claim()).attempts).toBe(0);
+  });
+
+  it("deletes held messages that are older than 14 days when a message is abandoned", async () => {
+    const { claim, complete, redis, clock } = await startWithMessage();
+    const key = "short-interest:webhooks:attempts:wh_1";
+    const ages = { msg_old: 15, msg_new: 13 };
+    for (const [id, days] of Object.entries(ages)) {
+      const published = new Date(clock.now() - days * 24 * 60 * MINUTE).toISOString();
+      await redis("HSET", key, id, `held 0 0 ${published}`);
+    }
+    await complete((await claim()).claimToken, ABANDONED);
+    expect(await redis("HKEYS", key)).toContain("msg_new");
+    expect(await redis("HKEYS", key)).not.toContain("msg_old");
   });
 
   it("does not disable a webhook as failing after a success in the meantime", async () => {

@@ -137,7 +137,7 @@ describe("a message of a paused webhook", () => {
     expect(await count(service)).toBe(expected);
   });
 
-  it("is dropped when a 410 to another message disables the webhook", async () => {
+  it("is held when a 410 to another message disables the webhook", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", ["US.AAPL", "US.TSLA"]);
     await service.answerAt("/", { status: 500 });
@@ -153,6 +153,8 @@ describe("a message of a paused webhook", () => {
     await pause(service, id);
     await delivering;
     expect(await getWebhook(service, id)).toMatchObject({ active: false, reason: "gone" });
-    expect(await service.upstash.redis("EXISTS", attemptsKey(id), PENDING)).toBe(0);
+    expect(await service.upstash.redis("ZCARD", PENDING)).toBe(0);
+    const states = await service.upstash.redis("HVALS", attemptsKey(id));
+    expect(states).toEqual([expect.stringMatching(/^held /), expect.stringMatching(/^held /)]);
   });
 });

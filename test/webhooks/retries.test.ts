@@ -85,7 +85,7 @@ describe("a message", () => {
     expect((await arrivals(service)).length).toBe(2);
   });
 
-  it("disables the webhook after a 410, and drops its other messages", async () => {
+  it("disables the webhook after a 410, which holds its other messages", async () => {
     const service = await startWebhookService();
     const { id } = await service.subscribe("/", ["US.AAPL", "US.TSLA"]);
     await service.answerAt("/", { status: 410 });
@@ -94,7 +94,8 @@ describe("a message", () => {
     expect((await arrivals(service)).length).toBeLessThanOrEqual(2);
     expect(await getWebhook(service, id)).toMatchObject({ active: false, reason: "gone" });
     expect(await service.upstash.redis("ZCARD", "short-interest:webhooks:pending")).toBe(0);
-    expect(await service.upstash.redis("ZCARD", "short-interest:webhooks:poll-schedule")).toBe(0);
+    expect(await service.upstash.redis("HLEN", `short-interest:webhooks:attempts:${id}`)).toBe(2);
+    expect(await service.upstash.redis("ZCARD", "short-interest:webhooks:poll-schedule")).toBe(2);
   });
 
   it("is abandoned after ten attempts, and five days of failures disable the webhook", async () => {
@@ -107,11 +108,13 @@ describe("a message", () => {
     // The queue drops messages after a day.
     expect(service.queue.longestDelay).toBe(12 * 3_600);
     expect(await service.upstash.redis("ZCARD", "short-interest:webhooks:pending")).toBe(0);
-    expect(await service.upstash.redis("KEYS", "short-interest:webhooks:attempts:*")).toEqual([]);
+    expect(await service.upstash.redis("HVALS", `short-interest:webhooks:attempts:${id}`)).toEqual([
+      expect.stringMatching(/^held 0 0 \S+Z$/),
+    ]);
     expect(await getWebhook(service, id)).toMatchObject({ active: true, reason: null });
     // A new row is attempted until five days after the first failure.
     await service.upstash.redis("HSET", "short-interest:webhooks:symbol-status", "HK.00700", "1776960000 0 ");
-    await service.pass(5 * DAY);
+    await service.pass(2 * DAY);
     expect((await arrivals(service)).length).toBe(18);
     const disabled = await getWebhook(service, id);
     expect(disabled).toMatchObject({ active: false, reason: "failing", failing_since: expect.any(Number) });

@@ -9,6 +9,7 @@ import { API_KEYS, KEY } from "../support/webhook-maker.ts";
 
 const LIST = "/v1/webhooks";
 const ONE = "/v1/webhooks/{id}";
+const EVENT_TYPES = "/v1/webhooks/event-types";
 
 let receiver: Receiver;
 let running: LocalService;
@@ -58,6 +59,7 @@ const OPERATIONS: readonly [template: string, suffix: string, method: string, bo
   [ONE, "", "PATCH", {}],
   [`${ONE}/rotate`, "/rotate", "POST"],
   [`${ONE}/test`, "/test", "POST"],
+  [`${ONE}/replay`, "/replay", "POST", { since: Math.floor(Date.now() / 1_000) - 60 }],
   [`${ONE}/deliveries`, "/deliveries", "GET"],
   [ONE, "", "DELETE"],
 ];
@@ -114,13 +116,32 @@ it("webhook operations return the described responses", async () => {
   await send(running, LIST, LIST);
   await send(running, ONE, `${LIST}/${id}`);
   await send(running, ONE, `${LIST}/${id}`, json({ active: false }, "PATCH"));
+  const replay = json({ since: Math.floor(Date.now() / 1_000) - 60 });
+  await send(running, `${ONE}/replay`, `${LIST}/${id}/replay`, replay);
   await send(running, ONE, `${LIST}/${id}`, json({ active: true }, "PATCH"));
+  await send(running, `${ONE}/replay`, `${LIST}/${id}/replay`, replay);
   for (let count = 0; count < 4; count += 1) {
     await send(running, `${ONE}/rotate`, `${LIST}/${id}/rotate`, { method: "POST" });
   }
   await send(running, `${ONE}/rotate`, `${LIST}/${id}/rotate`, json({ revoke: true }));
   await send(running, `${ONE}/test`, `${LIST}/${id}/test`, { method: "POST" });
   await send(running, `${ONE}/deliveries`, `${LIST}/${id}/deliveries`);
+});
+
+it("a creation with an Idempotency-Key returns the described responses", async () => {
+  receiver.setResponse("/slow", { delayMs: 500 });
+  const { body, headers, method } = json({ url: `${receiver.origin}/slow`, symbols: ["US.TSLA"] });
+  const keyed = (text = body): ContractRequest => ({
+    ...{ method: method ?? "POST", body: text ?? "" },
+    headers: { ...headers, "Idempotency-Key": "one" },
+  });
+  const first = send(running, LIST, LIST, keyed());
+  await vi.waitFor(() => expect(receiver.received().some(({ path }) => path === "/slow")).toBe(true));
+  expect((await send(running, LIST, LIST, keyed())).status).toBe(409);
+  const { id: created } = (await (await first).json()) as { id: string };
+  expect((await send(running, LIST, LIST, keyed())).headers.get("Idempotent-Replayed")).toBe("true");
+  expect((await send(running, LIST, LIST, keyed(body?.replace("TSLA", "AAPL")))).status).toBe(422);
+  await send(running, ONE, `${LIST}/${created}`, { method: "DELETE" });
 });
 
 it("webhook operations return duplicate_webhook, limit_reached and too_many_requests", async () => {
@@ -140,6 +161,18 @@ it("webhook operations return duplicate_webhook, limit_reached and too_many_requ
   }
 });
 
+it("the list of event types returns the described responses", async () => {
+  for (const [service, query] of [
+    [running, ""],
+    [running, "?x=1"],
+    [unset, ""],
+  ] as const) {
+    await send(service, EVENT_TYPES, EVENT_TYPES + query);
+  }
+  await send(running, EVENT_TYPES, EVENT_TYPES, { headers: { "X-API-Key": "unknown" } });
+  for (let request = 0; request < 3; request += 1) await send(keyLimited, EVENT_TYPES, EVENT_TYPES);
+});
+
 it("messages match their description", async () => {
   await fetch(`${running.origin}/cdn-cgi/handler/scheduled`);
   // As if the newest rows had been published since then.
@@ -157,6 +190,14 @@ it("messages match their description", async () => {
   await vi.waitFor(() => expect(published().length).toBeGreaterThanOrEqual(2), 10_000);
   const content = contract.description.webhooks.published?.post?.requestBody?.content["application/json"];
   for (const { body } of receiver.received()) contract.expectValid(content?.schema ?? {}, JSON.parse(body));
+  const listed = await send(running, EVENT_TYPES, EVENT_TYPES);
+  const { items } = (await listed.json()) as { items: { type: string; schema: { examples: object[] } }[] };
+  expect(items.map(({ type }) => type)).toEqual(["short_interest.published", "webhook.test"]);
+  for (const { schema } of items) contract.expectValid(schema, schema.examples[0]);
+  for (const { body } of receiver.received()) {
+    const message = JSON.parse(body) as { type: string };
+    contract.expectValid(items.find(({ type }) => type === message.type)?.schema ?? {}, message);
+  }
   await send(running, ONE, `${LIST}/${id}`);
   await send(running, `${ONE}/deliveries`, `${LIST}/${id}/deliveries`);
 }, 30_000);
