@@ -11,7 +11,8 @@ export interface ViewState {
 }
 
 export const MAX_COMPARED = 5;
-const MAX_SYMBOL_LENGTH = 23;
+/** Longer than any symbol, so that a cut text stays invalid. */
+const MAX_TEXT_LENGTH = 64;
 const DEFAULTS = { range: "1Y", measure: "shares" } as const;
 
 /**
@@ -49,12 +50,18 @@ export function openSymbolAddress(symbol: string, search: string): string {
   return writeAddress({ ...DEFAULTS, symbols: [symbol] }, search);
 }
 
+/** The URL of the start page in the language of `search`. */
+export function startAddress(search: string): string {
+  const lang = new URLSearchParams(search).get("lang");
+  return lang === null ? "/" : `/?${new URLSearchParams({ lang })}`;
+}
+
 /**
  * The symbol of a text as people type it: `700` becomes `HK.00700`. An ambiguous or invalid text stays itself, in upper
  * case, and the page shows suggestions.
  */
 export function symbolOf(text: string): string {
-  const typed = text.normalize("NFKC").trim().toUpperCase().slice(0, MAX_SYMBOL_LENGTH);
+  const typed = text.normalize("NFKC").trim().toUpperCase().slice(0, MAX_TEXT_LENGTH);
   const [first, ...others] = suggestSymbols(text);
   return first !== undefined && (others.length === 0 || first === typed) ? first : typed;
 }

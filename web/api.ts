@@ -42,16 +42,31 @@ export class Problem extends Error {
 
 const KEY_ITEM = "short-interest-key";
 
-/** Stores the API key until the tab is closed. A key that no HTTP header can carry clears the stored one. */
-export function saveKey(key: string): void {
-  if (/^[!-~]+$/.test(key)) sessionStorage.setItem(KEY_ITEM, key);
-  else sessionStorage.removeItem(KEY_ITEM);
+/** The key of this page, if the browser denies access to its storage. */
+let keyInMemory: string | null = null;
+
+/** The API key of a text without the spaces around it; undefined if no HTTP header can carry it. */
+export function keyOf(text: string): string | undefined {
+  const key = text.trim();
+  return /^[!-~]*$/.test(key) ? key : undefined;
 }
 
-/** The stored API key; null without one, or if the browser denies access to its storage. */
+/** Keeps the API key until the tab is closed, or without a storage until the page is. An invalid key clears it. */
+export function saveKey(text: string): void {
+  const key = keyOf(text) || null;
+  try {
+    if (key === null) sessionStorage.removeItem(KEY_ITEM);
+    else sessionStorage.setItem(KEY_ITEM, key);
+    keyInMemory = null;
+  } catch {
+    keyInMemory = key;
+  }
+}
+
+/** The API key; null without one. */
 export function savedKey(): string | null {
   try {
-    return sessionStorage.getItem(KEY_ITEM);
+    return keyInMemory ?? sessionStorage.getItem(KEY_ITEM);
   } catch {
     return null;
   }

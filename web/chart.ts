@@ -101,7 +101,11 @@ export function createChart(frame: HTMLElement, onZoom: (range?: DayRange) => vo
     box = undefined;
     frame.replaceChildren();
     frame.classList.remove("active");
-    for (const name of ["role", "tabindex", "aria-label", "aria-valuetext"]) frame.removeAttribute(name);
+    frame.removeAttribute("role");
+    frame.removeAttribute("tabindex");
+    for (const name of ["label", "valuemin", "valuemax", "valuenow", "valuetext"]) {
+      frame.removeAttribute(`aria-${name}`);
+    }
   }
 
   function removePlots(): void {

@@ -34,37 +34,49 @@ export function emptyHistory(symbol: string): History {
   return { symbol, market: "", points: [], next: undefined, staleAgeS: undefined, loadedAt: Date.now() };
 }
 
-/** First day of a range that ends with the newest row, `YYYY-MM-DD`; undefined for all. */
-export function firstDay({ points }: Pick<History, "points">, range: Range): string | undefined {
-  const newest = points[0];
-  if (!newest || range === "all") return undefined;
-  const [year = 0, month = 0, day = 0] = newest.date.split("-").map(Number);
+/** The loaded histories of these symbols, in their order. */
+export function loadedOf(symbols: readonly string[], histories: ReadonlyMap<string, History>): History[] {
+  return symbols.flatMap((symbol) => histories.get(symbol) ?? []);
+}
+
+/** First day of a range that ends with the newest row of all histories, `YYYY-MM-DD`; undefined for all. */
+export function firstDay(histories: readonly History[], range: Range): string | undefined {
+  const newest = histories
+    .flatMap(({ points }) => points[0]?.date ?? [])
+    .toSorted()
+    .at(-1);
+  if (newest === undefined || range === "all") return undefined;
+  const [year = 0, month = 0, day = 0] = newest.split("-").map(Number);
   const firstMonth = month - 1 - MONTHS[range];
   // Three months before May 31 is the last day of February.
   const lastDayOfMonth = new Date(Date.UTC(year, firstMonth + 1, 0)).getUTCDate();
   return new Date(Date.UTC(year, firstMonth, Math.min(day, lastDayOfMonth))).toISOString().slice(0, 10);
 }
 
-/** The loaded rows of a range, or of the part of it that the chart is zoomed to. */
-export function pointsIn(history: History, range: Range, zoom?: DayRange): readonly Point[] {
-  const from = zoom?.from ?? firstDay(history, range) ?? "";
-  return history.points.filter(({ date }) => date >= from && (zoom === undefined || date <= zoom.to));
+/**
+ * The loaded rows of a range, or of the part of it that the chart is zoomed to.
+ * @param from first day of the range, `YYYY-MM-DD`; undefined for all
+ */
+export function pointsIn(history: History, from = "", zoom?: DayRange): readonly Point[] {
+  const first = zoom?.from ?? from;
+  return history.points.filter(({ date }) => date >= first && (zoom === undefined || date <= zoom.to));
 }
 
-/** Whether the range needs a page that is not loaded yet. */
-export function needsMore(history: History, range: Range): boolean {
+/**
+ * Whether the range needs a page that is not loaded yet.
+ * @param from first day of the range, `YYYY-MM-DD`; undefined for all
+ */
+export function needsMore(history: History, from: string | undefined): boolean {
   if (history.next === undefined) return true;
   if (history.next === null) return false;
   const oldest = history.points.at(-1);
-  const from = firstDay(history, range);
   return oldest !== undefined && (from === undefined || oldest.date >= from);
 }
 
-/** The loaded fraction of a range, from 0 to 1; undefined if its first day is unknown. */
-export function loadedFraction(history: History, range: Range): number | undefined {
+/** The loaded fraction of a range, from 0 to 1; undefined if its first day is unknown, or no row is behind it. */
+export function loadedFraction(history: History, from: string | undefined): number | undefined {
   const [newest, oldest] = [history.points[0], history.points.at(-1)];
-  const from = firstDay(history, range);
-  if (!newest || !oldest || from === undefined) return undefined;
+  if (!newest || !oldest || from === undefined || newest.date <= from) return undefined;
   const wholeMs = Date.parse(newest.date) - Date.parse(from);
   return Math.min(1, (Date.parse(newest.date) - Date.parse(oldest.date)) / wholeMs);
 }

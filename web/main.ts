@@ -8,6 +8,7 @@ import {
   type History,
   isExpired,
   loadedFraction,
+  loadedOf,
   loadMore,
   needsMore,
   RANGES,
@@ -26,11 +27,15 @@ const texts = TEXTS[language];
 const status = createStatus(texts, (symbol, suggestion) =>
   update({ symbols: [...new Set(state.symbols.map((other) => (other === symbol ? suggestion : other)))] }),
 );
-const start = createStart(language, (symbol) => {
-  // The link that had the focus is about to be hidden.
-  element("message").focus();
-  update({ symbols: [symbol] });
-});
+const start = createStart(
+  language,
+  (symbol) => {
+    // The link that had the focus is about to be hidden.
+    element("message").focus();
+    update({ symbols: [symbol] });
+  },
+  () => void load(),
+);
 const view = createView(language, status, (removed) =>
   update({ symbols: state.symbols.filter((symbol) => symbol !== removed) }),
 );
@@ -65,17 +70,18 @@ async function load(): Promise<void> {
     await start.load(signal).catch((thrown) => signal.aborted || status.problem(thrown, "", load));
     return;
   }
+  const from = () => firstDay(loadedOf(state.symbols, histories), state.range);
   const problems: [symbol: string, thrown: unknown][] = [];
   for (const symbol of state.symbols) {
     try {
       for (;;) {
         const known = histories.get(symbol) ?? emptyHistory(symbol);
-        if (!needsMore(known, state.range)) break;
-        status.loading(progressText(known), loadedFraction(known, state.range));
+        if (symbol === state.symbols[0] && known.points.length > 0) rememberSymbol(symbol);
+        if (!needsMore(known, from())) break;
+        status.loading(progressText(known), loadedFraction(known, from()));
         const more = await loadMore(known, signal);
         if (signal.aborted) return;
         histories.set(symbol, more);
-        if (symbol === state.symbols[0] && more.points.length > 0) rememberSymbol(symbol);
         view.drawData(state, histories, true);
       }
     } catch (thrown) {
@@ -103,9 +109,11 @@ async function download(): Promise<void> {
   const [symbol = ""] = state.symbols;
   const known = histories.get(symbol);
   const button = element("download", HTMLButtonElement);
-  button.disabled = true;
+  // A disabled button would lose the focus.
+  if (button.ariaDisabled === "true") return;
+  button.ariaDisabled = "true";
   try {
-    const blob = await fetchCsv(symbol, known && firstDay(known, state.range));
+    const blob = await fetchCsv(symbol, known && firstDay([known], state.range));
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     link.download = `${symbol}.csv`;
@@ -117,7 +125,7 @@ async function download(): Promise<void> {
       void download();
     });
   } finally {
-    button.disabled = false;
+    button.ariaDisabled = "false";
   }
 }
 

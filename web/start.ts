@@ -3,7 +3,7 @@ import { fetchLatest, type Newest } from "./api.ts";
 import { colorBySign } from "./change.ts";
 import { element } from "./element.ts";
 import { formatsOf, NO_VALUE } from "./formats.ts";
-import { isSymbolError } from "./problems.ts";
+import { isSymbolError, textNameFor } from "./problems.ts";
 import { forgetAll, forgetSymbol, recentSymbols } from "./recent.ts";
 import { interpolate, type Language, TEXTS } from "./texts.ts";
 
@@ -13,8 +13,11 @@ import { interpolate, type Language, TEXTS } from "./texts.ts";
 const DEFAULT_WATCHLIST = ["HK.00700", "HK.09988", "US.AAPL", "US.TSLA"];
 const MAX_WATCHED = 8;
 
-/** @param onOpen shows a security */
-export function createStart(language: Language, onOpen: (symbol: string) => void) {
+/**
+ * @param onOpen shows a security
+ * @param onMissing loads the watchlist again, because a new row has no data yet
+ */
+export function createStart(language: Language, onOpen: (symbol: string) => void, onMissing: () => void) {
   const texts = TEXTS[language];
   const formats = formatsOf(language);
   const table = element("watchlist", HTMLTableElement);
@@ -23,7 +26,7 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
 
   const watched = () => [...new Set([...recentSymbols(), ...DEFAULT_WATCHLIST])].slice(0, MAX_WATCHED);
 
-  /** Renders what needs no request. Empty rows reserve the space of the watchlist. */
+  /** Renders the parts that need no request. Empty rows reserve the space of the watchlist. */
   function draw(): void {
     for (const link of document.querySelectorAll<HTMLAnchorElement>("#examples a")) {
       link.href = openSymbolAddress(link.dataset.symbol ?? "", location.search);
@@ -34,7 +37,7 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
     drawRows();
   }
 
-  function recentItem(symbol: string): HTMLElement {
+  function recentItem(symbol: string, index: number): HTMLElement {
     const item = document.createElement("li");
     const button = document.createElement("button");
     button.type = "button";
@@ -42,16 +45,18 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
     button.ariaLabel = interpolate(texts.forget, { symbol });
     button.addEventListener("click", () => {
       forgetSymbol(symbol);
-      draw();
-      focusRecent();
+      drawRemoval(index);
     });
     item.append(linkTo(symbol), button);
     return item;
   }
 
-  /** Moves the focus from a removed button to the next one, or to the search. */
-  function focusRecent(): void {
-    (document.querySelector<HTMLElement>("#recent-symbols button") ?? element("symbol")).focus();
+  /** Moves the focus from the removed button to the next one, to the last one, or to the search. */
+  function drawRemoval(index: number): void {
+    draw();
+    const buttons = [...document.querySelectorAll<HTMLElement>("#recent-symbols button")];
+    (buttons[index] ?? buttons.at(-1) ?? element("symbol")).focus();
+    if (watched().some((symbol) => !newest.has(symbol))) onMissing();
   }
 
   function linkTo(symbol: string): HTMLAnchorElement {
@@ -95,7 +100,8 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
 
   /**
    * Loads the newest rows of the watchlist in one request.
-   * @throws Problem of the request, or of a symbol that a later request may return
+   * @throws Problem of the request, or of a symbol that a later request may return. A missing permission for some
+   *   symbols is none: the other rows are there, and a retry would not help.
    */
   async function load(signal: AbortSignal): Promise<void> {
     const symbols = watched();
@@ -113,14 +119,15 @@ export function createStart(language: Language, onOpen: (symbol: string) => void
       }
     }
     const problems = symbols.flatMap((symbol) => newest.get(symbol)?.problem ?? []);
-    const retryable = problems.find((problem) => !isSymbolError(problem));
-    if (retryable) throw retryable;
+    const failures = problems.filter((problem) => !isSymbolError(problem));
+    const isPartial = failures.length < symbols.length;
+    const shown = failures.find((failure) => !isPartial || textNameFor(failure) !== "misconfigured");
+    if (shown) throw shown;
   }
 
   element("recent-clear").addEventListener("click", () => {
     forgetAll();
-    draw();
-    focusRecent();
+    drawRemoval(0);
   });
   element("start").addEventListener("click", (event) => {
     const link = event.target instanceof Element ? event.target.closest<HTMLElement>("a[data-symbol]") : null;

@@ -1,5 +1,5 @@
 import { suggestSymbols } from "../functions/short-interest/symbol-suggestions.ts";
-import { Problem, savedKey, saveKey } from "./api.ts";
+import { keyOf, Problem, savedKey, saveKey } from "./api.ts";
 import { element } from "./element.ts";
 import { isSymbolError, textNameFor } from "./problems.ts";
 import { interpolate, type Texts } from "./texts.ts";
@@ -49,7 +49,7 @@ export function createStatus(texts: Texts, onChoose: (symbol: string, suggestion
     timer = setInterval(tick, 1_000);
   }
 
-  /** Shows what a wrong symbol may mean. An invalid symbol with one meaning has been corrected before. */
+  /** Shows the possible meanings of a wrong symbol. An invalid symbol with one meaning has been corrected before. */
   function suggest(symbol: string, code: string): void {
     const others = suggestSymbols(symbol).filter((other) => other !== symbol);
     if (others.length === 0) return;
@@ -79,10 +79,12 @@ export function createStatus(texts: Texts, onChoose: (symbol: string, suggestion
   keyForm.addEventListener("submit", (event) => {
     event.preventDefault();
     const input = element("key-input", HTMLInputElement);
-    saveKey(input.value.trim());
+    const key = keyOf(input.value);
+    saveKey(input.value);
     input.value = "";
     message.focus();
-    onRetry();
+    if (key === undefined) message.textContent = texts.unauthorized;
+    else onRetry();
   });
 
   return {

@@ -1,11 +1,11 @@
-import type { ViewState } from "./address.ts";
+import { startAddress, type ViewState } from "./address.ts";
 import { createChart } from "./chart.ts";
 import { comparisonOf } from "./comparison.ts";
 import { datasetOf } from "./dataset.ts";
 import { element } from "./element.ts";
 import { formatsOf } from "./formats.ts";
 import { drawHeadline } from "./headline.ts";
-import { type History, needsMore, pointsIn } from "./history.ts";
+import { firstDay, type History, loadedOf, needsMore, pointsIn } from "./history.ts";
 import type { DayRange } from "./series.ts";
 import type { Status } from "./status.ts";
 import { createTable } from "./table.ts";
@@ -43,6 +43,7 @@ export function createView(language: Language, status: Status, onRemove: (symbol
     element("too-many").textContent = "";
     element("compared").replaceChildren(...others.map(comparedItem));
     document.title = symbol === undefined ? texts.title : interpolate(texts.titleOf, { symbol });
+    element("home", HTMLAnchorElement).href = startAddress(location.search);
     for (const link of document.querySelectorAll<HTMLAnchorElement>("a[hreflang]")) {
       const target = new URL(location.href);
       target.searchParams.set("lang", link.hreflang);
@@ -72,27 +73,32 @@ export function createView(language: Language, status: Status, onRemove: (symbol
   function drawData(state: ViewState, histories: ReadonlyMap<string, History>, isLoading: boolean): void {
     redraw = () => drawData(state, histories, isLoading);
     const { symbols, range, measure } = state;
-    const loaded = symbols.flatMap((symbol) => histories.get(symbol) ?? []);
+    const loaded = loadedOf(symbols, histories);
     const first = histories.get(symbols[0] ?? "");
     element("result").hidden = first === undefined && !isLoading;
-    status.notes(loaded.flatMap(notesOn));
+    // All securities of a comparison have the same first day.
+    const compareFrom = firstDay(loaded, range);
+    // The base of an index is known only when the whole range is loaded.
+    const complete = loaded.filter((history) => !needsMore(history, compareFrom));
+    const isComparison = symbols.length > 1 && complete.length > 1;
+    const from = isComparison ? compareFrom : firstDay(loaded.slice(0, 1), range);
+    const compared = complete.filter((history) => pointsIn(history, from).length > 0);
+    const outdated = isComparison ? complete.filter((history) => !compared.includes(history)) : [];
+    status.notes([...loaded.flatMap(notesOn), ...outdated.flatMap(outdatedNote)]);
     if (first === undefined) {
       clear();
       return;
     }
     drawHeadline(first, measure, texts, formats);
-    // The base of an index is known only when the whole range is loaded.
-    const complete = loaded.filter((history) => !needsMore(history, range));
-    const isComparison = symbols.length > 1 && complete.length > 1;
-    const shown = isComparison ? complete : [first];
+    const shown = isComparison ? compared : [first];
     const { caption, panels, columns, days } = isComparison
       ? comparisonOf(
-          complete.map((history) => ({ symbol: history.symbol, points: pointsIn(history, range, zoom) })),
+          compared.map((history) => ({ symbol: history.symbol, points: pointsIn(history, from, zoom) })),
           measure,
           texts,
           formats,
         )
-      : datasetOf(first, pointsIn(first, range, zoom), measure, texts, formats);
+      : datasetOf(first, pointsIn(first, from, zoom), measure, texts, formats);
     element("download").textContent = isComparison
       ? interpolate(texts.downloadOf, { symbol: first.symbol })
       : texts.download;
@@ -123,6 +129,11 @@ export function createView(language: Language, status: Status, onRemove: (symbol
       ...(staleAgeS === undefined ? [] : [interpolate(texts.stale, { symbol, age: formats.age(staleAgeS) })]),
       ...(points.length === 0 && next === null ? [interpolate(texts.empty, { symbol })] : []),
     ];
+  }
+
+  /** A security with rows, but none in the range. */
+  function outdatedNote({ symbol, points: [newest] }: History): string[] {
+    return newest ? [interpolate(texts.outdated, { symbol, date: newest.date })] : [];
   }
 
   return { drawControls, drawData };

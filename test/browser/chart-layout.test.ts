@@ -72,6 +72,18 @@ it("a problem removes the reserved space", async () => {
   expect(await page.locator("#result").isVisible()).toBe(false);
 });
 
+it("a chart that is removed leaves no attribute of a slider", async () => {
+  const visitor = await home.open("/?symbol=US.AAPL", { viewport: DESKTOP });
+  const { page } = visitor;
+  await page.locator("#chart canvas").first().waitFor();
+  await home.loaded(visitor);
+  await page.getByLabel("Symbol").fill("US.NOSUCH");
+  await page.keyboard.press("Enter");
+  await page.getByText("No short interest data found for US.NOSUCH.").waitFor();
+  const names = await page.evaluate<string[]>("document.querySelector('#chart').getAttributeNames()");
+  expect(names.filter((name) => /^(role|tabindex|aria-.*)$/.test(name))).toEqual(["aria-describedby"]);
+});
+
 it("the canvas follows the color scheme, and is light on paper", async () => {
   const visitor = await home.newVisit({ colorScheme: "dark", viewport: DESKTOP });
   const { page } = visitor;
@@ -98,6 +110,12 @@ it("the canvas follows the color scheme, and is light on paper", async () => {
   await page.emulateMedia({ media: "print", colorScheme: "dark" });
   await expect.poll(bars).toEqual([LIGHT_BAR]);
   await visitor.screenshot("chart-print");
+  for (const part of [".controls", "#search", "footer", "#download"]) {
+    expect(await page.locator(part).isVisible(), part).toBe(false);
+  }
+  const styles = `[getComputedStyle(document.querySelector("main")).minHeight,
+    getComputedStyle(document.querySelector("#data .scroll")).overflowX]`;
+  expect(await page.evaluate(styles)).toEqual(["0px", "visible"]);
   await page.emulateMedia({ media: "screen", colorScheme: "light" });
   await expect.poll(bars).toEqual([LIGHT_BAR]);
   expect(visitor.consoleErrors).toEqual([]);

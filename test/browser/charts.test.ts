@@ -271,4 +271,21 @@ describe("comparison", () => {
     await expectHundred(zoomed);
     expect(await page.locator("#chart .legend").textContent()).toContain(`indexed (${zoomed} = 100)`);
   });
+
+  it("has one range, which ends with the newest row of all", async () => {
+    const older = usRows(40).slice(3);
+    const page = await open({ "US.AAPL": older, "HK.00700": hkRows(120) }, "&range=3M");
+    const all = await days(page);
+    expect([all[0], all.at(-1)]).toEqual(["2026-04-30", expect.stringMatching(/^2026-0[12]-/)]);
+    expect(await textsOf(page.locator("#table thead th"))).toEqual(["Date", "US.AAPL", "HK.00700"]);
+  });
+
+  it("leaves out a security without rows in the range, and names its newest row", async () => {
+    const page = await open({ "US.AAPL": usRows(40).slice(8), "HK.00700": hkRows(120) }, "&range=3M");
+    await page.getByText("US.AAPL has no data in this range: its latest data is of 2025-12-31.").waitFor();
+    expect(await textsOf(page.locator("#table thead th"))).toEqual(["Date", "HK.00700"]);
+    await page.getByText("1 year", { exact: true }).click();
+    expect(await textsOf(page.locator("#table thead th"))).toEqual(["Date", "US.AAPL", "HK.00700"]);
+    expect(await page.locator("#notes").textContent()).toBe("");
+  });
 });

@@ -97,6 +97,30 @@ describe("/docs", () => {
     await page.locator("canvas").first().waitFor();
   });
 
+  it("keeps the focus on the button of a request", async () => {
+    const { page } = await open();
+    const operation = page.locator("#getHealth");
+    await operation.getByText("Try it").click();
+    await operation.getByRole("button", { name: "Send" }).focus();
+    await page.keyboard.press("Enter");
+    await operation.getByText("Status 200").waitFor();
+    expect(await page.evaluate("document.activeElement.textContent")).toBe("Send");
+  });
+
+  it("keeps a key without the spaces around it, and refuses one that no header can carry", async () => {
+    const { page } = await open();
+    const input = page.getByLabel("API key for");
+    await input.fill(` ${KEY} `);
+    await input.blur();
+    await page.reload();
+    expect(await input.inputValue()).toBe(KEY);
+    await input.fill("キー");
+    const operation = page.locator("#getHealth");
+    await operation.getByText("Try it").click();
+    await operation.getByRole("button", { name: "Send" }).click();
+    await operation.getByText("Invalid API key.").waitFor();
+  });
+
   it("sends a JSON body", async () => {
     const { page } = await open();
     await page.getByLabel("API key for").fill(KEY);

@@ -112,6 +112,17 @@ describe("error message", () => {
     expect(await page.locator("#message").textContent()).toBe("");
   });
 
+  it("is absent after a download, and the focus stays on its button", async () => {
+    const visitor = await home.open("/?symbol=US.AAPL");
+    await home.loaded(visitor);
+    const { page } = visitor;
+    await page.getByRole("button", { name: "Download CSV" }).focus();
+    await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
+    await page.locator("#download[aria-disabled=false]").waitFor();
+    expect(await page.evaluate("document.activeElement.id")).toBe("download");
+    expect(await page.locator("#message").textContent()).toBe("");
+  });
+
   it("for a later page keeps the loaded rows, and a retry loads the rest", async () => {
     const visitor = await home.open("/?symbol=US.TSLA");
     const { page } = visitor;
@@ -193,8 +204,8 @@ describe("API key", () => {
       // No HTTP header can carry this key.
       await page.getByLabel("API key", { exact: true }).fill("キー");
       await page.getByRole("button", { name: "Use key" }).click();
-      await page.getByText("This service requires an API key.").waitFor();
-      await page.getByLabel("API key", { exact: true }).fill("key");
+      await page.getByText("Invalid API key.").waitFor();
+      await page.getByLabel("API key", { exact: true }).fill(" key ");
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { name: "HK.00700" }).waitFor();
       await home.loaded(visitor);
@@ -203,6 +214,23 @@ describe("API key", () => {
       expect(page.url()).not.toContain("key");
       await page.reload();
       await page.getByRole("heading", { name: "HK.00700" }).waitFor();
+    } finally {
+      await keyed.close();
+    }
+  }, 60_000);
+
+  it("is kept until the page closes if the browser denies access to its storage", async () => {
+    const keyed = await startLocalService({}, { API_KEYS });
+    try {
+      const { page, consoleErrors } = await home.newVisit();
+      await page.addInitScript(
+        "Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('', 'SecurityError'); } })",
+      );
+      await page.goto(`${keyed.origin}/?symbol=HK.00700`);
+      await page.getByLabel("API key", { exact: true }).fill("key");
+      await page.keyboard.press("Enter");
+      await page.locator("#chart canvas").first().waitFor();
+      expect(consoleErrors.filter((text) => !text.includes("401"))).toEqual([]);
     } finally {
       await keyed.close();
     }

@@ -197,7 +197,7 @@ describe("web UI", () => {
     const long = await home.open(`/?symbol=${"A".repeat(300)}<img src=x>`, {
       viewport: { width: 320, height: 600 },
     });
-    await long.page.getByText(/^A{23} is not a valid symbol/).waitFor();
+    await long.page.getByText(/^A{64} is not a valid symbol/).waitFor();
     expect(await long.page.locator("img").count()).toBe(0);
     const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
     expect(await long.page.evaluate(overflow)).toBeLessThanOrEqual(0);

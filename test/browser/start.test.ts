@@ -1,28 +1,18 @@
-import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import type { Visit } from "../support/browser.ts";
 import { useHome } from "../support/home.ts";
 import { startLocalService } from "../support/local-service.ts";
+import { DEFAULTS, openWithRecent, rowOf, symbolsOn, watchlistIsLoaded } from "../support/watchlist.ts";
 import { API_KEYS } from "../support/webhook-maker.ts";
 
 const home = useHome();
 
 const NARROW = { width: 390, height: 844 };
-const ITEM = "short-interest-recent";
-const DEFAULTS = ["HK.00700", "HK.09988", "US.AAPL", "US.TSLA"];
-
-const symbols = (page: Page) => page.locator("#watchlist tbody th a").allTextContents();
-const recent = (page: Page) => page.locator("#recent-symbols a").allTextContents();
-const rowOf = (page: Page, symbol: string) =>
-  page.locator("#watchlist tbody tr", { has: page.getByRole("link", { name: symbol }) });
-const watchlistIsLoaded = (page: Page) => page.locator("#watchlist[aria-busy=false]").waitFor();
 
 /** A visit whose local storage has recent symbols. */
 async function visitWith(stored: string): Promise<Visit> {
   const visitor = await home.newVisit();
-  await visitor.page.addInitScript(`localStorage.setItem("${ITEM}", ${JSON.stringify(stored)})`);
-  await visitor.page.goto(home.service().origin);
-  await watchlistIsLoaded(visitor.page);
+  await openWithRecent(visitor.page, home.service().origin, stored);
   return visitor;
 }
 
@@ -33,7 +23,7 @@ describe("start page", () => {
   ])("on a %s screen shows the newest rows of the watchlist after one request", async (name, viewport) => {
     const { page, requests, consoleErrors, screenshot } = await home.open("/", { viewport });
     await watchlistIsLoaded(page);
-    expect(await symbols(page)).toEqual(DEFAULTS);
+    expect(await symbolsOn(page)).toEqual(DEFAULTS);
     expect(await rowOf(page, "HK.00700").locator("td").allTextContents()).toEqual([
       "51,480,638",
       "-408,117",
@@ -78,7 +68,7 @@ describe("start page", () => {
     await page.goBack();
     await watchlistIsLoaded(page);
     expect(documents()).toBe(before);
-    expect((await symbols(page))[0]).toBe("US.TSLA");
+    expect((await symbolsOn(page))[0]).toBe("US.TSLA");
   });
 
   it("reserves the space of the watchlist while it loads", async () => {
@@ -119,7 +109,7 @@ describe("start page without data", () => {
     await page.route("**/v1/**", (route) => route.abort("connectionrefused"), { times: 1 });
     await page.goto(home.service().origin);
     await page.getByText("Cannot connect to this service.").waitFor();
-    expect(await symbols(page)).toEqual(DEFAULTS);
+    expect(await symbolsOn(page)).toEqual(DEFAULTS);
     expect(await rowOf(page, "US.AAPL").locator("td").allTextContents()).toEqual(["–", "–", "–", "–"]);
     await screenshot("start-offline");
     await page.getByRole("button", { name: "Try again" }).click();
@@ -127,20 +117,27 @@ describe("start page without data", () => {
     expect(await page.locator("#message").textContent()).toBe("");
   });
 
-  it("asks for an API key, and shows the rows with it", async () => {
-    const keyed = await startLocalService({}, { API_KEYS });
-    try {
-      const { page, screenshot } = await home.open("/", {}, keyed.origin);
-      await page.getByText("This service requires an API key.").waitFor();
-      expect(await symbols(page)).toEqual(DEFAULTS);
-      await screenshot("start-key");
-      await page.getByLabel("API key", { exact: true }).fill("key");
-      await page.keyboard.press("Enter");
-      await rowOf(page, "HK.00700").getByText("51,480,638").waitFor();
-    } finally {
-      await keyed.close();
-    }
-  }, 60_000);
+  it.each([
+    ["wide", { width: 1280, height: 800 }],
+    ["narrow", NARROW],
+  ])(
+    "on a %s screen asks for an API key, and shows the rows with it",
+    async (name, viewport) => {
+      const keyed = await startLocalService({}, { API_KEYS });
+      try {
+        const { page, screenshot } = await home.open("/", { viewport }, keyed.origin);
+        await page.getByText("This service requires an API key.").waitFor();
+        expect(await symbolsOn(page)).toEqual(DEFAULTS);
+        await screenshot(`start-key-${name}`);
+        await page.getByLabel("API key", { exact: true }).fill("key");
+        await page.keyboard.press("Enter");
+        await rowOf(page, "HK.00700").getByText("51,480,638").waitFor();
+      } finally {
+        await keyed.close();
+      }
+    },
+    60_000,
+  );
 
   it("shows a dash for a security without rows, and no error", async () => {
     const { page, screenshot } = await visitWith('["US.NONE","US.NOSUCH"]');
@@ -151,13 +148,33 @@ describe("start page without data", () => {
     await screenshot("start-no-data");
   });
 
+  it("shows no error of the page if a single security is not permitted", async () => {
+    const visitor = await home.newVisit();
+    const { page } = visitor;
+    await page.route("**/v1/**", async (route) => {
+      const response = await route.fetch();
+      const body = await response.json();
+      body.items[3] = {
+        ...body.items[3],
+        latest: null,
+        change: null,
+        error: { code: "opend_no_permission" },
+      };
+      await route.fulfill({ response, json: body });
+    });
+    await page.goto(home.service().origin);
+    await rowOf(page, "HK.00700").getByText("51,480,638").waitFor();
+    expect(await rowOf(page, "US.TSLA").locator("td").first().textContent()).toBe("–");
+    expect(await page.locator("#message").textContent()).toBe("");
+  });
+
   it("says that the source cannot be reached, and a retry loads the rows", async () => {
     // More failures would open the circuit breaker.
     await fetch(`${home.service().origin}/v1/short-interest?symbols=${DEFAULTS}`);
     home.service().opend.set({ fault: "drop" });
     const { page } = await visitWith('["US.T77"]');
     await page.getByText("The data source is currently unreachable.").waitFor();
-    expect(await symbols(page)).toEqual(["US.T77", ...DEFAULTS]);
+    expect(await symbolsOn(page)).toEqual(["US.T77", ...DEFAULTS]);
     home.service().opend.set({ fault: "" });
     await page.getByRole("button", { name: "Try again" }).click();
     await rowOf(page, "US.T77")
@@ -187,71 +204,5 @@ describe("start page without data", () => {
       .locator("td", { hasText: /^[\d,]+$/ })
       .waitFor();
     expect(await page.locator("#message").textContent()).toBe("");
-  });
-});
-
-describe("recently viewed securities", () => {
-  it("are listed newest first, join the watchlist, and can be removed", async () => {
-    const visitor = await home.open("/?symbol=US.SPY");
-    const { page, screenshot } = visitor;
-    await home.loaded(visitor);
-    await page.getByLabel("Symbol").fill("2800");
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "HK.02800" }).waitFor();
-    await home.loaded(visitor);
-    await page.goto(home.service().origin);
-    await watchlistIsLoaded(page);
-    expect(await recent(page)).toEqual(["HK.02800", "US.SPY"]);
-    expect(await symbols(page)).toEqual(["HK.02800", "US.SPY", ...DEFAULTS]);
-    await screenshot("start-recent");
-    await page.getByRole("button", { name: "Remove HK.02800 from recently viewed" }).click();
-    expect(await recent(page)).toEqual(["US.SPY"]);
-    expect(await symbols(page)).toEqual(["US.SPY", ...DEFAULTS]);
-    await page.getByRole("button", { name: "Clear" }).click();
-    expect(await page.locator("#recent").isVisible()).toBe(false);
-    expect(await page.evaluate("[document.activeElement.id, localStorage.length]")).toEqual(["symbol", 0]);
-    await page.reload();
-    await watchlistIsLoaded(page);
-    expect(await symbols(page)).toEqual(DEFAULTS);
-  });
-
-  it("are six at most, and the watchlist has eight rows at most", async () => {
-    const stored = Array.from({ length: 20 }, (_, index) => `US.T${index}`);
-    const { page } = await visitWith(JSON.stringify(stored));
-    expect(await recent(page)).toEqual(stored.slice(0, 6));
-    expect(await symbols(page)).toEqual([...stored.slice(0, 6), "HK.00700", "HK.09988"]);
-  });
-
-  it.each(["{", "null", "7", '{"length":3}', '[null,1,"x","<img src=x>","us.spy",["US.SPY"]]', '"US.SPY"'])(
-    "are empty if the storage has %s",
-    async (stored) => {
-      const { page, consoleErrors } = await visitWith(stored);
-      expect(await symbols(page)).toEqual(DEFAULTS);
-      expect(await page.locator("#recent").isVisible()).toBe(false);
-      expect(consoleErrors).toEqual([]);
-    },
-  );
-
-  it.each([
-    ["blocked", "get", "new DOMException('', 'SecurityError')"],
-    ["full", "setItem", "new DOMException('', 'QuotaExceededError')"],
-  ])("are not needed: with a %s storage every security opens", async (_, kind, error) => {
-    const { page, consoleErrors } = await home.newVisit();
-    await page.addInitScript(
-      kind === "get"
-        ? `Object.defineProperty(window, "localStorage", { get() { throw ${error}; } });`
-        : `Storage.prototype.setItem = () => { throw ${error}; };`,
-    );
-    await page.goto(home.service().origin);
-    await watchlistIsLoaded(page);
-    await page.locator("#examples").getByRole("link", { name: "AAPL", exact: true }).click();
-    await page.getByRole("heading", { name: "US.AAPL" }).waitFor();
-    expect(consoleErrors).toEqual([]);
-  });
-
-  it("do not include a symbol without data", async () => {
-    const { page } = await home.open("/?symbol=US.NOSUCH");
-    await page.getByText("No short interest data found for US.NOSUCH.").waitFor();
-    expect(await page.evaluate("localStorage.length")).toBe(0);
   });
 });

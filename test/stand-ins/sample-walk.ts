@@ -37,7 +37,7 @@ const VOLUME_REVERSION_PER_ROW = 0.6;
 /** Short sellers buy back when the price rises, and volume grows with the move. */
 const SHARES_PER_RETURN = -0.35;
 const VOLUME_PER_MOVE = 1.5;
-/** Standard deviations of what the price does not explain. */
+/** Standard deviations of the moves that the price does not explain. */
 const DAILY_SHARES_NOISE = 0.009;
 const VOLUME_NOISE_PER_ROW = 0.12;
 

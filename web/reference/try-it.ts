@@ -1,4 +1,4 @@
-import { savedKey, saveKey } from "../api.ts";
+import { keyOf, savedKey, saveKey } from "../api.ts";
 import { curlOf, type Field, requestOf, type TriedRequest } from "./request.ts";
 
 /** The forms of `/docs` that send requests to this service. `scripts/reference/try-it.ts` makes their HTML. */
@@ -9,19 +9,14 @@ const SHOWN_HEADERS =
 
 const keyInput = find(document, "#key-input", HTMLInputElement);
 keyInput.value = savedKey() ?? "";
-// The browser may deny access to its storage. The field keeps the key then.
-keyInput.addEventListener("change", () => {
-  try {
-    saveKey(keyInput.value);
-  } catch {}
-});
+keyInput.addEventListener("change", () => saveKey(keyInput.value));
 
 for (const form of document.querySelectorAll("form")) prepare(form);
 
 function prepare(form: HTMLFormElement): void {
   const command = find(form, ".command", HTMLElement);
   const showCommand = () => {
-    command.textContent = curlOf(location.origin, read(form), keyInput.value !== "");
+    command.textContent = curlOf(location.origin, read(form), keyInput.value.trim() !== "");
   };
   form.closest("details")?.addEventListener("toggle", showCommand);
   form.addEventListener("input", showCommand);
@@ -45,8 +40,15 @@ async function send(form: HTMLFormElement): Promise<void> {
   const [status, answer] = [find(form, ".status", HTMLElement), find(form, ".answer", HTMLElement)];
   const button = find(form, "button", HTMLButtonElement);
   const { method, path, body } = read(form);
-  const key = keyInput.value.trim();
-  button.disabled = true;
+  const key = keyOf(keyInput.value);
+  // A disabled button would lose the focus.
+  if (button.ariaDisabled === "true") return;
+  if (key === undefined) {
+    status.textContent = "Invalid API key.";
+    answer.hidden = true;
+    return;
+  }
+  button.ariaDisabled = "true";
   status.textContent = "Sending…";
   try {
     const response = await fetch(path, {
@@ -68,7 +70,7 @@ async function send(form: HTMLFormElement): Promise<void> {
     status.textContent = `No response: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
     answer.hidden = true;
   }
-  button.disabled = false;
+  button.ariaDisabled = "false";
 }
 
 /** The body as text. JSON is indented. */

@@ -50,6 +50,7 @@ export const en = {
   loading: "Loading {symbol}: {rows} rows, back to {date}",
   loadingFirst: "Loading {symbol}…",
   empty: "No short interest data has been published for {symbol}.",
+  outdated: "{symbol} has no data in this range: its latest data is of {date}.",
   stale: "{symbol}: data fetched {age} ago. Newer data is currently unavailable.",
   retryIn: "Retrying in {seconds} s.",
   retry: "Try again",

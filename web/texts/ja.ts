@@ -52,6 +52,7 @@ export const ja: Texts = {
   loading: "{symbol} を読み込み中：{rows} 件（{date} 以降）",
   loadingFirst: "{symbol} を読み込み中…",
   empty: "{symbol} の空売り残高データは公表されていません。",
+  outdated: "この期間に {symbol} の数値はありません（最新：{date}）。",
   stale: "{symbol}：{age}前に取得した数値です。現在、最新の数値を取得できません。",
   retryIn: "{seconds} 秒後に再試行します。",
   retry: "再試行",

@@ -52,6 +52,7 @@ export const zhHans: Texts = {
   loading: "正在加载 {symbol}：已加载 {rows} 条（{date} 起）",
   loadingFirst: "正在加载 {symbol}…",
   empty: "{symbol} 暂无已公布的空头持仓数据。",
+  outdated: "{symbol} 在该时间范围内没有数据（最新日期：{date}）。",
   stale: "{symbol}：数据获取于{age}前，目前无法获取最新数据。",
   retryIn: "{seconds} 秒后重试。",
   retry: "重试",

@@ -52,6 +52,7 @@ export const zhHant: Texts = {
   loading: "正在載入 {symbol}：已載入 {rows} 筆（{date} 起）",
   loadingFirst: "正在載入 {symbol}…",
   empty: "{symbol} 暫無已公佈的空頭持倉數據。",
+  outdated: "{symbol} 在該時間範圍內沒有數據（最新日期：{date}）。",
   stale: "{symbol}：數據於 {age}前獲取，目前無法獲取最新數據。",
   retryIn: "{seconds} 秒後重試。",
   retry: "重試",
