@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
-/** What the builds of static files share. */
+/** Code that the builds of static files share. */
 
 /** Writes a file atomically: another Worker that starts at the same time must not read a part of it. */
 export async function replaceFile(path: string, contents: Uint8Array): Promise<void> {

@@ -168,7 +168,7 @@ export async function fetchCsv(symbol: string, from: string | undefined): Promis
 
 const pathOf = (symbol: string) => `/v1/short-interest/${encodeURIComponent(symbol)}`;
 
-/** A visitor who reloads wants current rows: the copies in the browser's cache are then revalidated. */
+/** After a reload, the copies in the browser's cache are revalidated. */
 const CACHE_MODE: RequestCache = performance
   .getEntriesByType("navigation")
   .some((entry) => entry instanceof PerformanceNavigationTiming && entry.type === "reload")

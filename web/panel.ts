@@ -7,7 +7,7 @@ const MAX_BAR_PX = 28;
 /** Lines of a comparison differ in their dashes too: colors alone are not accessible. */
 const DASHES = [[], [7, 3], [2, 2], [12, 4], [10, 3, 2, 3]];
 
-/** What the panels of a chart have in common. */
+/** The common part of all panels of a chart. */
 export interface PanelOptions {
   /** All days of the chart, oldest first. */
   readonly days: readonly string[];

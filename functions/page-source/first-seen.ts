@@ -44,7 +44,7 @@ export function createFirstSeenReader(
   database: string,
   now: () => number,
 ): FirstSeenReader {
-  /** What this request has read: the older pages of a history need no other record. */
+  /** The records of this request: the older pages of a history need no other one. */
   const records = new Map<string, SeenRecord>();
   return {
     async firstSeen(symbol, seen) {

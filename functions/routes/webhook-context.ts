@@ -9,7 +9,7 @@ import { createPollSchedule } from "../webhooks/poll-schedule.ts";
 import { createSecretCipher } from "../webhooks/secret-cipher.ts";
 import { createSubscriptions, type Subscription, type Subscriptions } from "../webhooks/subscriptions.ts";
 
-/** What the routes of `/v1/webhooks` share. */
+/** Code that the routes of `/v1/webhooks` share. */
 
 export const JSON_HEADERS = { "Content-Type": "application/json", "Cache-Control": "no-store" };
 

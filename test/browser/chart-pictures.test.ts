@@ -4,7 +4,7 @@ import type { Visit } from "../support/browser.ts";
 import { answerWith, hkRows, usRows } from "../support/chart-data.ts";
 import { useHome } from "../support/home.ts";
 
-/** Pictures of the chart's states, and what must hold in each of them. */
+/** Pictures of the chart's states, and the conditions that all of them fulfil. */
 
 const home = useHome();
 const NARROW = { width: 320, height: 1200 };

@@ -68,7 +68,7 @@ describe("search", () => {
     await page.getByRole("heading", heading("HK.00700")).waitFor();
   });
 
-  it("for a text without a reading says what to enter", async () => {
+  it("for a text without a reading names valid forms", async () => {
     const { page, screenshot } = await home.open("/?symbol=tencent");
     await page.getByText("TENCENT is not a valid symbol. Enter a code such as 700,").waitFor();
     expect(await page.locator("#suggestions button").count()).toBe(0);

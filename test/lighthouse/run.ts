@@ -11,7 +11,7 @@ import { type Result, shortfallsOf, worseOf } from "./thresholds.ts";
  * fails below the thresholds of `thresholds.ts`. `npm run lighthouse -- /docs` audits one page. Reports are in
  * `lighthouse-reports/`.
  *
- * Throttling is simulated, so a slow machine hardly changes the scores. What noise remains only lowers the performance:
+ * Throttling is simulated, so a slow machine hardly changes the scores. The remaining noise only lowers the performance:
  * a page below its threshold is audited again, five times at most, and its best performance counts. For all other
  * values the worst of these runs counts. `speed` is Lighthouse's measure of the machine during the best run: an idle one
  * has 1000 or more.

@@ -12,7 +12,7 @@ export const MAX_LAYOUT_SHIFT = 0.05;
 /** Least score of a category, on every page and as every kind of device. */
 const LEAST_SCORE = 95;
 
-/** What is below the thresholds, such as `performance < 95`. */
+/** The figures below the thresholds, such as `performance < 95`. */
 export function shortfallsOf({ cls, speed: _, ...scores }: Result): string[] {
   const low = Object.entries(scores).filter(([, score]) => score < LEAST_SCORE);
   const names = low.map(([category]) => `${category} < ${LEAST_SCORE}`);

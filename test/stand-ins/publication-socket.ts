@@ -11,7 +11,7 @@ type Publish = (symbol: string) => Promise<string>;
 
 const isWindows = process.platform === "win32";
 
-/** Only the user who started the demo can connect. */
+/** Only the user of the demo can connect. */
 function socketOf(port: string): string {
   const name = `short-interest-edge-${port}`;
   return isWindows ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`);

@@ -1,4 +1,4 @@
-/** What a security is like at one of its rows, and how much it moves. */
+/** The level of a security at one of its rows, and the size of its moves. */
 export interface Profile {
   /** Closing price. */
   readonly price: number;

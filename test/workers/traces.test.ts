@@ -50,7 +50,7 @@ const get = (name: string, path: string) =>
     headers: { "X-API-Key": KEY, "CF-Connecting-IP": ADDRESS, "X-Forwarded-For": ADDRESS },
   });
 
-/** What the collector has when the log line of the last of `requests` is written. */
+/** The events of the collector when the log line of the last of `requests` is written. */
 async function collected(requests: number): Promise<string> {
   return vi.waitFor(
     async () => {

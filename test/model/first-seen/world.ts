@@ -118,7 +118,7 @@ export class FirstSeenWorld {
     for (const row of rows) if (!this.#stored.has(row)) this.#stored.set(row, arrivedAt);
   }
 
-  /** Deletes what `npm run purge` deletes. */
+  /** Deletes the keys that `npm run purge` deletes. */
   purge(): void {
     for (const key of this.#redis.keys()) {
       if (key.startsWith(PAGE_PREFIX) || key.startsWith(INDEX_PREFIX)) this.#redis.command("DEL", key);
