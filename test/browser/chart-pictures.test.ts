@@ -29,8 +29,6 @@ const pathTo = (symbols: readonly string[], query: string) =>
 
 describe.each([
   ["light-wide", { viewport: WIDE }],
-  ["dark-wide", { viewport: WIDE, colorScheme: "dark" }],
-  ["light-320", { viewport: NARROW }],
   ["dark-320", { viewport: NARROW, colorScheme: "dark", hasTouch: true, isMobile: true }],
 ] as const)("%s chart", (look, options) => {
   it.each([
