@@ -14,7 +14,9 @@ export function takeQueryKey(url: string): { readonly url: string; readonly key:
   const isKey = (pair: string) => decodeParameter(pair).name === NAME;
   const found = pairs.filter(isKey);
   if (found.length === 0) return undefined;
-  target.search = pairs.filter((pair) => !isKey(pair)).join("&");
+  const rest = pairs.filter((pair) => !isKey(pair)).join("&");
+  // With an explicit question mark, the setter keeps one that begins a parameter.
+  target.search = rest === "" ? "" : `?${rest}`;
   // No known key has two values, so a repeated one is refused.
   const key = found.map((pair) => decodeParameter(pair).value ?? "").join("&");
   return { url: target.href, key };
