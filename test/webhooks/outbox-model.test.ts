@@ -37,8 +37,8 @@ async function start() {
   const published = new Set<string>();
   const delivered = new Set<string>();
   const startedAt = clock.now();
-  /** Messages that were claimed, or would have been but for an inactive webhook: then they are parked or held. */
-  const attempted = new Set<string>();
+  /** Messages that a claim parked or held, because the webhook was inactive. */
+  const parked = new Set<string>();
   let isActive = true;
   let row = 1n;
 
@@ -60,7 +60,7 @@ async function start() {
 
   async function dispatch(): Promise<void> {
     const due = await outbox.claimDue(100);
-    expect(due.filter((name) => delivered.has(name) || (!isActive && attempted.has(name)))).toEqual([]);
+    expect(due.filter((name) => delivered.has(name) || (!isActive && parked.has(name)))).toEqual([]);
     queue.push(...due);
   }
 
@@ -72,9 +72,10 @@ async function start() {
       expect(delivered.has(name), `${name} is sent after its delivery`).toBe(false);
       expect(isActive, `${name} is sent while the webhook is inactive`).toBe(true);
       inFlight.push({ name, delivery });
-      attempted.add(name);
+      // If its claim expires, it is due again, and the next claim parks it.
+      parked.delete(name);
     } else if (!isActive) {
-      attempted.add(name);
+      parked.add(name);
     }
   }
 
