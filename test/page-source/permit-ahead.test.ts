@@ -29,8 +29,8 @@ describe("lease and permit of a fetch", () => {
     const { service, near, since, untilHeld } = await start();
     const requests = await service.upstash.requests();
     const { result, release } = await untilHeld(() => near.page("US.AAPL"), 2, "hold reads");
-    await vi.waitFor(async () => expect(await readPermits(service.upstash.redis)).toHaveLength(2));
-    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1, calls: 0 }));
+    await vi.waitFor(async () => expect(await readPermits(service.upstash.redis)).toHaveLength(2), 5_000);
+    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1, calls: 0 }), 5_000);
     await release();
     expect(await result).toMatchObject({ result: { tier: "opend" } });
     expect((await service.upstash.requests()) - requests).toBe(3);
@@ -60,7 +60,7 @@ describe("lease and permit of a fetch", () => {
     const { service, near, far, since, untilHeld } = await start();
     const cursor = (await near.page("US.T0")).result?.page.next ?? "";
     const { result, release } = await untilHeld(() => far.page("US.T0", { cursor }), 1);
-    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1 }));
+    await vi.waitFor(async () => expect(await since()).toMatchObject({ upgrades: 1 }), 5_000);
     await release();
     expect(await result).toMatchObject({ result: { tier: "shared" } });
     await expectOnePermitPerCall(service);
@@ -69,7 +69,7 @@ describe("lease and permit of a fetch", () => {
   it("are released if the circuit is found open", async () => {
     const { service, near, since, untilHeld } = await start();
     const { result, release } = await untilHeld(() => near.page("US.AAPL"), 2, "hold reads");
-    await vi.waitFor(async () => expect(await readPermits(service.upstash.redis)).toHaveLength(2));
+    await vi.waitFor(async () => expect(await readPermits(service.upstash.redis)).toHaveLength(2), 5_000);
     await service.upstash.redis("SET", CIRCUIT, `${Date.now() + 60_000} 60000 - 0 ${Date.now()}`);
     await release();
     expect((await result).failure?.code).toBe("opend_unreachable");
@@ -104,7 +104,7 @@ describe("lease and permit of a fetch", () => {
     const requests = await service.upstash.requests();
     const calls = (await service.opend.stats()).calls;
     const { result, release } = await untilHeld(() => reader.page("US.T0"), 3, "hold new leases");
-    await vi.waitFor(async () => expect((await service.opend.stats()).calls).toBe(calls + 1));
+    await vi.waitFor(async () => expect((await service.opend.stats()).calls).toBe(calls + 1), 5_000);
     await release();
     expect(await result).toMatchObject({ result: { tier: "shared", staleReason: "revalidating" } });
     await vi.waitFor(async () => expect((await service.opend.stats()).calls).toBe(calls + 1), 5_000);
@@ -127,10 +127,10 @@ describe("lease and permit of a fetch", () => {
   it("are kept if another lookup is refused meanwhile", async () => {
     const { service, near, since, untilHeld } = await start({ UPSTREAM_LIMIT: "2", UPSTREAM_WAIT_MS: "0" });
     const granted = await untilHeld(() => near.page("US.AAPL"), 2, "hold reads");
-    await vi.waitFor(async () => expect(await readPermits(service.upstash.redis)).toHaveLength(2));
+    await vi.waitFor(async () => expect(await readPermits(service.upstash.redis)).toHaveLength(2), 5_000);
     const refused = near.page("US.TSLA");
     const refusals = createRefusalMemory(parseEnv(service.env).upstash.url, Date.now);
-    await vi.waitFor(() => expect(refusals.find("known-page")).toBeDefined());
+    await vi.waitFor(() => expect(refusals.find("known-page")).toBeDefined(), 5_000);
     await granted.release();
     expect(await granted.result).toMatchObject({ result: { tier: "opend" } });
     expect((await refused).failure?.code).toBe("upstream_quota_exceeded");

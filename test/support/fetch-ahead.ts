@@ -48,11 +48,11 @@ export async function startLikely(vars: Record<string, string> = {}, fetches = F
       const requests = await service.upstash.requests();
       await service.upstash.fail(fault, after);
       const result = work();
-      await vi.waitFor(async () => expect(await service.upstash.requests()).toBe(requests + count));
+      await vi.waitFor(async () => expect(await service.upstash.requests()).toBe(requests + count), 5_000);
       return { result, release: () => service.upstash.fail(null) };
     },
   };
 }
 
 export const noneOpen = (service: Service) =>
-  vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0));
+  vi.waitFor(async () => expect((await service.opend.stats()).connections).toBe(0), 5_000);
